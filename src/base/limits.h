@@ -1,0 +1,78 @@
+/*
+ * Every bound on what comes from outside, in one place. A bound is reached with a problem document
+ * that names it. Unit, then bound, in the name.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* Names. */
+#define SPACE_NAME_BYTES_MAX 64 /* [a-z][a-z0-9_-]* */
+#define TYPE_BYTES_MAX 128      /* Any UTF-8 without control characters; "stet." is the system's. */
+/* Any UTF-8 without control characters; slashes are percent-encoded in paths. */
+#define ID_BYTES_MAX 512
+#define ACTOR_BYTES_MAX 256
+#define MUTATION_KEY_BYTES_MAX 128
+#define RESOLUTION_TOKEN_BYTES_MAX 120
+
+/* Documents. */
+/* One record's data, and one body that is not a transaction or an import. */
+#define DATA_BYTES_MAX (1024u * 1024u)
+#define JSON_DEPTH_MAX 128
+#define JSON_NODES_MAX (256u * 1024u)
+#define DECIMAL_DIGITS_MAX 100
+#define DECIMAL_EXPONENT_MAX 1000
+#define PATCH_OPS_MAX 10000
+
+/* Writes. */
+#define TRANSACTION_MUTATIONS_MAX 1000
+#define TRANSACTION_BYTES_MAX (16u * 1024u * 1024u)
+#define COMMIT_BATCH_MAX 512    /* Commands in one durable commit. */
+#define QUEUE_COMMANDS_MAX 8192 /* Waiting for one space's sequencer; past it: BUSY. */
+#define QUEUE_BYTES_MAX (64u * 1024u * 1024u)
+/* A merge dearer than this leaves the sequencer for a worker. */
+#define MERGE_INLINE_STEPS_MAX 20000
+#define PREPARE_RETRIES_MAX 3
+#define KEY_RETENTION_S (7 * 24 * 3600)
+#define RECEIPTS_REMEMBERED_MAX 4096 /* Refused writes whose receipt is still known, per space. */
+#define RESOLUTION_TOKEN_TTL_S (24 * 3600)
+#define STAMP_JUMP_MAX_S 300
+
+/* Reads. */
+#define LIST_LIMIT_DEFAULT 50
+#define LIST_LIMIT_MAX 1000
+/* Records of one page that changed since its snapshot; past it: CURSOR_EXPIRED. */
+#define LIST_REWINDS_MAX 1000
+#define HISTORY_LIMIT_DEFAULT 50
+#define HISTORY_LIMIT_MAX 1000
+#define CHANGES_LIMIT_DEFAULT 100
+#define CHANGES_LIMIT_MAX 1000
+#define WAIT_S_MAX 60            /* Long polls. */
+#define MIN_SEQ_WAIT_MS_MAX 5000 /* How long a read waits for the seq it demands. */
+#define READ_SNAPSHOT_MS_MAX 2000
+#define READ_QUEUE_MAX 4096 /* Reads waiting for a worker thread; past it: BUSY. */
+#define CACHE_BYTES_DEFAULT (32u * 1024u * 1024u) /* Per client. */
+#define CACHE_TTL_S 45
+/* Published changes kept in memory per space; behind it stands the store. */
+#define RING_CHANGES 16384
+#define RING_BYTES_MAX (32u * 1024u * 1024u)
+
+/* Spaces. */
+#define SPACES_MAX 10000
+#define SPACE_IDLE_S 300 /* A space nobody used for this long is closed. */
+/* Past this the sequencer finishes the checkpoint so that the log starts over. */
+#define WAL_BYTES_RESTART (64u * 1024u * 1024u)
+
+/* HTTP. */
+#define HTTP_CONNECTIONS_MAX_DEFAULT 10000
+#define HTTP_HEADER_BYTES_MAX 7168
+#define HTTP_HEADER_TIMEOUT_S 10
+#define HTTP_BODY_TIMEOUT_S 30
+#define HTTP_IDLE_TIMEOUT_S 75
+#define HTTP_IMPORT_BYTES_MAX (64u * 1024u * 1024u)
+#define SUBSCRIPTION_FILTERS_MAX 64 /* Types and ids one subscriber names. */
+#define FEED_BOOKMARK_S 15
+
+/* Log. */
+#define LOG_LINE_BYTES_MAX 4096 /* PIPE_BUF of Linux: what one write to a pipe keeps together. */
+
+#endif
