@@ -8,7 +8,8 @@ PREFIX ?= /usr/local
 all: configure ## Build everything into build/ (the program is build/stet)
 	@ninja -C $(BUILD)
 
-run: all ## Serve examples/tasks at http://127.0.0.1:7838 and print what to try
+run: configure ## Serve examples/tasks at http://127.0.0.1:7838 and print what to try
+	@ninja -C $(BUILD) stet
 	@scripts/run
 
 test: setup ## Run every test with both compilers and the sanitizers
@@ -44,4 +45,4 @@ setup:
 	@scripts/setup
 
 configure: setup
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+	@test -f $(BUILD)/build.ninja || CC='$(CC)' meson setup $(BUILD)
