@@ -1,0 +1,223 @@
+/*
+ * The store: an ordered log of changes with lookups. It holds no rules: it neither knows what a conflict is nor who may
+ * read; it keeps what the sequencer decided, durably, and finds it again.
+ *
+ * One struct store is one space's storage. Its only writer is the space's sequencer thread (store_commit and the store's own
+ * reader); other threads read through readers of their own. Drivers (memory, sqlite, later postgres) implement
+ * struct store_driver in store/driver.h and pass one contract suite.
+ *
+ * Layout, the same in every driver:
+ *   clock    seq and stamp of the last commit
+ *   type     dictionary of type names, with live record count and floor_seq (highest pruned seq)
+ *   record   one narrow row a record, the *head*: version, seq of the latest change, deleted flag, value hash, spine
+ *   change   append-only, keyed by seq: everything about one committed version, the data included
+ *   key      mutation keys, two generations
+ *   meta     small named values: format version, instance id, secrets
+ *
+ * Spine. Finding version n of a record takes O(log² n) point lookups without an index over (record, version), whose random
+ * inserts would dirty a page for each write: change n carries `prev` (seq of version n-1) and `skip` (seq of the version
+ * whose ordinal is n's ordinal with its lowest set bit cleared; ordinals count a record's changes from 1). The head keeps the
+ * seqs of the changes on its own skip path (at most one for each set bit), from which the next change's skip follows without
+ * a read. Compare Fenwick, "A new data structure for cumulative frequency tables" (1994), for the ranges.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/arena.h"
+#include "stet.h"
+
+struct store;
+struct store_reader;
+
+enum { STORE_SPINE_MAX = 32, STORE_KEY_BYTES = 16, STORE_HASH_BYTES = 16 };
+
+enum store_op { STORE_CREATE = 1, STORE_UPDATE = 2, STORE_DELETE = 3 };
+
+/* The head of a record. A value; nothing in it is borrowed. version 0: the record never existed. */
+struct store_head {
+    uint64_t version;
+    uint64_t seq;     /* Of the latest change. */
+    uint64_t first;   /* Seq of the record's first change; the record's number. Never pruned, only emptied of data. */
+    uint64_t hash;    /* doc_hash of the data; 0 for a tombstone. */
+    uint64_t ordinal; /* How many changes the record has had; differs from version when an import set the first version. */
+    bool deleted;
+    uint64_t spine[STORE_SPINE_MAX]; /* Seqs on the skip path of `ordinal`, oldest first; popcount(ordinal) of them, the last is seq. */
+};
+
+/* One committed version of one record. Views are borrowed from the arena of the read, or until the commit returns. */
+struct store_change {
+    uint64_t seq;
+    uint64_t transaction; /* The last seq of the transaction it belongs to. */
+    int64_t stamp;        /* Nanoseconds, hybrid logical clock; strictly increasing with seq (equal within nothing). */
+    uint64_t version;
+    uint64_t base_version; /* What the writer had read; 0 for a creation. */
+    uint64_t first;        /* As in the head. */
+    uint64_t prev;         /* Seq of the version before; 0 for the first. */
+    uint64_t skip;         /* See "Spine"; 0 when the path ends. */
+    uint64_t ordinal;
+    enum store_op op;
+    stet_view type;
+    stet_view id;
+    stet_view by;     /* Actor. */
+    stet_view key;    /* The client's mutation key as it wrote it; empty when none. */
+    stet_view source; /* Where the write came from ("revert", "import", "resolve"); empty for a plain write. */
+    stet_view merge;  /* JSON: how it was settled; empty for a write onto the head. */
+    stet_view origin; /* JSON {created_at?, created_by?, updated_at?, updated_by?} of an import; else empty. */
+    stet_view data;   /* JSON object. A delete carries the last data. Empty when pruned down to its metadata. */
+    bool pruned;
+};
+
+/* What a mutation key did; kept in the transaction of its effect. */
+struct store_key {
+    uint8_t key[STORE_KEY_BYTES]; /* The UUIDv7's own bytes, else a 128-bit hash of the text. */
+    stet_view actor;
+    uint8_t request[STORE_HASH_BYTES]; /* Hash of the request, to tell a replay from a reuse. */
+    stet_view result;                  /* Opaque to the store; under 64 bytes for a single write. */
+};
+
+/* One commit. Heads are derived by the store from the changes and the heads they replace. */
+struct store_batch {
+    struct store_change *changes; /* Ascending seq, consecutive, from state.seq + 1. prev, skip, ordinal, first: filled by the store. */
+    struct store_head *heads;     /* Beside each change: in, the record's head before it (version 0: new); out, after it. Two
+                                     changes of one record in a batch: the caller passes the first's out as the second's in, which
+                                     store_head_advance computes beforehand. */
+    uint64_t *hashes;             /* Beside each change: doc_hash of its data, 0 for a delete. */
+    size_t change_count;
+    const struct store_key *keys;
+    size_t key_count;
+    int64_t stamp;      /* The stamp of the last change, or the current one when there is none. */
+    bool rotate_keys;   /* Empty the older generation of keys and start filling it. */
+};
+
+/* Computes the head after a change, and fills change->prev, skip, ordinal and first. Pure. STET_TOO_LARGE when the spine is full. */
+stet_status store_head_advance(struct store_head *head, struct store_change *change, uint64_t hash, stet_error *err);
+
+struct store_state {
+    uint64_t seq;            /* Of the last commit; 0 in a new space. */
+    int64_t stamp;
+    int64_t keys_rotated_at; /* Stamp of the last rotation; 0: never. */
+    bool recovered;          /* The last close was unclean; recovery was done at open. */
+};
+
+struct store_options {
+    const char *driver; /* "sqlite" or "memory". */
+    const char *path;   /* The space's file; unused by memory. Created when missing. Borrowed for the call. */
+    const char *vfs;    /* SQLite VFS by name, NULL for the default: the seam of the fault tests. */
+    size_t reader_cache_bytes; /* Page cache of a reader; 0: 512 KiB. */
+    size_t writer_cache_bytes; /* 0: 16 MiB. */
+    size_t wal_restart_bytes;  /* 0: WAL_BYTES_RESTART. Tests make it small. */
+    const char *synchronous;   /* NULL: "FULL". Only the test that proves FULL is needed passes another. */
+};
+
+/*
+ * Opens a space's storage, migrating an older format forward and recovering after an unclean stop (recovered frames are
+ * written and synced anew before anything is served).
+ *
+ * @return STET_OK
+ *         STET_BUSY      another process has it open; err names it.
+ *         STET_FORMAT    written by a newer version.
+ *         STET_CORRUPT, STET_IO, STET_NO_SPACE
+ */
+stet_status store_open(const struct store_options *options, struct store **store, stet_error *err);
+
+/* Closes after every reader is closed. A clean close leaves no log behind. */
+void store_close(struct store *store);
+
+/* Words for the operator about the engine underneath, e.g. that this SQLite has the WAL-reset bug; "" when there are none. */
+const char *store_advice(const struct store *store);
+
+/* Borrowed: the state as of the last commit. Sequencer's thread. */
+const struct store_state *store_state(const struct store *store);
+
+/*
+ * Makes a batch durable: all of it or nothing. On success the state has moved on.
+ *
+ * @return STET_OK
+ *         STET_NO_SPACE, STET_IO, STET_TOO_LARGE, STET_NO_MEMORY   failed before the commit; rolled back, nothing happened;
+ *                             the store can go on.
+ *         STET_COMMIT_UNKNOWN the commit itself failed: it may or may not be found after the next open. The caller must stop
+ *                             writing. No fsync is retried.
+ * Thread: the sequencer's.
+ */
+stet_status store_commit(struct store *store, struct store_batch *batch, stet_error *err);
+
+/* Between two batches: housekeeping that must happen on the writer's thread (finishing a checkpoint once the log has grown). */
+void store_maintain(struct store *store);
+
+/* The writer's own reader, for the sequencer's thread; sees every commit. Owned by the store. */
+struct store_reader *store_writer_reader(struct store *store);
+
+/* A reader for one thread. Sees what was committed when each call began. */
+stet_status store_reader_open(struct store *store, struct store_reader **reader, stet_error *err);
+void store_reader_close(struct store_reader *reader);
+
+/* ---- Lookups: all return STET_OK, STET_NOT_FOUND where it says so, STET_IO, STET_CORRUPT ------------------------------ */
+
+/* head->version is 0 when the record never existed. */
+stet_status store_head(struct store_reader *reader, stet_view type, stet_view id, struct store_head *head, stet_error *err);
+
+/* The change at a seq. STET_PRUNED when it is not kept (or never was). */
+stet_status store_change_at(struct store_reader *reader, struct arena *arena, uint64_t seq, struct store_change *change,
+                            stet_error *err);
+
+enum store_bound { STORE_BOUND_VERSION, STORE_BOUND_SEQ, STORE_BOUND_STAMP };
+
+/*
+ * The newest change of a record whose version, seq or stamp is at most bound.
+ * STET_NOT_FOUND: the record's first change is later. STET_PRUNED: the change is no longer kept.
+ * For an exact version the caller compares change->version.
+ */
+stet_status store_find(struct store_reader *reader, struct arena *arena, const struct store_head *head, enum store_bound kind,
+                       uint64_t bound, struct store_change *change, stet_error *err);
+
+/* Up to limit changes of a record, newest first, versions below before_version (0: from the head). Stops at pruned ones.
+   with_data false leaves data empty. *count says how many. */
+stet_status store_history(struct store_reader *reader, struct arena *arena, const struct store_head *head, uint64_t before_version,
+                          size_t limit, bool with_data, struct store_change *changes, size_t *count, stet_error *err);
+
+/* Up to limit changes with seq > after, ascending, at most bytes_max of data (but at least one). */
+stet_status store_since(struct store_reader *reader, struct arena *arena, uint64_t after, size_t limit, size_t bytes_max,
+                        struct store_change *changes, size_t *count, stet_error *err);
+
+struct store_row {
+    stet_view id; /* In the arena. */
+    struct store_head head;
+};
+
+/* Up to limit heads of a type in byte order of their ids, after after_id (empty: from the start), tombstones included. */
+stet_status store_scan(struct store_reader *reader, struct arena *arena, stet_view type, stet_view after_id, size_t limit,
+                       struct store_row *rows, size_t *count, stet_error *err);
+
+struct store_type {
+    stet_view name;
+    uint64_t live;      /* Records that are not deleted. */
+    uint64_t floor_seq; /* The highest pruned seq of this type; 0: nothing was pruned. */
+};
+stet_status store_types(struct store_reader *reader, struct arena *arena, struct store_type **types, size_t *count,
+                        stet_error *err);
+
+/* STET_NOT_FOUND when the key took no effect yet (or long ago). result is in the arena. */
+stet_status store_key_find(struct store_reader *reader, struct arena *arena, const uint8_t key[STORE_KEY_BYTES], stet_view actor,
+                           struct store_key *out, stet_error *err);
+
+/* Small named values. Get: STET_NOT_FOUND. Put is durable when it returns; the sequencer's thread, between batches. */
+stet_status store_meta_get(struct store_reader *reader, struct arena *arena, stet_view name, stet_view *value, stet_error *err);
+stet_status store_meta_put(struct store *store, stet_view name, stet_view value, stet_error *err);
+
+/*
+ * Verifies everything that can be verified (the engine's own integrity check; heads against changes; versions without gap or
+ * fork; prev and skip; stamps and seqs increasing; transactions whole; live counts). Calls report for each finding; may take long.
+ * STET_OK when the check ran, whatever it found; *findings counts.
+ */
+stet_status store_check(struct store_reader *reader, void (*report)(void *context, const char *finding), void *context,
+                        uint64_t *findings, stet_error *err);
+
+/* Sizes for stats and metrics. Any thread. */
+struct store_usage {
+    uint64_t file_bytes;
+    uint64_t log_bytes;
+    uint64_t checkpoints;
+};
+void store_usage(const struct store *store, struct store_usage *usage);
+
+#endif
