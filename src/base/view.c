@@ -100,7 +100,12 @@ uint64_t view_hash(stet_view view, uint64_t seed) {
         hash = fold(hash ^ word, UINT64_C(0xD1342543DE82EF95));
     }
     word = 0;
-    if (left > 0) memcpy(&word, p, left);
+    if (left > 0 && view.size >= sizeof word) {
+        /* Overlapping what was taken already is cheaper than a copy of unknown size. */
+        memcpy(&word, p + left - sizeof word, sizeof word);
+    } else {
+        for (size_t i = 0; i < left; i++) word |= (uint64_t)(unsigned char)p[i] << 8 * i;
+    }
     hash = fold(hash ^ word, UINT64_C(0xAF251AF3B0F025B5));
     /* The size keeps "a" and "a\0" apart. */
     return fold(hash ^ view.size, UINT64_C(0xB564EF22EC7AECE5));
