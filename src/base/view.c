@@ -104,7 +104,8 @@ uint64_t view_hash(stet_view view, uint64_t seed) {
         /* Overlapping what was taken already is cheaper than a copy of unknown size. */
         memcpy(&word, p + left - sizeof word, sizeof word);
     } else {
-        for (size_t i = 0; i < left; i++) word |= (uint64_t)(unsigned char)p[i] << 8 * i;
+        for (size_t i = 0; i < left; i++)
+            word |= (uint64_t)(unsigned char)p[i] << 8 * i;
     }
     hash = fold(hash ^ word, UINT64_C(0xAF251AF3B0F025B5));
     /* The size keeps "a" and "a\0" apart. */
