@@ -1,0 +1,327 @@
+#include "core/render.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/view.h"
+#include "doc/doc.h"
+
+#include <assert.h>
+
+/* An import's metadata is a few short members; more than this is not ours. */
+enum { ORIGIN_ARENA_BYTES = 2048 };
+
+/* ---- Addresses ---- */
+
+static bool is_unreserved(unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+/* out has room for three times the part. Returns the end of what was written. */
+static char *encode_part(char *out, stet_view part) {
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t index = 0; index < part.size; index++) {
+        unsigned char c = (unsigned char)part.bytes[index];
+        if (is_unreserved(c)) {
+            *out++ = (char)c;
+        } else {
+            *out++ = '%';
+            *out++ = digits[c >> 4];
+            *out++ = digits[c & 15];
+        }
+    }
+    return out;
+}
+
+static char *encode_address(char *out, stet_view type, stet_view id) {
+    out = encode_part(out, type);
+    *out++ = '/';
+    return encode_part(out, id);
+}
+
+void address_format(struct buffer *buffer, stet_view type, stet_view id) {
+    char *out = buffer_reserve(buffer, 3 * type.size + 1 + 3 * id.size);
+    if (out == NULL) return;
+    buffer_advance(buffer, (size_t)(encode_address(out, type, id) - out));
+}
+
+void render_address(struct json_writer *writer, stet_view type, stet_view id) {
+    char text[3 * (TYPE_BYTES_MAX + ID_BYTES_MAX) + 3];
+    char *end = text;
+    assert(type.size <= TYPE_BYTES_MAX && id.size <= ID_BYTES_MAX);
+    /* What is percent-encoded needs no escapes in JSON. */
+    *end++ = '"';
+    end = encode_address(end, type, id);
+    *end++ = '"';
+    json_raw(writer, view_make(text, (size_t)(end - text)));
+}
+
+static int hex_value(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+static stet_status decode_part(struct arena *arena, stet_view part, stet_view *out,
+                               stet_error *err) {
+    char *bytes = arena_bytes(arena, part.size);
+    size_t size = 0;
+    if (bytes == NULL) return error_set(err, STET_NO_MEMORY, "could not read an address");
+    for (size_t index = 0; index < part.size; index++) {
+        char c = part.bytes[index];
+        /* They mean a version and a pointer in longer addresses, so they never stand for themselves. */
+        if (c == '/' || c == '@' || c == '#')
+            return error_set(err, STET_BAD_REQUEST,
+                             "a \"%c\" in a part of an address is written as \"%%%02X\"", c,
+                             (unsigned)c);
+        if (c == '%') {
+            bool whole = part.size - index > 2;
+            int high = whole ? hex_value(part.bytes[index + 1]) : -1;
+            int low = whole ? hex_value(part.bytes[index + 2]) : -1;
+            if (high < 0 || low < 0)
+                return error_set(err, STET_BAD_REQUEST,
+                                 "a \"%%\" in an address needs two hexadecimal digits");
+            c = (char)(high * 16 + low);
+            index += 2;
+        }
+        bytes[size++] = c;
+    }
+    *out = view_make(bytes, size);
+    return STET_OK;
+}
+
+stet_status address_parse(struct arena *arena, stet_view address, stet_view *type, stet_view *id,
+                          stet_error *err) {
+    const char *slash = address.size == 0 ? NULL : memchr(address.bytes, '/', address.size);
+    size_t split = slash == NULL ? 0 : (size_t)(slash - address.bytes);
+    stet_view decoded_type, decoded_id;
+    stet_status status;
+    if (slash == NULL || split == 0 || split + 1 == address.size) {
+        status = error_set(err, STET_BAD_REQUEST, "an address is \"type/id\"");
+        goto done;
+    }
+    status = decode_part(arena, view_make(address.bytes, split), &decoded_type, err);
+    if (status != STET_OK) goto done;
+    status = decode_part(arena, view_make(slash + 1, address.size - split - 1), &decoded_id, err);
+    if (status != STET_OK) goto done;
+    *type = decoded_type;
+    *id = decoded_id;
+done:
+    if (status == STET_BAD_REQUEST) error_field(err, "address", 0);
+    return status;
+}
+
+/* ---- Times and authors ---- */
+
+struct origin {
+    int64_t created_at, updated_at; /* 0: not given. */
+    stet_view created_by, updated_by;
+};
+
+/* An instant as RFC 3339, or as nanoseconds in a number or a decimal string. */
+static int64_t origin_time(struct arena *arena, const struct doc *doc, stet_view name) {
+    doc_node node = doc_member(doc, 0, name);
+    stet_view text;
+    uint64_t number;
+    int64_t ns;
+    if (node == DOC_NONE) return 0;
+    if (doc_u64(doc, node, &number)) return number <= INT64_MAX ? (int64_t)number : 0;
+    if (doc_string(arena, doc, node, &text) != STET_OK) return 0;
+    if (view_parse_u64(text, &number)) return number <= INT64_MAX ? (int64_t)number : 0;
+    return clock_parse_rfc3339(text, &ns) ? ns : 0;
+}
+
+static stet_view origin_text(struct arena *arena, const struct doc *doc, stet_view name) {
+    doc_node node = doc_member(doc, 0, name);
+    stet_view text = {0};
+    if (node != DOC_NONE && doc_string(arena, doc, node, &text) != STET_OK) text = (stet_view){0};
+    return text;
+}
+
+/* What an import said of its own; nothing where it said nothing or memory is out. */
+static struct origin origin_read(struct arena *arena, const struct store_change *change) {
+    struct origin origin = {0};
+    struct doc doc;
+    if (view_is_empty(change->origin)) return origin;
+    if (doc_parse(arena, change->origin, NULL, &doc, NULL) != STET_OK) return origin;
+    origin.created_at = origin_time(arena, &doc, VIEW("created_at"));
+    origin.updated_at = origin_time(arena, &doc, VIEW("updated_at"));
+    origin.created_by = origin_text(arena, &doc, VIEW("created_by"));
+    origin.updated_by = origin_text(arena, &doc, VIEW("updated_by"));
+    return origin;
+}
+
+int64_t change_updated_at(struct arena *arena, const struct store_change *change) {
+    struct origin origin = origin_read(arena, change);
+    return origin.updated_at != 0 ? origin.updated_at : change->stamp;
+}
+
+stet_view change_updated_by(struct arena *arena, const struct store_change *change) {
+    struct origin origin = origin_read(arena, change);
+    return view_is_empty(origin.updated_by) ? change->by : origin.updated_by;
+}
+
+void change_created(struct arena *arena, const struct store_change *first,
+                    struct created *created) {
+    struct origin origin = origin_read(arena, first);
+    created->at = origin.created_at != 0 ? origin.created_at : first->stamp;
+    created->by = view_is_empty(origin.created_by) ? first->by : origin.created_by;
+}
+
+/* ---- Records ---- */
+
+static void render_metadata(struct json_writer *writer, const struct store_change *change,
+                            const struct created *created) {
+    struct arena arena;
+    struct origin origin;
+    int64_t updated_at;
+    arena_init(&arena, ORIGIN_ARENA_BYTES);
+    origin = origin_read(&arena, change);
+    updated_at = origin.updated_at != 0 ? origin.updated_at : change->stamp;
+    json_member_u64(writer, VIEW("version"), change->version);
+    json_member_u64(writer, VIEW("seq"), change->seq);
+    json_key(writer, VIEW("created_at"));
+    json_rfc3339(writer, created->at);
+    json_member_text(writer, VIEW("created_by"), created->by);
+    json_key(writer, VIEW("updated_at"));
+    json_rfc3339(writer, updated_at);
+    json_member_text(writer, VIEW("updated_by"),
+                     view_is_empty(origin.updated_by) ? change->by : origin.updated_by);
+    json_key(writer, VIEW("last_modified"));
+    json_u64_text(writer, (uint64_t)updated_at);
+    arena_done(&arena);
+}
+
+static void render_key(struct json_writer *writer, const struct store_change *change) {
+    if (!view_is_empty(change->key))
+        json_member_text(writer, VIEW("client_mutation_id"), change->key);
+}
+
+static void render_members(struct json_writer *writer, const struct store_change *change,
+                           const struct created *created, bool data_of_deleted) {
+    bool deleted = change->op == STORE_DELETE;
+    json_member_text(writer, VIEW("type"), change->type);
+    json_member_text(writer, VIEW("id"), change->id);
+    json_key(writer, VIEW("address"));
+    render_address(writer, change->type, change->id);
+    render_metadata(writer, change, created);
+    if (deleted) json_member_bool(writer, VIEW("deleted"), true);
+    render_key(writer, change);
+    if ((!deleted || data_of_deleted) && !view_is_empty(change->data))
+        json_member_raw(writer, VIEW("data"), change->data);
+}
+
+void render_record_members(struct json_writer *writer, const struct store_change *change,
+                           const struct created *created) {
+    render_members(writer, change, created, false);
+}
+
+void render_record(struct json_writer *writer, const struct store_change *change,
+                   const struct created *created) {
+    json_object_begin(writer);
+    render_record_members(writer, change, created);
+    json_object_end(writer);
+}
+
+/* Names that the members of a flat answer's own metadata have. */
+static bool is_metadata_name(stet_view raw) {
+    static const char *const names[] = {
+        "id",         "version",    "seq",           "created_at", "created_by",
+        "updated_at", "updated_by", "last_modified", "deleted",    "client_mutation_id"};
+    for (size_t index = 0; index < sizeof names / sizeof names[0]; index++) {
+        if (view_equal(raw, view_of(names[index]))) return true;
+    }
+    return false;
+}
+
+void render_flat_members(struct json_writer *writer, const struct store_change *change,
+                         const struct created *created) {
+    struct arena arena;
+    struct doc doc;
+    json_member_text(writer, VIEW("id"), change->id);
+    render_metadata(writer, change, created);
+    if (change->op == STORE_DELETE) {
+        json_member_bool(writer, VIEW("deleted"), true);
+        return;
+    }
+    if (view_is_empty(change->data)) return;
+    arena_init(&arena, ORIGIN_ARENA_BYTES);
+    if (doc_parse(&arena, change->data, NULL, &doc, NULL) == STET_OK) {
+        for (doc_node child = doc_first(&doc, 0); child != DOC_NONE;
+             child = doc_next(&doc, child)) {
+            stet_view key = doc_key_raw(&doc, child);
+            if (is_metadata_name(key)) continue;
+            json_key_raw(writer, key);
+            json_raw(writer, doc_text(&doc, child));
+        }
+    } else if (writer->buffer->status == STET_OK) {
+        /* Stored data is valid JSON, so only memory can have failed. */
+        writer->buffer->status = STET_NO_MEMORY;
+    }
+    arena_done(&arena);
+}
+
+/* ---- Changes ---- */
+
+static stet_view op_name(enum store_op op) {
+    switch (op) {
+    case STORE_CREATE: return VIEW("create");
+    case STORE_UPDATE: return VIEW("update");
+    case STORE_DELETE: return VIEW("delete");
+    }
+    assert(!"an op of the store");
+    return VIEW("update");
+}
+
+/* "revert:5" is stored for what history shows as {"source": "revert", "reverted_to": 5}. */
+static void render_source(struct json_writer *writer, stet_view source) {
+    stet_view prefix = VIEW("revert:");
+    uint64_t version;
+    if (view_is_empty(source)) return;
+    if (view_starts(source, prefix) &&
+        view_parse_u64(view_make(source.bytes + prefix.size, source.size - prefix.size),
+                       &version)) {
+        json_member_text(writer, VIEW("source"), VIEW("revert"));
+        json_member_u64(writer, VIEW("reverted_to"), version);
+        return;
+    }
+    json_member_text(writer, VIEW("source"), source);
+}
+
+void render_history_entry(struct json_writer *writer, const struct store_change *change,
+                          bool with_data) {
+    json_object_begin(writer);
+    json_member_u64(writer, VIEW("version"), change->version);
+    json_member_u64(writer, VIEW("seq"), change->seq);
+    json_member_u64(writer, VIEW("transaction"), change->transaction);
+    json_member_text(writer, VIEW("op"), op_name(change->op));
+    json_member_u64(writer, VIEW("base_version"), change->base_version);
+    /* The audit log says who acted here and when; what an import says of elsewhere stands beside it. */
+    json_key(writer, VIEW("at"));
+    json_rfc3339(writer, change->stamp);
+    json_member_text(writer, VIEW("by"), change->by);
+    render_source(writer, change->source);
+    if (!view_is_empty(change->origin)) json_member_raw(writer, VIEW("origin"), change->origin);
+    if (!view_is_empty(change->merge)) json_member_raw(writer, VIEW("merge"), change->merge);
+    render_key(writer, change);
+    if (change->pruned) json_member_bool(writer, VIEW("pruned"), true);
+    if (with_data && change->op != STORE_DELETE && !view_is_empty(change->data))
+        json_member_raw(writer, VIEW("data"), change->data);
+    json_object_end(writer);
+}
+
+void render_event(struct json_writer *writer, const struct store_change *change,
+                  const struct created *created) {
+    json_object_begin(writer);
+    json_member_u64(writer, VIEW("seq"), change->seq);
+    json_member_u64(writer, VIEW("prev"), change->prev == 0 ? 0 : change->version - 1);
+    json_member_u64(writer, VIEW("transaction"), change->transaction);
+    json_member_text(writer, VIEW("op"), op_name(change->op));
+    json_key(writer, VIEW("record"));
+    json_object_begin(writer);
+    render_members(writer, change, created, true);
+    json_object_end(writer);
+    json_object_end(writer);
+}
