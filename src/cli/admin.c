@@ -1,0 +1,298 @@
+/*
+ * space, token, check: what an administrator does. Tokens belong to the whole server and live in its space "stet".
+ */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/view.h"
+#include "cli/address.h"
+#include "cli/answer.h"
+#include "cli/cli.h"
+#include "doc/write.h"
+
+#include <string.h>
+
+static int spaces_get(struct cli *cli, struct arena *arena, struct answer *answer,
+                      struct doc *doc) {
+    struct buffer path;
+    buffer_init(&path, arena, 0);
+    buffer_append_text(&path, "/v1");
+    return cli_get(cli, &path, arena, answer, doc);
+}
+
+/* A space in the list is an object with a name, or the name itself. */
+static stet_view space_name(struct arena *arena, const struct doc *doc, doc_node space) {
+    stet_view name = {0};
+    if (doc_kind(doc, space) == DOC_OBJECT) return answer_text(arena, doc, space, "name");
+    return doc_string(arena, doc, space, &name) == STET_OK ? name : (stet_view){0};
+}
+
+int run_space_list(struct cli *cli) {
+    struct answer answer;
+    struct doc doc;
+    int code = spaces_get(cli, cli->arena, &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    doc_node spaces = answer_member(&doc, 0, "spaces");
+    if (cli->json) {
+        fputs("{\"spaces\":", cli->out.stream);
+        fwrite(answer_value(&doc, spaces).bytes, 1, answer_value(&doc, spaces).size,
+               cli->out.stream);
+        fputs("}\n", cli->out.stream);
+        return EXIT_DONE;
+    }
+    if (spaces == DOC_NONE) return EXIT_DONE;
+    for (doc_node space = doc_first(&doc, spaces); space != DOC_NONE;
+         space = doc_next(&doc, space)) {
+        terminal_text(&cli->out, COLOR_NONE, space_name(cli->arena, &doc, space));
+        fputc('\n', cli->out.stream);
+    }
+    return EXIT_DONE;
+}
+
+static int space_send(struct cli *cli, const char *method, stet_view body, const char *done) {
+    struct buffer path;
+    struct answer answer;
+    struct doc doc;
+    stet_error err;
+    buffer_init(&path, cli->arena, 0);
+    buffer_append_text(&path, "/v1/");
+    address_encode(&path, view_of(cli->args->arguments[0]));
+    buffer_append_char(&path, '\0');
+    if (buffer_status(&path) != STET_OK) {
+        error_set(&err, buffer_status(&path), "out of memory");
+        return cli_fail(cli, &err);
+    }
+    struct call call = {
+        .method = method, .path = path.bytes, .content_type = "application/json", .body = body};
+    int code = cli_send(cli, &call, cli->arena, &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    if (cli->json) {
+        cli_print_json(cli, answer.body.size > 0 ? answer.body : VIEW("{}"));
+    } else {
+        fprintf(cli->out.stream, "space %s %s\n", cli->args->arguments[0], done);
+    }
+    return EXIT_DONE;
+}
+
+int run_space_create(struct cli *cli) { return space_send(cli, "PUT", VIEW("{}"), "created"); }
+
+int run_space_delete(struct cli *cli) {
+    return space_send(cli, "DELETE", (stet_view){0}, "deleted");
+}
+
+/* "24h" from now, or an instant, in nanoseconds. */
+static bool expiry_parse(stet_view text, int64_t now_ns, int64_t *out) {
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    uint64_t count;
+    if (clock_parse_rfc3339(text, out)) return true;
+    if (text.size < 2 || !view_parse_u64(view_make(text.bytes, text.size - 1), &count))
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (text.bytes[text.size - 1] != units[i].letter) continue;
+        if (count == 0 || count > (uint64_t)(100 * INT64_C(365) * 86400 / units[i].seconds))
+            return false;
+        *out = now_ns + (int64_t)count * units[i].seconds * CLOCK_NS_PER_S;
+        return true;
+    }
+    return false;
+}
+
+static stet_status token_request(struct cli *cli, struct buffer *body, stet_error *err) {
+    const struct args *args = cli->args;
+    struct json_writer writer;
+    const char *actor = args_text(args, OPTION_TOKEN_ACTOR);
+    const char *expires = args_text(args, OPTION_EXPIRES);
+    int64_t expires_ns = 0;
+    if (actor == NULL)
+        return error_set(err, STET_BAD_REQUEST, "say who the token stands for: --actor NAME");
+    if (!view_is_utf8(view_of(actor)) ||
+        !view_is_utf8(view_of(args_given(args, OPTION_NAME) ? args_text(args, OPTION_NAME) : ""))) {
+        return error_set(err, STET_BAD_REQUEST, "a name must be UTF-8");
+    }
+    if (expires != NULL &&
+        !expiry_parse(view_of(expires), clock_wall_ns(clock_system()), &expires_ns)) {
+        return error_set(err, STET_BAD_REQUEST,
+                         "--expires must be like 24h, 7d or 2026-03-01T12:00:00Z, not \"%s\"",
+                         expires);
+    }
+    json_begin(&writer, body);
+    json_object_begin(&writer);
+    json_member_text(&writer, VIEW("actor"), view_of(actor));
+    if (args_given(args, OPTION_NAME))
+        json_member_text(&writer, VIEW("name"), view_of(args_text(args, OPTION_NAME)));
+    json_member_bool(&writer, VIEW("admin"), args_switch(args, OPTION_ADMIN));
+    json_member_bool(&writer, VIEW("replace"), args_switch(args, OPTION_REPLACE));
+    if (expires != NULL) {
+        json_key(&writer, VIEW("expires_at"));
+        json_rfc3339(&writer, expires_ns);
+    }
+    json_object_end(&writer);
+    return json_end(&writer) == STET_OK ? STET_OK : error_set(err, STET_NO_MEMORY, "out of memory");
+}
+
+int run_token_create(struct cli *cli) {
+    struct buffer body;
+    struct answer answer;
+    struct doc doc;
+    stet_error err;
+    buffer_init(&body, cli->arena, 0);
+    if (token_request(cli, &body, &err) != STET_OK) return cli_fail(cli, &err);
+    struct call call = {.method = "POST",
+                        .path = "/v1/stet/tokens",
+                        .content_type = "application/json",
+                        .body = buffer_view(&body)};
+    int code = cli_send(cli, &call, cli->arena, &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    if (cli->json) {
+        cli_print_json(cli, answer.body);
+        return EXIT_DONE;
+    }
+    terminal_text(&cli->out, COLOR_NONE, answer_text(cli->arena, &doc, 0, "token"));
+    fputc('\n', cli->out.stream);
+    fflush(cli->out.stream);
+    if (cli->errors.width > 0) {
+        fprintf(cli->errors.stream,
+                "This is the only time it is shown. To revoke it: stet token revoke %.*s\n",
+                VIEW_ARG(answer_text(cli->arena, &doc, 0, "id")));
+    }
+    return EXIT_DONE;
+}
+
+int run_token_list(struct cli *cli) {
+    static const char *const names[] = {"ID", "ADMIN", "CREATED", "EXPIRES", "ACTOR", "NAME"};
+    struct buffer path;
+    struct answer answer;
+    struct doc doc;
+    struct table table;
+    stet_error err;
+    buffer_init(&path, cli->arena, 0);
+    buffer_append_text(&path, "/v1/stet/tokens");
+    int code = cli_get(cli, &path, cli->arena, &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    if (cli->json) {
+        cli_print_json(cli, answer.body);
+        return EXIT_DONE;
+    }
+    doc_node tokens = answer_member(&doc, 0, "tokens");
+    table_init(&table, cli->arena, 6);
+    for (size_t i = 0; i < 6; i++)
+        table_add(&table, COLOR_DIM, view_of(names[i]));
+    for (doc_node token = tokens == DOC_NONE ? DOC_NONE : doc_first(&doc, tokens);
+         token != DOC_NONE; token = doc_next(&doc, token)) {
+        stet_view expires =
+            answer_time(cli->arena, answer_text(cli->arena, &doc, token, "expires_at"));
+        table_add(&table, COLOR_BOLD, answer_text(cli->arena, &doc, token, "id"));
+        table_add(&table, COLOR_NONE, answer_bool(&doc, token, "admin") ? VIEW("yes") : VIEW("no"));
+        table_add(&table, COLOR_NONE,
+                  answer_time(cli->arena, answer_text(cli->arena, &doc, token, "created_at")));
+        table_add(&table, COLOR_NONE, expires.size > 0 ? expires : VIEW("never"));
+        table_add(&table, COLOR_NONE, answer_text(cli->arena, &doc, token, "actor"));
+        table_add(&table, COLOR_NONE, answer_text(cli->arena, &doc, token, "name"));
+    }
+    return table_print(&table, &cli->out, "", &err) == STET_OK ? EXIT_DONE : cli_fail(cli, &err);
+}
+
+int run_token_revoke(struct cli *cli) {
+    struct buffer path;
+    struct answer answer;
+    struct doc doc;
+    stet_error err;
+    buffer_init(&path, cli->arena, 0);
+    buffer_append_text(&path, "/v1/stet/tokens/");
+    address_encode(&path, view_of(cli->args->arguments[0]));
+    buffer_append_char(&path, '\0');
+    if (buffer_status(&path) != STET_OK) {
+        error_set(&err, buffer_status(&path), "out of memory");
+        return cli_fail(cli, &err);
+    }
+    int code = cli_send(cli, &(struct call){.method = "DELETE", .path = path.bytes}, cli->arena,
+                        &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    if (cli->json) {
+        cli_print_json(cli, answer.body.size > 0 ? answer.body : VIEW("{}"));
+    } else {
+        fprintf(cli->out.stream, "token %s revoked\n", cli->args->arguments[0]);
+    }
+    return EXIT_DONE;
+}
+
+/* What a check says besides whether all is well: "changes 128, records 40, …". */
+static void print_counts(struct cli *cli, const struct doc *doc) {
+    bool first = true;
+    for (doc_node member = doc_first(doc, 0); member != DOC_NONE; member = doc_next(doc, member)) {
+        if (doc_kind(doc, member) != DOC_NUMBER) continue;
+        fputs(first ? ": " : ", ", cli->out.stream);
+        terminal_text(&cli->out, COLOR_NONE, doc_key_raw(doc, member));
+        fputc(' ', cli->out.stream);
+        terminal_text(&cli->out, COLOR_NONE, doc_text(doc, member));
+        first = false;
+    }
+    fputc('\n', cli->out.stream);
+}
+
+static int check_one(struct cli *cli, stet_view space) {
+    struct arena arena;
+    struct buffer path;
+    struct answer answer;
+    struct doc doc;
+    arena_init(&arena, 16 * 1024);
+    buffer_init(&path, &arena, 0);
+    buffer_append_text(&path, "/v1/");
+    address_encode(&path, space);
+    buffer_append_text(&path, "/check");
+    int code = cli_get(cli, &path, &arena, &answer, &doc);
+    if (code != EXIT_DONE) goto done;
+    if (!answer_bool(&doc, 0, "ok")) code = EXIT_FAILED;
+    if (cli->json) {
+        cli_print_json(cli, answer.body);
+        goto done;
+    }
+    terminal_text(&cli->out, COLOR_BOLD, space);
+    fputc(' ', cli->out.stream);
+    terminal_text(&cli->out, code == EXIT_DONE ? COLOR_GREEN : COLOR_RED,
+                  code == EXIT_DONE ? VIEW("is sound") : VIEW("IS DAMAGED"));
+    print_counts(cli, &doc);
+    doc_node findings = answer_member(&doc, 0, "findings");
+    for (doc_node finding = findings == DOC_NONE ? DOC_NONE : doc_first(&doc, findings);
+         finding != DOC_NONE; finding = doc_next(&doc, finding)) {
+        stet_view text = doc_text(&doc, finding);
+        doc_string(&arena, &doc, finding, &text);
+        fputs("  ", cli->out.stream);
+        terminal_text(&cli->out, COLOR_NONE, text);
+        fputc('\n', cli->out.stream);
+    }
+done:
+    arena_done(&arena);
+    return code;
+}
+
+int run_check(struct cli *cli) {
+    struct answer answer;
+    struct doc doc;
+    bool system_seen = false;
+    if (args_given(cli->args, OPTION_SPACE))
+        return check_one(cli, view_of(args_text(cli->args, OPTION_SPACE)));
+    int code = spaces_get(cli, cli->arena, &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    doc_node spaces = answer_member(&doc, 0, "spaces");
+    for (doc_node space = spaces == DOC_NONE ? DOC_NONE : doc_first(&doc, spaces);
+         space != DOC_NONE; space = doc_next(&doc, space)) {
+        stet_view name = space_name(cli->arena, &doc, space);
+        if (view_equal(name, VIEW("stet"))) system_seen = true;
+        int one = check_one(cli, name);
+        if (code == EXIT_DONE) code = one;
+    }
+    if (!system_seen) {
+        int one = check_one(cli, VIEW("stet"));
+        if (code == EXIT_DONE) code = one;
+    }
+    if (code == EXIT_DONE && !cli->json) {
+        fputs("Verified: the files' own structure, and that every record's versions, positions and "
+              "current state agree "
+              "with its history.\n",
+              cli->out.stream);
+    }
+    return code;
+}

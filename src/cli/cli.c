@@ -1,0 +1,153 @@
+#include "cli/cli.h"
+
+#include "base/error.h"
+#include "base/view.h"
+#include "cli/address.h"
+#include "cli/answer.h"
+
+#include <errno.h>
+#include <string.h>
+
+int cli_exit_of_status(stet_status status) {
+    if (status == STET_OK) return EXIT_DONE;
+    if (status == STET_BAD_REQUEST) return EXIT_USAGE;
+    if (status == STET_BUSY || status == STET_UNAVAILABLE) return EXIT_UNREACHABLE;
+    return EXIT_FAILED;
+}
+
+int cli_exit_of_http(int http) {
+    switch (http) {
+    case 401:
+    case 403: return EXIT_DENIED;
+    case 404:
+    case 410: return EXIT_NOT_FOUND;
+    case 409:
+    case 412: return EXIT_CONFLICT;
+    case 408:
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+    case 507: return EXIT_UNREACHABLE;
+    }
+    return http >= 200 && http < 300 ? EXIT_DONE : EXIT_FAILED;
+}
+
+int cli_fail(struct cli *cli, const stet_error *err) {
+    fputs("stet: ", cli->errors.stream);
+    terminal_text(&cli->errors, COLOR_NONE, view_of(err->message));
+    if (err->cause[0] != '\0') {
+        fputs(": ", cli->errors.stream);
+        terminal_text(&cli->errors, COLOR_NONE, view_of(err->cause));
+    }
+    fputc('\n', cli->errors.stream);
+    return cli_exit_of_status(err->status);
+}
+
+int cli_connect(struct cli *cli) {
+    stet_error err;
+    stet_status status = connection_open(cli->args, &cli->connection, &err);
+    return status == STET_OK ? EXIT_DONE : cli_fail(cli, &err);
+}
+
+void cli_path(struct cli *cli, struct buffer *path) {
+    buffer_init(path, cli->arena, 0);
+    buffer_append_text(path, "/v1/");
+    address_encode(path, view_of(args_text(cli->args, OPTION_SPACE)));
+}
+
+void cli_query(struct buffer *path, const char *name, stet_view text) {
+    bool first = path->size == 0 || memchr(path->bytes, '?', path->size) == NULL;
+    buffer_append_char(path, first ? '?' : '&');
+    buffer_append_text(path, name);
+    buffer_append_char(path, '=');
+    address_encode(path, text);
+}
+
+void cli_query_u64(struct buffer *path, const char *name, uint64_t value) {
+    char digits[24];
+    int size = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    cli_query(path, name, view_make(digits, (size_t)size));
+}
+
+int cli_get(struct cli *cli, struct buffer *path, struct arena *arena, struct answer *answer,
+            struct doc *doc) {
+    buffer_append_char(path, '\0');
+    if (buffer_status(path) != STET_OK) {
+        stet_error err;
+        error_set(&err, buffer_status(path), "out of memory");
+        return cli_fail(cli, &err);
+    }
+    return cli_send(cli, &(struct call){.method = "GET", .path = path->bytes, .repeatable = true},
+                    arena, answer, doc);
+}
+
+int cli_send(struct cli *cli, const struct call *call, struct arena *arena, struct answer *answer,
+             struct doc *doc) {
+    stet_error err;
+    int code = cli->connection == NULL ? cli_connect(cli) : EXIT_DONE;
+    if (code != EXIT_DONE) return code;
+    if (connection_call(cli->connection, call, arena, answer, &err) != STET_OK)
+        return cli_fail(cli, &err);
+    if (answer->http < 200 || answer->http >= 300) return cli_refuse(cli, arena, answer);
+    stet_view text = answer->body.size > 0 ? answer->body : VIEW("{}");
+    if (answer_parse(arena, text, doc, &err) != STET_OK) return cli_fail(cli, &err);
+    return EXIT_DONE;
+}
+
+static void say_member(struct cli *cli, struct arena *arena, const struct doc *doc,
+                       const char *key) {
+    stet_view text = answer_text(arena, doc, 0, key);
+    if (text.size == 0) return;
+    fprintf(cli->errors.stream, "  %s: ", key);
+    terminal_text(&cli->errors, COLOR_NONE, text);
+    fputc('\n', cli->errors.stream);
+}
+
+int cli_refuse(struct cli *cli, struct arena *arena, const struct answer *answer) {
+    struct doc doc;
+    stet_error err;
+    FILE *stream = cli->errors.stream;
+    bool is_problem =
+        answer_parse(arena, answer->body, &doc, &err) == STET_OK && doc_kind(&doc, 0) == DOC_OBJECT;
+    int code = cli_exit_of_http(answer->http);
+    if (code == EXIT_DONE) code = EXIT_FAILED;
+    if (!is_problem) {
+        fprintf(stream, "stet: %s answered %d, and not as a Stet server does\n",
+                connection_url(cli->connection), answer->http);
+        return code;
+    }
+    if (cli->json) {
+        cli_print_json(cli, answer->body);
+        return code;
+    }
+    stet_view reason = answer_text(arena, &doc, 0, "code");
+    stet_view detail = answer_text(arena, &doc, 0, "detail");
+    if (detail.size == 0) detail = answer_text(arena, &doc, 0, "title");
+    fputs("stet: ", stream);
+    terminal_text(&cli->errors, COLOR_NONE, detail);
+    fputs(" (", stream);
+    terminal_text(&cli->errors, COLOR_NONE, reason);
+    fputs(")\n", stream);
+    if (view_equal(reason, VIEW("CONCURRENT_MODIFICATION"))) {
+        conflict_report(&cli->errors, arena, &doc);
+    } else {
+        say_member(cli, arena, &doc, "field");
+        say_member(cli, arena, &doc, "limit");
+    }
+    if (view_equal(reason, VIEW("PRECONDITION_REQUIRED"))) {
+        fputs("  name the version the change was made from with --base\n", stream);
+    }
+    return code;
+}
+
+void cli_print_json(struct cli *cli, stet_view json) {
+    fwrite(json.bytes, 1, json.size, cli->out.stream);
+    if (json.size == 0 || json.bytes[json.size - 1] != '\n') fputc('\n', cli->out.stream);
+}
+
+int cli_finish(struct cli *cli, int code) {
+    if (fflush(cli->out.stream) == 0 && !ferror(cli->out.stream)) return code;
+    fprintf(cli->errors.stream, "stet: could not write the output: %s\n", strerror(errno));
+    return code == EXIT_DONE ? EXIT_FAILED : code;
+}

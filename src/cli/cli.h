@@ -1,0 +1,75 @@
+/*
+ * What all commands share: their arguments, their output, one request at a time. A command is a function from this to an
+ * exit code; whatever it could not do it has said by then.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "cli/args.h"
+#include "cli/connection.h"
+#include "cli/terminal.h"
+#include "doc/doc.h"
+#include "stet.h"
+
+struct cli {
+    const struct args *args;
+    struct arena *arena; /* Lives as long as the command; loops use one of their own. */
+    struct terminal out;
+    struct terminal errors;
+    bool json;
+    struct connection *connection; /* NULL until cli_connect. */
+};
+
+typedef int command_run(struct cli *cli);
+
+command_run run_serve, run_init, run_space_list, run_space_create, run_space_delete, run_get,
+    run_put, run_patch, run_delete, run_list, run_history, run_diff, run_import, run_token_create,
+    run_token_list, run_token_revoke, run_check, run_version, run_help;
+
+/* The exit code of a failure of our own, and of a server's answer. */
+int cli_exit_of_status(stet_status status);
+int cli_exit_of_http(int http);
+
+/* Says why on standard error; returns the exit code. */
+int cli_fail(struct cli *cli, const stet_error *err);
+
+/* Opens the connection. EXIT_DONE, or the exit code after having said why. */
+int cli_connect(struct cli *cli);
+
+/* Starts a path: "/v1/SPACE", with the space of --space. What is appended to it must be encoded. */
+void cli_path(struct cli *cli, struct buffer *path);
+
+/* Appends "?name=text" or "&name=text", encoded. */
+void cli_query(struct buffer *path, const char *name, stet_view text);
+void cli_query_u64(struct buffer *path, const char *name, uint64_t value);
+
+/* Sends a read of this path; see cli_send. */
+int cli_get(struct cli *cli, struct buffer *path, struct arena *arena, struct answer *answer,
+            struct doc *doc);
+
+/*
+ * Sends a call. A 2xx answer is parsed into doc (DOC_NONE-like empty text when there is no body) and EXIT_DONE returned;
+ * a refusal is shown, as cli_refuse does, and its exit code returned.
+ */
+int cli_send(struct cli *cli, const struct call *call, struct arena *arena, struct answer *answer,
+             struct doc *doc);
+
+/* Shows a refusal: the problem document with --json, a report for people else. Returns the exit code. */
+int cli_refuse(struct cli *cli, struct arena *arena, const struct answer *answer);
+
+/* Prints an answer as one line of JSON, as it came. */
+void cli_print_json(struct cli *cli, stet_view json);
+
+/* True when the text ends standard output well; a full disk or a closed pipe is a failure too. */
+int cli_finish(struct cli *cli, int code);
+
+/* The conflict of a refused write, field by field. */
+void conflict_report(struct terminal *terminal, struct arena *arena, const struct doc *doc);
+
+/* Makes the token of a fresh data directory, in process. Out: its text, in the arena. */
+stet_status first_token_create(stet_engine *engine, struct arena *arena, const char *actor,
+                               stet_view *answer, stet_view *token, stet_error *err);
+
+#endif

@@ -1,0 +1,325 @@
+#include "cli/connection.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/view.h"
+#include "cli/libcurl.h"
+#include "http/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum {
+    OWNER_WAIT_MS_MAX = 10000, /* For another command on the same directory to end. */
+    OWNER_POLL_MS = 50,
+    CONNECT_TIMEOUT_S = 10,
+    TRIES_MAX = 4,
+    RETRY_PAUSE_MS = 200,
+    RETRY_AFTER_S_MAX = 5,
+    SECRET_BYTES = 32,
+};
+
+struct connection {
+    const struct libcurl *libcurl;
+    CURL *handle;
+    char url[512];
+    char token[512];
+    const char *actor;   /* Borrowed from args; NULL: none. */
+    const char *ca_file; /* Likewise. */
+    uint64_t timeout_s;
+    bool local; /* The owner of a data directory on this machine, or this process. */
+    stet_engine *engine;
+    struct http_server *server;
+};
+
+static void pause_ms(unsigned ms) {
+    struct timespec span = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    nanosleep(&span, NULL);
+}
+
+static stet_status text_keep(char *out, size_t size, const char *text, const char *what,
+                             stet_error *err) {
+    if (strlen(text) >= size) return error_set(err, STET_BAD_REQUEST, "the %s is too long", what);
+    strcpy(out, text);
+    return STET_OK;
+}
+
+/* Serves the directory to this process alone. */
+static stet_status serve_self(struct connection *connection, const char *data_dir,
+                              stet_error *err) {
+    unsigned char secret[SECRET_BYTES];
+    const struct entropy *entropy = entropy_system();
+    entropy->fill(entropy->context, secret, sizeof secret);
+    for (size_t i = 0; i < sizeof secret; i++)
+        sprintf(connection->token + 2 * i, "%02x", secret[i]);
+    stet_status status = stet_open(
+        &(stet_options){.data_dir = data_dir, .sequencer_threads = 1, .worker_threads = 1},
+        &connection->engine, err);
+    if (status != STET_OK) return status;
+    status = http_server_start(connection->engine,
+                               &(struct http_options){
+                                   .listen = "127.0.0.1:0",
+                                   .local_token = connection->token,
+                                   .io_threads = 1,
+                               },
+                               &connection->server, err);
+    if (status == STET_OK) {
+        status = text_keep(connection->url, sizeof connection->url,
+                           http_server_url(connection->server), "URL", err);
+    }
+    if (status != STET_OK) {
+        http_server_stop(connection->server);
+        stet_close(connection->engine);
+        connection->server = NULL;
+        connection->engine = NULL;
+    }
+    return status;
+}
+
+/* The server that owns the directory, or this process. Another command may hold it for a moment: wait for that. */
+static stet_status find_server(struct connection *connection, const char *data_dir,
+                               stet_error *err) {
+    struct stat info;
+    if (stat(data_dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return error_set(err, STET_UNAVAILABLE,
+                         "there is no data directory \"%s\": name one with --data, or a server "
+                         "with --url; `stet init` "
+                         "makes one",
+                         data_dir);
+    }
+    connection->local = true;
+    for (unsigned waited_ms = 0;; waited_ms += OWNER_POLL_MS) {
+        stet_owner owner;
+        stet_status status = stet_find_owner(data_dir, &owner, err);
+        if (status == STET_OK && owner.url[0] != '\0') {
+            status = text_keep(connection->url, sizeof connection->url, owner.url, "URL", err);
+            if (status == STET_OK) {
+                status = text_keep(connection->token, sizeof connection->token, owner.token,
+                                   "token", err);
+            }
+            return status;
+        }
+        if (status == STET_NOT_FOUND) {
+            status = serve_self(connection, data_dir, err);
+            if (status != STET_BUSY) return status;
+        } else if (status != STET_OK) {
+            return status;
+        }
+        if (waited_ms >= OWNER_WAIT_MS_MAX) {
+            return error_set(
+                err, STET_BUSY,
+                "the data directory \"%s\" is held by process %lld, which does not say how "
+                "to reach it",
+                data_dir, (long long)owner.pid);
+        }
+        pause_ms(OWNER_POLL_MS);
+    }
+}
+
+static stet_status choose_server(struct connection *connection, const struct args *args,
+                                 stet_error *err) {
+    const char *url = args_text(args, OPTION_URL);
+    enum args_source url_from = args->values[OPTION_URL].source;
+    enum args_source data_from = args->values[OPTION_DATA].source;
+    if (url != NULL && url_from == SOURCE_COMMAND_LINE && data_from == SOURCE_COMMAND_LINE) {
+        return error_set(err, STET_BAD_REQUEST, "give --url or --data, not both");
+    }
+    if (url == NULL || data_from > url_from)
+        return find_server(connection, args_text(args, OPTION_DATA), err);
+    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) {
+        return error_set(err, STET_BAD_REQUEST,
+                         "the URL \"%s\" must begin with http:// or https://", url);
+    }
+    stet_status status = text_keep(connection->url, sizeof connection->url, url, "URL", err);
+    if (status != STET_OK) return status;
+    for (size_t size = strlen(connection->url); size > 0 && connection->url[size - 1] == '/';
+         size--) {
+        connection->url[size - 1] = '\0';
+    }
+    const char *token = args_text(args, OPTION_TOKEN);
+    return token != NULL
+               ? text_keep(connection->token, sizeof connection->token, token, "token", err)
+               : STET_OK;
+}
+
+stet_status connection_open(const struct args *args, struct connection **out, stet_error *err) {
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    connection->actor = args_text(args, OPTION_ACTOR);
+    connection->ca_file = args_text(args, OPTION_CA_FILE);
+    connection->timeout_s = args_number(args, OPTION_TIMEOUT_S);
+    stet_status status = libcurl_load(&connection->libcurl, err);
+    if (status == STET_OK) {
+        connection->handle = connection->libcurl->init();
+        if (connection->handle == NULL) status = error_set(err, STET_NO_MEMORY, "out of memory");
+    }
+    if (status == STET_OK) status = choose_server(connection, args, err);
+    if (status != STET_OK) {
+        connection_close(connection);
+        return status;
+    }
+    *out = connection;
+    return STET_OK;
+}
+
+void connection_close(struct connection *connection) {
+    if (connection == NULL) return;
+    if (connection->handle != NULL) connection->libcurl->cleanup(connection->handle);
+    if (connection->server != NULL) http_server_stop(connection->server);
+    if (connection->engine != NULL) stet_close(connection->engine);
+    explicit_bzero(connection->token, sizeof connection->token);
+    free(connection);
+}
+
+const char *connection_url(const struct connection *connection) { return connection->url; }
+
+static size_t body_write(char *bytes, size_t size, size_t count, void *context) {
+    struct buffer *body = context;
+    buffer_append(body, bytes, size * count);
+    return buffer_status(body) == STET_OK ? size * count : 0;
+}
+
+/* The value behind "name:" when the line is that header. */
+static bool header_is(stet_view line, const char *name, stet_view *value) {
+    size_t size = strlen(name);
+    if (line.size <= size || line.bytes[size] != ':' || strncasecmp(line.bytes, name, size) != 0)
+        return false;
+    *value = view_make(line.bytes + size + 1, line.size - size - 1);
+    while (value->size > 0 && value->bytes[0] == ' ')
+        *value = view_make(value->bytes + 1, value->size - 1);
+    while (value->size > 0 && strchr(" \r\n", value->bytes[value->size - 1]) != NULL)
+        value->size -= 1;
+    return true;
+}
+
+static size_t header_read(char *bytes, size_t size, size_t count, void *context) {
+    struct answer *answer = context;
+    stet_view line = view_make(bytes, size * count);
+    stet_view value;
+    uint64_t seconds;
+    if (header_is(line, "Idempotency-Replayed", &value))
+        answer->replayed = view_equal(value, VIEW("true"));
+    if (header_is(line, "Retry-After", &value) && view_parse_u64(value, &seconds)) {
+        answer->retry_after_s = seconds < RETRY_AFTER_S_MAX ? (unsigned)seconds : RETRY_AFTER_S_MAX;
+    }
+    if (header_is(line, "Content-Type", &value)) {
+        size_t kept = 0;
+        while (kept < value.size && kept + 1 < sizeof answer->type && value.bytes[kept] != ';')
+            kept += 1;
+        memcpy(answer->type, value.bytes, kept);
+        answer->type[kept] = '\0';
+    }
+    return size * count;
+}
+
+static bool list_add(const struct libcurl *libcurl, struct curl_slist **list, const char *text) {
+    struct curl_slist *longer = libcurl->list_append(*list, text);
+    if (longer == NULL) return false;
+    *list = longer;
+    return true;
+}
+
+static stet_status headers_make(const struct connection *connection, const struct call *call,
+                                struct arena *arena, struct curl_slist **list, stet_error *err) {
+    const struct libcurl *libcurl = connection->libcurl;
+    stet_view line;
+    bool ok =
+        list_add(libcurl, list, "Expect:"); /* No round trip to ask whether a body may follow. */
+    if (call->body.bytes != NULL) {
+        line = arena_format(arena, "Content-Type: %s", call->content_type);
+        ok = ok && line.bytes != NULL && list_add(libcurl, list, line.bytes);
+    }
+    if (connection->token[0] != '\0') {
+        line = arena_format(arena, "Authorization: Bearer %s", connection->token);
+        ok = ok && line.bytes != NULL && list_add(libcurl, list, line.bytes);
+    }
+    if (connection->actor != NULL) {
+        line = arena_format(arena, "Stet-Actor: %s", connection->actor);
+        ok = ok && line.bytes != NULL && list_add(libcurl, list, line.bytes);
+    }
+    for (size_t i = 0; i < CALL_HEADERS_MAX && call->headers[i] != NULL; i++) {
+        ok = ok && list_add(libcurl, list, call->headers[i]);
+    }
+    return ok ? STET_OK : error_set(err, STET_NO_MEMORY, "out of memory");
+}
+
+static void handle_set(struct connection *connection, const struct call *call, const char *url,
+                       struct curl_slist *headers) {
+    const struct libcurl *libcurl = connection->libcurl;
+    CURL *handle = connection->handle;
+    libcurl->reset(handle);
+    libcurl->set(handle, CURLOPT_URL, url);
+    libcurl->set(handle, CURLOPT_CUSTOMREQUEST, call->method);
+    libcurl->set(handle, CURLOPT_HTTPHEADER, headers);
+    libcurl->set(handle, CURLOPT_NOSIGNAL, 1L);
+    libcurl->set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    libcurl->set(handle, CURLOPT_PATH_AS_IS, 1L); /* A record's id may be "..". */
+    libcurl->set(handle, CURLOPT_USERAGENT, "stet/" STET_VERSION_TEXT);
+    libcurl->set(handle, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    libcurl->set(handle, CURLOPT_TIMEOUT, (long)connection->timeout_s);
+    if (call->body.bytes != NULL) {
+        libcurl->set(handle, CURLOPT_POSTFIELDS, call->body.bytes);
+        libcurl->set(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.size);
+    }
+    if (connection->ca_file != NULL) libcurl->set(handle, CURLOPT_CAINFO, connection->ca_file);
+    if (connection->local) {
+        /* The URL comes from the directory's own lock file, which only its owner can write, and the certificate is made out
+         * for the name clients use, not for this address. */
+        libcurl->set(handle, CURLOPT_NOPROXY, "*");
+        libcurl->set(handle, CURLOPT_SSL_VERIFYPEER, 0L);
+        libcurl->set(handle, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+}
+
+static stet_status call_once(struct connection *connection, const struct call *call,
+                             const char *url, struct curl_slist *headers, struct arena *arena,
+                             struct answer *answer, bool *again, stet_error *err) {
+    const struct libcurl *libcurl = connection->libcurl;
+    struct buffer body;
+    long http = 0;
+    stet_status status = STET_OK;
+    *answer = (struct answer){0};
+    buffer_init(&body, NULL, 0);
+    handle_set(connection, call, url, headers);
+    libcurl->set(connection->handle, CURLOPT_WRITEFUNCTION, body_write);
+    libcurl->set(connection->handle, CURLOPT_WRITEDATA, &body);
+    libcurl->set(connection->handle, CURLOPT_HEADERFUNCTION, header_read);
+    libcurl->set(connection->handle, CURLOPT_HEADERDATA, answer);
+    CURLcode code = libcurl->perform(connection->handle);
+    if (code != CURLE_OK) {
+        *again = code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING;
+        status = error_set(err, STET_UNAVAILABLE, "could not reach %s: %s", connection->url,
+                           libcurl->words(code));
+        goto done;
+    }
+    libcurl->get(connection->handle, CURLINFO_RESPONSE_CODE, &http);
+    answer->http = (int)http;
+    answer->body = arena_copy(arena, buffer_view(&body));
+    if (answer->body.bytes == NULL) status = error_set(err, STET_NO_MEMORY, "out of memory");
+    *again = answer->http == 503 || answer->http == 429;
+done:
+    buffer_done(&body);
+    return status;
+}
+
+stet_status connection_call(struct connection *connection, const struct call *call,
+                            struct arena *arena, struct answer *answer, stet_error *err) {
+    struct curl_slist *headers = NULL;
+    stet_view url = arena_format(arena, "%s%s", connection->url, call->path);
+    stet_status status = STET_OK;
+    if (url.bytes == NULL) status = error_set(err, STET_NO_MEMORY, "out of memory");
+    if (status == STET_OK) status = headers_make(connection, call, arena, &headers, err);
+    for (unsigned tries = 1; status == STET_OK; tries++) {
+        bool again = false;
+        status = call_once(connection, call, url.bytes, headers, arena, answer, &again, err);
+        if (!again || !call->repeatable || tries == TRIES_MAX) break;
+        status = STET_OK;
+        pause_ms(answer->retry_after_s > 0 ? answer->retry_after_s * 1000 : RETRY_PAUSE_MS * tries);
+    }
+    connection->libcurl->list_free(headers);
+    return status;
+}

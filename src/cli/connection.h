@@ -1,0 +1,61 @@
+/*
+ * Where a command's requests go: the server of --url, the server that owns --data, or, when nobody owns it, this process,
+ * which then opens the directory, serves it to itself on a free loopback port and closes it at the end. All commands
+ * thus have one way to do their work, and what they may do is decided in one place, the server.
+ *
+ * Thread: one.
+ */
+#ifndef CLI_CONNECTION_H
+#define CLI_CONNECTION_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "cli/args.h"
+#include "stet.h"
+
+struct connection;
+
+/**
+ * @param connection  Out, owned: connection_close.
+ * @return STET_OK
+ *         STET_UNAVAILABLE  there is no such data directory, or libcurl is missing.
+ *         STET_BUSY         another process holds the directory and does not say how to reach it.
+ *         STET_BAD_REQUEST  the options contradict one another.
+ */
+stet_status connection_open(const struct args *args, struct connection **connection,
+                            stet_error *err);
+void connection_close(struct connection *connection);
+
+/* "http://127.0.0.1:7838"; borrowed. */
+const char *connection_url(const struct connection *connection);
+
+enum { CALL_HEADERS_MAX = 8 };
+
+struct call {
+    const char *method;
+    const char *path;                      /* From "/v1" on, encoded, with its query. */
+    const char *content_type;              /* With a body. */
+    stet_view body;                        /* bytes NULL: none. */
+    const char *headers[CALL_HEADERS_MAX]; /* "Name: value"; the first NULL ends them. */
+    bool repeatable; /* A read, or a write with a mutation key: sending it twice does no harm. */
+};
+
+struct answer {
+    int http;       /* 200 … 599 */
+    stet_view body; /* In the arena. */
+    bool replayed;  /* The mutation key had taken effect before. */
+    char type[64];  /* The media type. */
+    unsigned retry_after_s;
+};
+
+/**
+ * Sends a request and waits for its answer, whatever it is. A repeatable one is sent again, with pauses, when the server
+ * was busy or the connection broke.
+ *
+ * @return STET_OK           there is an answer; answer->http tells which.
+ *         STET_UNAVAILABLE  the server could not be reached.
+ */
+stet_status connection_call(struct connection *connection, const struct call *call,
+                            struct arena *arena, struct answer *answer, stet_error *err);
+
+#endif

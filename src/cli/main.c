@@ -1,0 +1,55 @@
+/*
+ * The program: reads the command line, runs one command, returns its exit code.
+ */
+#include "base/view.h"
+#include "cli/cli.h"
+
+#include <stdlib.h>
+
+static command_run *const runs[COMMAND_COUNT] = {
+    [COMMAND_SERVE] = run_serve,
+    [COMMAND_INIT] = run_init,
+    [COMMAND_SPACE_LIST] = run_space_list,
+    [COMMAND_SPACE_CREATE] = run_space_create,
+    [COMMAND_SPACE_DELETE] = run_space_delete,
+    [COMMAND_GET] = run_get,
+    [COMMAND_PUT] = run_put,
+    [COMMAND_PATCH] = run_patch,
+    [COMMAND_DELETE] = run_delete,
+    [COMMAND_LIST] = run_list,
+    [COMMAND_HISTORY] = run_history,
+    [COMMAND_DIFF] = run_diff,
+    [COMMAND_IMPORT] = run_import,
+    [COMMAND_TOKEN_CREATE] = run_token_create,
+    [COMMAND_TOKEN_LIST] = run_token_list,
+    [COMMAND_TOKEN_REVOKE] = run_token_revoke,
+    [COMMAND_CHECK] = run_check,
+    [COMMAND_VERSION] = run_version,
+    [COMMAND_HELP] = run_help,
+};
+
+static const char *environment(const char *name) { return getenv(name); }
+
+int main(int argc, char **argv) {
+    struct arena arena;
+    struct args args;
+    struct cli cli = {.args = &args, .arena = &arena};
+    stet_error err = {0};
+    int code;
+    arena_init(&arena, 16 * 1024);
+    terminal_init(&cli.out, stdout);
+    terminal_init(&cli.errors, stderr);
+    if (args_parse(&args, &arena, argc, (const char *const *)argv, environment, &err) != STET_OK) {
+        code = cli_fail(&cli, &err);
+        if (code != EXIT_FAILED || err.status == STET_IO) code = EXIT_USAGE;
+    } else if (args.help) {
+        code = run_help(&cli);
+    } else {
+        cli.json = args_switch(&args, OPTION_JSON);
+        code = runs[args.command](&cli);
+        connection_close(cli.connection);
+    }
+    code = cli_finish(&cli, code);
+    arena_done(&arena);
+    return code;
+}

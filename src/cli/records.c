@@ -1,0 +1,157 @@
+/*
+ * get, put, patch, delete: one record. A write always carries a mutation key, ours when the user gave none, so that it may
+ * be sent again when the connection breaks.
+ */
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/uuid.h"
+#include "base/view.h"
+#include "cli/address.h"
+#include "cli/answer.h"
+#include "cli/cli.h"
+#include "cli/file.h"
+
+#include <string.h>
+
+static stet_status record_path(struct cli *cli, struct buffer *path, stet_view address,
+                               stet_error *err) {
+    cli_path(cli, path);
+    buffer_append_text(path, "/records/");
+    return address_path(path, address, err);
+}
+
+/* "tasks/1  version 13  by ada at 2026-03-01 12:00:00" */
+static void print_summary(struct cli *cli, const struct doc *doc, doc_node record,
+                          const struct answer *answer) {
+    FILE *stream = cli->out.stream;
+    terminal_text(&cli->out, COLOR_BOLD, answer_text(cli->arena, doc, record, "address"));
+    fprintf(stream, "  version %llu", (unsigned long long)answer_u64(doc, record, "version"));
+    stet_view by = answer_text(cli->arena, doc, record, "updated_by");
+    if (by.size > 0) {
+        fputs("  by ", stream);
+        terminal_text(&cli->out, COLOR_NONE, by);
+        fputs(" at ", stream);
+        terminal_text(&cli->out, COLOR_NONE,
+                      answer_time(cli->arena, answer_text(cli->arena, doc, record, "updated_at")));
+    }
+    if (answer_bool(doc, record, "deleted")) fputs("  (deleted)", stream);
+    if (answer_bool(doc, record, "unchanged"))
+        fputs("  (unchanged: this is what it was already)", stream);
+    if (answer_member(doc, record, "merge") != DOC_NONE)
+        fputs("  (applied over a newer version)", stream);
+    if (answer->replayed) fputs("  (done before with this key)", stream);
+    if (args_switch(cli->args, OPTION_DRY_RUN)) fputs("  (dry run: nothing was stored)", stream);
+    fputc('\n', stream);
+}
+
+int run_get(struct cli *cli) {
+    struct buffer path;
+    struct answer answer;
+    struct doc doc;
+    stet_error err;
+    stet_view address = view_of(cli->args->arguments[0]);
+    stet_version version = address_version(&address);
+    if (version != 0 && args_given(cli->args, OPTION_VERSION)) {
+        error_set(&err, STET_BAD_REQUEST,
+                  "give the version in the address or with --version, not both");
+        return cli_fail(cli, &err);
+    }
+    if (args_given(cli->args, OPTION_VERSION)) version = args_number(cli->args, OPTION_VERSION);
+    if (record_path(cli, &path, address, &err) != STET_OK) return cli_fail(cli, &err);
+    if (version != 0 || args_given(cli->args, OPTION_VERSION))
+        cli_query_u64(&path, "version", version);
+    if (args_given(cli->args, OPTION_AT))
+        cli_query(&path, "at", view_of(args_text(cli->args, OPTION_AT)));
+    int code = cli_get(cli, &path, cli->arena, &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    doc_node data = answer_member(&doc, 0, "data");
+    if (args_switch(cli->args, OPTION_RAW)) {
+        cli_print_json(cli, data != DOC_NONE ? doc_text(&doc, data) : VIEW("null"));
+    } else if (cli->json) {
+        cli_print_json(cli, answer.body);
+    } else {
+        terminal_json(&cli->out, &doc, 0);
+    }
+    return EXIT_DONE;
+}
+
+/* The text of DATA or PATCH: itself, @FILE, or - for standard input. */
+static stet_status body_read(struct cli *cli, const char *argument, stet_view *body,
+                             stet_error *err) {
+    struct buffer buffer;
+    if (argument[0] != '@' && strcmp(argument, "-") != 0) {
+        *body = view_of(argument);
+        return STET_OK;
+    }
+    /* Twice what a record may hold, so that the server is the one to name the limit. */
+    buffer_init(&buffer, cli->arena, 2 * (size_t)DATA_BYTES_MAX);
+    stet_status status = file_read(argument[0] == '@' ? argument + 1 : argument, &buffer, err);
+    if (status == STET_OK) *body = buffer_view(&buffer);
+    if (status == STET_OK && body->bytes == NULL) *body = VIEW("");
+    return status;
+}
+
+/* What the options say about the write, into query and headers; the same for put, patch and delete. */
+static stet_status write_options(struct cli *cli, struct buffer *path, struct call *call,
+                                 stet_error *err) {
+    const struct args *args = cli->args;
+    const char *key = args_text(args, OPTION_KEY);
+    size_t headers = 0;
+    char fresh[UUID_TEXT_BYTES + 1] = {0};
+    if (key == NULL) {
+        uint8_t uuid[UUID_BYTES];
+        uuid_v7(clock_system(), entropy_system(), uuid);
+        uuid_format(uuid, fresh);
+        key = fresh;
+    }
+    if (args_switch(args, OPTION_CREATE) && args_given(args, OPTION_BASE)) {
+        return error_set(err, STET_BAD_REQUEST, "--create and --base contradict one another");
+    }
+    if (args_switch(args, OPTION_CREATE)) call->headers[headers++] = "If-None-Match: *";
+    cli_query(path, "client_mutation_id", view_of(key));
+    if (args_given(args, OPTION_BASE))
+        cli_query_u64(path, "base_version", args_number(args, OPTION_BASE));
+    if (args_given(args, OPTION_ON_CONFLICT)) {
+        cli_query(path, "on_conflict", view_of(args_text(args, OPTION_ON_CONFLICT)));
+    }
+    if (args_switch(args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
+    buffer_append_char(path, '\0');
+    if (buffer_status(path) != STET_OK) return error_set(err, buffer_status(path), "out of memory");
+    call->path = path->bytes;
+    call->repeatable = true;
+    return STET_OK;
+}
+
+static int run_write(struct cli *cli, const char *method, const char *content_type,
+                     const char *argument) {
+    struct buffer path;
+    struct answer answer;
+    struct doc doc;
+    stet_error err;
+    struct call call = {.method = method, .content_type = content_type};
+    stet_status status = record_path(cli, &path, view_of(cli->args->arguments[0]), &err);
+    if (status == STET_OK) status = write_options(cli, &path, &call, &err);
+    if (status == STET_OK && argument != NULL) status = body_read(cli, argument, &call.body, &err);
+    if (status != STET_OK) return cli_fail(cli, &err);
+    int code = cli_send(cli, &call, cli->arena, &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    if (cli->json) {
+        cli_print_json(cli, answer.body);
+    } else {
+        print_summary(cli, &doc, 0, &answer);
+    }
+    return EXIT_DONE;
+}
+
+int run_put(struct cli *cli) {
+    return run_write(cli, "PUT", "application/json", cli->args->arguments[1]);
+}
+
+int run_patch(struct cli *cli) {
+    bool json_patch = args_switch(cli->args, OPTION_JSON_PATCH);
+    return run_write(cli, "PATCH",
+                     json_patch ? "application/json-patch+json" : "application/merge-patch+json",
+                     cli->args->arguments[1]);
+}
+
+int run_delete(struct cli *cli) { return run_write(cli, "DELETE", NULL, NULL); }

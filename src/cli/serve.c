@@ -1,0 +1,206 @@
+/*
+ * serve: the options become those of the engine and of the HTTP server; then the main thread waits for a signal.
+ *
+ *   start:  signals blocked → engine (recovers) → server (listens) → first token → announced in the lock file
+ *   stop:   first signal → server finishes what runs → engine closes; a second signal ends the process at once
+ */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/view.h"
+#include "cli/cli.h"
+#include "cli/file.h"
+#include "http/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { SECRET_BYTES = 32, FILES_BESIDES_CONNECTIONS = 512 };
+
+/* What the engine tells from behind the calls. */
+static void serve_report(void *context, stet_severity severity, const char *message) {
+    (void)context;
+    enum log_level level = LOG_INFO;
+    if (severity == STET_REPORT_WARNING) level = LOG_WARN;
+    if (severity == STET_REPORT_ERROR) level = LOG_ERROR;
+    LOG(level, message, log_text("from", VIEW("engine")));
+}
+
+static bool is_loopback(const char *listen) {
+    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
+           strncmp(listen, "localhost:", 10) == 0;
+}
+
+/* What can be seen to be wrong before anything is opened. */
+static stet_status options_check(const struct args *args, stet_error *err) {
+    enum log_level level;
+    const char *listen = args_text(args, OPTION_LISTEN);
+    if (args_switch(args, OPTION_NO_AUTH) && !is_loopback(listen)) {
+        return error_set(err, STET_BAD_REQUEST,
+                         "--no-auth lets everybody who reaches the server do everything, so it "
+                         "works on a loopback address "
+                         "only, not on \"%s\"",
+                         listen);
+    }
+    if (args_given(args, OPTION_TLS_CERT) != args_given(args, OPTION_TLS_KEY)) {
+        return error_set(err, STET_BAD_REQUEST, "--tls-cert and --tls-key belong together");
+    }
+    if (!log_parse_level(view_of(args_text(args, OPTION_LOG_LEVEL)), &level)) {
+        return error_set(err, STET_BAD_REQUEST,
+                         "--log-level must be debug, info, warn or error, not \"%s\"",
+                         args_text(args, OPTION_LOG_LEVEL));
+    }
+    log_set_level(level);
+    return STET_OK;
+}
+
+/* As many files as the system lets this process have: each connection is one. */
+static void files_raise(uint64_t connections_max) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur != RLIM_INFINITY &&
+        limit.rlim_cur < connections_max + FILES_BESIDES_CONNECTIONS) {
+        LOG(LOG_WARN, "the system allows fewer open files than --connections-max needs",
+            log_u64("files", limit.rlim_cur), log_u64("connections_max", connections_max));
+    }
+}
+
+static void signals_block(sigset_t *stop) {
+    sigemptyset(stop);
+    sigaddset(stop, SIGINT);
+    sigaddset(stop, SIGTERM);
+    sigaddset(stop, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, stop, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* From here on a signal has its usual effect: it ends the process. */
+static void signals_release(const sigset_t *stop) {
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, stop, NULL);
+}
+
+static stet_status engine_open(const struct args *args, stet_engine **engine, stet_error *err) {
+    stet_options options = {
+        .data_dir = args_text(args, OPTION_DATA),
+        .sequencer_threads = (unsigned)args_number(args, OPTION_SEQUENCER_THREADS),
+        .worker_threads = (unsigned)args_number(args, OPTION_WORKER_THREADS),
+        .client_cache_bytes = (size_t)args_number(args, OPTION_CACHE_BYTES),
+        .space_idle_s = (unsigned)args_number(args, OPTION_SPACE_IDLE_S),
+        .key_retention_s = (unsigned)args_number(args, OPTION_KEY_RETENTION_S),
+        .report = serve_report,
+    };
+    return stet_open(&options, engine, err);
+}
+
+static stet_status server_start(const struct args *args, stet_engine *engine,
+                                const char *local_token, struct http_server **server,
+                                stet_error *err) {
+    const struct args_value *origins = &args->values[OPTION_ALLOW_ORIGIN];
+    const struct args_value *proxies = &args->values[OPTION_TRUSTED_PROXY];
+    struct http_options options = {
+        .listen = args_text(args, OPTION_LISTEN),
+        .public_url = args_text(args, OPTION_PUBLIC_URL),
+        .base_path = args_text(args, OPTION_BASE_PATH),
+        .allow_origins = origins->texts,
+        .allow_origin_count = origins->count,
+        .trusted_proxies = proxies->texts,
+        .trusted_proxy_count = proxies->count,
+        .no_auth = args_switch(args, OPTION_NO_AUTH),
+        .tls_cert = args_text(args, OPTION_TLS_CERT),
+        .tls_key = args_text(args, OPTION_TLS_KEY),
+        .local_token = local_token,
+        .io_threads = (unsigned)args_number(args, OPTION_IO_THREADS),
+        .connections_max = (unsigned)args_number(args, OPTION_CONNECTIONS_MAX),
+        .header_timeout_s = (unsigned)args_number(args, OPTION_HEADER_TIMEOUT_S),
+        .body_timeout_s = (unsigned)args_number(args, OPTION_BODY_TIMEOUT_S),
+        .idle_timeout_s = (unsigned)args_number(args, OPTION_IDLE_TIMEOUT_S),
+        .access_log = args_switch(args, OPTION_ACCESS_LOG),
+    };
+    return http_server_start(engine, &options, server, err);
+}
+
+/* At the first start: makes the administrator's token and shows it, once. */
+static stet_status first_token_show(struct cli *cli, stet_engine *engine, stet_error *err) {
+    stet_client *client = NULL;
+    stet_view answer;
+    stet_view token;
+    bool any = true;
+    stet_status status = stet_client_create(engine, &client, err);
+    if (status == STET_OK) status = stet_has_tokens(client, &any, err);
+    stet_client_destroy(client);
+    if (status != STET_OK || any) return status;
+    status = first_token_create(engine, cli->arena, "admin", &answer, &token, err);
+    if (status != STET_OK) return status;
+    fprintf(cli->out.stream,
+            "The administrator's token, shown this once (only its hash is stored):\n\n  %.*s\n\n",
+            VIEW_ARG(token));
+    fflush(cli->out.stream);
+    return STET_OK;
+}
+
+static stet_status started(struct cli *cli, stet_engine *engine, const struct http_server *server,
+                           const char *local_token, stet_error *err) {
+    const struct args *args = cli->args;
+    const char *url = http_server_url(server);
+    const char *url_file = args_text(args, OPTION_URL_FILE);
+    stet_status status = STET_OK;
+    if (!args_switch(args, OPTION_NO_AUTH)) status = first_token_show(cli, engine, err);
+    if (status == STET_OK) status = stet_announce(engine, url, local_token, err);
+    if (status != STET_OK) return status;
+    if (stet_storage_advice(engine)[0] != '\0') {
+        LOG(LOG_WARN, "storage", log_text("advice", view_of(stet_storage_advice(engine))));
+    }
+    if (args_switch(args, OPTION_NO_AUTH)) {
+        LOG(LOG_WARN, "no authentication: every user of this machine may do everything",
+            log_text("url", view_of(url)));
+    }
+    if (url_file != NULL) status = file_write(url_file, view_of(url), err);
+    LOG(LOG_INFO, "listening", log_text("url", view_of(url)),
+        log_text("data", view_of(args_text(args, OPTION_DATA))), log_u64("pid", (uint64_t)getpid()),
+        log_text("version", view_of(stet_version_text())));
+    return status;
+}
+
+int run_serve(struct cli *cli) {
+    const struct args *args = cli->args;
+    stet_engine *engine = NULL;
+    struct http_server *server = NULL;
+    stet_error err;
+    sigset_t stop;
+    int number = 0;
+    char local_token[2 * SECRET_BYTES + 1];
+    unsigned char secret[SECRET_BYTES];
+    stet_status status = options_check(args, &err);
+    if (status != STET_OK) return cli_fail(cli, &err);
+    signals_block(&stop);
+    files_raise(args_number(args, OPTION_CONNECTIONS_MAX));
+    entropy_system()->fill(entropy_system()->context, secret, sizeof secret);
+    for (size_t i = 0; i < sizeof secret; i++)
+        snprintf(local_token + 2 * i, 3, "%02x", secret[i]);
+    status = engine_open(args, &engine, &err);
+    if (status == STET_OK) status = server_start(args, engine, local_token, &server, &err);
+    if (status == STET_OK) status = started(cli, engine, server, local_token, &err);
+    if (status == STET_OK) {
+        while (sigwait(&stop, &number) != 0) {}
+        LOG(LOG_INFO, "stopping", log_text("signal", view_of(strsignal(number))));
+    }
+    signals_release(&stop);
+    if (args_text(args, OPTION_URL_FILE) != NULL && server != NULL)
+        unlink(args_text(args, OPTION_URL_FILE));
+    http_server_stop(server);
+    stet_close(engine);
+    if (status != STET_OK) return cli_fail(cli, &err);
+    LOG(LOG_INFO, "stopped", log_u64("pid", (uint64_t)getpid()));
+    return EXIT_DONE;
+}

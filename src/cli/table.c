@@ -1,0 +1,276 @@
+/*
+ * The rows. A default that is a limit takes its number from base/limits.h, so the documents cannot disagree with the
+ * server.
+ */
+#include "cli/table.h"
+
+#include "base/limits.h"
+
+#include <string.h>
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+static const struct command_row commands[COMMAND_COUNT] = {
+    [COMMAND_SERVE] = {"serve", "", 0, 0, "Serve a data directory over HTTP",
+                       "Runs until SIGINT or SIGTERM, which finish what was begun and close "
+                       "cleanly; a second signal stops at "
+                       "once.\n"
+                       "At the first start an administrator's token is made and printed once; only "
+                       "its hash is stored. Log lines "
+                       "go to standard error.\n"
+                       "One process owns a data directory. A second server on it is refused and "
+                       "names the first.\n"},
+    [COMMAND_INIT] = {"init", "", 0, 0,
+                      "Create a data directory and print its administrator's token, once",
+                      "serve does the same at its first start. Only the token's hash is stored; "
+                      "who lost the token makes another "
+                      "with `stet token create --admin --data DIR`.\n"},
+    [COMMAND_SPACE_LIST] = {"space list", "", 0, 0, "List the spaces", ""},
+    [COMMAND_SPACE_CREATE] = {"space create", "NAME", 1, 1, "Create a space",
+                              "A name begins with a letter and goes on with a-z, 0-9, _ and -.\n"},
+    [COMMAND_SPACE_DELETE] = {"space delete", "NAME", 1, 1,
+                              "Delete a space and all it holds, for good", ""},
+    [COMMAND_GET] = {"get", "TYPE/ID", 1, 1, "Read a record, now or as it was",
+                     "TYPE/ID@VERSION is short for --version. Parts of the address are "
+                     "percent-encoded; a slash in an id may "
+                     "stay as it is.\n"},
+    [COMMAND_PUT] =
+        {"put", "TYPE/ID DATA", 2, 2, "Replace a record, or create it",
+         "DATA is a JSON object, @FILE, or - for standard input. A record that exists is only "
+         "replaced when --base "
+         "names the version the data was made from. If somebody changed it since, nothing is "
+         "written and the "
+         "answer shows field by field what they did and what you wanted (exit code 3).\n"},
+    [COMMAND_PATCH] = {"patch", "TYPE/ID PATCH", 2, 2, "Change some fields of a record",
+                       "PATCH is a JSON merge patch (RFC 7396), @FILE, or - for standard input; "
+                       "with --json-patch a "
+                       "JSON patch (RFC 6902). --base as for put.\n"},
+    [COMMAND_DELETE] = {"delete", "TYPE/ID", 1, 1, "Delete a record; its history stays",
+                        "--base as for put.\n"},
+    [COMMAND_LIST] = {"list", "TYPE", 1, 1, "List the records of a type",
+                      "With --json the page as the server answers it; with --all and --json one "
+                      "record per line.\n"},
+    [COMMAND_HISTORY] = {"history", "TYPE/ID", 1, 1, "Show who changed a record, newest first", ""},
+    [COMMAND_DIFF] =
+        {"diff", "TYPE/ID [FROM [TO]]", 1, 3, "Show what differs between two versions",
+         "Without TO: up to the newest version. Without FROM: what the newest version changed.\n"},
+    [COMMAND_IMPORT] =
+        {"import", "FILE", 1, 1, "Load records from a file of JSON lines",
+         "FILE (or - for standard input) holds one object per line: {\"type\", \"id\", \"data\", "
+         "\"version\"?, "
+         "\"created_at\"?, \"created_by\"?, \"updated_at\"?, \"updated_by\"?, \"base_version\"?, "
+         "\"client_mutation_id\"?}. Loading the same file again changes nothing. A line that fails "
+         "is reported by "
+         "its number and does not keep the others from being loaded; the exit code is then 1.\n"},
+    [COMMAND_TOKEN_CREATE] = {"token create", "", 0, 0, "Make an access token and print it, once",
+                              ""},
+    [COMMAND_TOKEN_LIST] = {"token list", "", 0, 0, "List the tokens, without their secrets", ""},
+    [COMMAND_TOKEN_REVOKE] = {"token revoke", "ID", 1, 1, "Revoke a token at once", ""},
+    [COMMAND_CHECK] = {"check", "", 0, 0, "Verify what is stored",
+                       "Reads a whole space, or all spaces when --space is not given, and says "
+                       "what was verified. "
+                       "Exit code 1 when something is wrong.\n"},
+    [COMMAND_VERSION] = {"version", "", 0, 0, "Print the version", ""},
+    [COMMAND_HELP] = {"help", "[COMMAND]", 0, 2, "Explain the program or one command", ""},
+};
+
+#define ON(name) (UINT32_C(1) << COMMAND_##name)
+#define ON_SERVE ON(SERVE)
+#define ON_RECORD (ON(GET) | ON(PUT) | ON(PATCH) | ON(DELETE) | ON(LIST) | ON(HISTORY) | ON(DIFF))
+#define ON_SPACES (ON(SPACE_LIST) | ON(SPACE_CREATE) | ON(SPACE_DELETE))
+#define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
+#define ON_REMOTE (ON_RECORD | ON_SPACES | ON_TOKENS | ON(IMPORT) | ON(CHECK))
+#define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
+#define SECONDS_MAX (100u * 365 * 24 * 3600)
+
+static const struct option_row options[OPTION_COUNT] = {
+    [OPTION_DATA] = {"data", "DIR", OPTION_TEXT, 0, "stet-data", "STET_DATA", "data",
+                     ON_SERVE | ON(INIT) | ON_REMOTE,
+                     "The data directory. Commands other than serve and init talk to the server "
+                     "that owns it, or open "
+                     "it themselves when none does"},
+    [OPTION_LISTEN] = {"listen", "HOST:PORT", OPTION_TEXT, 0, "127.0.0.1:7838", "STET_LISTEN",
+                       "listen", ON_SERVE,
+                       "Where to listen; [::1]:PORT for IPv6, port 0 for a free one"},
+    [OPTION_PUBLIC_URL] =
+        {"public-url", "URL", OPTION_TEXT, 0, NULL, "STET_PUBLIC_URL", "public_url", ON_SERVE,
+         "How clients reach the server, when not by the listen address; its host is then "
+         "accepted in the Host header"},
+    [OPTION_BASE_PATH] = {"base-path", "PATH", OPTION_TEXT, 0, NULL, "STET_BASE_PATH", "base_path",
+                          ON_SERVE, "Serve everything below this path"},
+    [OPTION_NO_AUTH] = {"no-auth", NULL, OPTION_SWITCH, 0, NULL, "STET_NO_AUTH", "no_auth",
+                        ON_SERVE,
+                        "Ask nobody for a token: the actor is what the Stet-Actor header says, and "
+                        "everybody may do "
+                        "everything. Only on a loopback address"},
+    [OPTION_ALLOW_ORIGIN] = {"allow-origin", "URL", OPTION_MANY, 0, NULL, "STET_ALLOW_ORIGIN",
+                             "allow_origin", ON_SERVE,
+                             "Let web pages of this origin call the server (CORS); * for any"},
+    [OPTION_TRUSTED_PROXY] = {"trusted-proxy", "ADDRESS", OPTION_MANY, 0, NULL,
+                              "STET_TRUSTED_PROXY", "trusted_proxy", ON_SERVE,
+                              "Believe X-Forwarded-For and X-Forwarded-Proto from this address"},
+    [OPTION_TLS_CERT] = {"tls-cert", "FILE", OPTION_TEXT, 0, NULL, "STET_TLS_CERT", "tls_cert",
+                         ON_SERVE,
+                         "Serve HTTPS with this certificate chain (PEM); needs --tls-key"},
+    [OPTION_TLS_KEY] = {"tls-key", "FILE", OPTION_TEXT, 0, NULL, "STET_TLS_KEY", "tls_key",
+                        ON_SERVE, "The certificate's private key (PEM)"},
+    [OPTION_IO_THREADS] = {"io-threads", "N", OPTION_NUMBER, 1024, "0", "STET_IO_THREADS",
+                           "io_threads", ON_SERVE,
+                           "Threads that serve connections; 0: one per core"},
+    [OPTION_SEQUENCER_THREADS] =
+        {"sequencer-threads", "N", OPTION_NUMBER, 1024, "0", "STET_SEQUENCER_THREADS",
+         "sequencer_threads", ON_SERVE,
+         "Threads that commit writes, each for its share of the spaces; 0: one per core"},
+    [OPTION_WORKER_THREADS] = {"worker-threads", "N", OPTION_NUMBER, 1024, "0",
+                               "STET_WORKER_THREADS", "worker_threads", ON_SERVE,
+                               "Threads for lists, history and other scans; 0: 2"},
+    [OPTION_CACHE_BYTES] = {"cache-bytes", "N", OPTION_NUMBER, UINT64_C(1) << 40, "0",
+                            "STET_CACHE_BYTES", "cache_bytes", ON_SERVE,
+                            "Read cache of each I/O thread; 0: 32 MiB"},
+    [OPTION_SPACE_IDLE_S] =
+        {"space-idle-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, TEXT(SPACE_IDLE_S),
+         "STET_SPACE_IDLE_S", "space_idle_s", ON_SERVE,
+         "Close a space that nobody used for so long; the next use opens it again"},
+    [OPTION_KEY_RETENTION_S] = {"key-retention-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, "604800",
+                                "STET_KEY_RETENTION_S", "key_retention_s", ON_SERVE,
+                                "How long a mutation key is remembered at least"},
+    [OPTION_CONNECTIONS_MAX] = {"connections-max", "N", OPTION_NUMBER, 1000000,
+                                TEXT(HTTP_CONNECTIONS_MAX_DEFAULT), "STET_CONNECTIONS_MAX",
+                                "connections_max", ON_SERVE,
+                                "Connections at the same time; further ones are closed"},
+    [OPTION_HEADER_TIMEOUT_S] = {"header-timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX,
+                                 TEXT(HTTP_HEADER_TIMEOUT_S), "STET_HEADER_TIMEOUT_S",
+                                 "header_timeout_s", ON_SERVE,
+                                 "Within which a request's header must have arrived"},
+    [OPTION_BODY_TIMEOUT_S] = {"body-timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX,
+                               TEXT(HTTP_BODY_TIMEOUT_S), "STET_BODY_TIMEOUT_S", "body_timeout_s",
+                               ON_SERVE, "Within which its body must have arrived"},
+    [OPTION_IDLE_TIMEOUT_S] = {"idle-timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX,
+                               TEXT(HTTP_IDLE_TIMEOUT_S), "STET_IDLE_TIMEOUT_S", "idle_timeout_s",
+                               ON_SERVE, "After which a connection without a request is closed"},
+    [OPTION_LOG_LEVEL] = {"log-level", "LEVEL", OPTION_TEXT, 0, "info", "STET_LOG_LEVEL",
+                          "log_level", ON_SERVE, "debug, info, warn or error"},
+    [OPTION_ACCESS_LOG] = {"access-log", NULL, OPTION_SWITCH, 0, NULL, "STET_ACCESS_LOG",
+                           "access_log", ON_SERVE, "Log a line for each request"},
+    [OPTION_URL_FILE] = {"url-file", "FILE", OPTION_TEXT, 0, NULL, "STET_URL_FILE", "url_file",
+                         ON_SERVE,
+                         "Write the server's URL to this file once it listens, and remove it at "
+                         "the end: for scripts "
+                         "that wait"},
+    [OPTION_CONFIG] = {"config", "FILE", OPTION_TEXT, 0, NULL, "STET_CONFIG", NULL, ON_SERVE,
+                       "Read options from lines of the form key = value; # begins a comment"},
+
+    [OPTION_URL] = {"url", "URL", OPTION_TEXT, 0, NULL, "STET_URL", NULL, ON_REMOTE,
+                    "The server to talk to, instead of --data"},
+    [OPTION_TOKEN] = {"token", "TOKEN", OPTION_TEXT, 0, NULL, "STET_TOKEN", NULL, ON_REMOTE,
+                      "The access token for --url. Other users of the machine can see a command "
+                      "line: prefer the "
+                      "environment variable"},
+    [OPTION_CA_FILE] = {"ca-file", "FILE", OPTION_TEXT, 0, NULL, "STET_CA_FILE", NULL, ON_REMOTE,
+                        "Certificates (PEM) to trust for an https --url, instead of the system's"},
+    [OPTION_ACTOR] = {"actor", "NAME", OPTION_TEXT, 0, NULL, "STET_ACTOR", NULL,
+                      ON_REMOTE & ~ON(TOKEN_CREATE),
+                      "Who acts, for a server that runs with --no-auth; others go by the token"},
+    [OPTION_SPACE] = {"space", "NAME", OPTION_TEXT, 0, "main", "STET_SPACE", NULL,
+                      ON_RECORD | ON(IMPORT) | ON(CHECK),
+                      "The space to use; check: all when not given"},
+    [OPTION_TIMEOUT_S] = {"timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, "600",
+                          "STET_TIMEOUT_S", NULL, ON_REMOTE,
+                          "Give up on a request after so long; 0: never"},
+    [OPTION_JSON] =
+        {"json", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON_REMOTE | ON(INIT) | ON(VERSION),
+         "Print the server's answer, a refusal included, as one line of JSON, for programs"},
+
+    [OPTION_BASE] = {"base", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL, ON_WRITE,
+                     "The version this change was made from"},
+    [OPTION_CREATE] = {"create", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(PUT),
+                       "Only create: refuse when the record exists"},
+    [OPTION_ON_CONFLICT] = {"on-conflict", "STRATEGY", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
+                            "What to do when the base is stale: reject or last_writer_wins"},
+    [OPTION_KEY] = {"key", "KEY", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
+                    "Your own unique name for this write: repeated with the same one it takes "
+                    "effect once. Default: "
+                    "a new UUID"},
+    [OPTION_DRY_RUN] = {"dry-run", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON_WRITE,
+                        "Answer as the write would, and store nothing"},
+    [OPTION_JSON_PATCH] = {"json-patch", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(PATCH),
+                           "PATCH is a JSON patch (RFC 6902)"},
+    [OPTION_VERSION] = {"version", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL, ON(GET),
+                        "The record as this version has it"},
+    [OPTION_AT] = {"at", "TIME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(GET),
+                   "The record as it was then (2026-03-01T12:00:00Z)"},
+    [OPTION_RAW] = {"raw", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(GET),
+                    "Print only the data, byte for byte as stored"},
+    [OPTION_LIMIT] = {"limit", "N", OPTION_NUMBER, LIST_LIMIT_MAX, NULL, NULL, NULL,
+                      ON(LIST) | ON(HISTORY), "How many at most"},
+    [OPTION_AFTER] = {"after", "CURSOR", OPTION_TEXT, 0, NULL, NULL, NULL, ON(LIST),
+                      "Go on behind an earlier page, with the cursor it ended in"},
+    [OPTION_ALL] = {"all", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(LIST) | ON(HISTORY),
+                    "All pages, one after the other"},
+    [OPTION_BEFORE] = {"before", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL,
+                       ON(HISTORY), "Only versions below this one"},
+    [OPTION_WITH_DATA] = {"with-data", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(HISTORY),
+                          "Each version's data as well"},
+    [OPTION_TOKEN_ACTOR] =
+        {"actor", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(TOKEN_CREATE) | ON(INIT),
+         "Who the token stands for; every change made with it carries this name. init: admin "
+         "when not given"},
+    [OPTION_NAME] = {"name", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(TOKEN_CREATE),
+                     "What the token is for, to tell an actor's tokens apart"},
+    [OPTION_ADMIN] = {"admin", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(TOKEN_CREATE),
+                      "May manage spaces and tokens, and import"},
+    [OPTION_EXPIRES] =
+        {"expires", "WHEN", OPTION_TEXT, 0, NULL, NULL, NULL, ON(TOKEN_CREATE),
+         "90s, 30m, 24h, 7d from now, or a time (2026-03-01T12:00:00Z). Default: never"},
+    [OPTION_REPLACE] = {"replace", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(TOKEN_CREATE),
+                        "Revoke the actor's other tokens of the same name in the same step"},
+    [OPTION_MARKDOWN] = {"markdown", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(HELP),
+                         "Print docs/options.md, made from the program's own table"},
+};
+
+static const char *const exits[] = {
+    [EXIT_DONE] = "done",
+    [EXIT_FAILED] = "failed; the message says why",
+    [EXIT_USAGE] = "the command line, the environment or the configuration file makes no sense; "
+                   "nothing was done",
+    [EXIT_CONFLICT] = "conflict: somebody else changed the record first, or it exists already; "
+                      "nothing was written",
+    [EXIT_NOT_FOUND] = "no such record, version, space or token",
+    [EXIT_UNREACHABLE] =
+        "the server cannot be reached, is busy or takes no writes now; try again later",
+    [EXIT_DENIED] = "the token is missing, unknown or expired, or does not allow this",
+};
+
+const struct command_row *command_row(enum command_id id) { return &commands[id]; }
+
+const struct option_row *option_row(enum option_id id) { return &options[id]; }
+
+bool option_applies(enum option_id option, enum command_id command) {
+    return (options[option].commands >> command & 1) != 0;
+}
+
+static bool same(const char *text, const char *bytes, size_t size) {
+    return strlen(text) == size && memcmp(text, bytes, size) == 0;
+}
+
+enum option_id option_find(enum command_id command, const char *name, size_t size) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (option_applies((enum option_id)i, command) && same(options[i].name, name, size)) {
+            return (enum option_id)i;
+        }
+    }
+    return OPTION_COUNT;
+}
+
+enum option_id option_find_config(const char *key, size_t size) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (options[i].config != NULL && same(options[i].config, key, size))
+            return (enum option_id)i;
+    }
+    return OPTION_COUNT;
+}
+
+const char *exit_words(int code) {
+    return code >= 0 && (size_t)code < sizeof exits / sizeof exits[0] ? exits[code] : NULL;
+}

@@ -1,0 +1,146 @@
+/*
+ * The one table of commands and options. Parsing, `stet help`, docs/options.md and the check of the manual page all read
+ * it, so that none of them can say something the others do not.
+ *
+ * An option's value comes from, first match: the command line, its environment variable, the configuration file (for
+ * `serve`), its default.
+ */
+#ifndef CLI_TABLE_H
+#define CLI_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum command_id {
+    COMMAND_SERVE,
+    COMMAND_INIT,
+    COMMAND_SPACE_LIST,
+    COMMAND_SPACE_CREATE,
+    COMMAND_SPACE_DELETE,
+    COMMAND_GET,
+    COMMAND_PUT,
+    COMMAND_PATCH,
+    COMMAND_DELETE,
+    COMMAND_LIST,
+    COMMAND_HISTORY,
+    COMMAND_DIFF,
+    COMMAND_IMPORT,
+    COMMAND_TOKEN_CREATE,
+    COMMAND_TOKEN_LIST,
+    COMMAND_TOKEN_REVOKE,
+    COMMAND_CHECK,
+    COMMAND_VERSION,
+    COMMAND_HELP,
+    COMMAND_COUNT,
+};
+
+struct command_row {
+    const char *name;      /* "token create" */
+    const char *arguments; /* "TYPE/ID DATA"; "" for none. */
+    unsigned arguments_min;
+    unsigned arguments_max;
+    const char *words; /* One line for people, no full stop. */
+    const char *more;  /* Paragraphs, each ending in a newline. */
+};
+
+enum option_id {
+    /* Of serve. */
+    OPTION_DATA,
+    OPTION_LISTEN,
+    OPTION_PUBLIC_URL,
+    OPTION_BASE_PATH,
+    OPTION_NO_AUTH,
+    OPTION_ALLOW_ORIGIN,
+    OPTION_TRUSTED_PROXY,
+    OPTION_TLS_CERT,
+    OPTION_TLS_KEY,
+    OPTION_IO_THREADS,
+    OPTION_SEQUENCER_THREADS,
+    OPTION_WORKER_THREADS,
+    OPTION_CACHE_BYTES,
+    OPTION_SPACE_IDLE_S,
+    OPTION_KEY_RETENTION_S,
+    OPTION_CONNECTIONS_MAX,
+    OPTION_HEADER_TIMEOUT_S,
+    OPTION_BODY_TIMEOUT_S,
+    OPTION_IDLE_TIMEOUT_S,
+    OPTION_LOG_LEVEL,
+    OPTION_ACCESS_LOG,
+    OPTION_URL_FILE,
+    OPTION_CONFIG,
+    /* Of the commands that talk to a server. */
+    OPTION_URL,
+    OPTION_TOKEN,
+    OPTION_CA_FILE,
+    OPTION_ACTOR,
+    OPTION_SPACE,
+    OPTION_TIMEOUT_S,
+    OPTION_JSON,
+    /* Of single commands. */
+    OPTION_BASE,
+    OPTION_CREATE,
+    OPTION_ON_CONFLICT,
+    OPTION_KEY,
+    OPTION_DRY_RUN,
+    OPTION_JSON_PATCH,
+    OPTION_VERSION,
+    OPTION_AT,
+    OPTION_RAW,
+    OPTION_LIMIT,
+    OPTION_AFTER,
+    OPTION_ALL,
+    OPTION_BEFORE,
+    OPTION_WITH_DATA,
+    OPTION_TOKEN_ACTOR,
+    OPTION_NAME,
+    OPTION_ADMIN,
+    OPTION_EXPIRES,
+    OPTION_REPLACE,
+    OPTION_MARKDOWN,
+    OPTION_COUNT,
+};
+
+enum option_kind {
+    OPTION_SWITCH, /* On the command line alone; "true" or "false" in the environment and the file. */
+    OPTION_TEXT,
+    OPTION_NUMBER, /* A decimal number of at most number_max. */
+    OPTION_MANY,   /* May be given several times; separated by commas in the environment. */
+};
+
+struct option_row {
+    const char *name;     /* Without the dashes. Two rows may share one, for different commands. */
+    const char *argument; /* "HOST:PORT"; NULL for a switch. */
+    enum option_kind kind;
+    uint64_t number_max;
+    const char *fallback;    /* The default; NULL: none. */
+    const char *environment; /* "STET_LISTEN"; NULL: none. */
+    const char *config;      /* "listen"; NULL: not in the configuration file. */
+    uint32_t commands;       /* A bit for each command that takes it. */
+    const char *words;
+};
+
+/* Both are total over their enums. */
+const struct command_row *command_row(enum command_id id);
+const struct option_row *option_row(enum option_id id);
+
+bool option_applies(enum option_id option, enum command_id command);
+
+/* The option a command takes under this name (size bytes, no dashes); OPTION_COUNT when it takes none. */
+enum option_id option_find(enum command_id command, const char *name, size_t size);
+
+/* The option with this key in the configuration file; OPTION_COUNT when there is none. */
+enum option_id option_find_config(const char *key, size_t size);
+
+/* The exit codes, for help and the documents; NULL past the end. */
+const char *exit_words(int code);
+
+#define EXIT_DONE 0
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+#define EXIT_CONFLICT 3
+#define EXIT_NOT_FOUND 4
+#define EXIT_UNREACHABLE 5
+#define EXIT_DENIED 6
+
+#endif

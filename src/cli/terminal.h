@@ -1,0 +1,56 @@
+/*
+ * What people read: tables, JSON with indentation, colours. Colours only where standard output is a terminal and
+ * NO_COLOR is unset. Whatever comes from records is shown so that it cannot steer the terminal: control characters are
+ * escaped.
+ *
+ * Thread: one.
+ */
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
+
+#include "base/arena.h"
+#include "doc/doc.h"
+#include "stet.h"
+
+#include <stdio.h>
+
+struct terminal {
+    FILE *stream;
+    bool color;
+    unsigned width; /* Columns; 0: not a terminal, nothing is cut. */
+};
+
+void terminal_init(struct terminal *terminal, FILE *stream);
+
+enum color { COLOR_NONE, COLOR_DIM, COLOR_BOLD, COLOR_RED, COLOR_GREEN, COLOR_YELLOW, COLOR_BLUE };
+
+/* Text from outside, with control characters escaped. */
+void terminal_text(struct terminal *terminal, enum color color, stet_view text);
+
+/* JSON with two spaces of indentation and a newline at the end. Numbers keep their spelling, members their order. */
+void terminal_json(struct terminal *terminal, const struct doc *doc, doc_node node);
+
+/* Columns a text takes, counted as one for each character. */
+size_t terminal_columns(stet_view text);
+
+/* Rows of cells, printed with aligned columns once all are there. The last column is cut to the terminal's width. */
+struct table_cell {
+    stet_view text;
+    enum color color;
+};
+
+struct table {
+    struct arena *arena;
+    size_t columns;
+    struct table_cell *cells;
+    size_t count;
+    size_t capacity;
+    bool failed; /* Memory ran out. */
+};
+
+void table_init(struct table *table, struct arena *arena, size_t columns);
+void table_add(struct table *table, enum color color, stet_view text); /* Copied. */
+stet_status table_print(const struct table *table, struct terminal *terminal, const char *indent,
+                        stet_error *err);
+
+#endif

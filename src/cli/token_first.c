@@ -1,0 +1,35 @@
+/*
+ * The first token of a data directory: made in process, because nobody holds one yet that the server would accept.
+ */
+#include "base/error.h"
+#include "base/view.h"
+#include "cli/answer.h"
+#include "cli/cli.h"
+
+static stet_status token_fill(stet_command *command, void *context, stet_error *err) {
+    return stet_command_token_create(command, context, err);
+}
+
+stet_status first_token_create(stet_engine *engine, struct arena *arena, const char *actor,
+                               stet_view *answer, stet_view *token, stet_error *err) {
+    stet_space *space = NULL;
+    stet_result *result = NULL;
+    struct doc doc;
+    stet_token_request request = {.actor = view_of(actor), .name = VIEW("first"), .admin = true};
+    stet_status status = stet_space_open_blocking(engine, VIEW("stet"), &space, err);
+    if (status != STET_OK) return status;
+    status = stet_run_blocking(space, &(stet_actor){.id = VIEW("local"), .admin = true}, token_fill,
+                               &request, &result, err);
+    if (status != STET_OK) goto done;
+    *answer = arena_copy(arena, stet_result_outcome(result)->body);
+    if (answer->bytes == NULL) {
+        status = error_set(err, STET_NO_MEMORY, "out of memory");
+        goto done;
+    }
+    status = answer_parse(arena, *answer, &doc, err);
+    if (status == STET_OK) *token = answer_text(arena, &doc, 0, "token");
+done:
+    stet_result_destroy(result);
+    stet_space_close(space);
+    return status;
+}
