@@ -30,7 +30,8 @@ struct check {
     stet_error *err;
 };
 
-__attribute__((format(printf, 2, 3))) static void finding(struct check *check, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void finding(struct check *check, const char *format,
+                                                          ...) {
     char text[256];
     va_list arguments;
     va_start(arguments, format);
@@ -41,17 +42,20 @@ __attribute__((format(printf, 2, 3))) static void finding(struct check *check, c
 }
 
 /* Reads a change another one points at. *present is false when it was pruned, or is missing and was reported. */
-static stet_status pointed(struct check *check, const struct store_change *from, uint64_t seq, const char *what,
-                           struct store_change *to, bool *present) {
-    stet_status status = check->driver->change(check->reader, &check->row, seq, false, to, check->err);
+static stet_status pointed(struct check *check, const struct store_change *from, uint64_t seq,
+                           const char *what, struct store_change *to, bool *present) {
+    stet_status status =
+        check->driver->change(check->reader, &check->row, seq, false, to, check->err);
     *present = status == STET_OK;
     if (status != STET_OK && status != STET_PRUNED) return status;
     if (!*present && seq > check->floor_seq) {
         finding(check, "change %" PRIu64 ": its %s %" PRIu64 " is missing", from->seq, what, seq);
     }
-    if (*present && (!view_equal(to->type, from->type) || !view_equal(to->id, from->id) || to->seq >= from->seq)) {
-        finding(check, "change %" PRIu64 ": its %s %" PRIu64 " is not an earlier change of the record", from->seq, what,
-                seq);
+    if (*present && (!view_equal(to->type, from->type) || !view_equal(to->id, from->id) ||
+                     to->seq >= from->seq)) {
+        finding(check,
+                "change %" PRIu64 ": its %s %" PRIu64 " is not an earlier change of the record",
+                from->seq, what, seq);
     }
     return STET_OK;
 }
@@ -64,15 +68,17 @@ static stet_status check_change(struct check *check, const struct store_change *
         finding(check, "change %" PRIu64 ": no version", change->seq);
         return STET_OK;
     }
-    if ((change->ordinal == 1) != (change->prev == 0) || (change->ordinal == 1) != (change->first == change->seq)) {
+    if ((change->ordinal == 1) != (change->prev == 0) ||
+        (change->ordinal == 1) != (change->first == change->seq)) {
         finding(check, "change %" PRIu64 ": first and prev do not fit its ordinal", change->seq);
     }
     if (change->prev != 0) {
         status = pointed(check, change, change->prev, "prev", &other, &present);
         if (status != STET_OK) return status;
-        if (present && (other.version + 1 != change->version || other.ordinal + 1 != change->ordinal)) {
-            finding(check, "change %" PRIu64 ": version %" PRIu64 " follows version %" PRIu64, change->seq,
-                    change->version, other.version);
+        if (present &&
+            (other.version + 1 != change->version || other.ordinal + 1 != change->ordinal)) {
+            finding(check, "change %" PRIu64 ": version %" PRIu64 " follows version %" PRIu64,
+                    change->seq, change->version, other.version);
         }
     }
     uint64_t skip_ordinal = change->ordinal & (change->ordinal - 1);
@@ -83,7 +89,8 @@ static stet_status check_change(struct check *check, const struct store_change *
         status = pointed(check, change, change->skip, "skip", &other, &present);
         if (status != STET_OK) return status;
         if (present && other.ordinal != skip_ordinal) {
-            finding(check, "change %" PRIu64 ": skip leads to ordinal %" PRIu64, change->seq, other.ordinal);
+            finding(check, "change %" PRIu64 ": skip leads to ordinal %" PRIu64, change->seq,
+                    other.ordinal);
         }
     }
     if (change->first != change->seq) {
@@ -103,23 +110,27 @@ static stet_status check_changes(struct check *check, const struct store_state *
     int64_t stamp = 0;
     size_t count = 0;
     stet_status status = STET_OK;
-    if (changes == NULL) return error_set(check->err, STET_NO_MEMORY, "could not check the changes");
+    if (changes == NULL)
+        return error_set(check->err, STET_NO_MEMORY, "could not check the changes");
     do {
         arena_reset(&check->page);
-        status = check->driver->since(check->reader, &check->page, seq, CHECK_PAGE, CHECK_PAGE_BYTES, changes, &count,
-                                      check->err);
+        status = check->driver->since(check->reader, &check->page, seq, CHECK_PAGE,
+                                      CHECK_PAGE_BYTES, changes, &count, check->err);
         for (size_t i = 0; status == STET_OK && i < count; i++) {
             const struct store_change *change = &changes[i];
             if (change->seq != seq + 1 && change->seq - 1 > check->floor_seq) {
-                finding(check, "changes %" PRIu64 " to %" PRIu64 " are missing", seq + 1, change->seq - 1);
+                finding(check, "changes %" PRIu64 " to %" PRIu64 " are missing", seq + 1,
+                        change->seq - 1);
             }
-            if (change->stamp <= stamp) finding(check, "change %" PRIu64 ": its stamp does not increase", change->seq);
+            if (change->stamp <= stamp)
+                finding(check, "change %" PRIu64 ": its stamp does not increase", change->seq);
             if (change->transaction < change->seq ||
                 (change->transaction != transaction && transaction >= change->seq)) {
                 finding(check, "change %" PRIu64 ": its transaction is not whole", change->seq);
             }
             if (change->transaction > state->seq) {
-                finding(check, "change %" PRIu64 ": the end of its transaction is missing", change->seq);
+                finding(check, "change %" PRIu64 ": the end of its transaction is missing",
+                        change->seq);
             }
             seq = change->seq;
             stamp = change->stamp;
@@ -130,28 +141,32 @@ static stet_status check_changes(struct check *check, const struct store_state *
         }
     } while (status == STET_OK && count > 0);
     free(changes);
-    if (status == STET_OK && (seq > state->seq || (seq < state->seq && state->seq > check->floor_seq))) {
-        finding(check, "the clock says seq %" PRIu64 ", the last change is %" PRIu64, state->seq, seq);
+    if (status == STET_OK &&
+        (seq > state->seq || (seq < state->seq && state->seq > check->floor_seq))) {
+        finding(check, "the clock says seq %" PRIu64 ", the last change is %" PRIu64, state->seq,
+                seq);
     }
-    if (status == STET_OK && stamp > state->stamp) finding(check, "the clock is behind the last change");
+    if (status == STET_OK && stamp > state->stamp)
+        finding(check, "the clock is behind the last change");
     return status;
 }
 
 static stet_status check_head(struct check *check, stet_view type, const struct store_row *row) {
     const struct store_head *head = &row->head;
     struct store_change change;
-    stet_status status = check->driver->change(check->reader, &check->row, head->seq, false, &change, check->err);
+    stet_status status =
+        check->driver->change(check->reader, &check->row, head->seq, false, &change, check->err);
     if (status == STET_PRUNED) {
-        finding(check, "head \"%.*s/%.*s\": its change %" PRIu64 " is missing", VIEW_ARG(type), VIEW_ARG(row->id),
-                head->seq);
+        finding(check, "head \"%.*s/%.*s\": its change %" PRIu64 " is missing", VIEW_ARG(type),
+                VIEW_ARG(row->id), head->seq);
         return STET_OK;
     }
     if (status != STET_OK) return status;
-    if (!view_equal(change.type, type) || !view_equal(change.id, row->id) || change.version != head->version ||
-        change.ordinal != head->ordinal || change.first != head->first ||
-        (change.op == STORE_DELETE) != head->deleted) {
-        finding(check, "head \"%.*s/%.*s\" differs from its change %" PRIu64, VIEW_ARG(type), VIEW_ARG(row->id),
-                head->seq);
+    if (!view_equal(change.type, type) || !view_equal(change.id, row->id) ||
+        change.version != head->version || change.ordinal != head->ordinal ||
+        change.first != head->first || (change.op == STORE_DELETE) != head->deleted) {
+        finding(check, "head \"%.*s/%.*s\" differs from its change %" PRIu64, VIEW_ARG(type),
+                VIEW_ARG(row->id), head->seq);
     }
     unsigned count = spine_count(head->ordinal);
     if (count == 0 || head->spine[count - 1] != head->seq ||
@@ -165,7 +180,8 @@ static stet_status check_head(struct check *check, stet_view type, const struct 
         if (status == STET_PRUNED) break;
         if (status != STET_OK) return status;
         if (link.skip != head->spine[i - 1]) {
-            finding(check, "head \"%.*s/%.*s\": its spine is wrong", VIEW_ARG(type), VIEW_ARG(row->id));
+            finding(check, "head \"%.*s/%.*s\": its spine is wrong", VIEW_ARG(type),
+                    VIEW_ARG(row->id));
             break;
         }
     }
@@ -184,7 +200,8 @@ static stet_status check_heads(struct check *check, const struct store_type *typ
     buffer_init(&after, NULL, 0);
     do {
         arena_reset(page);
-        status = check->driver->scan(check->reader, page, type->name, buffer_view(&after), CHECK_PAGE, rows, &count, check->err);
+        status = check->driver->scan(check->reader, page, type->name, buffer_view(&after),
+                                     CHECK_PAGE, rows, &count, check->err);
         for (size_t i = 0; status == STET_OK && i < count; i++) {
             arena_reset(&check->row);
             if (!rows[i].head.deleted) live++;
@@ -199,16 +216,20 @@ static stet_status check_heads(struct check *check, const struct store_type *typ
     buffer_done(&after);
     free(rows);
     if (status == STET_OK && live != type->live) {
-        finding(check, "type \"%.*s\" counts %" PRIu64 " records, there are %" PRIu64, VIEW_ARG(type->name), type->live,
-                live);
+        finding(check, "type \"%.*s\" counts %" PRIu64 " records, there are %" PRIu64,
+                VIEW_ARG(type->name), type->live, live);
     }
     return status;
 }
 
-stet_status check_log(struct store_reader *reader, void (*report)(void *context, const char *finding), void *context,
+stet_status check_log(struct store_reader *reader,
+                      void (*report)(void *context, const char *finding), void *context,
                       uint64_t *findings, stet_error *err) {
-    struct check check = {
-        .reader = reader, .driver = reader->store->driver, .report = report, .context = context, .err = err};
+    struct check check = {.reader = reader,
+                          .driver = reader->store->driver,
+                          .report = report,
+                          .context = context,
+                          .err = err};
     struct arena types_arena;
     struct store_state state;
     struct store_type *types;
@@ -217,14 +238,17 @@ stet_status check_log(struct store_reader *reader, void (*report)(void *context,
     arena_init(&check.page, 65536);
     arena_init(&check.row, 4096);
     stet_status status = check.driver->clock(reader, &state, err);
-    if (status == STET_OK) status = check.driver->types(reader, &types_arena, &types, &type_count, err);
+    if (status == STET_OK)
+        status = check.driver->types(reader, &types_arena, &types, &type_count, err);
     for (size_t i = 0; status == STET_OK && i < type_count; i++) {
         if (types[i].floor_seq > check.floor_seq) check.floor_seq = types[i].floor_seq;
     }
     if (status == STET_OK) status = check_changes(&check, &state);
-    for (size_t i = 0; status == STET_OK && i < type_count; i++) status = check_heads(&check, &types[i]);
+    for (size_t i = 0; status == STET_OK && i < type_count; i++)
+        status = check_heads(&check, &types[i]);
     if (status == STET_OK && check.floor_seq == 0 && check.ordinals != check.changes) {
-        finding(&check, "the heads account for %" PRIu64 " changes, there are %" PRIu64, check.ordinals, check.changes);
+        finding(&check, "the heads account for %" PRIu64 " changes, there are %" PRIu64,
+                check.ordinals, check.changes);
     }
     arena_done(&check.row);
     arena_done(&check.page);

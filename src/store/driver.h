@@ -17,17 +17,19 @@ struct store_driver;
 /* What store.c computes for each change of a batch; arrays of batch->change_count. */
 struct store_plan {
     struct store_head *heads; /* After the change. */
-    bool *final;              /* No later change of the batch is of the same record: this head is to be written. */
-    int8_t *live;             /* How the live count of the type moves: -1, 0 or 1. */
-    size_t capacity;          /* store.c's own, with the two below. */
+    bool *
+        final; /* No later change of the batch is of the same record: this head is to be written. */
+    int8_t *live;    /* How the live count of the type moves: -1, 0 or 1. */
+    size_t capacity; /* store.c's own, with the two below. */
     uint64_t *slots;
     size_t slot_count;
 };
 
 struct store {
     const struct store_driver *driver;
-    struct store_state state;      /* Filled by open, kept by store.c. */
-    struct store_reader *writer;   /* The writer's own reader; the driver opens and closes it with the store. */
+    struct store_state state; /* Filled by open, kept by store.c. */
+    struct store_reader
+        *writer; /* The writer's own reader; the driver opens and closes it with the store. */
     struct store_plan plan;
     bool failed; /* A commit had an unknown outcome: the store refuses every later one. */
     char advice[256];
@@ -52,8 +54,8 @@ struct store_driver {
     stet_status (*open)(const struct store_options *options, struct store **store, stet_error *err);
     void (*close)(struct store *store);
     /* Statuses as store_commit. On failure nothing the driver remembers may have changed. */
-    stet_status (*commit)(struct store *store, const struct store_batch *batch, const struct store_plan *plan,
-                          stet_error *err);
+    stet_status (*commit)(struct store *store, const struct store_batch *batch,
+                          const struct store_plan *plan, stet_error *err);
     void (*maintain)(struct store *store);
     stet_status (*meta_put)(struct store *store, stet_view name, stet_view value, stet_error *err);
     void (*usage)(const struct store *store, struct store_usage *usage);
@@ -65,32 +67,38 @@ struct store_driver {
     void (*snapshot_end)(struct store_reader *reader);
 
     stet_status (*clock)(struct store_reader *reader, struct store_state *state, stet_error *err);
-    stet_status (*head)(struct store_reader *reader, stet_view type, stet_view id, struct store_head *head,
-                        stet_error *err);
+    stet_status (*head)(struct store_reader *reader, stet_view type, stet_view id,
+                        struct store_head *head, stet_error *err);
     /* Both: STET_PRUNED when there is no such row. */
-    stet_status (*change)(struct store_reader *reader, struct arena *arena, uint64_t seq, bool with_data,
-                          struct store_change *change, stet_error *err);
-    stet_status (*link)(struct store_reader *reader, uint64_t seq, struct store_link *link, stet_error *err);
-    stet_status (*since)(struct store_reader *reader, struct arena *arena, uint64_t after, size_t limit,
-                         size_t bytes_max, struct store_change *changes, size_t *count, stet_error *err);
-    stet_status (*scan)(struct store_reader *reader, struct arena *arena, stet_view type, stet_view after_id,
-                        size_t limit, struct store_row *rows, size_t *count, stet_error *err);
-    stet_status (*types)(struct store_reader *reader, struct arena *arena, struct store_type **types, size_t *count,
-                         stet_error *err);
-    stet_status (*key_find)(struct store_reader *reader, struct arena *arena, const uint8_t key[STORE_KEY_BYTES],
-                            stet_view actor, struct store_key *out, stet_error *err);
-    stet_status (*meta_get)(struct store_reader *reader, struct arena *arena, stet_view name, stet_view *value,
-                            stet_error *err);
+    stet_status (*change)(struct store_reader *reader, struct arena *arena, uint64_t seq,
+                          bool with_data, struct store_change *change, stet_error *err);
+    stet_status (*link)(struct store_reader *reader, uint64_t seq, struct store_link *link,
+                        stet_error *err);
+    stet_status (*since)(struct store_reader *reader, struct arena *arena, uint64_t after,
+                         size_t limit, size_t bytes_max, struct store_change *changes,
+                         size_t *count, stet_error *err);
+    stet_status (*scan)(struct store_reader *reader, struct arena *arena, stet_view type,
+                        stet_view after_id, size_t limit, struct store_row *rows, size_t *count,
+                        stet_error *err);
+    stet_status (*types)(struct store_reader *reader, struct arena *arena,
+                         struct store_type **types, size_t *count, stet_error *err);
+    stet_status (*key_find)(struct store_reader *reader, struct arena *arena,
+                            const uint8_t key[STORE_KEY_BYTES], stet_view actor,
+                            struct store_key *out, stet_error *err);
+    stet_status (*meta_get)(struct store_reader *reader, struct arena *arena, stet_view name,
+                            stet_view *value, stet_error *err);
     /* The engine's own check of its file; as store_check. */
-    stet_status (*check)(struct store_reader *reader, void (*report)(void *context, const char *finding),
-                         void *context, uint64_t *findings, stet_error *err);
+    stet_status (*check)(struct store_reader *reader,
+                         void (*report)(void *context, const char *finding), void *context,
+                         uint64_t *findings, stet_error *err);
 };
 
 extern const struct store_driver store_memory_driver;
 extern const struct store_driver store_sqlite_driver;
 
 /* The portable part of store_check, in check.c. The reader is inside a snapshot. */
-stet_status check_log(struct store_reader *reader, void (*report)(void *context, const char *finding), void *context,
+stet_status check_log(struct store_reader *reader,
+                      void (*report)(void *context, const char *finding), void *context,
                       uint64_t *findings, stet_error *err);
 
 #endif

@@ -47,9 +47,11 @@ stet_status store_head_advance(struct store_head *head, struct store_change *cha
                                stet_error *err) {
     bool created = head->version == 0;
     uint64_t before = created ? 0 : head->ordinal;
-    if (change->seq == 0 || change->version == 0 || (!created && change->version != head->version + 1) ||
+    if (change->seq == 0 || change->version == 0 ||
+        (!created && change->version != head->version + 1) ||
         (!created && change->seq <= head->seq)) {
-        return error_set(err, STET_MISUSE, "version %llu at seq %llu does not follow version %llu at seq %llu",
+        return error_set(err, STET_MISUSE,
+                         "version %llu at seq %llu does not follow version %llu at seq %llu",
                          (unsigned long long)change->version, (unsigned long long)change->seq,
                          (unsigned long long)head->version, (unsigned long long)head->seq);
     }

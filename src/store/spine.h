@@ -12,7 +12,9 @@
 #include "store/store.h"
 
 /* Entries in use for an ordinal. */
-static inline unsigned spine_count(uint64_t ordinal) { return (unsigned)__builtin_popcountll(ordinal); }
+static inline unsigned spine_count(uint64_t ordinal) {
+    return (unsigned)__builtin_popcountll(ordinal);
+}
 
 static inline uint64_t spine_low_bit(uint64_t ordinal) { return ordinal & (~ordinal + 1); }
 

@@ -15,11 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct store_driver *const drivers[] = {&store_memory_driver};
+static const struct store_driver *const drivers[] = {&store_sqlite_driver, &store_memory_driver};
 
 stet_status store_open(const struct store_options *options, struct store **store, stet_error *err) {
     for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++) {
-        if (strcmp(drivers[i]->name, options->driver) == 0) return drivers[i]->open(options, store, err);
+        if (strcmp(drivers[i]->name, options->driver) == 0)
+            return drivers[i]->open(options, store, err);
     }
     return error_set(err, STET_MISUSE, "there is no storage driver \"%s\"", options->driver);
 }
@@ -37,18 +38,23 @@ const char *store_advice(const struct store *store) { return store->advice; }
 
 const struct store_state *store_state(const struct store *store) { return &store->state; }
 
-struct store_reader *store_writer_reader(struct store *store) { return store->writer; }
+struct store_reader *store_writer_reader(struct store *store) {
+    return store->writer;
+}
 
 void store_maintain(struct store *store) { store->driver->maintain(store); }
 
-void store_usage(const struct store *store, struct store_usage *usage) { store->driver->usage(store, usage); }
+void store_usage(const struct store *store, struct store_usage *usage) {
+    store->driver->usage(store, usage);
+}
 
 /* ---- Committing ---------------------------------------------------------------------------------------------- */
 
 static stet_status plan_reserve(struct store_plan *plan, size_t count) {
     if (count <= plan->capacity) return STET_OK;
     size_t capacity = 64;
-    while (capacity < count) capacity *= 2;
+    while (capacity < count)
+        capacity *= 2;
     struct store_head *heads = malloc(capacity * sizeof *heads);
     bool *final = malloc(capacity * sizeof *final);
     int8_t *live = malloc(capacity * sizeof *live);
@@ -76,27 +82,32 @@ static stet_status plan_reserve(struct store_plan *plan, size_t count) {
 /* Marks the last change of each record. A record's `first` is its number, so a set of those suffices. */
 static void plan_mark_final(struct store_plan *plan, size_t count) {
     size_t slot_count = 2;
-    while (slot_count < 2 * count) slot_count *= 2;
+    while (slot_count < 2 * count)
+        slot_count *= 2;
     assert(slot_count <= plan->slot_count || count == 0);
     if (count > 0) memset(plan->slots, 0, slot_count * sizeof plan->slots[0]);
     for (size_t i = count; i-- > 0;) {
         uint64_t first = plan->heads[i].first;
         size_t at = (size_t)(first * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (slot_count - 1);
-        while (plan->slots[at] != 0 && plan->slots[at] != first) at = (at + 1) & (slot_count - 1);
+        while (plan->slots[at] != 0 && plan->slots[at] != first)
+            at = (at + 1) & (slot_count - 1);
         plan->final[i] = plan->slots[at] == 0;
         plan->slots[at] = first;
     }
 }
 
 /* The rules a batch must obey; breaking one is a bug of the caller, and storing it would be damage. */
-static stet_status batch_validate(const struct store *store, const struct store_batch *batch, stet_error *err) {
+static stet_status batch_validate(const struct store *store, const struct store_batch *batch,
+                                  stet_error *err) {
     uint64_t seq = store->state.seq;
     int64_t stamp = store->state.stamp;
     size_t count = batch->change_count;
     for (size_t i = 0; i < count; i++) {
         const struct store_change *change = &batch->changes[i];
-        if (change->seq != seq + 1) return error_set(err, STET_MISUSE, "the seqs of a batch must be consecutive");
-        if (change->stamp <= stamp) return error_set(err, STET_MISUSE, "the stamps of a batch must increase");
+        if (change->seq != seq + 1)
+            return error_set(err, STET_MISUSE, "the seqs of a batch must be consecutive");
+        if (change->stamp <= stamp)
+            return error_set(err, STET_MISUSE, "the stamps of a batch must increase");
         if (change->type.size == 0 || change->id.size == 0) {
             return error_set(err, STET_MISUSE, "a change needs a type and an id");
         }
@@ -105,7 +116,8 @@ static stet_status batch_validate(const struct store *store, const struct store_
             batch->changes[past_first].transaction != change->transaction ||
             (i + 1 < count && change->transaction > change->seq &&
              batch->changes[i + 1].transaction != change->transaction)) {
-            return error_set(err, STET_MISUSE, "a transaction's changes must be consecutive, and whole in a batch");
+            return error_set(err, STET_MISUSE,
+                             "a transaction's changes must be consecutive, and whole in a batch");
         }
         seq = change->seq;
         stamp = change->stamp;
@@ -120,11 +132,13 @@ stet_status store_commit(struct store *store, struct store_batch *batch, stet_er
     struct store_plan *plan = &store->plan;
     size_t count = batch->change_count;
     if (store->failed) {
-        return error_set(err, STET_COMMIT_UNKNOWN, "an earlier commit failed; the store takes no more writes");
+        return error_set(err, STET_COMMIT_UNKNOWN,
+                         "an earlier commit failed; the store takes no more writes");
     }
     stet_status status = batch_validate(store, batch, err);
     if (status != STET_OK) return status;
-    if (plan_reserve(plan, count) != STET_OK) return error_set(err, STET_NO_MEMORY, "could not stage a batch");
+    if (plan_reserve(plan, count) != STET_OK)
+        return error_set(err, STET_NO_MEMORY, "could not stage a batch");
 
     for (size_t i = 0; i < count; i++) {
         const struct store_head *before = &batch->heads[i];
@@ -152,7 +166,8 @@ stet_status store_meta_put(struct store *store, stet_view name, stet_view value,
         return error_set(err, STET_MISUSE, "the name \"%.*s\" is the store's own", VIEW_ARG(name));
     }
     if (store->failed) {
-        return error_set(err, STET_COMMIT_UNKNOWN, "an earlier commit failed; the store takes no more writes");
+        return error_set(err, STET_COMMIT_UNKNOWN,
+                         "an earlier commit failed; the store takes no more writes");
     }
     stet_status status = store->driver->meta_put(store, name, value, err);
     if (status == STET_COMMIT_UNKNOWN) store->failed = true;
@@ -169,8 +184,8 @@ void store_reader_close(struct store_reader *reader) {
     if (reader != NULL) reader->store->driver->reader_close(reader);
 }
 
-stet_status store_head(struct store_reader *reader, stet_view type, stet_view id, struct store_head *head,
-                       stet_error *err) {
+stet_status store_head(struct store_reader *reader, stet_view type, stet_view id,
+                       struct store_head *head, stet_error *err) {
     return reader->store->driver->head(reader, type, id, head, err);
 }
 
@@ -179,28 +194,32 @@ stet_status store_change_at(struct store_reader *reader, struct arena *arena, ui
     return reader->store->driver->change(reader, arena, seq, true, change, err);
 }
 
-stet_status store_since(struct store_reader *reader, struct arena *arena, uint64_t after, size_t limit,
-                        size_t bytes_max, struct store_change *changes, size_t *count, stet_error *err) {
-    return reader->store->driver->since(reader, arena, after, limit, bytes_max, changes, count, err);
+stet_status store_since(struct store_reader *reader, struct arena *arena, uint64_t after,
+                        size_t limit, size_t bytes_max, struct store_change *changes, size_t *count,
+                        stet_error *err) {
+    return reader->store->driver->since(reader, arena, after, limit, bytes_max, changes, count,
+                                        err);
 }
 
-stet_status store_scan(struct store_reader *reader, struct arena *arena, stet_view type, stet_view after_id,
-                       size_t limit, struct store_row *rows, size_t *count, stet_error *err) {
+stet_status store_scan(struct store_reader *reader, struct arena *arena, stet_view type,
+                       stet_view after_id, size_t limit, struct store_row *rows, size_t *count,
+                       stet_error *err) {
     return reader->store->driver->scan(reader, arena, type, after_id, limit, rows, count, err);
 }
 
-stet_status store_types(struct store_reader *reader, struct arena *arena, struct store_type **types, size_t *count,
-                        stet_error *err) {
+stet_status store_types(struct store_reader *reader, struct arena *arena, struct store_type **types,
+                        size_t *count, stet_error *err) {
     return reader->store->driver->types(reader, arena, types, count, err);
 }
 
-stet_status store_key_find(struct store_reader *reader, struct arena *arena, const uint8_t key[STORE_KEY_BYTES],
-                           stet_view actor, struct store_key *out, stet_error *err) {
+stet_status store_key_find(struct store_reader *reader, struct arena *arena,
+                           const uint8_t key[STORE_KEY_BYTES], stet_view actor,
+                           struct store_key *out, stet_error *err) {
     return reader->store->driver->key_find(reader, arena, key, actor, out, err);
 }
 
-stet_status store_meta_get(struct store_reader *reader, struct arena *arena, stet_view name, stet_view *value,
-                           stet_error *err) {
+stet_status store_meta_get(struct store_reader *reader, struct arena *arena, stet_view name,
+                           stet_view *value, stet_error *err) {
     return reader->store->driver->meta_get(reader, arena, name, value, err);
 }
 
@@ -217,7 +236,8 @@ struct walk {
 
 /* Whether the change at seq, of that version, is newer than the bound. One that is no longer kept is older than all
    that are. */
-static stet_status walk_is_newer(const struct walk *walk, uint64_t seq, uint64_t version, bool *newer) {
+static stet_status walk_is_newer(const struct walk *walk, uint64_t seq, uint64_t version,
+                                 bool *newer) {
     switch (walk->kind) {
     case STORE_BOUND_VERSION: *newer = version > walk->bound; return STET_OK;
     case STORE_BOUND_SEQ: *newer = seq > walk->bound; return STET_OK;
@@ -230,7 +250,8 @@ static stet_status walk_is_newer(const struct walk *walk, uint64_t seq, uint64_t
 }
 
 /* Finds the seq of the newest change at or before the bound. */
-static stet_status walk_find(const struct walk *walk, const struct store_head *head, uint64_t *found) {
+static stet_status walk_find(const struct walk *walk, const struct store_head *head,
+                             uint64_t *found) {
     /* The head's own path first: start from its oldest entry that is still newer than the bound. */
     uint64_t at = 0;
     bool newer = false;
@@ -277,9 +298,9 @@ static stet_status walk_find(const struct walk *walk, const struct store_head *h
     }
 }
 
-static stet_status find(struct store_reader *reader, struct arena *arena, const struct store_head *head,
-                        enum store_bound kind, uint64_t bound, bool with_data, struct store_change *change,
-                        stet_error *err) {
+static stet_status find(struct store_reader *reader, struct arena *arena,
+                        const struct store_head *head, enum store_bound kind, uint64_t bound,
+                        bool with_data, struct store_change *change, stet_error *err) {
     const struct walk walk = {.reader = reader, .kind = kind, .bound = bound, .err = err};
     uint64_t seq;
     if (head->version == 0) return error_set(err, STET_NOT_FOUND, "the record never existed");
@@ -288,8 +309,9 @@ static stet_status find(struct store_reader *reader, struct arena *arena, const 
     return reader->store->driver->change(reader, arena, seq, with_data, change, err);
 }
 
-stet_status store_find(struct store_reader *reader, struct arena *arena, const struct store_head *head,
-                       enum store_bound kind, uint64_t bound, struct store_change *change, stet_error *err) {
+stet_status store_find(struct store_reader *reader, struct arena *arena,
+                       const struct store_head *head, enum store_bound kind, uint64_t bound,
+                       struct store_change *change, stet_error *err) {
     stet_status status = reader->store->driver->snapshot_begin(reader, err);
     if (status != STET_OK) return status;
     status = find(reader, arena, head, kind, bound, true, change, err);
@@ -297,9 +319,10 @@ stet_status store_find(struct store_reader *reader, struct arena *arena, const s
     return status;
 }
 
-stet_status store_history(struct store_reader *reader, struct arena *arena, const struct store_head *head,
-                          uint64_t before_version, size_t limit, bool with_data, struct store_change *changes,
-                          size_t *count, stet_error *err) {
+stet_status store_history(struct store_reader *reader, struct arena *arena,
+                          const struct store_head *head, uint64_t before_version, size_t limit,
+                          bool with_data, struct store_change *changes, size_t *count,
+                          stet_error *err) {
     const struct store_driver *driver = reader->store->driver;
     size_t found = 0;
     if (head->version == 0 || limit == 0) {
@@ -324,7 +347,8 @@ stet_status store_history(struct store_reader *reader, struct arena *arena, cons
     return STET_OK;
 }
 
-stet_status store_check(struct store_reader *reader, void (*report)(void *context, const char *finding), void *context,
+stet_status store_check(struct store_reader *reader,
+                        void (*report)(void *context, const char *finding), void *context,
                         uint64_t *findings, stet_error *err) {
     const struct store_driver *driver = reader->store->driver;
     uint64_t found = 0;

@@ -36,19 +36,23 @@ enum store_op { STORE_CREATE = 1, STORE_UPDATE = 2, STORE_DELETE = 3 };
 /* The head of a record. A value; nothing in it is borrowed. version 0: the record never existed. */
 struct store_head {
     uint64_t version;
-    uint64_t seq;     /* Of the latest change. */
-    uint64_t first;   /* Seq of the record's first change; the record's number. Never pruned, only emptied of data. */
-    uint64_t hash;    /* doc_hash of the data; 0 for a tombstone. */
-    uint64_t ordinal; /* How many changes the record has had; differs from version when an import set the first version. */
+    uint64_t seq; /* Of the latest change. */
+    uint64_t
+        first; /* Seq of the record's first change; the record's number. Never pruned, only emptied of data. */
+    uint64_t hash; /* doc_hash of the data; 0 for a tombstone. */
+    uint64_t
+        ordinal; /* How many changes the record has had; differs from version when an import set the first version. */
     bool deleted;
-    uint64_t spine[STORE_SPINE_MAX]; /* Seqs on the skip path of `ordinal`, oldest first; popcount(ordinal) of them, the last is seq. */
+    uint64_t spine
+        [STORE_SPINE_MAX]; /* Seqs on the skip path of `ordinal`, oldest first; popcount(ordinal) of them, the last is seq. */
 };
 
 /* One committed version of one record. Views are borrowed from the arena of the read, or until the commit returns. */
 struct store_change {
     uint64_t seq;
     uint64_t transaction; /* The last seq of the transaction it belongs to. */
-    int64_t stamp;        /* Nanoseconds, hybrid logical clock; strictly increasing with seq (equal within nothing). */
+    int64_t
+        stamp; /* Nanoseconds, hybrid logical clock; strictly increasing with seq (equal within nothing). */
     uint64_t version;
     uint64_t base_version; /* What the writer had read; 0 for a creation. */
     uint64_t first;        /* As in the head. */
@@ -58,12 +62,15 @@ struct store_change {
     enum store_op op;
     stet_view type;
     stet_view id;
-    stet_view by;     /* Actor. */
-    stet_view key;    /* The client's mutation key as it wrote it; empty when none. */
-    stet_view source; /* Where the write came from ("revert", "import", "resolve"); empty for a plain write. */
-    stet_view merge;  /* JSON: how it was settled; empty for a write onto the head. */
-    stet_view origin; /* JSON {created_at?, created_by?, updated_at?, updated_by?} of an import; else empty. */
-    stet_view data;   /* JSON object. A delete carries the last data. Empty when pruned down to its metadata. */
+    stet_view by;  /* Actor. */
+    stet_view key; /* The client's mutation key as it wrote it; empty when none. */
+    stet_view
+        source; /* Where the write came from ("revert", "import", "resolve"); empty for a plain write. */
+    stet_view merge; /* JSON: how it was settled; empty for a write onto the head. */
+    stet_view
+        origin; /* JSON {created_at?, created_by?, updated_at?, updated_by?} of an import; else empty. */
+    stet_view
+        data; /* JSON object. A delete carries the last data. Empty when pruned down to its metadata. */
     bool pruned;
 };
 
@@ -77,23 +84,26 @@ struct store_key {
 
 /* One commit. Heads are derived by the store from the changes and the heads they replace. */
 struct store_batch {
-    struct store_change *changes; /* Ascending seq, consecutive, from state.seq + 1. prev, skip, ordinal, first: filled by the store. */
-    struct store_head *heads;     /* Beside each change: in, the record's head before it (version 0: new); out, after it. Two
+    struct store_change *
+        changes; /* Ascending seq, consecutive, from state.seq + 1. prev, skip, ordinal, first: filled by the store. */
+    struct store_head *
+        heads; /* Beside each change: in, the record's head before it (version 0: new); out, after it. Two
                                      changes of one record in a batch: the caller passes the first's out as the second's in, which
                                      store_head_advance computes beforehand. */
-    uint64_t *hashes;             /* Beside each change: doc_hash of its data, 0 for a delete. */
+    uint64_t *hashes; /* Beside each change: doc_hash of its data, 0 for a delete. */
     size_t change_count;
     const struct store_key *keys;
     size_t key_count;
-    int64_t stamp;      /* The stamp of the last change, or the current one when there is none. */
-    bool rotate_keys;   /* Empty the older generation of keys and start filling it. */
+    int64_t stamp;    /* The stamp of the last change, or the current one when there is none. */
+    bool rotate_keys; /* Empty the older generation of keys and start filling it. */
 };
 
 /* Computes the head after a change, and fills change->prev, skip, ordinal and first. Pure. STET_TOO_LARGE when the spine is full. */
-stet_status store_head_advance(struct store_head *head, struct store_change *change, uint64_t hash, stet_error *err);
+stet_status store_head_advance(struct store_head *head, struct store_change *change, uint64_t hash,
+                               stet_error *err);
 
 struct store_state {
-    uint64_t seq;            /* Of the last commit; 0 in a new space. */
+    uint64_t seq; /* Of the last commit; 0 in a new space. */
     int64_t stamp;
     int64_t keys_rotated_at; /* Stamp of the last rotation; 0: never. */
     bool recovered;          /* The last close was unclean; recovery was done at open. */
@@ -101,12 +111,14 @@ struct store_state {
 
 struct store_options {
     const char *driver; /* "sqlite" or "memory". */
-    const char *path;   /* The space's file; unused by memory. Created when missing. Borrowed for the call. */
-    const char *vfs;    /* SQLite VFS by name, NULL for the default: the seam of the fault tests. */
+    const char *
+        path; /* The space's file; unused by memory. Created when missing. Borrowed for the call. */
+    const char *vfs; /* SQLite VFS by name, NULL for the default: the seam of the fault tests. */
     size_t reader_cache_bytes; /* Page cache of a reader; 0: 512 KiB. */
     size_t writer_cache_bytes; /* 0: 16 MiB. */
     size_t wal_restart_bytes;  /* 0: WAL_BYTES_RESTART. Tests make it small. */
-    const char *synchronous;   /* NULL: "FULL". Only the test that proves FULL is needed passes another. */
+    const char
+        *synchronous; /* NULL: "FULL". Only the test that proves FULL is needed passes another. */
 };
 
 /*
@@ -154,11 +166,12 @@ void store_reader_close(struct store_reader *reader);
 /* ---- Lookups: all return STET_OK, STET_NOT_FOUND where it says so, STET_IO, STET_CORRUPT ------------------------------ */
 
 /* head->version is 0 when the record never existed. */
-stet_status store_head(struct store_reader *reader, stet_view type, stet_view id, struct store_head *head, stet_error *err);
+stet_status store_head(struct store_reader *reader, stet_view type, stet_view id,
+                       struct store_head *head, stet_error *err);
 
 /* The change at a seq. STET_PRUNED when it is not kept (or never was). */
-stet_status store_change_at(struct store_reader *reader, struct arena *arena, uint64_t seq, struct store_change *change,
-                            stet_error *err);
+stet_status store_change_at(struct store_reader *reader, struct arena *arena, uint64_t seq,
+                            struct store_change *change, stet_error *err);
 
 enum store_bound { STORE_BOUND_VERSION, STORE_BOUND_SEQ, STORE_BOUND_STAMP };
 
@@ -167,17 +180,21 @@ enum store_bound { STORE_BOUND_VERSION, STORE_BOUND_SEQ, STORE_BOUND_STAMP };
  * STET_NOT_FOUND: the record's first change is later. STET_PRUNED: the change is no longer kept.
  * For an exact version the caller compares change->version.
  */
-stet_status store_find(struct store_reader *reader, struct arena *arena, const struct store_head *head, enum store_bound kind,
-                       uint64_t bound, struct store_change *change, stet_error *err);
+stet_status store_find(struct store_reader *reader, struct arena *arena,
+                       const struct store_head *head, enum store_bound kind, uint64_t bound,
+                       struct store_change *change, stet_error *err);
 
 /* Up to limit changes of a record, newest first, versions below before_version (0: from the head). Stops at pruned ones.
    with_data false leaves data empty. *count says how many. */
-stet_status store_history(struct store_reader *reader, struct arena *arena, const struct store_head *head, uint64_t before_version,
-                          size_t limit, bool with_data, struct store_change *changes, size_t *count, stet_error *err);
+stet_status store_history(struct store_reader *reader, struct arena *arena,
+                          const struct store_head *head, uint64_t before_version, size_t limit,
+                          bool with_data, struct store_change *changes, size_t *count,
+                          stet_error *err);
 
 /* Up to limit changes with seq > after, ascending, at most bytes_max of data (but at least one). */
-stet_status store_since(struct store_reader *reader, struct arena *arena, uint64_t after, size_t limit, size_t bytes_max,
-                        struct store_change *changes, size_t *count, stet_error *err);
+stet_status store_since(struct store_reader *reader, struct arena *arena, uint64_t after,
+                        size_t limit, size_t bytes_max, struct store_change *changes, size_t *count,
+                        stet_error *err);
 
 struct store_row {
     stet_view id; /* In the arena. */
@@ -185,23 +202,26 @@ struct store_row {
 };
 
 /* Up to limit heads of a type in byte order of their ids, after after_id (empty: from the start), tombstones included. */
-stet_status store_scan(struct store_reader *reader, struct arena *arena, stet_view type, stet_view after_id, size_t limit,
-                       struct store_row *rows, size_t *count, stet_error *err);
+stet_status store_scan(struct store_reader *reader, struct arena *arena, stet_view type,
+                       stet_view after_id, size_t limit, struct store_row *rows, size_t *count,
+                       stet_error *err);
 
 struct store_type {
     stet_view name;
     uint64_t live;      /* Records that are not deleted. */
     uint64_t floor_seq; /* The highest pruned seq of this type; 0: nothing was pruned. */
 };
-stet_status store_types(struct store_reader *reader, struct arena *arena, struct store_type **types, size_t *count,
-                        stet_error *err);
+stet_status store_types(struct store_reader *reader, struct arena *arena, struct store_type **types,
+                        size_t *count, stet_error *err);
 
 /* STET_NOT_FOUND when the key took no effect yet (or long ago). result is in the arena. */
-stet_status store_key_find(struct store_reader *reader, struct arena *arena, const uint8_t key[STORE_KEY_BYTES], stet_view actor,
+stet_status store_key_find(struct store_reader *reader, struct arena *arena,
+                           const uint8_t key[STORE_KEY_BYTES], stet_view actor,
                            struct store_key *out, stet_error *err);
 
 /* Small named values. Get: STET_NOT_FOUND. Put is durable when it returns; the sequencer's thread, between batches. */
-stet_status store_meta_get(struct store_reader *reader, struct arena *arena, stet_view name, stet_view *value, stet_error *err);
+stet_status store_meta_get(struct store_reader *reader, struct arena *arena, stet_view name,
+                           stet_view *value, stet_error *err);
 stet_status store_meta_put(struct store *store, stet_view name, stet_view value, stet_error *err);
 
 /*
@@ -209,7 +229,8 @@ stet_status store_meta_put(struct store *store, stet_view name, stet_view value,
  * fork; prev and skip; stamps and seqs increasing; transactions whole; live counts). Calls report for each finding; may take long.
  * STET_OK when the check ran, whatever it found; *findings counts.
  */
-stet_status store_check(struct store_reader *reader, void (*report)(void *context, const char *finding), void *context,
+stet_status store_check(struct store_reader *reader,
+                        void (*report)(void *context, const char *finding), void *context,
                         uint64_t *findings, stet_error *err);
 
 /* Sizes for stats and metrics. Any thread. */

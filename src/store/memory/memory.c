@@ -60,7 +60,8 @@ struct memory_store {
     struct table keys[2];
     unsigned keys_current;
     struct memory_meta *meta;
-    struct store_state state; /* As of the last commit, for other threads; base.state is the sequencer's. */
+    struct store_state
+        state; /* As of the last commit, for other threads; base.state is the sequencer's. */
     unsigned fail_after;
     stet_status fail_status;
     enum memory_failure failure;
@@ -71,11 +72,15 @@ struct memory_reader {
     bool snapshot; /* The lock is held from snapshot_begin to snapshot_end. */
 };
 
-static struct memory_store *of(const struct store_reader *reader) { return (struct memory_store *)reader->store; }
+static struct memory_store *of(const struct store_reader *reader) {
+    return (struct memory_store *)reader->store;
+}
 
 /* ---- Tables -------------------------------------------------------------------------------------------------- */
 
-static uint64_t record_hash(stet_view type, stet_view id) { return view_hash(id, view_hash(type, 0)); }
+static uint64_t record_hash(stet_view type, stet_view id) {
+    return view_hash(id, view_hash(type, 0));
+}
 
 static uint64_t record_hash_of(const void *entry) {
     const struct memory_record *record = entry;
@@ -94,15 +99,18 @@ static uint64_t key_hash_of(const void *entry) {
 static void table_add(struct table *table, void *entry, uint64_t hash) {
     size_t at = (size_t)hash & (table->capacity - 1);
     assert(table->count < table->capacity);
-    while (table->slots[at] != NULL) at = (at + 1) & (table->capacity - 1);
+    while (table->slots[at] != NULL)
+        at = (at + 1) & (table->capacity - 1);
     table->slots[at] = entry;
     table->count++;
 }
 
 /* Room for more entries at no more than half load. */
-static bool table_reserve(struct table *table, size_t more, uint64_t (*hash_of)(const void *entry)) {
+static bool table_reserve(struct table *table, size_t more,
+                          uint64_t (*hash_of)(const void *entry)) {
     size_t capacity = table->capacity == 0 ? 64 : table->capacity;
-    while (capacity < 2 * (table->count + more)) capacity *= 2;
+    while (capacity < 2 * (table->count + more))
+        capacity *= 2;
     if (capacity == table->capacity) return true;
     struct table grown = {.slots = calloc(capacity, sizeof *grown.slots), .capacity = capacity};
     if (grown.slots == NULL) return false;
@@ -114,7 +122,8 @@ static bool table_reserve(struct table *table, size_t more, uint64_t (*hash_of)(
     return true;
 }
 
-static struct memory_record *record_find(const struct memory_store *store, stet_view type, stet_view id) {
+static struct memory_record *record_find(const struct memory_store *store, stet_view type,
+                                         stet_view id) {
     const struct table *table = &store->records;
     if (table->count == 0) return NULL;
     for (size_t at = (size_t)record_hash(type, id);; at++) {
@@ -124,12 +133,15 @@ static struct memory_record *record_find(const struct memory_store *store, stet_
     }
 }
 
-static struct memory_key *key_find(const struct table *table, const uint8_t key[STORE_KEY_BYTES], stet_view actor) {
+static struct memory_key *key_find(const struct table *table, const uint8_t key[STORE_KEY_BYTES],
+                                   stet_view actor) {
     if (table->count == 0) return NULL;
     for (size_t at = (size_t)key_hash(key, actor);; at++) {
         struct memory_key *found = table->slots[at & (table->capacity - 1)];
         if (found == NULL) return NULL;
-        if (memcmp(found->key.key, key, STORE_KEY_BYTES) == 0 && view_equal(found->key.actor, actor)) return found;
+        if (memcmp(found->key.key, key, STORE_KEY_BYTES) == 0 &&
+            view_equal(found->key.actor, actor))
+            return found;
     }
 }
 
@@ -159,9 +171,9 @@ static stet_view place(char **at, stet_view view) {
 }
 
 static struct store_change *change_copy(const struct store_change *change) {
-    struct store_change *copy =
-        malloc(sizeof *copy + change->type.size + change->id.size + change->by.size + change->key.size +
-               change->source.size + change->merge.size + change->origin.size + change->data.size);
+    struct store_change *copy = malloc(
+        sizeof *copy + change->type.size + change->id.size + change->by.size + change->key.size +
+        change->source.size + change->merge.size + change->origin.size + change->data.size);
     if (copy == NULL) return NULL;
     char *at = (char *)(copy + 1);
     *copy = *change;
@@ -217,7 +229,8 @@ static struct memory_type *type_ensure(struct memory_store *store, stet_view nam
 
 static bool type_reserve(struct memory_type *type, size_t more) {
     size_t capacity = type->capacity == 0 ? 64 : type->capacity;
-    while (capacity < type->count + more) capacity *= 2;
+    while (capacity < type->count + more)
+        capacity *= 2;
     if (capacity == type->capacity) return true;
     struct memory_record **records = realloc(type->records, capacity * sizeof *records);
     if (records == NULL) return false;
@@ -252,7 +265,8 @@ static void type_insert(struct memory_type *type, struct memory_record *record) 
 /* What a commit allocated and has not linked in yet. */
 struct staged {
     struct store_change **changes;
-    struct memory_record **records; /* Beside the changes: the record to write; owned where `created`. */
+    struct memory_record *
+        *records; /* Beside the changes: the record to write; owned where `created`. */
     bool *created;
     struct memory_key **keys;
     size_t change_count;
@@ -260,19 +274,23 @@ struct staged {
 };
 
 static void staged_done(struct staged *staged, bool linked) {
-    for (size_t i = 0; !linked && staged->changes != NULL && i < staged->change_count; i++) free(staged->changes[i]);
-    for (size_t i = 0; !linked && staged->records != NULL && staged->created != NULL && i < staged->change_count; i++) {
+    for (size_t i = 0; !linked && staged->changes != NULL && i < staged->change_count; i++)
+        free(staged->changes[i]);
+    for (size_t i = 0;
+         !linked && staged->records != NULL && staged->created != NULL && i < staged->change_count;
+         i++) {
         if (staged->created[i]) free(staged->records[i]);
     }
-    for (size_t i = 0; !linked && staged->keys != NULL && i < staged->key_count; i++) free(staged->keys[i]);
+    for (size_t i = 0; !linked && staged->keys != NULL && i < staged->key_count; i++)
+        free(staged->keys[i]);
     free(staged->changes);
     free(staged->records);
     free(staged->created);
     free(staged->keys);
 }
 
-static stet_status stage(struct memory_store *store, const struct store_batch *batch, const struct store_plan *plan,
-                         struct staged *staged) {
+static stet_status stage(struct memory_store *store, const struct store_batch *batch,
+                         const struct store_plan *plan, struct staged *staged) {
     size_t count = batch->change_count;
     staged->change_count = count;
     staged->key_count = batch->key_count;
@@ -280,19 +298,22 @@ static stet_status stage(struct memory_store *store, const struct store_batch *b
     staged->records = calloc(count + 1, sizeof *staged->records);
     staged->created = calloc(count + 1, sizeof *staged->created);
     staged->keys = calloc(batch->key_count + 1, sizeof *staged->keys);
-    if (staged->changes == NULL || staged->records == NULL || staged->created == NULL || staged->keys == NULL) {
+    if (staged->changes == NULL || staged->records == NULL || staged->created == NULL ||
+        staged->keys == NULL) {
         return STET_NO_MEMORY;
     }
     if (store->change_count + count > store->change_capacity) {
         size_t capacity = store->change_capacity == 0 ? 256 : store->change_capacity;
-        while (capacity < store->change_count + count) capacity *= 2;
+        while (capacity < store->change_count + count)
+            capacity *= 2;
         struct store_change **changes = realloc(store->changes, capacity * sizeof *changes);
         if (changes == NULL) return STET_NO_MEMORY;
         store->changes = changes;
         store->change_capacity = capacity;
     }
     if (!table_reserve(&store->records, count, record_hash_of)) return STET_NO_MEMORY;
-    struct table *keys = &store->keys[batch->rotate_keys ? !store->keys_current : store->keys_current];
+    struct table *keys =
+        &store->keys[batch->rotate_keys ? !store->keys_current : store->keys_current];
     if (!table_reserve(keys, batch->key_count, key_hash_of)) return STET_NO_MEMORY;
 
     for (size_t i = 0; i < count; i++) {
@@ -316,8 +337,8 @@ static stet_status stage(struct memory_store *store, const struct store_batch *b
 }
 
 /* Links everything staged in; cannot fail. */
-static void apply(struct memory_store *store, const struct store_batch *batch, const struct store_plan *plan,
-                  const struct staged *staged) {
+static void apply(struct memory_store *store, const struct store_batch *batch,
+                  const struct store_plan *plan, const struct staged *staged) {
     for (size_t i = 0; i < batch->change_count; i++) {
         struct memory_record *record = staged->records[i];
         type_find(store, batch->changes[i].type)->live += (uint64_t)(int64_t)plan->live[i];
@@ -349,8 +370,8 @@ static bool keys_repeat(const struct memory_store *store, const struct store_bat
     return false;
 }
 
-static stet_status memory_commit(struct store *base, const struct store_batch *batch, const struct store_plan *plan,
-                                 stet_error *err) {
+static stet_status memory_commit(struct store *base, const struct store_batch *batch,
+                                 const struct store_plan *plan, stet_error *err) {
     struct memory_store *store = (struct memory_store *)base;
     struct staged staged = {0};
     stet_status failing = STET_OK;
@@ -361,18 +382,21 @@ static stet_status memory_commit(struct store *base, const struct store_batch *b
     if (failing != STET_OK && store->failure == MEMORY_FAILS_BEFORE) {
         return error_set(err, failing, "could not commit: a failure was asked for");
     }
-    if (keys_repeat(store, batch)) return error_set(err, STET_INTERNAL, "a mutation key was committed before");
+    if (keys_repeat(store, batch))
+        return error_set(err, STET_INTERNAL, "a mutation key was committed before");
     pthread_rwlock_wrlock(&store->lock);
     stet_status status = stage(store, batch, plan, &staged);
     if (status == STET_OK) apply(store, batch, plan, &staged);
     pthread_rwlock_unlock(&store->lock);
     staged_done(&staged, status == STET_OK);
     if (status != STET_OK) return error_set(err, status, "could not commit: out of memory");
-    if (failing != STET_OK) return error_set(err, failing, "could not commit: a failure was asked for");
+    if (failing != STET_OK)
+        return error_set(err, failing, "could not commit: a failure was asked for");
     return STET_OK;
 }
 
-void memory_fail_commit(struct store *base, unsigned after, stet_status status, enum memory_failure failure) {
+void memory_fail_commit(struct store *base, unsigned after, stet_status status,
+                        enum memory_failure failure) {
     struct memory_store *store = (struct memory_store *)base;
     assert(base->driver == &store_memory_driver);
     store->fail_after = after;
@@ -380,10 +404,12 @@ void memory_fail_commit(struct store *base, unsigned after, stet_status status, 
     store->failure = failure;
 }
 
-static stet_status memory_meta_put(struct store *base, stet_view name, stet_view value, stet_error *err) {
+static stet_status memory_meta_put(struct store *base, stet_view name, stet_view value,
+                                   stet_error *err) {
     struct memory_store *store = (struct memory_store *)base;
     struct memory_meta *meta = malloc(sizeof *meta + name.size + value.size), **link;
-    if (meta == NULL) return error_set(err, STET_NO_MEMORY, "could not keep \"%.*s\"", VIEW_ARG(name));
+    if (meta == NULL)
+        return error_set(err, STET_NO_MEMORY, "could not keep \"%.*s\"", VIEW_ARG(name));
     char *at = (char *)(meta + 1);
     meta->name = place(&at, name);
     meta->value = place(&at, value);
@@ -431,7 +457,8 @@ static void memory_snapshot_end(struct store_reader *reader) {
     read_end(reader);
 }
 
-static stet_status memory_reader_open(struct store *store, struct store_reader **reader, stet_error *err) {
+static stet_status memory_reader_open(struct store *store, struct store_reader **reader,
+                                      stet_error *err) {
     struct memory_reader *opened = calloc(1, sizeof *opened);
     if (opened == NULL) return error_set(err, STET_NO_MEMORY, "could not open a reader");
     opened->base.store = store;
@@ -441,7 +468,8 @@ static stet_status memory_reader_open(struct store *store, struct store_reader *
 
 static void memory_reader_close(struct store_reader *reader) { free(reader); }
 
-static stet_status memory_clock(struct store_reader *reader, struct store_state *state, stet_error *err) {
+static stet_status memory_clock(struct store_reader *reader, struct store_state *state,
+                                stet_error *err) {
     (void)err;
     read_begin(reader);
     *state = of(reader)->state;
@@ -449,8 +477,8 @@ static stet_status memory_clock(struct store_reader *reader, struct store_state 
     return STET_OK;
 }
 
-static stet_status memory_head(struct store_reader *reader, stet_view type, stet_view id, struct store_head *head,
-                               stet_error *err) {
+static stet_status memory_head(struct store_reader *reader, stet_view type, stet_view id,
+                               struct store_head *head, stet_error *err) {
     (void)err;
     read_begin(reader);
     const struct memory_record *record = record_find(of(reader), type, id);
@@ -478,24 +506,27 @@ static bool change_out(struct arena *arena, const struct store_change *from, boo
     return copy_in(arena, from->type, &to->type) && copy_in(arena, from->id, &to->id) &&
            copy_in(arena, from->by, &to->by) && copy_in(arena, from->key, &to->key) &&
            copy_in(arena, from->source, &to->source) && copy_in(arena, from->merge, &to->merge) &&
-           copy_in(arena, from->origin, &to->origin) && (!with_data || copy_in(arena, from->data, &to->data));
+           copy_in(arena, from->origin, &to->origin) &&
+           (!with_data || copy_in(arena, from->data, &to->data));
 }
 
-static stet_status memory_change(struct store_reader *reader, struct arena *arena, uint64_t seq, bool with_data,
-                                 struct store_change *change, stet_error *err) {
+static stet_status memory_change(struct store_reader *reader, struct arena *arena, uint64_t seq,
+                                 bool with_data, struct store_change *change, stet_error *err) {
     const struct memory_store *store = of(reader);
     stet_status status = STET_OK;
     read_begin(reader);
     if (seq == 0 || seq > store->change_count) {
         status = error_set(err, STET_PRUNED, "change %llu is not kept", (unsigned long long)seq);
     } else if (!change_out(arena, store->changes[seq - 1], with_data, change)) {
-        status = error_set(err, STET_NO_MEMORY, "could not read change %llu", (unsigned long long)seq);
+        status =
+            error_set(err, STET_NO_MEMORY, "could not read change %llu", (unsigned long long)seq);
     }
     read_end(reader);
     return status;
 }
 
-static stet_status memory_link(struct store_reader *reader, uint64_t seq, struct store_link *link, stet_error *err) {
+static stet_status memory_link(struct store_reader *reader, uint64_t seq, struct store_link *link,
+                               stet_error *err) {
     const struct memory_store *store = of(reader);
     stet_status status = STET_OK;
     read_begin(reader);
@@ -513,17 +544,20 @@ static stet_status memory_link(struct store_reader *reader, uint64_t seq, struct
     return status;
 }
 
-static stet_status memory_since(struct store_reader *reader, struct arena *arena, uint64_t after, size_t limit,
-                                size_t bytes_max, struct store_change *changes, size_t *count, stet_error *err) {
+static stet_status memory_since(struct store_reader *reader, struct arena *arena, uint64_t after,
+                                size_t limit, size_t bytes_max, struct store_change *changes,
+                                size_t *count, stet_error *err) {
     const struct memory_store *store = of(reader);
     stet_status status = STET_OK;
     size_t found = 0, bytes = 0;
     read_begin(reader);
-    for (size_t at = after; after < store->change_count && at < store->change_count && found < limit; at++) {
+    for (size_t at = after;
+         after < store->change_count && at < store->change_count && found < limit; at++) {
         bytes += store->changes[at]->data.size;
         if (found > 0 && bytes > bytes_max) break;
         if (!change_out(arena, store->changes[at], true, &changes[found])) {
-            status = error_set(err, STET_NO_MEMORY, "could not read the changes since %llu", (unsigned long long)after);
+            status = error_set(err, STET_NO_MEMORY, "could not read the changes since %llu",
+                               (unsigned long long)after);
             break;
         }
         found++;
@@ -533,8 +567,9 @@ static stet_status memory_since(struct store_reader *reader, struct arena *arena
     return status;
 }
 
-static stet_status memory_scan(struct store_reader *reader, struct arena *arena, stet_view name, stet_view after_id,
-                               size_t limit, struct store_row *rows, size_t *count, stet_error *err) {
+static stet_status memory_scan(struct store_reader *reader, struct arena *arena, stet_view name,
+                               stet_view after_id, size_t limit, struct store_row *rows,
+                               size_t *count, stet_error *err) {
     stet_status status = STET_OK;
     size_t found = 0;
     read_begin(reader);
@@ -552,8 +587,8 @@ static stet_status memory_scan(struct store_reader *reader, struct arena *arena,
     return status;
 }
 
-static stet_status memory_types(struct store_reader *reader, struct arena *arena, struct store_type **types,
-                                size_t *count, stet_error *err) {
+static stet_status memory_types(struct store_reader *reader, struct arena *arena,
+                                struct store_type **types, size_t *count, stet_error *err) {
     stet_status status = STET_OK;
     size_t found = 0;
     read_begin(reader);
@@ -577,8 +612,8 @@ static stet_status memory_types(struct store_reader *reader, struct arena *arena
 }
 
 static stet_status memory_key_find(struct store_reader *reader, struct arena *arena,
-                                   const uint8_t key[STORE_KEY_BYTES], stet_view actor, struct store_key *out,
-                                   stet_error *err) {
+                                   const uint8_t key[STORE_KEY_BYTES], stet_view actor,
+                                   struct store_key *out, stet_error *err) {
     stet_status status = STET_OK;
     read_begin(reader);
     const struct memory_store *store = of(reader);
@@ -588,7 +623,8 @@ static stet_status memory_key_find(struct store_reader *reader, struct arena *ar
         status = error_set(err, STET_NOT_FOUND, "the mutation key is not known");
     } else {
         struct store_key copy = found->key;
-        if (!copy_in(arena, found->key.actor, &copy.actor) || !copy_in(arena, found->key.result, &copy.result)) {
+        if (!copy_in(arena, found->key.actor, &copy.actor) ||
+            !copy_in(arena, found->key.result, &copy.result)) {
             status = error_set(err, STET_NO_MEMORY, "could not look up a mutation key");
         } else {
             *out = copy;
@@ -598,8 +634,8 @@ static stet_status memory_key_find(struct store_reader *reader, struct arena *ar
     return status;
 }
 
-static stet_status memory_meta_get(struct store_reader *reader, struct arena *arena, stet_view name, stet_view *value,
-                                   stet_error *err) {
+static stet_status memory_meta_get(struct store_reader *reader, struct arena *arena, stet_view name,
+                                   stet_view *value, stet_error *err) {
     stet_status status = STET_NOT_FOUND;
     read_begin(reader);
     for (const struct memory_meta *meta = of(reader)->meta; meta != NULL; meta = meta->next) {
@@ -612,8 +648,9 @@ static stet_status memory_meta_get(struct store_reader *reader, struct arena *ar
     return status;
 }
 
-static stet_status memory_check(struct store_reader *reader, void (*report)(void *context, const char *finding),
-                                void *context, uint64_t *findings, stet_error *err) {
+static stet_status memory_check(struct store_reader *reader,
+                                void (*report)(void *context, const char *finding), void *context,
+                                uint64_t *findings, stet_error *err) {
     (void)reader, (void)report, (void)context, (void)findings, (void)err;
     return STET_OK;
 }
@@ -622,10 +659,12 @@ static stet_status memory_check(struct store_reader *reader, void (*report)(void
 
 static void memory_close(struct store *base) {
     struct memory_store *store = (struct memory_store *)base;
-    for (size_t i = 0; i < store->change_count; i++) free(store->changes[i]);
+    for (size_t i = 0; i < store->change_count; i++)
+        free(store->changes[i]);
     free(store->changes);
     for (size_t i = 0; i < store->type_count; i++) {
-        for (size_t k = 0; k < store->types[i]->count; k++) free(store->types[i]->records[k]);
+        for (size_t k = 0; k < store->types[i]->count; k++)
+            free(store->types[i]->records[k]);
         free(store->types[i]->records);
         free(store->types[i]);
     }
@@ -645,7 +684,8 @@ static void memory_close(struct store *base) {
     free(store);
 }
 
-static stet_status memory_open(const struct store_options *options, struct store **store, stet_error *err) {
+static stet_status memory_open(const struct store_options *options, struct store **store,
+                               stet_error *err) {
     (void)options;
     struct memory_store *opened = calloc(1, sizeof *opened);
     if (opened == NULL) return error_set(err, STET_NO_MEMORY, "could not open the store");

@@ -16,6 +16,7 @@ enum memory_failure {
  * Lets a later commit fail. store: one opened with the memory driver. after: how many commits succeed before it; 0 means the
  * next one fails. status: what it returns; STET_OK takes the order back. Thread: the sequencer's.
  */
-void memory_fail_commit(struct store *store, unsigned after, stet_status status, enum memory_failure failure);
+void memory_fail_commit(struct store *store, unsigned after, stet_status status,
+                        enum memory_failure failure);
 
 #endif

@@ -1,0 +1,82 @@
+/* The store's SQL; conventions in sql.h. */
+#include "store/sql.h"
+
+#define CHANGE_COLUMNS                                                                             \
+    "seq, txn, stamp, type, version, base, first, prev, skip, ordinal, op, id, actor, key, "       \
+    "source, merge, origin"
+#define HEAD_COLUMNS "version, seq, first, flags, hash, ordinal, spine"
+
+const char *const sql_text[SQL_STATEMENTS] = {
+    [SQL_BEGIN_READ] = "BEGIN",
+    [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_CLOCK_GET] = "SELECT seq, stamp, keys_rotated_at, keys_current FROM clock",
+    [SQL_CLOCK_SET] = "UPDATE clock SET seq = $1, stamp = $2",
+    [SQL_KEYS_ROTATE] = "UPDATE clock SET keys_rotated_at = $1, keys_current = $2",
+    [SQL_TYPE_ADD] = "INSERT INTO type (type, name, live, floor_seq) VALUES ($1, $2, 0, 0)",
+    [SQL_TYPE_LIVE] = "UPDATE type SET live = live + $1 WHERE type = $2",
+    [SQL_TYPE_LIST] = "SELECT type, name, live, floor_seq FROM type ORDER BY type",
+    [SQL_HEAD_GET] = "SELECT " HEAD_COLUMNS " FROM record WHERE type = $1 AND id = $2",
+    [SQL_HEAD_ADD] = "INSERT INTO record (" HEAD_COLUMNS
+                     ", type, id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    [SQL_HEAD_SET] = "UPDATE record SET version = $1, seq = $2, first = $3, flags = $4, hash = $5, "
+                     "ordinal = $6, "
+                     "spine = $7 WHERE type = $8 AND id = $9",
+    [SQL_SCAN] =
+        "SELECT " HEAD_COLUMNS ", id FROM record WHERE type = $1 AND id > $2 ORDER BY id LIMIT $3",
+    [SQL_CHANGE_ADD] = "INSERT INTO change (" CHANGE_COLUMNS
+                       ", data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+                       "$11, $12, $13, $14, $15, $16, $17, $18)",
+    [SQL_CHANGE_GET] = "SELECT " CHANGE_COLUMNS ", data FROM change WHERE seq = $1",
+    [SQL_CHANGE_GET_BARE] = "SELECT " CHANGE_COLUMNS " FROM change WHERE seq = $1",
+    [SQL_LINK] = "SELECT version, ordinal, prev, skip, stamp FROM change WHERE seq = $1",
+    [SQL_SINCE] =
+        "SELECT " CHANGE_COLUMNS ", data FROM change WHERE seq > $1 ORDER BY seq LIMIT $2",
+    [SQL_KEY_ADD_0] = "INSERT INTO key_0 (key, actor, request, result) VALUES ($1, $2, $3, $4)",
+    [SQL_KEY_ADD_1] = "INSERT INTO key_1 (key, actor, request, result) VALUES ($1, $2, $3, $4)",
+    [SQL_KEY_GET_0] = "SELECT request, result FROM key_0 WHERE key = $1 AND actor = $2",
+    [SQL_KEY_GET_1] = "SELECT request, result FROM key_1 WHERE key = $1 AND actor = $2",
+    [SQL_KEY_MAX_0] = "SELECT key FROM key_0 ORDER BY key DESC LIMIT 1",
+    [SQL_KEY_MAX_1] = "SELECT key FROM key_1 ORDER BY key DESC LIMIT 1",
+    [SQL_KEY_CLEAR_0] = "DELETE FROM key_0",
+    [SQL_KEY_CLEAR_1] = "DELETE FROM key_1",
+    [SQL_META_GET] = "SELECT value FROM meta WHERE name = $1",
+    [SQL_META_SET] = ("INSERT INTO meta (name, value) VALUES ($1, $2) "
+                      "ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
+};
+
+/* No secondary index anywhere: each would dirty one more page for every write. */
+const char *const sql_schema =
+    "CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, stamp "
+    "INTEGER NOT NULL,"
+    " keys_rotated_at INTEGER NOT NULL, keys_current INTEGER NOT NULL);"
+    "CREATE TABLE type (type INTEGER PRIMARY KEY, name TEXT NOT NULL, live INTEGER NOT NULL,"
+    " floor_seq INTEGER NOT NULL);"
+    "CREATE TABLE record (type INTEGER NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, seq "
+    "INTEGER NOT NULL,"
+    " first INTEGER, flags INTEGER, hash INTEGER NOT NULL, ordinal INTEGER, spine BLOB,"
+    " PRIMARY KEY (type, id)) WITHOUT ROWID;"
+    "CREATE TABLE change (seq INTEGER PRIMARY KEY, txn INTEGER, stamp INTEGER NOT NULL, type "
+    "INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, base INTEGER, first INTEGER, prev INTEGER, skip INTEGER, ordinal "
+    "INTEGER,"
+    " op INTEGER NOT NULL, id TEXT NOT NULL, actor TEXT, key TEXT, source TEXT, merge TEXT, origin "
+    "TEXT, data TEXT);"
+    "CREATE TABLE key_0 (key BLOB NOT NULL, actor TEXT NOT NULL, request BLOB NOT NULL, result "
+    "BLOB,"
+    " PRIMARY KEY (key, actor)) WITHOUT ROWID;"
+    "CREATE TABLE key_1 (key BLOB NOT NULL, actor TEXT NOT NULL, request BLOB NOT NULL, result "
+    "BLOB,"
+    " PRIMARY KEY (key, actor)) WITHOUT ROWID;"
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO clock VALUES (1, 0, 0, 0, 0);"
+    "INSERT INTO meta VALUES ('store.format', '1');";
+
+const char *const sql_migrations[SQL_FORMAT] = {
+    /* Format 0, before the first release, kept neither where an imported record came from nor ordinals that differ from
+       versions: nothing could be imported then. */
+    "ALTER TABLE change ADD COLUMN origin TEXT;"
+    "ALTER TABLE change ADD COLUMN ordinal INTEGER;"
+    "ALTER TABLE record ADD COLUMN ordinal INTEGER;",
+};

@@ -1,0 +1,57 @@
+/*
+ * All SQL of the store in one place.
+ *
+ * The statements are written for every engine at once: parameters are $1, $2, … in the order in which they first appear
+ * (which is how SQLite numbers such names, and how PostgreSQL counts), and NULL stands for what follows from other columns:
+ *
+ *   change.txn NULL = seq · change.base NULL = version - 1 · change.first NULL = seq · change.ordinal NULL = version
+ *   change.prev, skip NULL = 0 · record.first NULL = seq · record.ordinal NULL = version · record.flags NULL = live
+ *
+ * `type` is the number of a name in the table `type`. change.op holds enum store_op, plus SQL_OP_PRUNED once the data is gone.
+ * The schema text is SQLite's: what a table is clustered by is the one thing engines say differently.
+ */
+#ifndef STORE_SQL_H
+#define STORE_SQL_H
+
+enum { SQL_FORMAT = 1, SQL_OP_PRUNED = 16, SQL_FLAG_DELETED = 1 };
+
+enum sql_statement {
+    SQL_BEGIN_READ,
+    SQL_BEGIN_WRITE,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_CLOCK_GET,
+    SQL_CLOCK_SET,
+    SQL_KEYS_ROTATE,
+    SQL_TYPE_ADD,
+    SQL_TYPE_LIVE,
+    SQL_TYPE_LIST,
+    SQL_HEAD_GET,
+    SQL_HEAD_ADD,
+    SQL_HEAD_SET,
+    SQL_SCAN,
+    SQL_CHANGE_ADD,
+    SQL_CHANGE_GET,
+    SQL_CHANGE_GET_BARE,
+    SQL_LINK,
+    SQL_SINCE,
+    SQL_KEY_ADD_0,
+    SQL_KEY_ADD_1,
+    SQL_KEY_GET_0,
+    SQL_KEY_GET_1,
+    SQL_KEY_MAX_0,
+    SQL_KEY_MAX_1,
+    SQL_KEY_CLEAR_0,
+    SQL_KEY_CLEAR_1,
+    SQL_META_GET,
+    SQL_META_SET,
+    SQL_STATEMENTS,
+};
+
+extern const char *const sql_text[SQL_STATEMENTS];
+
+/* The schema of SQL_FORMAT, and sql_migrations[n]: from format n to n + 1. Each is a run of statements. */
+extern const char *const sql_schema;
+extern const char *const sql_migrations[SQL_FORMAT];
+
+#endif

@@ -1,0 +1,322 @@
+/*
+ * Writing: one batch, one transaction.
+ *
+ * When a batch fails. Until COMMIT runs, no frame in the log carries a commit mark, so whatever fails (a page spilled from a
+ * full cache is written before COMMIT, too) is undone by ROLLBACK and nothing happened. COMMIT itself writes the frames, the
+ * one with the mark last, then syncs, then publishes them in the log's index. SQLite says which call failed:
+ *   SQLITE_FULL, SQLITE_IOERR_WRITE  a frame could not be written. The marked frame is the last one written, so it is missing
+ *                                    or incomplete, its checksum does not hold, and recovery ignores the lot: nothing
+ *                                    happened. The next commit overwrites the frames. This relies on SQLite not writing behind
+ *                                    the marked frame, which it does only for devices without powersafe overwrite; there
+ *                                    the outcome counts as unknown.
+ *   SQLITE_BUSY                      the transaction did not begin to commit; nothing happened.
+ *   anything else                    SQLITE_IOERR_FSYNC above all, but also a failure in the index after the sync: the frames
+ *                                    may be durable although SQLite rolled back in memory. STET_COMMIT_UNKNOWN; the store
+ *                                    takes no more writes, and the sync is not tried again, because after a failed
+ *                                    one the system may call pages clean that never reached the disk.
+ */
+#include "base/error.h"
+#include "base/view.h"
+#include "store/spine.h"
+#include "store/sqlite/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Everything bound is borrowed until the statement is stepped; the batch outlives that. */
+static void bind_text(sqlite3_stmt *statement, int index, stet_view text) {
+    if (text.size == 0) {
+        sqlite3_bind_null(statement, index);
+    } else {
+        sqlite3_bind_text64(statement, index, text.bytes, text.size, SQLITE_STATIC, SQLITE_UTF8);
+    }
+}
+
+static void bind_u64_unless(sqlite3_stmt *statement, int index, uint64_t value, uint64_t implied) {
+    if (value == implied) {
+        sqlite3_bind_null(statement, index);
+    } else {
+        sqlite3_bind_int64(statement, index, (sqlite3_int64)value);
+    }
+}
+
+static int step(sqlite3_stmt *statement) {
+    int result = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
+/* ---- Parts of a batch: each returns SQLite's result ------------------------------------------------------------- */
+
+static int write_clock(struct connection *writer, uint64_t seq, int64_t stamp) {
+    sqlite3_stmt *statement = connection_statement(writer, SQL_CLOCK_SET, NULL);
+    if (statement == NULL) return sqlite3_extended_errcode(writer->db);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)seq);
+    sqlite3_bind_int64(statement, 2, stamp);
+    return step(statement);
+}
+
+static int write_type(struct connection *writer, uint32_t number, stet_view name) {
+    sqlite3_stmt *statement = connection_statement(writer, SQL_TYPE_ADD, NULL);
+    if (statement == NULL) return sqlite3_extended_errcode(writer->db);
+    sqlite3_bind_int64(statement, 1, number);
+    bind_text(statement, 2, name);
+    return step(statement);
+}
+
+/* Finds the number of each change's type, making those that are missing. */
+static int write_types(struct sqlite_store *store, const struct store_batch *batch) {
+    uint32_t last = 0;
+    for (size_t i = 0; i < batch->change_count; i++) {
+        stet_view name = batch->changes[i].type;
+        uint32_t number = last;
+        if (last == 0 || !view_equal(store->types.types[last - 1].name, name)) {
+            number = dictionary_find_own(&store->types, name);
+        }
+        if (number == 0) {
+            if (dictionary_add(&store->types, name, &number) != STET_OK) return SQLITE_NOMEM;
+            int result = write_type(&store->writer, number, name);
+            if (result != SQLITE_OK) return result;
+        }
+        store->numbers[i] = last = number;
+    }
+    return SQLITE_OK;
+}
+
+static int write_changes(struct sqlite_store *store, const struct store_batch *batch) {
+    sqlite3_stmt *statement = connection_statement(&store->writer, SQL_CHANGE_ADD, NULL);
+    if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
+    for (size_t i = 0; i < batch->change_count; i++) {
+        const struct store_change *change = &batch->changes[i];
+        sqlite3_bind_int64(statement, 1, (sqlite3_int64)change->seq);
+        bind_u64_unless(statement, 2, change->transaction, change->seq);
+        sqlite3_bind_int64(statement, 3, change->stamp);
+        sqlite3_bind_int64(statement, 4, store->numbers[i]);
+        sqlite3_bind_int64(statement, 5, (sqlite3_int64)change->version);
+        bind_u64_unless(statement, 6, change->base_version, change->version - 1);
+        bind_u64_unless(statement, 7, change->first, change->seq);
+        bind_u64_unless(statement, 8, change->prev, 0);
+        bind_u64_unless(statement, 9, change->skip, 0);
+        bind_u64_unless(statement, 10, change->ordinal, change->version);
+        sqlite3_bind_int64(statement, 11, (int)change->op + (change->pruned ? SQL_OP_PRUNED : 0));
+        bind_text(statement, 12, change->id);
+        bind_text(statement, 13, change->by);
+        bind_text(statement, 14, change->key);
+        bind_text(statement, 15, change->source);
+        bind_text(statement, 16, change->merge);
+        bind_text(statement, 17, change->origin);
+        bind_text(statement, 18, change->data);
+        int result = step(statement);
+        if (result != SQLITE_OK) return result;
+    }
+    return SQLITE_OK;
+}
+
+static int write_head(struct sqlite_store *store, uint32_t type, stet_view id,
+                      const struct store_head *head, bool added) {
+    uint8_t spine[SPINE_BYTES_MAX];
+    sqlite3_stmt *statement =
+        connection_statement(&store->writer, added ? SQL_HEAD_ADD : SQL_HEAD_SET, NULL);
+    if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
+    size_t spine_bytes = spine_encode(head, spine);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)head->version);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)head->seq);
+    bind_u64_unless(statement, 3, head->first, head->seq);
+    bind_u64_unless(statement, 4, head->deleted ? SQL_FLAG_DELETED : 0, 0);
+    sqlite3_bind_int64(statement, 5, (sqlite3_int64)head->hash);
+    bind_u64_unless(statement, 6, head->ordinal, head->version);
+    if (spine_bytes == 0) {
+        sqlite3_bind_null(statement, 7);
+    } else {
+        sqlite3_bind_blob(statement, 7, spine, (int)spine_bytes, SQLITE_STATIC);
+    }
+    sqlite3_bind_int64(statement, 8, type);
+    bind_text(statement, 9, id);
+    return step(statement);
+}
+
+/* An update that meets no row would lose the head: the caller's head was wrong, and the batch must not be kept. */
+static int write_heads(struct sqlite_store *store, const struct store_batch *batch,
+                       const struct store_plan *plan) {
+    for (size_t i = 0; i < batch->change_count; i++) {
+        if (!plan->final[i]) continue;
+        bool added = plan->heads[i].first >= batch->changes[0].seq;
+        int result =
+            write_head(store, store->numbers[i], batch->changes[i].id, &plan->heads[i], added);
+        if (result != SQLITE_OK) return result;
+        if (!added && sqlite3_changes(store->writer.db) != 1) return SQLITE_CONSTRAINT;
+    }
+    return SQLITE_OK;
+}
+
+static int write_live_counts(struct sqlite_store *store, const struct store_batch *batch,
+                             const struct store_plan *plan) {
+    struct dictionary_type *types = store->types.types;
+    for (size_t i = 0; i < batch->change_count; i++)
+        types[store->numbers[i] - 1].delta = 0;
+    for (size_t i = 0; i < batch->change_count; i++)
+        types[store->numbers[i] - 1].delta += plan->live[i];
+    for (size_t i = 0; i < batch->change_count; i++) {
+        struct dictionary_type *type = &types[store->numbers[i] - 1];
+        if (type->delta == 0) continue;
+        sqlite3_stmt *statement = connection_statement(&store->writer, SQL_TYPE_LIVE, NULL);
+        if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
+        sqlite3_bind_int64(statement, 1, type->delta);
+        sqlite3_bind_int64(statement, 2, store->numbers[i]);
+        type->delta = 0;
+        int result = step(statement);
+        if (result != SQLITE_OK) return result;
+    }
+    return SQLITE_OK;
+}
+
+static int write_keys(struct sqlite_store *store, const struct store_batch *batch, unsigned table) {
+    sqlite3_stmt *statement =
+        connection_statement(&store->writer, table == 0 ? SQL_KEY_ADD_0 : SQL_KEY_ADD_1, NULL);
+    if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
+    for (size_t i = 0; i < batch->key_count; i++) {
+        const struct store_key *key = &batch->keys[i];
+        sqlite3_bind_blob(statement, 1, key->key, STORE_KEY_BYTES, SQLITE_STATIC);
+        sqlite3_bind_text64(statement, 2, key->actor.size == 0 ? "" : key->actor.bytes,
+                            key->actor.size, SQLITE_STATIC, SQLITE_UTF8);
+        sqlite3_bind_blob(statement, 3, key->request, STORE_HASH_BYTES, SQLITE_STATIC);
+        if (key->result.size == 0) {
+            sqlite3_bind_null(statement, 4);
+        } else {
+            sqlite3_bind_blob64(statement, 4, key->result.bytes, key->result.size, SQLITE_STATIC);
+        }
+        int result = step(statement);
+        if (result != SQLITE_OK) return result;
+    }
+    return SQLITE_OK;
+}
+
+/* Empties the older table, which becomes the one being filled. */
+static int rotate_keys(struct sqlite_store *store, int64_t stamp, unsigned table) {
+    int result = connection_run(&store->writer, table == 0 ? SQL_KEY_CLEAR_0 : SQL_KEY_CLEAR_1);
+    if (result != SQLITE_OK) return result;
+    sqlite3_stmt *statement = connection_statement(&store->writer, SQL_KEYS_ROTATE, NULL);
+    if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
+    sqlite3_bind_int64(statement, 1, stamp);
+    sqlite3_bind_int64(statement, 2, table);
+    return step(statement);
+}
+
+static int write_batch(struct sqlite_store *store, const struct store_batch *batch,
+                       const struct store_plan *plan, unsigned table) {
+    int result =
+        write_clock(&store->writer, store->base.state.seq + batch->change_count, batch->stamp);
+    if (result == SQLITE_OK) result = write_types(store, batch);
+    if (result == SQLITE_OK) result = write_changes(store, batch);
+    if (result == SQLITE_OK) result = write_heads(store, batch, plan);
+    if (result == SQLITE_OK) result = write_live_counts(store, batch, plan);
+    if (result == SQLITE_OK && batch->rotate_keys) result = rotate_keys(store, batch->stamp, table);
+    if (result == SQLITE_OK && batch->key_count > 0) result = write_keys(store, batch, table);
+    return result;
+}
+
+/* ---- The transaction ----------------------------------------------------------------------------------------- */
+
+static bool has_powersafe_overwrite(struct connection *writer) {
+    int powersafe = -1;
+    return sqlite3_file_control(writer->db, "main", SQLITE_FCNTL_POWERSAFE_OVERWRITE, &powersafe) ==
+               SQLITE_OK &&
+           powersafe == 1;
+}
+
+/* Commits what was written; the header comment gives the reasons. */
+static stet_status commit(struct sqlite_store *store, stet_error *err) {
+    int result = connection_run(&store->writer, SQL_COMMIT);
+    if (result == SQLITE_OK) return STET_OK;
+    stet_status status = connection_error(&store->writer, result, "commit", err);
+    bool before_sync = (result & 0xff) == SQLITE_BUSY ||
+                       (((result & 0xff) == SQLITE_FULL || result == SQLITE_IOERR_WRITE) &&
+                        has_powersafe_overwrite(&store->writer));
+    connection_rollback(&store->writer);
+    if (before_sync) return status;
+    if (err != NULL) err->status = STET_COMMIT_UNKNOWN;
+    return STET_COMMIT_UNKNOWN;
+}
+
+/* A read transaction that the writer's reader left open becomes the writing one. */
+static int begin(struct sqlite_store *store) {
+    return connection_is_open(&store->writer) ? SQLITE_OK
+                                              : connection_run(&store->writer, SQL_BEGIN_WRITE);
+}
+
+static bool numbers_reserve(struct sqlite_store *store, size_t count) {
+    if (count <= store->number_capacity) return true;
+    uint32_t *numbers = realloc(store->numbers, 2 * count * sizeof *numbers);
+    if (numbers == NULL) return false;
+    store->numbers = numbers;
+    store->number_capacity = 2 * count;
+    return true;
+}
+
+/* After a durable commit: the highest key of each table, by which lookups pass over the older one. */
+static void keys_note(struct sqlite_store *store, const struct store_batch *batch, unsigned table) {
+    struct key_generations *keys = &store->keys;
+    if (batch->rotate_keys) {
+        keys->current = table;
+        keys->any[table] = false;
+    }
+    for (size_t i = 0; i < batch->key_count; i++) {
+        const uint8_t *key = batch->keys[i].key;
+        if (keys->any[table] && memcmp(key, keys->max[table], STORE_KEY_BYTES) <= 0) continue;
+        memcpy(keys->max[table], key, STORE_KEY_BYTES);
+        keys->any[table] = true;
+    }
+}
+
+stet_status sqlite_commit(struct store *base, const struct store_batch *batch,
+                          const struct store_plan *plan, stet_error *err) {
+    struct sqlite_store *store = (struct sqlite_store *)base;
+    unsigned table = batch->rotate_keys ? 1 - store->keys.current : store->keys.current;
+    stet_status status = STET_OK;
+    if (!numbers_reserve(store, batch->change_count))
+        return error_set(err, STET_NO_MEMORY, "could not stage a batch");
+    /* While the generations trade places no reader may look a key up. */
+    if (batch->rotate_keys) pthread_rwlock_wrlock(&store->keys.lock);
+    int result = begin(store);
+    if (result == SQLITE_OK) result = write_batch(store, batch, plan, table);
+    if (result != SQLITE_OK) {
+        status = connection_error(&store->writer, result, "write a batch", err);
+        connection_rollback(&store->writer);
+    } else {
+        status = commit(store, err);
+    }
+    if (status == STET_OK) {
+        dictionary_publish(&store->types);
+        keys_note(store, batch, table);
+        checkpoint_committed(store);
+    } else {
+        dictionary_withdraw(&store->types);
+    }
+    if (batch->rotate_keys) pthread_rwlock_unlock(&store->keys.lock);
+    return status;
+}
+
+stet_status sqlite_meta_put(struct store *base, stet_view name, stet_view value, stet_error *err) {
+    struct sqlite_store *store = (struct sqlite_store *)base;
+    stet_status status = STET_OK;
+    int result = begin(store);
+    if (result == SQLITE_OK) {
+        sqlite3_stmt *statement = connection_statement(&store->writer, SQL_META_SET, NULL);
+        if (statement == NULL) {
+            result = sqlite3_extended_errcode(store->writer.db);
+        } else {
+            bind_text(statement, 1, name);
+            sqlite3_bind_blob64(statement, 2, value.size == 0 ? "" : value.bytes, value.size,
+                                SQLITE_STATIC);
+            result = step(statement);
+        }
+    }
+    if (result != SQLITE_OK) {
+        status = connection_error(&store->writer, result, "keep a named value", err);
+        connection_rollback(&store->writer);
+        return status;
+    }
+    status = commit(store, err);
+    if (status == STET_OK) checkpoint_committed(store);
+    return status;
+}

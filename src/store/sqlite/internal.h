@@ -1,0 +1,192 @@
+/*
+ * What the files of the SQLite driver share. README.md tells how they work together.
+ */
+#ifndef STORE_SQLITE_INTERNAL_H
+#define STORE_SQLITE_INTERNAL_H
+
+#include "store/driver.h"
+#include "store/sql.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+/* ---- connection.c: one SQLite handle with its prepared statements ------------------------------------------------ */
+
+enum connection_role {
+    CONNECTION_WRITE, /* The only one that writes. */
+    CONNECTION_READ,
+    CONNECTION_COPY, /* Copies the log back; never reads rows. */
+};
+
+struct connection {
+    sqlite3 *db;
+    sqlite3_stmt
+        *statements[SQL_STATEMENTS]; /* Prepared on first use: an idle space should cost little. */
+};
+
+struct connection_options {
+    const char *path;
+    const char *vfs;         /* NULL: the default. */
+    const char *synchronous; /* NULL: "FULL". */
+    size_t cache_bytes;
+};
+
+stet_status connection_open(struct connection *connection, enum connection_role role,
+                            const struct connection_options *options, stet_error *err);
+
+/* Accepts a zeroed or half-opened connection. */
+void connection_close(struct connection *connection);
+
+/* The statement, reset and ready to bind. NULL: err is filled. */
+sqlite3_stmt *connection_statement(struct connection *connection, enum sql_statement which,
+                                   stet_error *err);
+
+/* Runs a statement without parameters that returns no row. The result is SQLite's, err is not filled. */
+int connection_run(struct connection *connection, enum sql_statement which);
+
+/* Whether a transaction, reading or writing, is open. */
+bool connection_is_open(const struct connection *connection);
+
+/* Ends whatever transaction is open, throwing away what was not committed. */
+void connection_rollback(struct connection *connection);
+
+/* Turns SQLite's result into ours and fills err: "could not <tried>: …". Never returns STET_OK. */
+stet_status connection_error(const struct connection *connection, int result, const char *tried,
+                             stet_error *err);
+
+/* ---- dictionary.c: type names and their numbers ------------------------------------------------------------------- */
+
+struct dictionary_type {
+    stet_view name; /* Lives as long as the dictionary. */
+    int64_t delta;  /* The writer's own: how the live count moves in the batch at hand. */
+};
+
+/*
+ * Numbers run from 1. The writer adds a type while it stages a batch; others find it by name once it is published, but can
+ * name a number at once, because rows with it are visible before store_commit returns.
+ */
+struct dictionary {
+    pthread_rwlock_t lock;
+    struct dictionary_type *types;
+    uint32_t count;
+    uint32_t published;
+    uint32_t capacity;
+    uint32_t *slots; /* Open addressing; 0 is free. */
+    size_t slot_count;
+};
+
+stet_status dictionary_init(struct dictionary *dictionary);
+void dictionary_done(struct dictionary *dictionary);
+uint32_t dictionary_find(struct dictionary *dictionary,
+                         stet_view name); /* Any thread; 0: unknown or not published. */
+uint32_t dictionary_find_own(struct dictionary *dictionary,
+                             stet_view name); /* The writer's, unpublished included. */
+stet_view dictionary_name(struct dictionary *dictionary,
+                          uint32_t number); /* Any thread; empty: unknown. */
+stet_status dictionary_add(struct dictionary *dictionary, stet_view name,
+                           uint32_t *number); /* The writer's. */
+void dictionary_publish(struct dictionary *dictionary);
+void dictionary_withdraw(
+    struct dictionary *dictionary); /* Forgets what was added since the last publish. */
+
+/* ---- The store ------------------------------------------------------------------------------------------------ */
+
+/* checkpoint.c tells the rule. */
+struct checkpoint {
+    pthread_mutex_t mutex;           /* Every checkpoint runs under it. */
+    struct connection copier;        /* Opened when first needed. Under mutex. */
+    bool copied_all;                 /* The last checkpoint left nothing to copy… Under mutex. */
+    uint64_t copied_at;              /* …when this many commits had finished. Under mutex. */
+    atomic_uint_fast64_t commits;    /* Finished. */
+    atomic_uint_fast64_t log_frames; /* In the log after the last commit. */
+    atomic_uint_fast64_t noted_frames; /* Of them, those the background thread was told of. */
+    atomic_uint_fast64_t checkpoints;
+    atomic_bool
+        finishing; /* The writer waits its turn to finish: the background thread keeps away. */
+    uint64_t finish_at_frames;       /* The writer's own. */
+    struct sqlite_store *queue_next; /* The background thread's queue, under its mutex. */
+    bool queued;
+};
+
+/* The two generations of mutation keys. */
+struct key_generations {
+    pthread_rwlock_t lock; /* Held for writing only around a commit that rotates. */
+    unsigned current;      /* Which table is being filled. */
+    bool any[2];           /* Whether the table holds a key; `max` is its highest. */
+    uint8_t
+        max[2]
+           [STORE_KEY_BYTES]; /* Of the older table: exact. Of the current one: the writer's own. */
+};
+
+struct sqlite_reader {
+    struct store_reader base;
+    struct connection *connection; /* Its own, or the writer's. */
+    struct connection own;
+};
+
+struct sqlite_store {
+    struct store base;
+    struct connection writer;
+    struct sqlite_reader writer_reader;
+    char *path;
+    char *vfs;         /* NULL: the default. */
+    char *synchronous; /* NULL: FULL. */
+    int lock_fd;
+    uint32_t page_bytes;
+    size_t reader_cache_bytes;
+    size_t wal_restart_bytes;
+    struct dictionary types;
+    struct key_generations keys;
+    struct checkpoint checkpoint;
+    uint32_t *numbers; /* Of the types of the batch at hand. */
+    size_t number_capacity;
+};
+
+/* commit.c */
+stet_status sqlite_commit(struct store *store, const struct store_batch *batch,
+                          const struct store_plan *plan, stet_error *err);
+stet_status sqlite_meta_put(struct store *store, stet_view name, stet_view value, stet_error *err);
+
+/* read.c: the driver's reading entries. */
+stet_status sqlite_reader_open(struct store *base, struct store_reader **reader, stet_error *err);
+void sqlite_reader_close(struct store_reader *base);
+stet_status sqlite_snapshot_begin(struct store_reader *base, stet_error *err);
+void sqlite_snapshot_end(struct store_reader *base);
+stet_status sqlite_clock(struct store_reader *reader, struct store_state *state, stet_error *err);
+stet_status sqlite_head(struct store_reader *reader, stet_view type, stet_view id,
+                        struct store_head *head, stet_error *err);
+stet_status sqlite_change(struct store_reader *reader, struct arena *arena, uint64_t seq,
+                          bool with_data, struct store_change *change, stet_error *err);
+stet_status sqlite_link(struct store_reader *reader, uint64_t seq, struct store_link *link,
+                        stet_error *err);
+stet_status sqlite_since(struct store_reader *reader, struct arena *arena, uint64_t after,
+                         size_t limit, size_t bytes_max, struct store_change *changes,
+                         size_t *count, stet_error *err);
+stet_status sqlite_scan(struct store_reader *reader, struct arena *arena, stet_view type,
+                        stet_view after_id, size_t limit, struct store_row *rows, size_t *count,
+                        stet_error *err);
+stet_status sqlite_types(struct store_reader *reader, struct arena *arena,
+                         struct store_type **types, size_t *count, stet_error *err);
+stet_status sqlite_key_find(struct store_reader *reader, struct arena *arena,
+                            const uint8_t key[STORE_KEY_BYTES], stet_view actor,
+                            struct store_key *out, stet_error *err);
+stet_status sqlite_meta_get(struct store_reader *reader, struct arena *arena, stet_view name,
+                            stet_view *value, stet_error *err);
+stet_status sqlite_check(struct store_reader *base,
+                         void (*report)(void *context, const char *finding), void *context,
+                         uint64_t *findings, stet_error *err);
+
+/* recover.c */
+stet_status recover_log(const char *path, const char *vfs, bool *found, stet_error *err);
+
+/* checkpoint.c */
+stet_status checkpoint_init(struct sqlite_store *store, stet_error *err);
+void checkpoint_done(struct sqlite_store *store); /* Waits for a copy that is under way. */
+void checkpoint_committed(
+    struct sqlite_store *store); /* After each commit, on the writer's thread. */
+void checkpoint_maintain(struct sqlite_store *store);
+stet_status checkpoint_truncate(struct sqlite_store *store,
+                                stet_error *err); /* Before others use the store, or after. */
+
+#endif

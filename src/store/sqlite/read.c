@@ -1,0 +1,435 @@
+/* Lookups: one prepared statement each, rows copied into the caller's arena. */
+#include "base/error.h"
+#include "base/view.h"
+#include "store/spine.h"
+#include "store/sqlite/internal.h"
+
+#include <string.h>
+
+static struct sqlite_store *store_of(struct store_reader *reader) {
+    return (struct sqlite_store *)reader->store;
+}
+
+/*
+ * The statement to bind and step. The writer's own reader opens a transaction that lasts until the next commit or
+ * maintenance: only the writer changes the file, so it sees the same either way, and each lookup is spared the locks.
+ */
+static sqlite3_stmt *lookup(struct store_reader *base, enum sql_statement which, stet_error *err) {
+    struct sqlite_reader *reader = (struct sqlite_reader *)base;
+    if (reader->connection != &reader->own && !connection_is_open(reader->connection)) {
+        int result = connection_run(reader->connection, SQL_BEGIN_READ);
+        if (result != SQLITE_OK) {
+            connection_error(reader->connection, result, "begin reading", err);
+            return NULL;
+        }
+    }
+    return connection_statement(reader->connection, which, err);
+}
+
+static stet_status read_error(struct store_reader *base, int result, stet_error *err) {
+    const struct sqlite_reader *reader = (const struct sqlite_reader *)base;
+    return connection_error(reader->connection, result, "read", err);
+}
+
+/* Why connection_statement gave none; err is filled already. */
+static stet_status lookup_failed(struct store_reader *base) {
+    const struct sqlite_reader *reader = (const struct sqlite_reader *)base;
+    return connection_error(reader->connection, sqlite3_extended_errcode(reader->connection->db),
+                            "read", NULL);
+}
+
+static void bind_view(sqlite3_stmt *statement, int index, stet_view text) {
+    sqlite3_bind_text64(statement, index, text.size == 0 ? "" : text.bytes, text.size,
+                        SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static uint64_t column_u64(sqlite3_stmt *statement, int column) {
+    return (uint64_t)sqlite3_column_int64(statement, column);
+}
+
+static uint64_t column_u64_or(sqlite3_stmt *statement, int column, uint64_t implied) {
+    return sqlite3_column_type(statement, column) == SQLITE_NULL ? implied
+                                                                 : column_u64(statement, column);
+}
+
+/* Copies a text or blob; false when memory is out. sqlite3_column_blob gives the stored bytes of either. */
+static bool column_view(sqlite3_stmt *statement, int column, struct arena *arena, stet_view *view) {
+    const void *bytes = sqlite3_column_blob(statement, column);
+    *view = (stet_view){0};
+    if (bytes == NULL) return true;
+    *view = arena_copy(arena, view_make(bytes, (size_t)sqlite3_column_bytes(statement, column)));
+    return view->bytes != NULL;
+}
+
+/* ---- Heads --------------------------------------------------------------------------------------------------- */
+
+static bool column_head(sqlite3_stmt *statement, struct store_head *head) {
+    head->version = column_u64(statement, 0);
+    head->seq = column_u64(statement, 1);
+    head->first = column_u64_or(statement, 2, head->seq);
+    head->deleted = (sqlite3_column_int64(statement, 3) & SQL_FLAG_DELETED) != 0;
+    head->hash = column_u64(statement, 4);
+    head->ordinal = column_u64_or(statement, 5, head->version);
+    const void *spine = sqlite3_column_blob(statement, 6);
+    return spine_decode(head, spine == NULL ? "" : spine,
+                        (size_t)sqlite3_column_bytes(statement, 6));
+}
+
+stet_status sqlite_head(struct store_reader *reader, stet_view type, stet_view id,
+                        struct store_head *head, stet_error *err) {
+    stet_status status = STET_OK;
+    struct store_head found;
+    uint32_t number = dictionary_find(&store_of(reader)->types, type);
+    if (number == 0) {
+        memset(head, 0, sizeof *head);
+        return STET_OK;
+    }
+    sqlite3_stmt *statement = lookup(reader, SQL_HEAD_GET, err);
+    if (statement == NULL) return lookup_failed(reader);
+    sqlite3_bind_int64(statement, 1, number);
+    bind_view(statement, 2, id);
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        if (column_head(statement, &found)) {
+            *head = found;
+        } else {
+            status = error_set(err, STET_CORRUPT, "the head of \"%.*s/%.*s\" is damaged",
+                               VIEW_ARG(type), VIEW_ARG(id));
+        }
+    } else if (result == SQLITE_DONE) {
+        memset(head, 0, sizeof *head);
+    } else {
+        status = read_error(reader, result, err);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+stet_status sqlite_scan(struct store_reader *reader, struct arena *arena, stet_view type,
+                        stet_view after_id, size_t limit, struct store_row *rows, size_t *count,
+                        stet_error *err) {
+    stet_status status = STET_OK;
+    size_t found = 0;
+    uint32_t number = dictionary_find(&store_of(reader)->types, type);
+    if (number == 0) {
+        *count = 0;
+        return STET_OK;
+    }
+    sqlite3_stmt *statement = lookup(reader, SQL_SCAN, err);
+    if (statement == NULL) return lookup_failed(reader);
+    sqlite3_bind_int64(statement, 1, number);
+    bind_view(statement, 2, after_id);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)limit);
+    int result = SQLITE_DONE;
+    while (found < limit && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+        if (!column_head(statement, &rows[found].head)) {
+            status =
+                error_set(err, STET_CORRUPT, "a head of type \"%.*s\" is damaged", VIEW_ARG(type));
+            break;
+        }
+        if (!column_view(statement, 7, arena, &rows[found].id)) {
+            status = error_set(err, STET_NO_MEMORY, "could not list \"%.*s\"", VIEW_ARG(type));
+            break;
+        }
+        found++;
+    }
+    if (result != SQLITE_ROW && result != SQLITE_DONE) status = read_error(reader, result, err);
+    sqlite3_reset(statement);
+    if (status == STET_OK) *count = found;
+    return status;
+}
+
+/* ---- Changes ------------------------------------------------------------------------------------------------- */
+
+static stet_status column_change(struct store_reader *reader, sqlite3_stmt *statement,
+                                 struct arena *arena, bool with_data, struct store_change *change,
+                                 stet_error *err) {
+    struct store_change found = {0};
+    found.seq = column_u64(statement, 0);
+    found.transaction = column_u64_or(statement, 1, found.seq);
+    found.stamp = sqlite3_column_int64(statement, 2);
+    stet_view type = dictionary_name(&store_of(reader)->types, (uint32_t)column_u64(statement, 3));
+    found.version = column_u64(statement, 4);
+    found.base_version = column_u64_or(statement, 5, found.version - 1);
+    found.first = column_u64_or(statement, 6, found.seq);
+    found.prev = column_u64(statement, 7);
+    found.skip = column_u64(statement, 8);
+    found.ordinal = column_u64_or(statement, 9, found.version);
+    int op = sqlite3_column_int(statement, 10);
+    found.pruned = (op & SQL_OP_PRUNED) != 0;
+    op &= ~SQL_OP_PRUNED;
+    if (type.size == 0 || op < STORE_CREATE || op > STORE_DELETE) {
+        return error_set(err, STET_CORRUPT, "change %llu is damaged",
+                         (unsigned long long)found.seq);
+    }
+    found.op = (enum store_op)op;
+    found.type = arena_copy(arena, type);
+    if (found.type.bytes == NULL || !column_view(statement, 11, arena, &found.id) ||
+        !column_view(statement, 12, arena, &found.by) ||
+        !column_view(statement, 13, arena, &found.key) ||
+        !column_view(statement, 14, arena, &found.source) ||
+        !column_view(statement, 15, arena, &found.merge) ||
+        !column_view(statement, 16, arena, &found.origin) ||
+        (with_data && !column_view(statement, 17, arena, &found.data))) {
+        return error_set(err, STET_NO_MEMORY, "could not read change %llu",
+                         (unsigned long long)found.seq);
+    }
+    *change = found;
+    return STET_OK;
+}
+
+static stet_status not_kept(uint64_t seq, stet_error *err) {
+    return error_set(err, STET_PRUNED, "change %llu is not kept", (unsigned long long)seq);
+}
+
+stet_status sqlite_change(struct store_reader *reader, struct arena *arena, uint64_t seq,
+                          bool with_data, struct store_change *change, stet_error *err) {
+    stet_status status;
+    sqlite3_stmt *statement = lookup(reader, with_data ? SQL_CHANGE_GET : SQL_CHANGE_GET_BARE, err);
+    if (statement == NULL) return lookup_failed(reader);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)seq);
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        status = column_change(reader, statement, arena, with_data, change, err);
+    } else if (result == SQLITE_DONE) {
+        status = not_kept(seq, err);
+    } else {
+        status = read_error(reader, result, err);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+stet_status sqlite_link(struct store_reader *reader, uint64_t seq, struct store_link *link,
+                        stet_error *err) {
+    stet_status status = STET_OK;
+    sqlite3_stmt *statement = lookup(reader, SQL_LINK, err);
+    if (statement == NULL) return lookup_failed(reader);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)seq);
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        link->version = column_u64(statement, 0);
+        link->ordinal = column_u64_or(statement, 1, link->version);
+        link->prev = column_u64(statement, 2);
+        link->skip = column_u64(statement, 3);
+        link->stamp = sqlite3_column_int64(statement, 4);
+    } else if (result == SQLITE_DONE) {
+        status = not_kept(seq, err);
+    } else {
+        status = read_error(reader, result, err);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+stet_status sqlite_since(struct store_reader *reader, struct arena *arena, uint64_t after,
+                         size_t limit, size_t bytes_max, struct store_change *changes,
+                         size_t *count, stet_error *err) {
+    stet_status status = STET_OK;
+    size_t found = 0, bytes = 0;
+    sqlite3_stmt *statement = lookup(reader, SQL_SINCE, err);
+    if (statement == NULL) return lookup_failed(reader);
+    if (after > INT64_MAX) limit = 0;
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)after);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)limit);
+    int result = SQLITE_DONE;
+    while (found < limit && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+        bytes += (size_t)sqlite3_column_bytes(statement, 17);
+        if (found > 0 && bytes > bytes_max) break;
+        status = column_change(reader, statement, arena, true, &changes[found], err);
+        if (status != STET_OK) break;
+        found++;
+    }
+    if (result != SQLITE_ROW && result != SQLITE_DONE) status = read_error(reader, result, err);
+    sqlite3_reset(statement);
+    if (status == STET_OK) *count = found;
+    return status;
+}
+
+/* ---- The small tables ---------------------------------------------------------------------------------------- */
+
+stet_status sqlite_clock(struct store_reader *reader, struct store_state *state, stet_error *err) {
+    stet_status status = STET_OK;
+    sqlite3_stmt *statement = lookup(reader, SQL_CLOCK_GET, err);
+    if (statement == NULL) return lookup_failed(reader);
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        *state = (struct store_state){.seq = column_u64(statement, 0),
+                                      .stamp = sqlite3_column_int64(statement, 1),
+                                      .keys_rotated_at = sqlite3_column_int64(statement, 2)};
+    } else {
+        status = result == SQLITE_DONE
+                     ? error_set(err, STET_CORRUPT, "the store's clock is missing")
+                     : read_error(reader, result, err);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* Grows with the types: a page of the list at a time, copied into the arena at the end. */
+stet_status sqlite_types(struct store_reader *reader, struct arena *arena,
+                         struct store_type **types, size_t *count, stet_error *err) {
+    stet_status status = STET_OK;
+    size_t found = 0, capacity = 0;
+    struct store_type *list = NULL;
+    sqlite3_stmt *statement = lookup(reader, SQL_TYPE_LIST, err);
+    if (statement == NULL) return lookup_failed(reader);
+    int result;
+    while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+        if (found == capacity) {
+            size_t larger = capacity == 0 ? 16 : 2 * capacity;
+            struct store_type *grown = arena_zalloc(arena, larger, sizeof *grown);
+            if (grown == NULL) {
+                status = error_set(err, STET_NO_MEMORY, "could not list the types");
+                break;
+            }
+            if (found > 0) memcpy(grown, list, found * sizeof *grown);
+            list = grown;
+            capacity = larger;
+        }
+        list[found].live = column_u64(statement, 2);
+        list[found].floor_seq = column_u64(statement, 3);
+        if (!column_view(statement, 1, arena, &list[found].name)) {
+            status = error_set(err, STET_NO_MEMORY, "could not list the types");
+            break;
+        }
+        found++;
+    }
+    if (result != SQLITE_ROW && result != SQLITE_DONE) status = read_error(reader, result, err);
+    sqlite3_reset(statement);
+    if (status != STET_OK) return status;
+    *types = list;
+    *count = found;
+    return STET_OK;
+}
+
+static stet_status key_in_table(struct store_reader *reader, struct arena *arena, unsigned table,
+                                const uint8_t key[STORE_KEY_BYTES], stet_view actor,
+                                struct store_key *out, stet_error *err) {
+    stet_status status = STET_OK;
+    sqlite3_stmt *statement = lookup(reader, table == 0 ? SQL_KEY_GET_0 : SQL_KEY_GET_1, err);
+    if (statement == NULL) return lookup_failed(reader);
+    sqlite3_bind_blob(statement, 1, key, STORE_KEY_BYTES, SQLITE_STATIC);
+    bind_view(statement, 2, actor);
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        struct store_key found;
+        memcpy(found.key, key, STORE_KEY_BYTES);
+        found.actor = arena_copy(arena, actor);
+        if (sqlite3_column_bytes(statement, 0) != STORE_HASH_BYTES) {
+            status = error_set(err, STET_CORRUPT, "a mutation key is damaged");
+        } else if (found.actor.bytes == NULL || !column_view(statement, 1, arena, &found.result)) {
+            status = error_set(err, STET_NO_MEMORY, "could not look up a mutation key");
+        } else {
+            memcpy(found.request, sqlite3_column_blob(statement, 0), STORE_HASH_BYTES);
+            *out = found;
+        }
+    } else {
+        status = result == SQLITE_DONE
+                     ? error_set(err, STET_NOT_FOUND, "the mutation key is not known")
+                     : read_error(reader, result, err);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* New keys are higher than all of the older table when clients send UUIDv7: then one lookup does. */
+stet_status sqlite_key_find(struct store_reader *reader, struct arena *arena,
+                            const uint8_t key[STORE_KEY_BYTES], stet_view actor,
+                            struct store_key *out, stet_error *err) {
+    struct key_generations *keys = &store_of(reader)->keys;
+    pthread_rwlock_rdlock(&keys->lock);
+    unsigned older = 1 - keys->current;
+    stet_status status = key_in_table(reader, arena, keys->current, key, actor, out, err);
+    if (status == STET_NOT_FOUND && keys->any[older] &&
+        memcmp(key, keys->max[older], STORE_KEY_BYTES) <= 0) {
+        status = key_in_table(reader, arena, older, key, actor, out, err);
+    }
+    pthread_rwlock_unlock(&keys->lock);
+    return status;
+}
+
+stet_status sqlite_meta_get(struct store_reader *reader, struct arena *arena, stet_view name,
+                            stet_view *value, stet_error *err) {
+    stet_status status = STET_OK;
+    sqlite3_stmt *statement = lookup(reader, SQL_META_GET, err);
+    if (statement == NULL) return lookup_failed(reader);
+    bind_view(statement, 1, name);
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        if (!column_view(statement, 0, arena, value)) {
+            status = error_set(err, STET_NO_MEMORY, "could not find \"%.*s\"", VIEW_ARG(name));
+        }
+    } else {
+        status = result == SQLITE_DONE
+                     ? error_set(err, STET_NOT_FOUND, "there is no \"%.*s\"", VIEW_ARG(name))
+                     : read_error(reader, result, err);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+/* ---- Readers ------------------------------------------------------------------------------------------------- */
+
+stet_status sqlite_reader_open(struct store *base, struct store_reader **reader, stet_error *err) {
+    struct sqlite_store *store = (struct sqlite_store *)base;
+    struct sqlite_reader *opened = sqlite3_malloc(sizeof *opened);
+    const struct connection_options options = {.path = store->path,
+                                               .vfs = store->vfs,
+                                               .synchronous = store->synchronous,
+                                               .cache_bytes = store->reader_cache_bytes};
+    if (opened == NULL) return error_set(err, STET_NO_MEMORY, "could not open a reader");
+    memset(opened, 0, sizeof *opened);
+    opened->base.store = base;
+    opened->connection = &opened->own;
+    stet_status status = connection_open(&opened->own, CONNECTION_READ, &options, err);
+    if (status != STET_OK) {
+        sqlite3_free(opened);
+        return status;
+    }
+    *reader = &opened->base;
+    return STET_OK;
+}
+
+void sqlite_reader_close(struct store_reader *base) {
+    struct sqlite_reader *reader = (struct sqlite_reader *)base;
+    connection_close(&reader->own);
+    sqlite3_free(reader);
+}
+
+stet_status sqlite_snapshot_begin(struct store_reader *base, stet_error *err) {
+    struct sqlite_reader *reader = (struct sqlite_reader *)base;
+    if (connection_is_open(reader->connection)) return STET_OK;
+    int result = connection_run(reader->connection, SQL_BEGIN_READ);
+    return result == SQLITE_OK ? STET_OK
+                               : connection_error(reader->connection, result, "begin reading", err);
+}
+
+void sqlite_snapshot_end(struct store_reader *base) {
+    struct sqlite_reader *reader = (struct sqlite_reader *)base;
+    if (reader->connection != &reader->own || !connection_is_open(reader->connection)) return;
+    if (connection_run(reader->connection, SQL_COMMIT) != SQLITE_OK)
+        connection_rollback(reader->connection);
+}
+
+/* What SQLite itself finds wrong with the file. */
+stet_status sqlite_check(struct store_reader *base,
+                         void (*report)(void *context, const char *finding), void *context,
+                         uint64_t *findings, stet_error *err) {
+    struct sqlite_reader *reader = (struct sqlite_reader *)base;
+    sqlite3_stmt *statement = NULL;
+    int result =
+        sqlite3_prepare_v2(reader->connection->db, "PRAGMA integrity_check", -1, &statement, NULL);
+    while (result == SQLITE_OK || result == SQLITE_ROW) {
+        result = sqlite3_step(statement);
+        if (result != SQLITE_ROW) break;
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        if (text != NULL && strcmp(text, "ok") == 0) continue;
+        ++*findings;
+        if (report != NULL) report(context, text == NULL ? "damaged" : text);
+    }
+    sqlite3_finalize(statement);
+    return result == SQLITE_DONE
+               ? STET_OK
+               : connection_error(reader->connection, result, "check the file", err);
+}
