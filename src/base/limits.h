@@ -22,6 +22,7 @@
 #define DECIMAL_DIGITS_MAX 100
 #define DECIMAL_EXPONENT_MAX 1000
 #define PATCH_OPS_MAX 10000
+#define PATCH_STEPS_MAX 10000000     /* Members one JSON patch looks at: 10,000 operations on lists of 1,000. */
 
 /* Writes. */
 #define TRANSACTION_MUTATIONS_MAX 1000
@@ -36,12 +37,18 @@
 #define RECEIPTS_REMEMBERED_MAX 4096 /* Refused writes whose receipt is still known, per space. */
 #define RESOLUTION_TOKEN_TTL_S (24 * 3600)
 #define STAMP_JUMP_MAX_S 300
+#define HEADS_CACHED_MAX 32768       /* Record heads a sequencer remembers per space. */
+#define CONFLICT_BLAME_VERSIONS_MAX 64 /* How far back a conflict document looks for who changed a field. */
 
 /* Reads. */
 #define LIST_LIMIT_DEFAULT 50
 #define LIST_LIMIT_MAX 1000
 /* Records of one page that changed since its snapshot; past it: CURSOR_EXPIRED. */
 #define LIST_REWINDS_MAX 1000
+/* Past these a page ends early and says where to go on. */
+#define LIST_PAGE_BYTES_MAX (8u * 1024u * 1024u)
+#define LIST_ROWS_MAX 50000 /* Looked at for one page, tombstones included. */
+#define CHECK_FINDINGS_SHOWN_MAX 100
 #define HISTORY_LIMIT_DEFAULT 50
 #define HISTORY_LIMIT_MAX 1000
 #define CHANGES_LIMIT_DEFAULT 100
@@ -70,6 +77,8 @@
 #define HTTP_IDLE_TIMEOUT_S 75
 #define HTTP_IMPORT_BYTES_MAX (64u * 1024u * 1024u)
 #define SUBSCRIPTION_FILTERS_MAX 64 /* Types and ids one subscriber names. */
+#define FEED_PAGE_BYTES_MAX (1024u * 1024u) /* One page of backlog, read for one subscriber. */
+#define FEED_JOBS_MAX 8                     /* Pages being read for one client at a time; the others wait. */
 #define FEED_BOOKMARK_S 15
 
 /* Log. */

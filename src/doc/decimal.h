@@ -1,0 +1,35 @@
+/*
+ * Decimals: what a JSON number means, without turning it into a double and without ever expanding an exponent.
+ *
+ * A number is read as  sign  d1.d2d3…dn × 10^exponent  with d1 and dn not zero, so equal values have equal parts however they
+ * were spelled: 1.0, 1e0 and 10e-1 are all +1 × 10^0. The digits stay where they are in the text. Exponents past
+ * ±DECIMAL_EXACT_EXPONENT (even ones with a million digits) are compared as text.
+ */
+#ifndef DOC_DECIMAL_H
+#define DOC_DECIMAL_H
+
+#include "stet.h"
+
+#define DECIMAL_EXACT_EXPONENT INT64_C(2000000000000000000)
+
+struct decimal {
+    stet_view digits;     /* d1 … dn in the source; may hold one '.'. Empty: the value is zero. */
+    uint32_t digit_count; /* n. */
+    bool negative;        /* False for zero, -0 too. */
+    bool huge;            /* |exponent| > DECIMAL_EXACT_EXPONENT: `exponent` is only its sign. */
+    int64_t exponent;     /* Of d1. */
+    stet_view exponent_text; /* The source's digits after e, without sign and leading zeros. */
+    bool exponent_negative;
+    int64_t shift; /* exponent = ± exponent_text + shift. */
+};
+
+/* text: one valid JSON number, borrowed as long as the decimal lives. */
+struct decimal decimal_normalise(stet_view text);
+
+/* <0, 0, >0. Exact for every pair of JSON numbers. */
+int decimal_compare(const struct decimal *a, const struct decimal *b);
+
+/* True when the value is an integer 0 … UINT64_MAX. */
+bool decimal_u64(const struct decimal *decimal, uint64_t *out);
+
+#endif

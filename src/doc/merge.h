@@ -1,0 +1,62 @@
+/*
+ * Three-way merge: what two writers made of the same base, put together field by field.
+ *
+ * A field is a value that is merged as one: by default every value that is not an object. Objects recurse. Each field
+ * is judged by a rule; the default rule takes the side that changed and calls it a conflict when both did, differently.
+ * Deleting is a change like any other, so delete against edit is a conflict, at the pointer of what was deleted.
+ *
+ * Laws, property-tested: merge(b, x, b) = x, merge(b, b, x) = x, merge(b, x, x) = x.
+ */
+#ifndef DOC_MERGE_H
+#define DOC_MERGE_H
+
+#include "doc/doc.h"
+
+enum doc_field_state {
+    DOC_SAME,          /* Both made the same change. */
+    DOC_CLEAN_YOURS,   /* Only yours changed. */
+    DOC_CLEAN_CURRENT, /* Only current changed. */
+    DOC_MERGED,        /* Both changed; a rule combined them. */
+    DOC_CONFLICT,      /* Both changed; the rule cannot settle it. */
+};
+
+struct doc_merge_field {
+    stet_view pointer; /* RFC 6901, in the arena. */
+    enum doc_field_state state;
+    doc_node base, current, yours; /* DOC_NONE: absent there. */
+    stet_view merged;              /* JSON text; empty: absent. A conflict holds current's value. */
+    const char *rule; /* The name of the rule that judged, such as "reject". Lives for ever. */
+};
+
+/*
+ * Rules per field: a tree that is descended along with the documents. NULL is the default everywhere: the root and every
+ * value without a rule of its own is judged by rule_reject, and objects recurse.
+ */
+struct doc_rules;
+
+struct doc_merge_result {
+    bool clean; /* No field is in conflict. */
+    stet_view
+        merged; /* The whole document, in the arena; conflicting fields hold current's value. */
+    struct doc_merge_field *
+        fields; /* Only fields that changed on at least one side; in the order of the merged document. */
+    size_t field_count;
+    uint64_t
+        steps; /* Work done, about one for each node looked at: the same for the same documents, everywhere. */
+};
+
+/**
+ * Merges. Arguments are borrowed until return, except that the result's nodes belong to base, current and yours.
+ *
+ * @param rules      NULL: defaults.
+ * @param steps_max  0: no bound.
+ *
+ * @return STET_OK         also when there are conflicts: result->clean tells.
+ *         STET_TOO_LARGE  err->field "steps": more than steps_max, result->steps holds a number past it, and nothing else in
+ *                         result is set; or err->field "bytes": the merged text passes doc_limits_default.bytes_max.
+ */
+stet_status doc_merge(struct arena *arena, const struct doc *base, const struct doc *current,
+                      const struct doc *yours, const struct doc_rules *rules, uint64_t steps_max,
+                      struct doc_merge_result *result, stet_error *err);
+
+#endif
