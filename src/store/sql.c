@@ -18,11 +18,9 @@ const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_TYPE_LIVE] = "UPDATE type SET live = live + $1 WHERE type = $2",
     [SQL_TYPE_LIST] = "SELECT type, name, live, floor_seq FROM type ORDER BY type",
     [SQL_HEAD_GET] = "SELECT " HEAD_COLUMNS " FROM record WHERE type = $1 AND id = $2",
-    [SQL_HEAD_ADD] = "INSERT INTO record (" HEAD_COLUMNS
+    /* SQLite overwrites in place, without reading the row before; PostgreSQL's words: ON CONFLICT (type, id) DO UPDATE. */
+    [SQL_HEAD_PUT] = "INSERT OR REPLACE INTO record (" HEAD_COLUMNS
                      ", type, id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    [SQL_HEAD_SET] = "UPDATE record SET version = $1, seq = $2, first = $3, flags = $4, hash = $5, "
-                     "ordinal = $6, "
-                     "spine = $7 WHERE type = $8 AND id = $9",
     [SQL_SCAN] =
         "SELECT " HEAD_COLUMNS ", id FROM record WHERE type = $1 AND id > $2 ORDER BY id LIMIT $3",
     [SQL_CHANGE_ADD] = "INSERT INTO change (" CHANGE_COLUMNS

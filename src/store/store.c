@@ -259,14 +259,11 @@ static stet_status walk_find(const struct walk *walk, const struct store_head *h
         uint64_t version = head->version - (head->ordinal - spine_ordinal(head->ordinal, i));
         stet_status status = walk_is_newer(walk, head->spine[i], version, &newer);
         if (status != STET_OK) return status;
-        if (!newer) {
-            if (at == 0) at = head->spine[i];
-            break;
-        }
+        if (!newer) break;
         at = head->spine[i];
     }
-    if (!newer && at == head->seq) {
-        *found = at;
+    if (at == 0) {
+        *found = head->seq;
         return STET_OK;
     }
     for (;;) {

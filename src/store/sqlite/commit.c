@@ -113,10 +113,9 @@ static int write_changes(struct sqlite_store *store, const struct store_batch *b
 }
 
 static int write_head(struct sqlite_store *store, uint32_t type, stet_view id,
-                      const struct store_head *head, bool added) {
+                      const struct store_head *head) {
     uint8_t spine[SPINE_BYTES_MAX];
-    sqlite3_stmt *statement =
-        connection_statement(&store->writer, added ? SQL_HEAD_ADD : SQL_HEAD_SET, NULL);
+    sqlite3_stmt *statement = connection_statement(&store->writer, SQL_HEAD_PUT, NULL);
     if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
     size_t spine_bytes = spine_encode(head, spine);
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)head->version);
@@ -135,16 +134,12 @@ static int write_head(struct sqlite_store *store, uint32_t type, stet_view id,
     return step(statement);
 }
 
-/* An update that meets no row would lose the head: the caller's head was wrong, and the batch must not be kept. */
 static int write_heads(struct sqlite_store *store, const struct store_batch *batch,
                        const struct store_plan *plan) {
     for (size_t i = 0; i < batch->change_count; i++) {
         if (!plan->final[i]) continue;
-        bool added = plan->heads[i].first >= batch->changes[0].seq;
-        int result =
-            write_head(store, store->numbers[i], batch->changes[i].id, &plan->heads[i], added);
+        int result = write_head(store, store->numbers[i], batch->changes[i].id, &plan->heads[i]);
         if (result != SQLITE_OK) return result;
-        if (!added && sqlite3_changes(store->writer.db) != 1) return SQLITE_CONSTRAINT;
     }
     return SQLITE_OK;
 }

@@ -8,6 +8,10 @@
 
 enum { BUSY_TIMEOUT_MS = 2000 };
 
+/* Counting every allocation takes a lock that all threads share. Where the host program has started SQLite already, its
+   own choice stands. */
+static void configure(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 static int execute(struct connection *connection, const char *sql) {
     return sqlite3_exec(connection->db, sql, NULL, NULL, NULL);
 }
@@ -33,6 +37,8 @@ stet_status connection_open(struct connection *connection, enum connection_role 
     char sql[512];
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     if (role == CONNECTION_WRITE) flags |= SQLITE_OPEN_CREATE;
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
+    pthread_once(&configured, configure);
     memset(connection, 0, sizeof *connection);
     int result = sqlite3_open_v2(options->path, &connection->db, flags, options->vfs);
     if (result != SQLITE_OK) goto done;
