@@ -7,7 +7,7 @@
 #include "doc/write.h"
 
 enum {
-    MEMBERS_PER_STEP = 16, /* Moving members aside is that much cheaper than looking at one. */
+    MEMBERS_PER_STEP = 8, /* Moving members aside is that much cheaper than looking at one. */
     STEPS_PER_MEMBER =
         8, /* Making one is dearer: it takes memory, which the limit on steps bounds as well. */
 };
