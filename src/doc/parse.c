@@ -219,12 +219,15 @@ static __attribute__((noinline)) const char *string_careful(const struct parser 
             *escaped = true;
             p += size;
         } else if (c >= 0x80) {
-            size_t size = utf8_size(p, end);
-            if (size == 0) {
-                fail(parser, p, "invalid UTF-8");
-                return NULL;
-            }
-            p += size;
+            /* Rarely alone: text in most scripts goes on like this. */
+            do {
+                size_t size = utf8_size(p, end);
+                if (size == 0) {
+                    fail(parser, p, "invalid UTF-8");
+                    return NULL;
+                }
+                p += size;
+            } while (p < end && (unsigned char)*p >= 0x80);
         } else {
             fail(parser, p, "control character in a string");
             return NULL;
@@ -234,6 +237,19 @@ static __attribute__((noinline)) const char *string_careful(const struct parser 
 
 /* p is behind the opening quote. */
 static inline const char *string_end(const struct parser *parser, const char *p, bool *escaped) {
+#if defined(__SSE2__)
+    /* Nearly every string ends in its first block, and then which byte stopped need not be loaded again. */
+    if (LIKELY(parser->end - p >= 16)) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+        __m128i others = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')),
+                                      _mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')));
+        unsigned quote = (unsigned)_mm_movemask_epi8(quotes);
+        unsigned other = (unsigned)_mm_movemask_epi8(others);
+        /* The quote comes first when no other bit is below its lowest. */
+        if (LIKELY(((quote - 1) & other) == 0 && quote != 0)) return p + __builtin_ctz(quote);
+    }
+#endif
     const char *stop = plain_end(p, parser->end);
     if (LIKELY(stop < parser->end && *stop == '"')) return stop;
     return string_careful(parser, stop, escaped);
