@@ -6,12 +6,13 @@
 #include "cli/libcurl.h"
 #include "http/server.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     OWNER_WAIT_MS_MAX = 10000, /* For another command on the same directory to end. */
@@ -80,11 +81,17 @@ static stet_status serve_self(struct connection *connection, const char *data_di
     return status;
 }
 
+/* Whether stet_open would find a data directory there, rather than make one: a misspelt name must not become a directory. */
+static bool is_data_dir(const char *path) {
+    char file[PATH_MAX];
+    int size = snprintf(file, sizeof file, "%s/stet.db", path);
+    return size > 0 && (size_t)size < sizeof file && access(file, F_OK) == 0;
+}
+
 /* The server that owns the directory, or this process. Another command may hold it for a moment: wait for that. */
 static stet_status find_server(struct connection *connection, const char *data_dir,
                                stet_error *err) {
-    struct stat info;
-    if (stat(data_dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
+    if (!is_data_dir(data_dir)) {
         return error_set(err, STET_UNAVAILABLE,
                          "there is no data directory \"%s\": name one with --data, or a server "
                          "with --url; `stet init` "
@@ -93,7 +100,7 @@ static stet_status find_server(struct connection *connection, const char *data_d
     }
     connection->local = true;
     for (unsigned waited_ms = 0;; waited_ms += OWNER_POLL_MS) {
-        stet_owner owner;
+        stet_owner owner = {0};
         stet_status status = stet_find_owner(data_dir, &owner, err);
         if (status == STET_OK && owner.url[0] != '\0') {
             status = text_keep(connection->url, sizeof connection->url, owner.url, "URL", err);

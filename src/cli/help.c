@@ -92,7 +92,6 @@ static void print_command(FILE *out, enum command_id id) {
         any = true;
         print_option(out, option_row((enum option_id)i));
     }
-    print_exits(out);
 }
 
 static void markdown_options(FILE *out, uint32_t commands, uint32_t without) {

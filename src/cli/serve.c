@@ -12,7 +12,8 @@
 #include "cli/file.h"
 #include "http/server.h"
 
-#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,20 +75,41 @@ static void files_raise(uint64_t connections_max) {
     }
 }
 
-static void signals_block(sigset_t *stop) {
-    sigemptyset(stop);
-    sigaddset(stop, SIGINT);
-    sigaddset(stop, SIGTERM);
-    sigaddset(stop, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, stop, NULL);
-    signal(SIGPIPE, SIG_IGN);
+/* A thread of its own waits for signals, so that a second one works whatever the main thread is busy with. */
+struct signals {
+    sigset_t set;
+    sem_t first; /* Posted by the first signal. */
+    int number;  /* Valid after first. */
+};
+
+static void *signals_watch(void *context) {
+    struct signals *signals = context;
+    int number = 0;
+    while (sigwait(&signals->set, &signals->number) != 0) {}
+    sem_post(&signals->first);
+    while (sigwait(&signals->set, &number) != 0) {}
+    _exit(128 + number);
 }
 
-/* From here on a signal has its usual effect: it ends the process. */
-static void signals_release(const sigset_t *stop) {
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    pthread_sigmask(SIG_UNBLOCK, stop, NULL);
+/* Before any other thread is started: threads inherit what is blocked. */
+static stet_status signals_start(struct signals *signals, stet_error *err) {
+    pthread_t thread;
+    sigemptyset(&signals->set);
+    sigaddset(&signals->set, SIGINT);
+    sigaddset(&signals->set, SIGTERM);
+    sigaddset(&signals->set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals->set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (sem_init(&signals->first, 0, 0) != 0 ||
+        pthread_create(&thread, NULL, signals_watch, signals) != 0) {
+        return error_set(err, STET_NO_MEMORY, "could not start a thread");
+    }
+    pthread_detach(thread);
+    return STET_OK;
+}
+
+static void signals_wait(struct signals *signals) {
+    while (sem_wait(&signals->first) != 0) {}
 }
 
 static stet_status engine_open(const struct args *args, stet_engine **engine, stet_error *err) {
@@ -177,13 +199,13 @@ int run_serve(struct cli *cli) {
     stet_engine *engine = NULL;
     struct http_server *server = NULL;
     stet_error err;
-    sigset_t stop;
-    int number = 0;
+    static struct signals signals; /* Outlives this function: its thread is never joined. */
     char local_token[2 * SECRET_BYTES + 1];
     unsigned char secret[SECRET_BYTES];
     stet_status status = options_check(args, &err);
     if (status != STET_OK) return cli_fail(cli, &err);
-    signals_block(&stop);
+    status = signals_start(&signals, &err);
+    if (status != STET_OK) return cli_fail(cli, &err);
     files_raise(args_number(args, OPTION_CONNECTIONS_MAX));
     entropy_system()->fill(entropy_system()->context, secret, sizeof secret);
     for (size_t i = 0; i < sizeof secret; i++)
@@ -192,10 +214,9 @@ int run_serve(struct cli *cli) {
     if (status == STET_OK) status = server_start(args, engine, local_token, &server, &err);
     if (status == STET_OK) status = started(cli, engine, server, local_token, &err);
     if (status == STET_OK) {
-        while (sigwait(&stop, &number) != 0) {}
-        LOG(LOG_INFO, "stopping", log_text("signal", view_of(strsignal(number))));
+        signals_wait(&signals);
+        LOG(LOG_INFO, "stopping", log_text("signal", view_of(strsignal(signals.number))));
     }
-    signals_release(&stop);
     if (args_text(args, OPTION_URL_FILE) != NULL && server != NULL)
         unlink(args_text(args, OPTION_URL_FILE));
     http_server_stop(server);
