@@ -81,6 +81,14 @@ void error_field(stet_error *err, const char *field, uint64_t limit) {
     error_field_view(err, view_of(field), limit);
 }
 
+void error_message(stet_error *err, stet_view message) {
+    if (err == NULL) return;
+    size_t size = message.size < sizeof err->message ? message.size : sizeof err->message - 1;
+    if (size > 0) memcpy(err->message, message.bytes, size);
+    err->message[size] = '\0';
+    if (size < message.size) cut_whole(err->message, size);
+}
+
 void error_cause(stet_error *err, const char *format, ...) {
     if (err == NULL) return;
     char cause[sizeof err->cause];

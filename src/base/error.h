@@ -28,6 +28,9 @@ stet_status error_set(stet_error *err, stet_status status, const char *format, .
 void error_field(stet_error *err, const char *field, uint64_t limit);
 void error_field_view(stet_error *err, stet_view field, uint64_t limit);
 
+/* Puts another message in the place of the one there; cut at its size on a whole character. Accepts NULL. */
+void error_message(stet_error *err, stet_view message);
+
 /* Adds what only the operator's log may show. Accepts NULL. */
 void error_cause(stet_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -22,7 +22,7 @@
 #define DECIMAL_DIGITS_MAX 100
 #define DECIMAL_EXPONENT_MAX 1000
 #define PATCH_OPS_MAX 10000
-#define PATCH_STEPS_MAX 10000000     /* Members one JSON patch looks at: 10,000 operations on lists of 1,000. */
+#define PATCH_STEPS_MAX 50000000 /* Members one JSON patch looks at or moves: 10,000 operations on lists of 1,000. */
 
 /* Writes. */
 #define TRANSACTION_MUTATIONS_MAX 1000
@@ -77,7 +77,9 @@
 #define HTTP_IDLE_TIMEOUT_S 75
 #define HTTP_IMPORT_BYTES_MAX (64u * 1024u * 1024u)
 #define SUBSCRIPTION_FILTERS_MAX 64 /* Types and ids one subscriber names. */
-#define FEED_PAGE_BYTES_MAX (1024u * 1024u) /* One page of backlog, read for one subscriber. */
+#define FEED_PAGE_BYTES_MAX (256u * 1024u) /* One page of backlog, read for one subscriber. */
+#define FEED_HELD_BYTES_MAX (16u * 1024u * 1024u) /* Pages of backlog a client holds; past it the oldest is read again. */
+#define FEED_TEXT_BYTES_MAX (4u * 1024u * 1024u)  /* Rendered events a client shares among the subscribers of a space. */
 #define FEED_JOBS_MAX 8                     /* Pages being read for one client at a time; the others wait. */
 #define FEED_BOOKMARK_S 15
 

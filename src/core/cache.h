@@ -27,7 +27,7 @@ struct cache {
 };
 
 struct cache_value {
-    struct change *head;    /* Owned by the cache. */
+    struct change *head; /* Owned by the cache. */
     bool has_created;
     int64_t created_at;
     char *created_by; /* NUL-terminated, owned. */
@@ -40,7 +40,8 @@ void cache_done(struct cache *cache);
 uint64_t cache_sync(struct cache *cache, struct space *space);
 
 /* NULL: not cached. Borrowed until the next cache_ call. */
-struct cache_value *cache_find(struct cache *cache, struct space *space, stet_view type, stet_view id);
+struct cache_value *cache_find(struct cache *cache, struct space *space, stet_view type,
+                               stet_view id);
 
 /* Takes a reference of its own; an entry that is newer already stays. NULL when memory is out, which is no harm. */
 struct cache_value *cache_put(struct cache *cache, struct space *space, struct change *head);

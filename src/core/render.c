@@ -236,6 +236,9 @@ static bool is_metadata_name(stet_view raw) {
     return false;
 }
 
+/* A member whose name begins with "_" is its module's own and is never shown. */
+static bool is_private_name(stet_view raw) { return raw.size > 0 && raw.bytes[0] == '_'; }
+
 void render_flat_members(struct json_writer *writer, const struct store_change *change,
                          const struct created *created) {
     struct arena arena;
@@ -252,7 +255,7 @@ void render_flat_members(struct json_writer *writer, const struct store_change *
         for (doc_node child = doc_first(&doc, 0); child != DOC_NONE;
              child = doc_next(&doc, child)) {
             stet_view key = doc_key_raw(&doc, child);
-            if (is_metadata_name(key)) continue;
+            if (is_metadata_name(key) || is_private_name(key)) continue;
             json_key_raw(writer, key);
             json_raw(writer, doc_text(&doc, child));
         }

@@ -9,25 +9,31 @@
 #include "doc/write.h"
 
 /* {type, id, address, version, seq, created_at, …, data}: the record as of this change. A tombstone has "deleted": true. */
-void render_record(struct json_writer *writer, const struct store_change *change, const struct created *created);
+void render_record(struct json_writer *writer, const struct store_change *change,
+                   const struct created *created);
 
 /* The same members without the braces, e.g. to add "merge" or "unchanged" to them. */
-void render_record_members(struct json_writer *writer, const struct store_change *change, const struct created *created);
+void render_record_members(struct json_writer *writer, const struct store_change *change,
+                           const struct created *created);
 
-/* Flat: {id, version, seq, created_at, …, every member of data}: system resources. */
-void render_flat_members(struct json_writer *writer, const struct store_change *change, const struct created *created);
+/* Flat: {id, version, seq, created_at, …, every member of data but those beginning with "_"}: system resources. */
+void render_flat_members(struct json_writer *writer, const struct store_change *change,
+                         const struct created *created);
 
 /* A line of history: {version, seq, transaction, op, base_version, at, by, …, data?}. */
-void render_history_entry(struct json_writer *writer, const struct store_change *change, bool with_data);
+void render_history_entry(struct json_writer *writer, const struct store_change *change,
+                          bool with_data);
 
 /* A feed event's data: {seq, prev, transaction, op, record}. prev: the version before, 0 for none. */
-void render_event(struct json_writer *writer, const struct store_change *change, const struct created *created);
+void render_event(struct json_writer *writer, const struct store_change *change,
+                  const struct created *created);
 
 /* "type/id" percent-encoded, as a JSON string. */
 void render_address(struct json_writer *writer, stet_view type, stet_view id);
 void address_format(struct buffer *buffer, stet_view type, stet_view id);
 /* Splits and decodes "type/id"; views in the arena. */
-stet_status address_parse(struct arena *arena, stet_view address, stet_view *type, stet_view *id, stet_error *err);
+stet_status address_parse(struct arena *arena, stet_view address, stet_view *type, stet_view *id,
+                          stet_error *err);
 
 /* When and by whom this version was made: an import's own words, else stamp and actor. */
 int64_t change_updated_at(struct arena *arena, const struct store_change *change);

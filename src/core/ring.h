@@ -41,7 +41,8 @@ static inline uint64_t ring_published(struct ring *ring) {
  * Up to max changes with seq > after, ascending, each with a reference for the caller. *count 0: nothing newer.
  * False when the ring no longer reaches back to after + 1: read the store, or forget what you cached.
  */
-bool ring_take(struct ring *ring, uint64_t after, struct change **changes, size_t max, size_t *count);
+bool ring_take(struct ring *ring, uint64_t after, struct change **changes, size_t max,
+               size_t *count);
 
 /* The change at a seq with a reference, or NULL. */
 struct change *ring_find(struct ring *ring, uint64_t seq);

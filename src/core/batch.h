@@ -1,0 +1,44 @@
+/*
+ * A batch: what one commit will make durable, while the sequencer collects it. Parallel arrays, reused from batch to batch; the
+ * changes are referenced, so a refused or failed command gives them back by truncation.
+ */
+#ifndef CORE_BATCH_H
+#define CORE_BATCH_H
+
+#include "core/command.h"
+
+struct batch {
+    struct change **changes;   /* A reference each. */
+    struct store_head *before; /* The record's head before each change. */
+    struct store_change *rows; /* Filled when the batch is complete, for the store. */
+    uint64_t *hashes;
+    size_t change_count;
+    size_t change_capacity;
+    struct store_key *keys;
+    size_t key_count;
+    size_t key_capacity;
+    uint16_t *key_slots; /* Open-addressed index into keys, +1; KEY_SLOTS of them. */
+    struct stet_command **commands;
+    size_t command_count;
+    size_t command_capacity;
+};
+
+void batch_init(struct batch *batch);
+void batch_done(struct batch *batch);
+void batch_reset(struct batch *batch);        /* Gives references back. */
+void batch_reset_staged(struct batch *batch); /* The same, keeping the commands. */
+
+/* Makes room for one more of each before anything is changed, so that staging cannot fail halfway. */
+stet_status batch_reserve(struct batch *batch, stet_error *err);
+
+void batch_add_change(struct batch *batch, struct change *change, const struct store_head *before);
+void batch_truncate(struct batch *batch, size_t change_count);
+struct change *batch_find_change(const struct batch *batch, uint64_t seq);
+
+void batch_add_key(struct batch *batch, const struct store_key *key);
+const struct store_key *batch_find_key(const struct batch *batch,
+                                       const uint8_t key[STORE_KEY_BYTES], stet_view actor);
+
+stet_status batch_add_command(struct batch *batch, struct stet_command *command);
+
+#endif

@@ -1,0 +1,352 @@
+/*
+ * Commands: pooled, checked and filled. What is asked for is copied here; what can be known of it before the sequencer is worked
+ * out in core/prepare.c.
+ */
+#include "core/command.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/uuid.h"
+#include "base/view.h"
+#include "core/client.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ARENA_BLOCK_BYTES = 8192, POOLED_MAX = 1024, POOLED_ARENA_BYTES_MAX = 65536 };
+
+/* ---- Life -------------------------------------------------------------------------------- */
+
+struct stet_command *command_create(stet_client *client) {
+    struct stet_command *command = client->pool;
+    if (command != NULL) {
+        client->pool = command->next;
+        client->pool_count--;
+        command->next = NULL;
+        return command;
+    }
+    command = calloc(1, sizeof *command);
+    if (command == NULL) return NULL;
+    command->client = client;
+    arena_init(&command->arena, ARENA_BLOCK_BYTES);
+    return command;
+}
+
+void command_clear(struct stet_command *command) {
+    struct stet_client *client = command->client;
+    struct arena arena = command->arena;
+    for (size_t i = 0; i < command->mutation_count; i++)
+        change_unref(command->mutations[i].change);
+    change_unref(command->head);
+    space_unref(command->space);
+    arena_reset(&arena);
+    *command = (struct stet_command){.client = client, .arena = arena};
+}
+
+void command_destroy(struct stet_command *command) {
+    if (command == NULL) return;
+    struct stet_client *client = command->client;
+    assert(!command->submitted || command->done);
+    command_clear(command);
+    if (client->pool_count < POOLED_MAX &&
+        arena_footprint(&command->arena) <= POOLED_ARENA_BYTES_MAX) {
+        command->next = client->pool;
+        client->pool = command;
+        client->pool_count++;
+        return;
+    }
+    arena_done(&command->arena);
+    free(command);
+}
+
+/* ---- Names ------------------------------------------------------------------------------- */
+
+static stet_status check_name(stet_view name, size_t bytes_max, const char *field,
+                              stet_error *err) {
+    const char *what = NULL;
+    if (name.size == 0) what = "is missing";
+    if (name.size > bytes_max) what = "is too long";
+    for (size_t i = 0; what == NULL && i < name.size; i++) {
+        unsigned char c = (unsigned char)name.bytes[i];
+        if (c < 0x20 || c == 0x7F) what = "holds a control character";
+    }
+    if (what == NULL && !view_is_utf8(name)) what = "is not valid UTF-8";
+    if (what == NULL) return STET_OK;
+    error_set(err, STET_BAD_REQUEST, "the %s %s", field, what);
+    error_field(err, field, name.size > bytes_max ? bytes_max : 0);
+    return STET_BAD_REQUEST;
+}
+
+stet_status check_type_name(stet_view type, const char *field, stet_error *err) {
+    return check_name(type, TYPE_BYTES_MAX, field, err);
+}
+
+stet_status check_id(stet_view id, const char *field, stet_error *err) {
+    return check_name(id, ID_BYTES_MAX, field, err);
+}
+
+stet_status check_actor(stet_view actor, stet_error *err) {
+    return check_name(actor, ACTOR_BYTES_MAX, "actor", err);
+}
+
+/* "mutations/3/" before a field of a transaction. */
+static void prefix_field(stet_error *err, bool transaction, size_t index) {
+    char field[sizeof err->field * 2];
+    if (err == NULL || !transaction) return;
+    snprintf(field, sizeof field, "mutations/%zu/%s", index,
+             err->field[0] == '/' ? err->field + 1 : err->field);
+    error_field(err, field, err->limit);
+}
+
+/* ---- Keys and hashes --------------------------------------------------------------------- */
+
+static void key_of(stet_view text, uint8_t out[STORE_KEY_BYTES]) {
+    if (uuid_parse(text, out) && uuid_version(out) == 7) return;
+    crypto_generichash(out, STORE_KEY_BYTES, (const unsigned char *)text.bytes, text.size, NULL, 0);
+}
+
+stet_status command_set_key(struct stet_command *command, stet_view key, stet_error *err) {
+    stet_status status = check_name(key, MUTATION_KEY_BYTES_MAX, "client_mutation_id", err);
+    if (status != STET_OK) return status;
+    command->key = arena_copy(&command->arena, key);
+    if (command->key.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    key_of(key, command->key_bytes);
+    command->has_key = true;
+    return STET_OK;
+}
+
+static void mix(crypto_generichash_state *state, const void *bytes, size_t size) {
+    crypto_generichash_update(state, bytes, size);
+}
+
+static void mix_view(crypto_generichash_state *state, stet_view view) {
+    uint64_t size = view.size; /* So that "ab","c" differs from "a","bc". */
+    mix(state, &size, sizeof size);
+    if (view.size > 0) mix(state, view.bytes, view.size);
+}
+
+/* What makes two requests the same: method, address, precondition, strategy and body bytes of every mutation. */
+static void hash_request(struct stet_command *command) {
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, STORE_HASH_BYTES);
+    uint64_t shape[2] = {command->transaction, command->mutation_count};
+    mix(&state, shape, sizeof shape);
+    for (size_t i = 0; i < command->mutation_count; i++) {
+        const struct mutation *mutation = &command->mutations[i];
+        uint64_t numbers[] = {mutation->op,          mutation->base.kind, mutation->base.value,
+                              mutation->on_conflict, mutation->revert_to, mutation->origin.version};
+        mix(&state, numbers, sizeof numbers);
+        mix_view(&state, mutation->type);
+        mix_view(&state, mutation->generated_id ? (stet_view){0} : mutation->id);
+        mix_view(&state, mutation->body);
+    }
+    crypto_generichash_final(&state, command->request_hash, STORE_HASH_BYTES);
+}
+
+/* ---- Filling a write --------------------------------------------------------------------- */
+
+static stet_status parse_body(struct stet_command *command, struct mutation *mutation,
+                              stet_error *err) {
+    bool is_patch = mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON;
+    if (mutation->body.size > DATA_BYTES_MAX) {
+        error_set(err, STET_TOO_LARGE, "the data is larger than %u bytes", DATA_BYTES_MAX);
+        error_field(err, is_patch ? "patch" : "data", DATA_BYTES_MAX);
+        return STET_TOO_LARGE;
+    }
+    stet_status status = doc_parse(&command->arena, mutation->body, NULL, &mutation->body_doc, err);
+    if (status != STET_OK) return status;
+    enum doc_kind kind = doc_kind(&mutation->body_doc, 0);
+    if (mutation->op == STET_OP_PATCH_JSON ? kind == DOC_ARRAY : kind == DOC_OBJECT) return STET_OK;
+    error_set(err, STET_BAD_REQUEST,
+              mutation->op == STET_OP_PATCH_JSON ? "a JSON Patch is an array of operations"
+                                                 : "the data must be a JSON object");
+    error_field(err, is_patch ? "patch" : "data", 0);
+    return STET_BAD_REQUEST;
+}
+
+static stet_status fill_id(struct stet_command *command, struct mutation *mutation, stet_view id,
+                           stet_error *err) {
+    if (mutation->op != STET_OP_CREATE || id.size > 0) {
+        stet_status status = check_id(id, "id", err);
+        if (status != STET_OK) return status;
+        mutation->id = arena_copy(&command->arena, id);
+    } else {
+        const struct stet_engine *engine = command->client->engine;
+        uint8_t uuid[UUID_BYTES];
+        char *text = arena_bytes(&command->arena, UUID_TEXT_BYTES);
+        if (text != NULL) {
+            uuid_v7(engine->clock, engine->entropy, uuid);
+            uuid_format(uuid, text);
+        }
+        mutation->generated_id = true;
+        mutation->id = view_make(text, UUID_TEXT_BYTES);
+    }
+    return mutation->id.bytes == NULL ? error_set(err, STET_NO_MEMORY, "out of memory") : STET_OK;
+}
+
+static stet_status check_base(const stet_mutation *asked, stet_error *err) {
+    const char *what = NULL;
+    if (asked->base.kind == STET_BASE_VERSION && asked->base.value == 0)
+        what = "versions begin at 1";
+    if (asked->op == STET_OP_CREATE &&
+        (asked->base.kind == STET_BASE_VERSION || asked->base.kind == STET_BASE_UPDATED_AT))
+        what = "a creation has no base version";
+    if (asked->base.kind == STET_BASE_ABSENT && asked->op != STET_OP_CREATE &&
+        asked->op != STET_OP_PUT && asked->op != STET_OP_CHECK)
+        what = "only a creation may demand that the record does not exist";
+    if (what == NULL) return STET_OK;
+    error_set(err, STET_BAD_REQUEST, "%s", what);
+    error_field(err, "base_version", 0);
+    return STET_BAD_REQUEST;
+}
+
+static stet_status fill_origin(struct stet_command *command, struct mutation *mutation,
+                               const stet_origin *origin, stet_error *err) {
+    if (mutation->op != STET_OP_CREATE || origin->created_at < 0 || origin->updated_at < 0 ||
+        origin->version > (UINT64_C(1) << 62)) {
+        error_set(err, STET_BAD_REQUEST, "the origin of an imported record is not valid");
+        error_field(err, origin->version > (UINT64_C(1) << 62) ? "version" : "created_at", 0);
+        return STET_BAD_REQUEST;
+    }
+    if (origin->created_by.size > 0) {
+        stet_status status = check_name(origin->created_by, ACTOR_BYTES_MAX, "created_by", err);
+        if (status != STET_OK) return status;
+    }
+    if (origin->updated_by.size > 0) {
+        stet_status status = check_name(origin->updated_by, ACTOR_BYTES_MAX, "updated_by", err);
+        if (status != STET_OK) return status;
+    }
+    mutation->imported = true;
+    mutation->origin = *origin;
+    mutation->origin.created_by = arena_copy(&command->arena, origin->created_by);
+    mutation->origin.updated_by = arena_copy(&command->arena, origin->updated_by);
+    if (mutation->origin.created_by.bytes == NULL || mutation->origin.updated_by.bytes == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory");
+    return STET_OK;
+}
+
+static stet_status fill_mutation(struct stet_command *command, struct mutation *mutation,
+                                 const stet_mutation *asked, stet_error *err) {
+    stet_status status = check_type_name(asked->type, "type", err);
+    if (status != STET_OK) return status;
+    status = check_base(asked, err);
+    if (status != STET_OK) return status;
+    mutation->op = asked->op;
+    mutation->base = asked->base;
+    mutation->on_conflict = asked->on_conflict;
+    mutation->revert_to = asked->revert_to;
+    if (asked->op == STET_OP_REVERT && asked->revert_to == STET_VERSION_NONE) {
+        error_set(err, STET_BAD_REQUEST, "the version to go back to is missing");
+        error_field(err, "to", 0);
+        return STET_BAD_REQUEST;
+    }
+    mutation->type = arena_copy(&command->arena, asked->type);
+    mutation->body = arena_copy(&command->arena, asked->body);
+    if (mutation->type.bytes == NULL || mutation->body.bytes == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory");
+    status = fill_id(command, mutation, asked->id, err);
+    if (status != STET_OK) return status;
+    if (asked->origin != NULL) {
+        status = fill_origin(command, mutation, asked->origin, err);
+        if (status != STET_OK) return status;
+    }
+    switch (asked->op) {
+    case STET_OP_DELETE:
+    case STET_OP_CHECK:
+    case STET_OP_REVERT: return STET_OK;
+    case STET_OP_CREATE:
+    case STET_OP_PUT:
+    case STET_OP_PATCH:
+    case STET_OP_PATCH_JSON: break;
+    }
+    return parse_body(command, mutation, err);
+}
+
+stet_status command_fill_write(struct stet_command *command, const stet_write *write,
+                               stet_error *err) {
+    if (command->kind != COMMAND_EMPTY || write->mutations == NULL)
+        return error_set(err, STET_MISUSE, "the command is filled already, or the write is empty");
+    if (write->mutation_count == 0 || (!write->transaction && write->mutation_count != 1) ||
+        write->mutation_count > TRANSACTION_MUTATIONS_MAX) {
+        bool many = write->mutation_count > TRANSACTION_MUTATIONS_MAX;
+        stet_status status = many ? STET_TOO_LARGE : STET_BAD_REQUEST;
+        error_set(err, status, "a transaction has 1 to %d mutations", TRANSACTION_MUTATIONS_MAX);
+        error_field(err, "mutations", TRANSACTION_MUTATIONS_MAX);
+        return status;
+    }
+    size_t bytes = 0;
+    for (size_t i = 0; i < write->mutation_count; i++)
+        bytes += write->mutations[i].body.size;
+    if (bytes > TRANSACTION_BYTES_MAX) {
+        error_set(err, STET_TOO_LARGE, "a transaction holds at most %u bytes",
+                  TRANSACTION_BYTES_MAX);
+        error_field(err, "mutations", TRANSACTION_BYTES_MAX);
+        return STET_TOO_LARGE;
+    }
+    command->mutations =
+        arena_zalloc(&command->arena, write->mutation_count, sizeof *command->mutations);
+    command->source = arena_copy(&command->arena, write->source);
+    if (command->mutations == NULL || command->source.bytes == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory");
+    command->mutation_count = write->mutation_count;
+    command->transaction = write->transaction;
+    command->dry_run = write->dry_run;
+    command->minimal = write->minimal;
+    for (size_t i = 0; i < write->mutation_count; i++) {
+        stet_status status =
+            fill_mutation(command, &command->mutations[i], &write->mutations[i], err);
+        if (status != STET_OK) {
+            prefix_field(err, write->transaction, i);
+            return status;
+        }
+    }
+    if (write->mutation_key.size > 0) {
+        stet_status status = command_set_key(command, write->mutation_key, err);
+        if (status != STET_OK) return status;
+        hash_request(command);
+    }
+    command->kind = COMMAND_WRITE;
+    return STET_OK;
+}
+
+/* ---- Key results ------------------------------------------------------------------------- */
+
+static size_t put_varint(uint8_t *out, uint64_t value) {
+    size_t size = 0;
+    while (value >= 0x80) {
+        out[size++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    out[size++] = (uint8_t)value;
+    return size;
+}
+
+stet_view command_encode_result(struct stet_command *command) {
+    enum { VARINT_BYTES_MAX = 10 };
+    uint8_t *out = arena_alloc(&command->arena, command->mutation_count * VARINT_BYTES_MAX);
+    size_t size = 0;
+    if (out == NULL) return (stet_view){0};
+    for (size_t i = 0; i < command->mutation_count; i++) {
+        const struct mutation *mutation = &command->mutations[i];
+        unsigned flags = mutation->decision == DECISION_UNCHANGED ? KEY_RESULT_UNCHANGED : 0;
+        if (mutation->decision == DECISION_PASSED) flags = KEY_RESULT_NOTHING;
+        size += put_varint(out + size, mutation->after_seq << 2 | flags);
+    }
+    return view_make(out, size);
+}
+
+bool command_decode_result(stet_view result, size_t *offset, uint64_t *seq, unsigned *flags) {
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && *offset < result.size; shift += 7) {
+        uint8_t byte = (uint8_t)result.bytes[(*offset)++];
+        value |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            *seq = value >> 2;
+            *flags = (unsigned)(value & 3);
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,178 @@
+/*
+ * A command: one request from creation to outcome. It owns all memory of the request (one arena) and the slot by which it is
+ * queued and completed, so that completing never allocates.
+ *
+ *   filled ──submit──► prepared ──► queued ──► decided ──► durable ──► completed ──► rendered
+ *     (client's thread)             (sequencer, or a worker for scans)      (client's thread)
+ *
+ * A write is prepared on the submitting thread: names checked, bodies parsed, patches applied to their base, the change built.
+ * The sequencer decides it (core/decide.c) against the heads, which only it may change. The outcome is rendered on the
+ * client's thread from what the decision recorded.
+ */
+#ifndef CORE_COMMAND_H
+#define CORE_COMMAND_H
+
+#include "base/buffer.h"
+#include "core/change.h"
+#include "core/module.h"
+#include "core/worker.h"
+#include "doc/doc.h"
+
+struct json_writer;
+
+enum command_kind {
+    COMMAND_EMPTY,
+    COMMAND_WRITE,
+    COMMAND_RESOLVE, /* Becomes a write when prepared. */
+    COMMAND_READ,
+    COMMAND_LIST,
+    COMMAND_HISTORY,
+    COMMAND_DIFF,
+    COMMAND_CONCURRENCY,
+    COMMAND_RECEIPT, /* On the sequencer: exact, because it waits its turn. */
+    COMMAND_STATS,
+    COMMAND_CHECK,
+    COMMAND_MODULE_READ, /* A module's own list: command->read_rows fills the answer on a worker. */
+};
+
+/* What the sequencer decided for one mutation. */
+enum decision {
+    DECISION_NONE,
+    DECISION_STAGED,    /* A change was made: mutation->change. */
+    DECISION_UNCHANGED, /* The result equals the head. */
+    DECISION_REFUSED,   /* mutation->status says why. */
+    DECISION_PASSED,    /* A check that held. */
+};
+
+struct mutation {
+    stet_op op;
+    stet_view type;
+    stet_view id;
+    stet_base base;
+    stet_strategy on_conflict;
+    stet_version revert_to;
+    stet_origin origin;
+    bool imported;
+    bool generated_id; /* The id was made here: it is not part of the request's hash. */
+    stet_view body;    /* As sent. */
+    struct doc body_doc;
+
+    /* Prepared: the writer's own version of the record ("yours"), where it could be computed. */
+    bool has_yours; /* yours_data and yours_hash are set (never for deletes and checks). */
+    stet_view yours_data;
+    uint64_t yours_hash;
+    uint64_t prepared_version; /* The head the preparation looked at. */
+    stet_view last_data;       /* DELETE: that head's data. */
+    stet_status
+        prepare_status; /* A failure to be reported only if nothing earlier in the order of outcomes applies. */
+    stet_error *prepare_error;
+    struct change *
+        change; /* Built at preparation when the outcome is likely; staged by the sequencer. Owned. */
+
+    /* Decided. */
+    enum decision decision;
+    stet_status status;
+    stet_error *error;        /* With DECISION_REFUSED, beyond the status. */
+    struct store_head before; /* The head it was decided against. */
+    uint64_t after_version;   /* Of the record after the decision. */
+    uint64_t after_seq;
+};
+
+enum command_render { RENDER_RECORD, RENDER_FLAT };
+
+struct stet_command {
+    struct job job; /* While a worker has it. */
+    struct stet_command
+        *next; /* In the sequencer's queue, a worker's, or the client's completions. */
+    struct stet_client *client;
+    struct space *space; /* A reference while submitted. */
+    enum command_kind kind;
+    bool submitted;
+    bool done;
+    bool rendered;
+    void *context;
+    struct arena arena;
+    stet_actor actor;
+    const struct module
+        *owner; /* The module on whose behalf a system type is written; NULL for everybody else. */
+    uint64_t submitted_ns; /* Monotonic. */
+    size_t queue_bytes;    /* What it counts for in the sequencer's queue. */
+
+    /* Write. */
+    struct mutation *mutations;
+    size_t mutation_count;
+    bool transaction;
+    bool dry_run;
+    stet_view key; /* As the client wrote it. */
+    bool has_key;
+    uint8_t key_bytes[STORE_KEY_BYTES];
+    uint8_t request_hash[STORE_HASH_BYTES];
+    stet_view source;
+    stet_view merge;     /* Provenance to keep with the change (resolve, revert). */
+    bool keeps_deleted;  /* A resolution that leaves a tombstone: its check holds for one. */
+    bool single_use_key; /* A replay is ALREADY_RESOLVED. */
+    enum command_render render;
+    /* Runs on the submitting thread before the rest of the preparation: fills mutations from reads. May be NULL. */
+    stet_status (*prepare)(struct stet_command *command, stet_error *err);
+    /* Adds members to a flat answer, e.g. a token shown once. May be NULL. */
+    void (*decorate)(struct stet_command *command, struct json_writer *writer);
+    void *module_data; /* In the arena. */
+
+    /* Resolve. */
+    stet_resolution resolution;
+
+    /* Reads. */
+    stet_read read;
+    stet_list list;
+    stet_history history;
+    stet_version diff_from, diff_to;
+    stet_status (*read_rows)(struct stet_command *command, struct store_reader *reader,
+                             struct buffer *out, stet_error *err);
+
+    /* Decided. */
+    stet_status status;
+    stet_error error;
+    bool replayed;
+    bool staged_any;
+    struct store_key replay;    /* What the key did, when replayed. */
+    bool merged;                /* A strategy settled a stale write. */
+    bool minimal;               /* The caller wants no body on success. */
+    stet_view key_result;       /* What the key row will say. */
+    stet_status receipt_status; /* COMMAND_RECEIPT: STET_NOT_FOUND, or how the write was refused. */
+    uint64_t
+        decided_seq; /* The space's seq at the decision; the transaction's last seq when it staged. */
+    struct change *head; /* A read's record. Owned. */
+
+    stet_outcome outcome;
+};
+
+/* The result blob of a key row: for each mutation seq << 2 | flags, as varints. */
+enum { KEY_RESULT_UNCHANGED = 1, KEY_RESULT_NOTHING = 2 };
+stet_view command_encode_result(struct stet_command *command);
+/* Reads one entry from offset; false at the end. */
+bool command_decode_result(stet_view result, size_t *offset, uint64_t *seq, unsigned *flags);
+
+/* Checks names as every entrance does. field: "type", "id", … */
+stet_status check_type_name(stet_view type, const char *field, stet_error *err);
+stet_status check_id(stet_view id, const char *field, stet_error *err);
+stet_status check_actor(stet_view actor, stet_error *err);
+
+/* From the client's pool, or new; NULL when memory is out. Destroyed back into the pool. core/command.c */
+struct stet_command *command_create(struct stet_client *client);
+void command_destroy(struct stet_command *command);
+
+/* Copies and checks a write; see stet_command_write. */
+stet_status command_fill_write(struct stet_command *command, const stet_write *write,
+                               stet_error *err);
+stet_status command_set_key(struct stet_command *command, stet_view key, stet_error *err);
+
+/* Prepares a write on the submitting thread: whatever can be known before the sequencer. core/prepare.c */
+stet_status command_prepare(struct stet_command *command, stet_error *err);
+
+/* Renders outcome; core/outcome.c. */
+void command_render(struct stet_command *command);
+
+/* Releases what a command holds, keeping its memory for reuse. */
+void command_clear(struct stet_command *command);
+
+#endif

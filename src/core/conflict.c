@@ -1,0 +1,316 @@
+#include "core/conflict.h"
+
+#include "base/error.h"
+#include "base/view.h"
+#include "core/render.h"
+#include "core/resolve.h"
+#include "doc/merge.h"
+
+#include <stdio.h>
+
+/* One version of the record in a conflict. */
+struct side {
+    bool there; /* The version is known and is not a deletion. */
+    struct store_change row;
+    struct doc doc;
+};
+
+/* Who changed a field last, before the writer came. */
+struct blame {
+    bool known;
+    uint64_t version;
+    stet_view by;
+    int64_t at;
+};
+
+struct conflict {
+    struct stet_command *command;
+    const struct mutation *mutation;
+    struct arena *arena;
+    struct store_reader *reader;
+    uint64_t expected; /* 0: the writer named none. */
+    struct side base, current;
+    bool has_yours;
+    struct doc yours;
+    bool merged_known;
+    struct doc_merge_result merge;
+    struct blame *blames; /* Beside merge.fields. */
+};
+
+static stet_status load_side(struct conflict *conflict, enum store_bound kind, uint64_t bound,
+                             struct side *side, stet_error *err) {
+    stet_status status =
+        kind == STORE_BOUND_SEQ
+            ? store_change_at(conflict->reader, conflict->arena, bound, &side->row, err)
+            : store_find(conflict->reader, conflict->arena, &conflict->mutation->before, kind,
+                         bound, &side->row, err);
+    if (status == STET_NOT_FOUND || status == STET_PRUNED) {
+        side->row = (struct store_change){0};
+        return STET_OK;
+    }
+    if (status != STET_OK) return status;
+    if (kind == STORE_BOUND_VERSION && side->row.version != bound) {
+        side->row = (struct store_change){0};
+        return STET_OK;
+    }
+    if (side->row.op == STORE_DELETE || side->row.pruned) return STET_OK;
+    side->there = true;
+    return doc_parse(conflict->arena, side->row.data, NULL, &side->doc, err);
+}
+
+static bool is_current_changed(enum doc_field_state state) { return state != DOC_CLEAN_YOURS; }
+
+/*
+ * Finds, for each field that current changed, the newest version between base and current that changed it. Looks back at most
+ * CONFLICT_BLAME_VERSIONS_MAX versions; what is older stays unknown.
+ */
+static stet_status find_blames(struct conflict *conflict, stet_error *err) {
+    uint64_t behind = conflict->current.row.version - conflict->expected;
+    size_t limit =
+        behind < CONFLICT_BLAME_VERSIONS_MAX ? (size_t)behind + 1 : CONFLICT_BLAME_VERSIONS_MAX + 1;
+    size_t count, open = 0;
+    struct store_change *versions = arena_zalloc(conflict->arena, limit, sizeof *versions);
+    conflict->blames =
+        arena_zalloc(conflict->arena, conflict->merge.field_count + 1, sizeof *conflict->blames);
+    if (versions == NULL || conflict->blames == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory for a conflict document");
+    for (size_t i = 0; i < conflict->merge.field_count; i++)
+        open += is_current_changed(conflict->merge.fields[i].state);
+    stet_status status =
+        store_history(conflict->reader, conflict->arena, &conflict->mutation->before, 0, limit,
+                      true, versions, &count, err);
+    if (status != STET_OK) return status;
+    struct doc newer = conflict->current.doc;
+    for (size_t v = 1; v < count && open > 0; v++) {
+        struct doc older;
+        const struct store_change *by = &versions[v - 1];
+        if (versions[v].op == STORE_DELETE || versions[v].pruned || by->op == STORE_DELETE) break;
+        status = doc_parse(conflict->arena, versions[v].data, NULL, &older, err);
+        if (status != STET_OK) return status;
+        for (size_t i = 0; i < conflict->merge.field_count; i++) {
+            const struct doc_merge_field *field = &conflict->merge.fields[i];
+            struct blame *blame = &conflict->blames[i];
+            if (blame->known || !is_current_changed(field->state)) continue;
+            if (doc_equal(&older, doc_pointer(&older, field->pointer), &newer,
+                          doc_pointer(&newer, field->pointer)))
+                continue;
+            *blame = (struct blame){
+                .known = true,
+                .version = by->version,
+                .by = change_updated_by(conflict->arena, by),
+                .at = change_updated_at(conflict->arena, by),
+            };
+            open--;
+        }
+        newer = older;
+    }
+    return STET_OK;
+}
+
+static stet_status load(struct conflict *conflict, stet_error *err) {
+    const struct mutation *mutation = conflict->mutation;
+    stet_status status =
+        load_side(conflict, STORE_BOUND_SEQ, mutation->before.seq, &conflict->current, err);
+    if (status != STET_OK) return status;
+    if (mutation->base.kind == STET_BASE_VERSION && mutation->base.value != UINT64_MAX)
+        conflict->expected = mutation->base.value;
+    if (conflict->expected > 0 && conflict->expected <= mutation->before.version) {
+        status = load_side(conflict, STORE_BOUND_VERSION, conflict->expected, &conflict->base, err);
+        if (status != STET_OK) return status;
+    }
+    if (mutation->has_yours) {
+        status = doc_parse(conflict->arena, mutation->yours_data, NULL, &conflict->yours, err);
+        if (status != STET_OK) return status;
+        conflict->has_yours = true;
+    }
+    if (!conflict->base.there || !conflict->current.there || !conflict->has_yours) return STET_OK;
+    status = doc_merge(conflict->arena, &conflict->base.doc, &conflict->current.doc,
+                       &conflict->yours, NULL, UINT64_MAX, &conflict->merge, err);
+    if (status != STET_OK) return status;
+    conflict->merged_known = true;
+    return find_blames(conflict, err);
+}
+
+enum { SECONDS_BYTES = 19 }; /* Of an RFC 3339 text, up to the whole second. */
+
+/* ---- Words ------------------------------------------------------------------------------- */
+
+static const struct doc_merge_field *first_conflict(const struct conflict *conflict,
+                                                    size_t *count) {
+    const struct doc_merge_field *first = NULL;
+    *count = 0;
+    for (size_t i = 0; i < conflict->merge.field_count; i++) {
+        if (conflict->merge.fields[i].state != DOC_CONFLICT) continue;
+        if (first == NULL) first = &conflict->merge.fields[i];
+        (*count)++;
+    }
+    return first;
+}
+
+static stet_view describe(struct conflict *conflict) {
+    struct arena *arena = conflict->arena;
+    const struct store_change *current = &conflict->current.row;
+    stet_view by = change_updated_by(arena, current);
+    struct buffer address;
+    char at[CLOCK_RFC3339_BYTES];
+    size_t count;
+    buffer_init(&address, arena, 0);
+    address_format(&address, conflict->mutation->type, conflict->mutation->id);
+    stet_view name = buffer_view(&address);
+    clock_format_rfc3339(change_updated_at(arena, current), at);
+    if (current->op == STORE_DELETE)
+        return arena_format(
+            arena,
+            "%.*s deleted \"%.*s\" at %.*sZ (version %llu) after you read version %llu; "
+            "decide whether to bring it back with your changes or to let it go",
+            VIEW_ARG(by), VIEW_ARG(name), SECONDS_BYTES, at, (unsigned long long)current->version,
+            (unsigned long long)conflict->expected);
+    if (conflict->expected == current->version)
+        return arena_format(arena,
+                            "a \"test\" of the patch does not hold for \"%.*s\" at version %llu",
+                            VIEW_ARG(name), (unsigned long long)current->version);
+    if (!conflict->merged_known)
+        return arena_format(
+            arena,
+            "\"%.*s\" is at version %llu, last changed by %.*s at %.*sZ; you wrote from version "
+            "%llu",
+            VIEW_ARG(name), (unsigned long long)current->version, VIEW_ARG(by), SECONDS_BYTES, at,
+            (unsigned long long)conflict->expected);
+    const struct doc_merge_field *field = first_conflict(conflict, &count);
+    if (field == NULL)
+        return arena_format(
+            arena,
+            "\"%.*s\" is at version %llu, last changed by %.*s at %.*sZ; you wrote from version "
+            "%llu, and no field was changed by both: \"merged\" holds both changes",
+            VIEW_ARG(name), (unsigned long long)current->version, VIEW_ARG(by), SECONDS_BYTES, at,
+            (unsigned long long)conflict->expected);
+    const struct blame *blame = &conflict->blames[field - conflict->merge.fields];
+    stet_view who = blame->known ? blame->by : VIEW("somebody");
+    char others[48] = "";
+    if (count > 1)
+        snprintf(others, sizeof others, " and %zu other field%s", count - 1, count > 2 ? "s" : "");
+    return arena_format(
+        arena,
+        "%.*s changed %.*s%s of \"%.*s\" after you read version %llu, and you changed it too; "
+        "the record is at version %llu",
+        VIEW_ARG(who), VIEW_ARG(field->pointer), others, VIEW_ARG(name),
+        (unsigned long long)conflict->expected, (unsigned long long)current->version);
+}
+
+/* ---- JSON -------------------------------------------------------------------------------- */
+
+static const char *state_name(enum doc_field_state state) {
+    switch (state) {
+    case DOC_SAME: return "same";
+    case DOC_CLEAN_YOURS: return "clean_yours";
+    case DOC_CLEAN_CURRENT: return "clean_current";
+    case DOC_MERGED: return "merged";
+    case DOC_CONFLICT: return "conflict";
+    }
+    return "conflict";
+}
+
+static void render_value(struct json_writer *writer, stet_view key, const struct doc *doc,
+                         doc_node node) {
+    if (node != DOC_NONE) json_member_raw(writer, key, doc_text(doc, node));
+}
+
+static void render_fields(struct conflict *conflict, struct json_writer *writer) {
+    json_key(writer, VIEW("fields"));
+    json_object_begin(writer);
+    for (size_t i = 0; i < conflict->merge.field_count; i++) {
+        const struct doc_merge_field *field = &conflict->merge.fields[i];
+        const struct blame *blame = &conflict->blames[i];
+        json_key(writer, field->pointer);
+        json_object_begin(writer);
+        json_member_text(writer, VIEW("state"), view_of(state_name(field->state)));
+        render_value(writer, VIEW("base"), &conflict->base.doc, field->base);
+        render_value(writer, VIEW("current"), &conflict->current.doc, field->current);
+        render_value(writer, VIEW("yours"), &conflict->yours, field->yours);
+        if (blame->known) {
+            json_member_text(writer, VIEW("by"), blame->by);
+            json_key(writer, VIEW("at"));
+            json_rfc3339(writer, blame->at);
+            json_member_u64(writer, VIEW("version"), blame->version);
+        }
+        json_object_end(writer);
+    }
+    json_object_end(writer);
+}
+
+static void render_data(struct json_writer *writer, stet_view key, bool there, stet_view data) {
+    json_key(writer, key);
+    if (there) {
+        json_raw(writer, data);
+    } else {
+        json_null(writer);
+    }
+}
+
+static void render_options(struct conflict *conflict, struct json_writer *writer) {
+    json_key(writer, VIEW("resolution_options"));
+    json_array_begin(writer);
+    json_text(writer, VIEW("yours"));
+    json_text(writer, VIEW("current"));
+    if (conflict->merged_known && conflict->merge.clean) json_text(writer, VIEW("merged"));
+    if (conflict->merged_known) json_text(writer, VIEW("fields"));
+    json_text(writer, VIEW("custom"));
+    json_array_end(writer);
+}
+
+/* A conflict can be settled by token when the writer said what it wanted: data, or a deletion. */
+static bool is_resolvable(const struct mutation *mutation) {
+    return mutation->has_yours || mutation->op == STET_OP_DELETE;
+}
+
+stet_status conflict_render(struct stet_command *command, const struct mutation *mutation,
+                            struct json_writer *writer, stet_view *detail, stet_error *err) {
+    struct conflict conflict = {.command = command, .mutation = mutation, .arena = &command->arena};
+    size_t both = 0;
+    stet_status status = space_reader_take(command->space, &conflict.reader, err);
+    if (status != STET_OK) return status;
+    status = load(&conflict, err);
+    space_reader_give(command->space, conflict.reader);
+    if (status != STET_OK) return status;
+    const struct store_change *current = &conflict.current.row;
+    if (conflict.merged_known) first_conflict(&conflict, &both);
+    *detail = describe(&conflict);
+
+    json_member_text(writer, VIEW("conflict_type"),
+                     both > 0 ? VIEW("concurrent_edit") : VIEW("version_mismatch"));
+    json_key(writer, VIEW("address"));
+    render_address(writer, mutation->type, mutation->id);
+    if (conflict.expected > 0) json_member_u64(writer, VIEW("expected_version"), conflict.expected);
+    json_member_u64(writer, VIEW("current_version"), current->version);
+    json_member_text(writer, VIEW("last_modified_by"), change_updated_by(conflict.arena, current));
+    json_key(writer, VIEW("last_modified_at"));
+    json_rfc3339(writer, change_updated_at(conflict.arena, current));
+    if (current->op == STORE_DELETE) json_member_bool(writer, VIEW("deleted"), true);
+    render_data(writer, VIEW("base"), conflict.base.there, conflict.base.row.data);
+    render_data(writer, VIEW("current"), conflict.current.there, current->data);
+    render_data(writer, VIEW("yours"), mutation->has_yours, mutation->yours_data);
+    if (conflict.merged_known) {
+        json_member_raw(writer, VIEW("merged"), conflict.merge.merged);
+        render_fields(&conflict, writer);
+        json_member_bool(writer, VIEW("clean"), conflict.merge.clean);
+    } else {
+        json_key(writer, VIEW("merged"));
+        json_null(writer);
+        json_key(writer, VIEW("fields"));
+        json_object_begin(writer);
+        json_object_end(writer);
+        json_member_bool(writer, VIEW("clean"), false);
+    }
+    if (is_resolvable(mutation)) {
+        char token[RESOLUTION_TOKEN_BYTES_MAX + 1];
+        resolve_make_token(command, mutation, conflict.expected, current->version, token);
+        render_options(&conflict, writer);
+        json_member_text(writer, VIEW("resolution_token"), view_of(token));
+    }
+    if (both > 0) {
+        atomic_fetch_add_explicit(&command->space->counters.conflicts[1], 1, memory_order_relaxed);
+    } else {
+        atomic_fetch_add_explicit(&command->space->counters.conflicts[0], 1, memory_order_relaxed);
+    }
+    return STET_OK;
+}

@@ -1,0 +1,428 @@
+/*
+ * The engine: threads, the registry of spaces, and the keeper.
+ *
+ * Registry. A space is in the list from before it is opened until after it is closed, so that nobody opens its file twice:
+ *
+ *   (absent) ──first use──► OPENING ──► OPEN ──idle or dropped, no reference──► CLOSING ──► (absent)
+ *                              └─failed─► (absent)
+ *
+ * Who finds OPENING or CLOSING waits. Opening and closing happen outside the lock; references are taken under it.
+ */
+#include "core/engine.h"
+
+#include "base/error.h"
+#include "base/view.h"
+#include "core/client.h"
+#include "doc/doc.h"
+#include "store/lock.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { KEEPER_INTERVAL_S = 1, WORKERS_DEFAULT = 2, PATH_BYTES = 4096 };
+
+void engine_report(stet_engine *engine, stet_severity severity, const char *format, ...) {
+    if (engine->options.report == NULL) return;
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    engine->options.report(engine->options.report_context, severity, message);
+}
+
+/* ---- Where a space's file is ------------------------------------------------------------- */
+
+static bool is_built_in(stet_view name) {
+    return view_equal(name, VIEW("main")) || view_equal(name, VIEW("stet"));
+}
+
+/* The record of a space in the home space: which file is its own. STET_NOT_FOUND when there is no such space. */
+static stet_status find_space_file(stet_engine *engine, stet_view name, char *path,
+                                   size_t path_bytes, stet_error *err) {
+    struct store_reader *reader = NULL;
+    struct arena arena;
+    struct store_head head;
+    struct store_change change;
+    struct doc doc;
+    stet_view file;
+    arena_init(&arena, 1024);
+    stet_status status = space_reader_take(engine->home, &reader, err);
+    if (status != STET_OK) goto done;
+    status = store_head(reader, VIEW("stet.space"), name, &head, err);
+    if (status != STET_OK) goto done;
+    if (head.version == 0 || head.deleted) {
+        status = error_set(err, STET_NOT_FOUND, "there is no space \"%.*s\"", VIEW_ARG(name));
+        error_field(err, "space", 0);
+        goto done;
+    }
+    status = store_change_at(reader, &arena, head.seq, &change, err);
+    if (status != STET_OK) goto done;
+    status = doc_parse(&arena, change.data, NULL, &doc, err);
+    if (status != STET_OK) goto done;
+    doc_node node = doc_member(&doc, 0, VIEW("_file"));
+    if (node == DOC_NONE || doc_string(&arena, &doc, node, &file) != STET_OK) {
+        status =
+            error_set(err, STET_CORRUPT, "the record of space \"%.*s\" is damaged", VIEW_ARG(name));
+        goto done;
+    }
+    if (engine->data_dir != NULL)
+        snprintf(path, path_bytes, "%s/spaces/%.*s", engine->data_dir, VIEW_ARG(file));
+done:
+    space_reader_give(engine->home, reader);
+    arena_done(&arena);
+    return status;
+}
+
+/* ---- Registry ---------------------------------------------------------------------------- */
+
+static struct space *find_entry(stet_engine *engine, stet_view name) {
+    struct space *space = engine->spaces;
+    while (space != NULL && !view_equal(view_of(space->name), name))
+        space = space->next;
+    return space;
+}
+
+static void remove_entry(stet_engine *engine, struct space *space) {
+    struct space **slot = &engine->spaces;
+    while (*slot != space)
+        slot = &(*slot)->next;
+    *slot = space->next;
+    pthread_cond_broadcast(&engine->spaces_moved);
+}
+
+/* Closes an entry marked CLOSING; it stays in the list until its file is closed. */
+static void close_entry(stet_engine *engine, struct space *space) {
+    space_close(space);
+    pthread_mutex_lock(&engine->spaces_lock);
+    remove_entry(engine, space);
+    pthread_mutex_unlock(&engine->spaces_lock);
+    space_free(space);
+}
+
+/* Opens an entry that is already in the list as OPENING. Gives it its file first. */
+static stet_status open_entry(stet_engine *engine, struct space *space, stet_error *err) {
+    char path[PATH_BYTES];
+    if (engine->data_dir != NULL && is_built_in(view_of(space->name)))
+        snprintf(path, sizeof path, "%s/%s.db", engine->data_dir, space->name);
+    if (!is_built_in(view_of(space->name))) {
+        stet_status status = find_space_file(engine, view_of(space->name), path, sizeof path, err);
+        if (status != STET_OK) return status;
+    }
+    return space_open(space, engine->data_dir == NULL ? NULL : path, err);
+}
+
+stet_status engine_space(stet_engine *engine, stet_view name, struct space **out, stet_error *err) {
+    if (name.size == 0 || name.size > SPACE_NAME_BYTES_MAX) {
+        error_set(err, STET_NOT_FOUND, "there is no such space");
+        error_field(err, "space", SPACE_NAME_BYTES_MAX);
+        return STET_NOT_FOUND;
+    }
+    char text[SPACE_NAME_BYTES_MAX + 1];
+    memcpy(text, name.bytes, name.size);
+    text[name.size] = '\0';
+    pthread_mutex_lock(&engine->spaces_lock);
+    struct space *space;
+    while ((space = find_entry(engine, name)) != NULL && space->state != SPACE_OPEN)
+        pthread_cond_wait(&engine->spaces_moved, &engine->spaces_lock);
+    if (space != NULL) {
+        stet_status status = STET_OK;
+        if (atomic_load(&space->dropped)) {
+            status = error_set(err, STET_NOT_FOUND, "there is no space \"%s\"", text);
+        } else {
+            *out = space_ref(space);
+        }
+        pthread_mutex_unlock(&engine->spaces_lock);
+        return status;
+    }
+    space = space_create(engine, text);
+    if (space == NULL) {
+        pthread_mutex_unlock(&engine->spaces_lock);
+        return error_set(err, STET_NO_MEMORY, "out of memory for a space");
+    }
+    space->state = SPACE_OPENING;
+    space->next = engine->spaces;
+    engine->spaces = space;
+    pthread_mutex_unlock(&engine->spaces_lock);
+
+    stet_status status = open_entry(engine, space, err);
+
+    pthread_mutex_lock(&engine->spaces_lock);
+    if (status == STET_OK && atomic_load(&space->dropped))
+        status = error_set(err, STET_NOT_FOUND, "there is no space \"%s\"", text);
+    if (status == STET_OK) {
+        space->state = SPACE_OPEN;
+        *out = space_ref(space);
+        pthread_cond_broadcast(&engine->spaces_moved);
+    } else {
+        space->state = SPACE_CLOSING;
+    }
+    pthread_mutex_unlock(&engine->spaces_lock);
+    if (status != STET_OK) close_entry(engine, space);
+    return status;
+}
+
+void engine_space_drop(stet_engine *engine, stet_view name) {
+    pthread_mutex_lock(&engine->spaces_lock);
+    struct space *space = find_entry(engine, name);
+    if (space != NULL) {
+        atomic_store(&space->dropped, true);
+        if (space->state == SPACE_OPEN) ring_close(&space->ring);
+    }
+    pthread_mutex_unlock(&engine->spaces_lock);
+    pthread_mutex_lock(&engine->keeper_lock);
+    engine->sweep_due = true;
+    pthread_cond_signal(&engine->keeper_wake);
+    pthread_mutex_unlock(&engine->keeper_lock);
+}
+
+/* ---- Files of deleted spaces ------------------------------------------------------------- */
+
+/* Whether a file in DIR/spaces belongs to a live space or to one that is still open. "x.db-wal" belongs to "x.db". */
+static bool is_file_wanted(stet_engine *engine, struct store_reader *reader, struct arena *arena,
+                           const char *name) {
+    const char *end = strstr(name, ".db");
+    const char *dash = end == NULL ? NULL : memrchr(name, '-', (size_t)(end - name));
+    if (dash == NULL) return true; /* Not one of ours. */
+    stet_view space = view_make(name, (size_t)(dash - name));
+    stet_view file = view_make(name, (size_t)(end - name) + 3);
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/spaces/%.*s", engine->data_dir, VIEW_ARG(file));
+    pthread_mutex_lock(&engine->spaces_lock);
+    bool open = false;
+    for (struct space *entry = engine->spaces; entry != NULL && !open; entry = entry->next)
+        open = entry->state == SPACE_OPENING ||
+               (entry->file != NULL && strcmp(entry->file, path) == 0);
+    pthread_mutex_unlock(&engine->spaces_lock);
+    if (open) return true;
+    struct store_head head;
+    struct store_change change;
+    if (store_head(reader, VIEW("stet.space"), space, &head, NULL) != STET_OK) return true;
+    if (head.version == 0 || head.deleted) return false;
+    if (store_change_at(reader, arena, head.seq, &change, NULL) != STET_OK) return true;
+    return memmem(change.data.bytes, change.data.size, file.bytes, file.size) != NULL;
+}
+
+static void sweep_files(stet_engine *engine) {
+    char path[PATH_BYTES];
+    struct store_reader *reader = NULL;
+    struct arena arena;
+    if (engine->data_dir == NULL) return;
+    snprintf(path, sizeof path, "%s/spaces", engine->data_dir);
+    DIR *dir = opendir(path);
+    if (dir == NULL) return;
+    arena_init(&arena, 1024);
+    if (space_reader_take(engine->home, &reader, NULL) == STET_OK) {
+        struct dirent *entry;
+        while ((entry = readdir(dir)) != NULL) {
+            arena_reset(&arena);
+            if (entry->d_name[0] == '.' || is_file_wanted(engine, reader, &arena, entry->d_name))
+                continue;
+            snprintf(path, sizeof path, "%s/spaces/%s", engine->data_dir, entry->d_name);
+            if (unlink(path) == 0)
+                engine_report(engine, STET_REPORT_INFO, "removed %s of a deleted space",
+                              entry->d_name);
+        }
+    }
+    space_reader_give(engine->home, reader);
+    arena_done(&arena);
+    closedir(dir);
+}
+
+/* ---- Keeper ------------------------------------------------------------------------------ */
+
+/* Closes spaces that nobody uses: idle ones, and dropped ones at once. */
+static void close_unused(stet_engine *engine) {
+    for (;;) {
+        int64_t now = clock_monotonic_ns(engine->clock);
+        struct space *victim = NULL;
+        pthread_mutex_lock(&engine->spaces_lock);
+        for (struct space *space = engine->spaces; space != NULL; space = space->next) {
+            if (space->state != SPACE_OPEN || atomic_load(&space->refs) > 0) continue;
+            int64_t idle = now - atomic_load(&space->idle_since);
+            if (!atomic_load(&space->dropped) && idle < engine->space_idle_ns) continue;
+            space->state = SPACE_CLOSING;
+            victim = space;
+            break;
+        }
+        pthread_mutex_unlock(&engine->spaces_lock);
+        if (victim == NULL) return;
+        close_entry(engine, victim);
+    }
+}
+
+void engine_keep(stet_engine *engine) {
+    close_unused(engine);
+    pthread_mutex_lock(&engine->keeper_lock);
+    bool sweep = engine->sweep_due;
+    engine->sweep_due = false;
+    pthread_mutex_unlock(&engine->keeper_lock);
+    if (sweep) sweep_files(engine);
+}
+
+static void *keep(void *context) {
+    stet_engine *engine = context;
+    pthread_mutex_lock(&engine->keeper_lock);
+    while (!atomic_load(&engine->stopping)) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += KEEPER_INTERVAL_S;
+        pthread_cond_timedwait(&engine->keeper_wake, &engine->keeper_lock, &until);
+        if (atomic_load(&engine->stopping)) break;
+        pthread_mutex_unlock(&engine->keeper_lock);
+        engine_keep(engine);
+        pthread_mutex_lock(&engine->keeper_lock);
+    }
+    pthread_mutex_unlock(&engine->keeper_lock);
+    return NULL;
+}
+
+/* ---- Open and close ---------------------------------------------------------------------- */
+
+static stet_status open_directory(stet_engine *engine, stet_error *err) {
+    char path[PATH_BYTES];
+    stet_status status = dirlock_acquire(engine->data_dir, &engine->lock, err);
+    if (status != STET_OK) return status;
+    snprintf(path, sizeof path, "%s/spaces", engine->data_dir);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        status = errno == ENOSPC ? STET_NO_SPACE : STET_IO;
+        error_set(err, status, "could not create \"%s\"", path);
+        error_cause(err, "mkdir: %s", strerror(errno));
+        return status;
+    }
+    return STET_OK;
+}
+
+static stet_status start_threads(stet_engine *engine, const stet_options *options,
+                                 stet_error *err) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = options->sequencer_threads > 0 ? options->sequencer_threads
+                                                  : (size_t)(cores > 0 ? cores : 1);
+    engine->sequencers = calloc(count, sizeof *engine->sequencers);
+    if (engine->sequencers == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory for threads");
+    for (size_t i = 0; i < count; i++) {
+        if (sequencer_init(&engine->sequencers[i], engine) != STET_OK)
+            return error_set(err, STET_NO_MEMORY, "out of memory for threads");
+        engine->sequencer_count++;
+    }
+    if (workers_init(&engine->workers) != STET_OK)
+        return error_set(err, STET_NO_MEMORY, "out of memory for threads");
+    engine->workers_ready = true;
+    if (engine->seams.manual) return STET_OK;
+    stet_status status = STET_OK;
+    for (size_t i = 0; i < count && status == STET_OK; i++)
+        status = sequencer_start(&engine->sequencers[i], err);
+    if (status == STET_OK)
+        status = workers_start(
+            &engine->workers,
+            options->worker_threads > 0 ? options->worker_threads : WORKERS_DEFAULT, err);
+    return status;
+}
+
+stet_status engine_open(const stet_options *options, const struct engine_seams *seams,
+                        const struct module *const *modules, stet_engine **out, stet_error *err) {
+    static const stet_options defaults;
+    if (options == NULL) options = &defaults;
+    stet_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for an engine");
+    if (seams != NULL) engine->seams = *seams;
+    engine->options = *options;
+    engine->options.data_dir = NULL;
+    engine->clock = engine->seams.clock != NULL ? engine->seams.clock : clock_system();
+    engine->entropy = engine->seams.entropy != NULL ? engine->seams.entropy : entropy_system();
+    engine->modules = modules;
+    engine->key_retention_s =
+        options->key_retention_s > 0 ? options->key_retention_s : KEY_RETENTION_S;
+    engine->commit_batch_max =
+        engine->seams.commit_batch_max > 0 ? engine->seams.commit_batch_max : COMMIT_BATCH_MAX;
+    engine->space_idle_ns =
+        (int64_t)(options->space_idle_s > 0 ? options->space_idle_s : SPACE_IDLE_S) *
+        CLOCK_NS_PER_S;
+    engine->client_cache_bytes =
+        options->client_cache_bytes > 0 ? options->client_cache_bytes : CACHE_BYTES_DEFAULT;
+    pthread_mutex_init(&engine->spaces_lock, NULL);
+    pthread_cond_init(&engine->spaces_moved, NULL);
+    pthread_mutex_init(&engine->keeper_lock, NULL);
+    pthread_cond_init(&engine->keeper_wake, NULL);
+    pthread_mutex_init(&engine->clients_lock, NULL);
+
+    stet_status status = STET_OK;
+    if (options->data_dir != NULL) {
+        engine->data_dir = strdup(options->data_dir);
+        status = engine->data_dir == NULL
+                     ? error_set(err, STET_NO_MEMORY, "out of memory for an engine")
+                     : open_directory(engine, err);
+    }
+    if (status == STET_OK) status = start_threads(engine, options, err);
+    if (status == STET_OK) status = engine_space(engine, VIEW("stet"), &engine->home, err);
+    if (status != STET_OK) goto done;
+    snprintf(engine->advice, sizeof engine->advice, "%s", store_advice(engine->home->store));
+    sweep_files(engine);
+    if (!engine->seams.manual && pthread_create(&engine->keeper, NULL, keep, engine) != 0)
+        status = error_set(err, STET_NO_MEMORY, "could not start the keeper thread");
+    else
+        engine->keeper_started = !engine->seams.manual;
+done:
+    if (status == STET_OK) {
+        *out = engine;
+    } else {
+        engine_close(engine);
+    }
+    return status;
+}
+
+void engine_close(stet_engine *engine) {
+    if (engine == NULL) return;
+    pthread_mutex_lock(&engine->keeper_lock);
+    atomic_store(&engine->stopping, true);
+    pthread_cond_signal(&engine->keeper_wake);
+    pthread_mutex_unlock(&engine->keeper_lock);
+    if (engine->keeper_started) pthread_join(engine->keeper, NULL);
+    for (size_t i = 0; i < engine->sequencer_count; i++)
+        sequencer_stop(&engine->sequencers[i]);
+    if (engine->workers_ready) workers_stop(&engine->workers);
+    while (engine->idle_clients != NULL) {
+        struct stet_client *client = engine->idle_clients;
+        engine->idle_clients = client->next;
+        client_destroy(client);
+    }
+    space_unref(engine->home);
+    while (engine->spaces != NULL) {
+        engine->spaces->state = SPACE_CLOSING;
+        close_entry(engine, engine->spaces);
+    }
+    if (engine->workers_ready) workers_done(&engine->workers);
+    for (size_t i = 0; i < engine->sequencer_count; i++)
+        sequencer_done(&engine->sequencers[i]);
+    free(engine->sequencers);
+    dirlock_release(engine->lock);
+    pthread_mutex_destroy(&engine->spaces_lock);
+    pthread_cond_destroy(&engine->spaces_moved);
+    pthread_mutex_destroy(&engine->keeper_lock);
+    pthread_cond_destroy(&engine->keeper_wake);
+    pthread_mutex_destroy(&engine->clients_lock);
+    free(engine->data_dir);
+    free(engine);
+}
+
+bool engine_step(stet_engine *engine) {
+    bool any = false;
+    for (size_t i = 0; i < engine->sequencer_count; i++)
+        while (sequencer_step(&engine->sequencers[i], engine->commit_batch_max))
+            any = true;
+    while (workers_step(&engine->workers))
+        any = true;
+    return any;
+}
+
+bool engine_step_batch(stet_engine *engine, struct space *space, size_t max) {
+    (void)engine;
+    return sequencer_run_batch(space->sequencer, space, max) > 0;
+}

@@ -1,0 +1,83 @@
+/*
+ * The engine: a data directory, its registry of spaces, and the threads: sequencers, workers, and the keeper, which closes idle
+ * spaces. Everything public about it is in stet.h; this header is for core, the modules and the tests.
+ */
+#ifndef CORE_ENGINE_H
+#define CORE_ENGINE_H
+
+#include "base/clock.h"
+#include "core/sequencer.h"
+#include "core/space.h"
+#include "core/worker.h"
+#include "store/store.h"
+
+struct dirlock;
+
+/* What tests put in the place of the world. Zero members mean the real thing. */
+struct engine_seams {
+    const struct clock *clock;
+    const struct entropy *entropy;
+    const char *vfs;         /* SQLite VFS. */
+    const char *synchronous; /* See struct store_options. */
+    size_t wal_restart_bytes;
+    bool manual; /* No threads: the caller drives with engine_step. */
+    unsigned commit_batch_max;
+};
+
+struct stet_engine {
+    struct engine_seams seams;
+    const struct clock *clock;
+    const struct entropy *entropy;
+    char *data_dir; /* NULL: in memory. */
+    struct dirlock *lock;
+    stet_options options; /* Without the borrowed texts. */
+    unsigned key_retention_s;
+    unsigned commit_batch_max;
+    int64_t space_idle_ns;
+    size_t client_cache_bytes;
+    const struct module *const *modules; /* NULL-terminated. */
+    pthread_mutex_t spaces_lock;
+    pthread_cond_t spaces_moved; /* A space opened, closed or failed to. */
+    struct space *spaces;
+    struct space *home; /* "stet": always open. */
+    _Atomic uint64_t instances;
+    struct sequencer *sequencers;
+    size_t sequencer_count;
+    _Atomic size_t next_sequencer;
+    struct workers workers;
+    bool workers_ready;
+    pthread_t keeper;
+    bool keeper_started;
+    pthread_mutex_t keeper_lock;
+    pthread_cond_t keeper_wake;
+    atomic_bool stopping;
+    bool sweep_due; /* Files of deleted spaces are to be removed. Under keeper_lock. */
+    pthread_mutex_t clients_lock;
+    struct stet_client *idle_clients; /* Of the blocking calls. */
+    atomic_int clients;
+    char advice[512];
+};
+
+stet_status engine_open(const stet_options *options, const struct engine_seams *seams,
+                        const struct module *const *modules, stet_engine **engine, stet_error *err);
+void engine_close(stet_engine *engine);
+
+/* A reference to an open space, opening it when needed. */
+stet_status engine_space(stet_engine *engine, stet_view name, struct space **space,
+                         stet_error *err);
+
+/* The space's record is deleted: closes it when unused and removes its files. */
+void engine_space_drop(stet_engine *engine, stet_view name);
+
+/* One round of the keeper: closes unused spaces, removes files of deleted ones. The keeper's thread, or a test's. */
+void engine_keep(stet_engine *engine);
+
+/* With seams.manual: everything that waits on sequencers and workers is done on this thread. True when anything was. */
+bool engine_step(stet_engine *engine);
+/* With seams.manual: exactly one batch of at most max commands of one space. */
+bool engine_step_batch(stet_engine *engine, struct space *space, size_t max);
+
+void engine_report(stet_engine *engine, stet_severity severity, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * Samples of one name must follow one another, so each metric walks the spaces. The walk holds the registry's lock: the visitor only
+ * formats.
+ */
+#include "core/metrics.h"
+
+#include "base/view.h"
+
+#include <math.h>
+#include <stdio.h>
+
+struct visit {
+    stet_engine *engine;
+    stet_metric_visit *visit;
+    void *context;
+};
+
+struct counter {
+    const char *name;
+    const char *help;
+    stet_metric_kind kind;
+    size_t offset; /* In struct space_counters. */
+};
+
+#define COUNTER(name, help, member)                                                                \
+    { name, help, STET_METRIC_COUNTER, offsetof(struct space_counters, member) }
+
+static const struct counter counters[] = {
+    COUNTER("stet_changes_total", "Changes committed.", writes),
+    COUNTER("stet_write_commands_total", "Writes decided, whatever became of them.", commands),
+    COUNTER("stet_unchanged_total", "Writes whose result equalled the state.", unchanged),
+    COUNTER("stet_replays_total", "Writes answered from their mutation key.", replays),
+    COUNTER("stet_refusals_total", "Writes refused for a reason other than a conflict.", refused),
+    COUNTER("stet_retries_total", "Preparations repeated because the record had moved on.",
+            retries),
+    COUNTER("stet_busy_total", "Submissions turned away because too much was waiting.", busy),
+    COUNTER("stet_commit_failures_total", "Commits that failed.", commit_failures),
+    COUNTER("stet_cache_hits_total", "Reads answered from a read cache.", cache_hits),
+    COUNTER("stet_cache_misses_total", "Reads that went to the store.", cache_misses),
+    COUNTER("stet_feed_events_total", "Events delivered to subscribers.", events),
+    {"stet_feed_subscribers", "Subscribers of the feed.", STET_METRIC_GAUGE,
+     offsetof(struct space_counters, subscribers)},
+};
+
+static uint64_t value_of(const _Atomic uint64_t *counter) {
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void sample(const struct visit *visit, const char *name, const char *help,
+                   stet_metric_kind kind, const char *suffix, const struct space *space,
+                   const char *more, double value) {
+    char labels[160];
+    snprintf(labels, sizeof labels, "space=\"%s\"%s", space->name, more);
+    visit->visit(visit->context, name, help, kind, suffix, labels, value);
+}
+
+static void visit_counters(const struct visit *visit) {
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
+        for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+            if (space->state != SPACE_OPEN) continue;
+            const _Atomic uint64_t *counter =
+                (const _Atomic uint64_t *)((const char *)&space->counters + counters[i].offset);
+            sample(visit, counters[i].name, counters[i].help, counters[i].kind, "", space, "",
+                   (double)value_of(counter));
+        }
+    }
+}
+
+static void visit_conflicts(const struct visit *visit) {
+    static const char *const types[] = {"version_mismatch", "concurrent_edit", "agent_override"};
+    for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+        for (size_t i = 0; i < 3 && space->state == SPACE_OPEN; i++) {
+            char more[64];
+            snprintf(more, sizeof more, ",conflict_type=\"%s\"", types[i]);
+            sample(visit, "stet_conflicts_total",
+                   "Writes refused because of a conflict, by its type.", STET_METRIC_COUNTER, "",
+                   space, more, (double)value_of(&space->counters.conflicts[i]));
+        }
+    }
+}
+
+/* A histogram of buckets whose upper bounds double from `first`; the last one is open. */
+static void visit_histogram(const struct visit *visit, const char *name, const char *help,
+                            const struct space *space, const _Atomic uint64_t *buckets,
+                            size_t count, double first, double sum) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        char more[64];
+        total += value_of(&buckets[i]);
+        if (i + 1 < count) {
+            snprintf(more, sizeof more, ",le=\"%g\"", ldexp(first, (int)i));
+        } else {
+            snprintf(more, sizeof more, ",le=\"+Inf\"");
+        }
+        sample(visit, name, help, STET_METRIC_HISTOGRAM, "_bucket", space, more, (double)total);
+    }
+    sample(visit, name, help, STET_METRIC_HISTOGRAM, "_sum", space, "", sum);
+    sample(visit, name, help, STET_METRIC_HISTOGRAM, "_count", space, "", (double)total);
+}
+
+static void visit_histograms(const struct visit *visit) {
+    for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+        if (space->state != SPACE_OPEN) continue;
+        visit_histogram(visit, "stet_commit_seconds", "Time of a durable commit.", space,
+                        space->counters.commit_ns_bucket, 16, 64e-6,
+                        (double)value_of(&space->counters.commit_ns_sum) / 1e9);
+    }
+    for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+        if (space->state != SPACE_OPEN) continue;
+        visit_histogram(visit, "stet_batch_commands", "Commands in one commit.", space,
+                        space->counters.batch_bucket, 12, 1,
+                        (double)value_of(&space->counters.batch_sum));
+    }
+}
+
+struct gauge {
+    const char *name;
+    const char *help;
+    double (*read)(struct space *space);
+};
+
+static double read_queue(struct space *space) {
+    pthread_mutex_lock(&space->sequencer->lock);
+    size_t count = space->queue_count;
+    pthread_mutex_unlock(&space->sequencer->lock);
+    return (double)count;
+}
+
+static double read_published(struct space *space) { return (double)ring_published(&space->ring); }
+
+static double read_halted(struct space *space) { return atomic_load(&space->halted) ? 1 : 0; }
+
+static double read_file_bytes(struct space *space) {
+    struct store_usage usage;
+    store_usage(space->store, &usage);
+    return (double)usage.file_bytes;
+}
+
+static double read_log_bytes(struct space *space) {
+    struct store_usage usage;
+    store_usage(space->store, &usage);
+    return (double)usage.log_bytes;
+}
+
+static void visit_gauges(const struct visit *visit) {
+    static const struct gauge gauges[] = {
+        {"stet_queue_commands", "Writes waiting for the sequencer.", read_queue},
+        {"stet_seq", "The position up to which changes are published.", read_published},
+        {"stet_halted", "1 when a commit's outcome is unknown and the space takes no writes.",
+         read_halted},
+        {"stet_store_bytes", "Size of the space's file.", read_file_bytes},
+        {"stet_store_log_bytes", "Size of the write-ahead log.", read_log_bytes},
+    };
+    for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++)
+        for (struct space *space = visit->engine->spaces; space != NULL; space = space->next)
+            if (space->state == SPACE_OPEN)
+                sample(visit, gauges[i].name, gauges[i].help, STET_METRIC_GAUGE, "", space, "",
+                       gauges[i].read(space));
+}
+
+void metrics_visit(stet_engine *engine, stet_metric_visit *visit_sample, void *context) {
+    struct visit visit = {.engine = engine, .visit = visit_sample, .context = context};
+    pthread_mutex_lock(&engine->spaces_lock);
+    visit_counters(&visit);
+    visit_conflicts(&visit);
+    visit_histograms(&visit);
+    visit_gauges(&visit);
+    pthread_mutex_unlock(&engine->spaces_lock);
+}

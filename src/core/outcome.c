@@ -1,0 +1,455 @@
+/*
+ * Outcomes: from what was decided to the answer, on the client's own thread, so that the sequencer never renders. Every body is a
+ * JSON object; a refusal's holds the members of its problem, beginning with "code" and "detail".
+ */
+#include "base/error.h"
+#include "base/view.h"
+#include "core/client.h"
+#include "core/conflict.h"
+#include "core/render.h"
+
+#include <assert.h>
+
+/* What rendering one command needs. */
+struct rendering {
+    struct stet_command *command;
+    struct arena *arena;
+    struct buffer buffer;
+    struct json_writer writer;
+    stet_error *err;
+};
+
+/* A change by seq: from the ring, else from the store; its views live as long as the command. */
+static stet_status find_change(struct rendering *rendering, uint64_t seq,
+                               struct store_change *row) {
+    struct stet_command *command = rendering->command;
+    struct store_reader *reader;
+    struct change *published = ring_find(&command->space->ring, seq);
+    if (published != NULL) {
+        if (command->head == NULL) {
+            command->head = published;
+            *row = published->row;
+            return STET_OK;
+        }
+        *row = published->row;
+        row->type = arena_copy(rendering->arena, row->type);
+        row->id = arena_copy(rendering->arena, row->id);
+        row->by = arena_copy(rendering->arena, row->by);
+        row->key = arena_copy(rendering->arena, row->key);
+        row->source = arena_copy(rendering->arena, row->source);
+        row->merge = arena_copy(rendering->arena, row->merge);
+        row->origin = arena_copy(rendering->arena, row->origin);
+        row->data = arena_copy(rendering->arena, row->data);
+        change_unref(published);
+        return row->data.bytes == NULL ? error_set(rendering->err, STET_NO_MEMORY, "out of memory")
+                                       : STET_OK;
+    }
+    stet_status status = space_reader_take(command->space, &reader, rendering->err);
+    if (status != STET_OK) return status;
+    status = store_change_at(reader, rendering->arena, seq, row, rendering->err);
+    space_reader_give(command->space, reader);
+    return status;
+}
+
+static stet_status created_of(struct rendering *rendering, const struct store_change *row,
+                              struct created *created) {
+    struct stet_command *command = rendering->command;
+    if (command->dry_run && row->version == 1) {
+        change_created(rendering->arena, row, created); /* It is not in the store. */
+        return STET_OK;
+    }
+    return client_created(command->client, command->space, row, rendering->arena, created,
+                          rendering->err);
+}
+
+/* ---- Success ----------------------------------------------------------------------------- */
+
+/* The members of a record as an answer shows it. */
+static stet_status render_result(struct rendering *rendering, const struct store_change *row,
+                                 bool unchanged) {
+    struct stet_command *command = rendering->command;
+    struct json_writer *writer = &rendering->writer;
+    struct created created;
+    stet_status status = created_of(rendering, row, &created);
+    if (status != STET_OK) return status;
+    if (command->render == RENDER_FLAT) {
+        render_flat_members(writer, row, &created);
+        if (command->decorate != NULL) command->decorate(command, writer);
+    } else {
+        render_record_members(writer, row, &created);
+        if (!view_is_empty(row->merge)) json_member_raw(writer, VIEW("merge"), row->merge);
+    }
+    if (unchanged) json_member_bool(writer, VIEW("unchanged"), true);
+    if (command->dry_run) json_member_bool(writer, VIEW("dry_run"), true);
+    return STET_OK;
+}
+
+/* The change that a mutation led to, or that stands where it changed nothing. */
+static stet_status result_of(struct rendering *rendering, const struct mutation *mutation,
+                             struct store_change *row) {
+    struct stet_command *command = rendering->command;
+    if (mutation->decision != DECISION_STAGED)
+        return find_change(rendering, mutation->after_seq, row);
+    *row = mutation->change->row;
+    if (command->dry_run) return STET_OK;
+    /* Now in this client's cache, so that its next write or read of the record costs no lookup. */
+    cache_put(&command->client->cache, command->space, mutation->change);
+    return STET_OK;
+}
+
+static void note_record(stet_outcome *outcome, struct arena *arena,
+                        const struct store_change *row) {
+    outcome->version = row->version;
+    outcome->seq = row->seq;
+    outcome->updated_at = change_updated_at(arena, row);
+}
+
+static stet_status render_write(struct rendering *rendering) {
+    struct stet_command *command = rendering->command;
+    struct json_writer *writer = &rendering->writer;
+    stet_outcome *outcome = &command->outcome;
+    if (command->transaction) {
+        json_object_begin(writer);
+        json_key(writer, VIEW("results"));
+        json_array_begin(writer);
+    }
+    /* Outside a transaction only the first is the caller's; a module may have added others. */
+    size_t shown = command->transaction ? command->mutation_count : 1;
+    for (size_t i = 0; i < shown; i++) {
+        const struct mutation *mutation = &command->mutations[i];
+        struct store_change row;
+        if (mutation->decision == DECISION_PASSED && mutation->after_seq == 0) {
+            json_object_begin(writer); /* A check that something is absent: nothing to show. */
+            json_object_end(writer);
+            continue;
+        }
+        stet_status status = result_of(rendering, mutation, &row);
+        if (status != STET_OK) return status;
+        bool unchanged = mutation->decision != DECISION_STAGED;
+        if (!command->transaction) {
+            note_record(outcome, rendering->arena, &row);
+            outcome->created = mutation->decision == DECISION_STAGED && row.op == STORE_CREATE;
+            outcome->unchanged = unchanged;
+            outcome->merged = command->merged;
+            if (command->minimal) return STET_OK;
+        }
+        json_object_begin(writer);
+        status = render_result(rendering, &row, unchanged);
+        if (status != STET_OK) return status;
+        json_object_end(writer);
+    }
+    if (command->transaction) {
+        json_array_end(writer);
+        json_member_u64(writer, VIEW("seq"), command->decided_seq);
+        if (command->key.size > 0)
+            json_member_text(writer, VIEW("client_mutation_id"), command->key);
+        if (command->dry_run) json_member_bool(writer, VIEW("dry_run"), true);
+        json_object_end(writer);
+        outcome->seq = command->decided_seq;
+        outcome->unchanged = !command->staged_any && !command->dry_run;
+    }
+    return STET_OK;
+}
+
+/* The first result once more, from the changes it made. */
+static stet_status render_replay(struct rendering *rendering) {
+    struct stet_command *command = rendering->command;
+    struct json_writer *writer = &rendering->writer;
+    stet_outcome *outcome = &command->outcome;
+    size_t offset = 0;
+    uint64_t seq;
+    unsigned flags;
+    outcome->replayed = true;
+    if (command->transaction) {
+        json_object_begin(writer);
+        json_key(writer, VIEW("results"));
+        json_array_begin(writer);
+    }
+    while (command_decode_result(command->replay.result, &offset, &seq, &flags)) {
+        struct store_change row;
+        if (seq == 0) {
+            json_object_begin(writer);
+            json_object_end(writer);
+            continue;
+        }
+        stet_status status = find_change(rendering, seq, &row);
+        if (status != STET_OK) return status;
+        bool unchanged = flags != 0;
+        if (!command->transaction) {
+            note_record(outcome, rendering->arena, &row);
+            outcome->created = !unchanged && row.op == STORE_CREATE;
+            outcome->unchanged = unchanged;
+            outcome->merged = !unchanged && !view_is_empty(row.merge);
+            if (command->minimal) return STET_OK;
+        }
+        if (!unchanged && row.transaction > outcome->seq) outcome->seq = row.transaction;
+        json_object_begin(writer);
+        status = render_result(rendering, &row, unchanged);
+        if (status != STET_OK) return status;
+        json_object_end(writer);
+        if (!command->transaction) break;
+    }
+    if (command->transaction) {
+        json_array_end(writer);
+        json_member_u64(writer, VIEW("seq"), outcome->seq);
+        if (command->key.size > 0)
+            json_member_text(writer, VIEW("client_mutation_id"), command->key);
+        json_object_end(writer);
+    }
+    return STET_OK;
+}
+
+static stet_status render_receipt(struct rendering *rendering) {
+    struct stet_command *command = rendering->command;
+    struct json_writer *writer = &rendering->writer;
+    stet_view state = VIEW("confirmed");
+    if (!command->replayed) {
+        state = VIEW("rejected");
+        if (command->receipt_status == STET_CONCURRENT_MODIFICATION) state = VIEW("conflict");
+        if (command->receipt_status == STET_NOT_FOUND) state = VIEW("unknown");
+    }
+    json_object_begin(writer);
+    json_member_text(writer, VIEW("client_mutation_id"), command->key);
+    json_member_text(writer, VIEW("status"), state);
+    if (command->replayed) {
+        size_t offset = 0;
+        uint64_t seq, last = 0;
+        unsigned flags;
+        json_key(writer, VIEW("results"));
+        json_array_begin(writer);
+        while (command_decode_result(command->replay.result, &offset, &seq, &flags)) {
+            struct store_change row;
+            if (seq == 0) continue;
+            stet_status status = find_change(rendering, seq, &row);
+            if (status != STET_OK && status != STET_PRUNED) return status;
+            json_object_begin(writer);
+            if (status == STET_OK) {
+                json_key(writer, VIEW("address"));
+                render_address(writer, row.type, row.id);
+                json_member_u64(writer, VIEW("version"), row.version);
+                if (flags == 0 && row.transaction > last) last = row.transaction;
+            }
+            json_member_u64(writer, VIEW("seq"), seq);
+            if (flags != 0) json_member_bool(writer, VIEW("unchanged"), true);
+            json_object_end(writer);
+        }
+        json_array_end(writer);
+        if (last > 0) json_member_u64(writer, VIEW("seq"), last);
+        command->outcome.seq = last;
+    } else {
+        if (command->receipt_status != STET_NOT_FOUND)
+            json_member_text(writer, VIEW("code"), view_of(status_code(command->receipt_status)));
+        json_member_u64(writer, VIEW("seq"), command->decided_seq);
+        command->outcome.seq = command->decided_seq;
+    }
+    json_object_end(writer);
+    return STET_OK;
+}
+
+static stet_status render_read(struct rendering *rendering) {
+    struct stet_command *command = rendering->command;
+    const struct store_change *row = &command->head->row;
+    struct created created;
+    note_record(&command->outcome, rendering->arena, row);
+    stet_status status = created_of(rendering, row, &created);
+    if (status != STET_OK) return status;
+    json_object_begin(&rendering->writer);
+    render_record_members(&rendering->writer, row, &created);
+    json_object_end(&rendering->writer);
+    return STET_OK;
+}
+
+/* ---- Refusal ----------------------------------------------------------------------------- */
+
+/* The members beyond code and detail of one refused mutation. May change the detail to something better. */
+static stet_status render_refusal(struct rendering *rendering, struct mutation *mutation,
+                                  stet_view *detail) {
+    struct json_writer *writer = &rendering->writer;
+    struct store_change row;
+    struct created created;
+    stet_status status;
+    switch (mutation->status) {
+    case STET_CONCURRENT_MODIFICATION:
+        return conflict_render(rendering->command, mutation, writer, detail, rendering->err);
+    case STET_ALREADY_EXISTS:
+        status = find_change(rendering, mutation->before.seq, &row);
+        if (status == STET_OK) status = created_of(rendering, &row, &created);
+        if (status != STET_OK) return status;
+        json_key(writer, VIEW("address"));
+        render_address(writer, mutation->type, mutation->id);
+        json_member_u64(writer, VIEW("current_version"), row.version);
+        json_key(writer, VIEW("record"));
+        render_record(writer, &row, &created);
+        return STET_OK;
+    case STET_DELETED:
+        json_key(writer, VIEW("address"));
+        render_address(writer, mutation->type, mutation->id);
+        json_member_u64(writer, VIEW("version"), mutation->before.version);
+        return STET_OK;
+    case STET_PRECONDITION_REQUIRED:
+        json_key(writer, VIEW("address"));
+        render_address(writer, mutation->type, mutation->id);
+        json_member_u64(writer, VIEW("current_version"), mutation->before.version);
+        return STET_OK;
+    default: return STET_OK;
+    }
+}
+
+static stet_view default_detail(const struct mutation *mutation) {
+    return mutation->error == NULL ? view_of(status_words(mutation->status))
+                                   : view_of(mutation->error->message);
+}
+
+/* One refused mutation, rendered apart, because its detail is only known afterwards but stands first. */
+static stet_status render_refused_mutation(struct rendering *rendering, size_t index,
+                                           struct json_writer *writer, stet_view *detail) {
+    struct mutation *mutation = &rendering->command->mutations[index];
+    struct rendering part = *rendering;
+    *detail = default_detail(mutation);
+    buffer_init(&part.buffer, part.arena, 0);
+    json_begin(&part.writer, &part.buffer);
+    json_object_begin(&part.writer);
+    stet_status status = render_refusal(&part, mutation, detail);
+    if (status != STET_OK) return status;
+    json_object_end(&part.writer);
+    status = json_end(&part.writer);
+    if (status != STET_OK) return error_set(rendering->err, status, "out of memory for an answer");
+    json_member_text(writer, VIEW("code"), view_of(status_code(mutation->status)));
+    json_member_text(writer, VIEW("detail"), *detail);
+    if (mutation->error != NULL && mutation->error->field[0] != '\0')
+        json_member_text(writer, VIEW("field"), view_of(mutation->error->field));
+    stet_view members = buffer_view(&part.buffer);
+    if (members.size > 2) { /* More than "{}": splice what is between the braces. */
+        buffer_append_char(writer->buffer, ',');
+        buffer_append(writer->buffer, members.bytes + 1, members.size - 2);
+    }
+    return STET_OK;
+}
+
+static void take_error(stet_outcome *outcome, const struct mutation *mutation, stet_view detail) {
+    if (mutation->error != NULL) outcome->error = *mutation->error;
+    outcome->error.status = mutation->status;
+    outcome->status = mutation->status;
+    error_message(&outcome->error, detail);
+}
+
+static stet_status render_refused_write(struct rendering *rendering) {
+    struct stet_command *command = rendering->command;
+    struct json_writer *writer = &rendering->writer;
+    stet_outcome *outcome = &command->outcome;
+    stet_view detail;
+    size_t refused = 0, first = 0;
+    for (size_t i = command->mutation_count; i-- > 0;) {
+        if (command->mutations[i].decision != DECISION_REFUSED) continue;
+        refused++;
+        first = i;
+    }
+    json_object_begin(writer);
+    if (!command->transaction) {
+        struct mutation *mutation = &command->mutations[first];
+        stet_status status = render_refused_mutation(rendering, first, writer, &detail);
+        if (status != STET_OK) return status;
+        take_error(outcome, mutation, detail);
+        outcome->version = mutation->before.version;
+        json_object_end(writer);
+        return STET_OK;
+    }
+    stet_view summary = arena_format(
+        rendering->arena, "%zu of the %zu mutations could not be applied; nothing was written",
+        refused, command->mutation_count);
+    json_member_text(writer, VIEW("code"), view_of(status_code(command->status)));
+    json_member_text(writer, VIEW("detail"), summary);
+    json_key(writer, VIEW("conflicts"));
+    json_array_begin(writer);
+    for (size_t i = first; i < command->mutation_count; i++) {
+        if (command->mutations[i].decision != DECISION_REFUSED) continue;
+        json_object_begin(writer);
+        json_member_u64(writer, VIEW("index"), i);
+        stet_status status = render_refused_mutation(rendering, i, writer, &detail);
+        if (status != STET_OK) return status;
+        json_object_end(writer);
+    }
+    json_array_end(writer);
+    json_object_end(writer);
+    take_error(outcome, &command->mutations[first], summary);
+    return STET_OK;
+}
+
+/* A failure of the command as a whole: only its words. */
+static void render_failure(struct rendering *rendering, const stet_error *error) {
+    struct json_writer *writer = &rendering->writer;
+    stet_outcome *outcome = &rendering->command->outcome;
+    outcome->status = error->status;
+    outcome->error = *error;
+    buffer_reset(&rendering->buffer);
+    json_begin(writer, &rendering->buffer);
+    json_object_begin(writer);
+    json_member_text(writer, VIEW("code"), view_of(status_code(error->status)));
+    json_member_text(
+        writer, VIEW("detail"),
+        view_of(error->message[0] != '\0' ? error->message : status_words(error->status)));
+    if (error->status == STET_DELETED && rendering->command->head != NULL) {
+        const struct store_change *row = &rendering->command->head->row;
+        note_record(outcome, rendering->arena, row);
+        json_key(writer, VIEW("address"));
+        render_address(writer, row->type, row->id);
+        json_member_u64(writer, VIEW("version"), row->version);
+        json_member_u64(writer, VIEW("seq"), row->seq);
+    }
+    json_object_end(writer);
+}
+
+/* ---- All kinds --------------------------------------------------------------------------- */
+
+static bool is_refused_by_mutation(const struct stet_command *command) {
+    for (size_t i = 0; i < command->mutation_count; i++)
+        if (command->mutations[i].decision == DECISION_REFUSED) return true;
+    return false;
+}
+
+static stet_status render(struct rendering *rendering) {
+    struct stet_command *command = rendering->command;
+    switch (command->kind) {
+    case COMMAND_WRITE:
+    case COMMAND_RESOLVE:
+        if (command->status != STET_OK) return render_refused_write(rendering);
+        return command->replayed ? render_replay(rendering) : render_write(rendering);
+    case COMMAND_READ: return render_read(rendering);
+    case COMMAND_RECEIPT: return render_receipt(rendering);
+    case COMMAND_LIST:
+    case COMMAND_HISTORY:
+    case COMMAND_DIFF:
+    case COMMAND_CONCURRENCY:
+    case COMMAND_STATS:
+    case COMMAND_CHECK:
+    case COMMAND_MODULE_READ:
+        command->outcome.seq = command->decided_seq; /* The body was written by the worker. */
+        return STET_OK;
+    case COMMAND_EMPTY: break;
+    }
+    return error_set(rendering->err, STET_MISUSE, "the command was never filled");
+}
+
+void command_render(struct stet_command *command) {
+    stet_error error = {0};
+    struct rendering rendering = {.command = command, .arena = &command->arena, .err = &error};
+    stet_outcome *outcome = &command->outcome;
+    if (command->rendered) return;
+    command->rendered = true;
+    outcome->status = STET_OK;
+    buffer_init(&rendering.buffer, &command->arena, 0);
+    json_begin(&rendering.writer, &rendering.buffer);
+    stet_status status = STET_OK;
+    if (command->status != STET_OK && !is_refused_by_mutation(command)) {
+        render_failure(&rendering, &command->error);
+    } else {
+        status = render(&rendering);
+    }
+    if (status == STET_OK) status = buffer_status(&rendering.buffer);
+    if (status != STET_OK) {
+        if (error.status == STET_OK) error_set(&error, status, "could not render the answer");
+        error.status = status;
+        render_failure(&rendering, &error);
+    }
+    if (outcome->body.bytes == NULL) outcome->body = buffer_view(&rendering.buffer);
+}

@@ -1,0 +1,368 @@
+#include "core/read.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/view.h"
+#include "core/engine.h"
+#include "core/list.h"
+#include "core/space.h"
+#include "doc/diff.h"
+
+#include <assert.h>
+
+/* With data, few versions are held at once: each may be DATA_BYTES_MAX long. */
+enum { HISTORY_CHUNK = 128, HISTORY_CHUNK_WITH_DATA = 8, SCRATCH_BYTES = 16 * 1024 };
+
+stet_status read_created(struct store_reader *reader, struct arena *arena,
+                         const struct store_change *change, struct created *created,
+                         stet_error *err) {
+    struct store_change first;
+    stet_status status;
+    if (change->first == change->seq || change->first == 0) {
+        change_created(arena, change, created);
+        return STET_OK;
+    }
+    status = store_change_at(reader, arena, change->first, &first, err);
+    if (status != STET_OK) return status;
+    change_created(arena, &first, created);
+    return STET_OK;
+}
+
+stet_status read_wait(struct space *space, uint64_t min_seq, stet_error *err) {
+    unsigned timeout_ms = MIN_SEQ_WAIT_MS_MAX;
+    if (ring_published(&space->ring) >= min_seq) return STET_OK;
+    /* On one server every seq anybody was told is published, so what is waited for will hardly come. One may wait in case it
+       does; the workers are not to be filled with such readers. */
+    if (atomic_load_explicit(&space->ring.waiters, memory_order_relaxed) > 0) timeout_ms = 0;
+    if (space->engine != NULL && space->engine->seams.manual) timeout_ms = 0;
+    if (ring_wait(&space->ring, min_seq, timeout_ms)) return STET_OK;
+    error_set(err, STET_UNAVAILABLE, "seq %llu is not reached yet", (unsigned long long)min_seq);
+    error_field(err, "min_seq", 0);
+    return STET_UNAVAILABLE;
+}
+
+stet_status read_type_allowed(const struct stet_command *command, stet_view type, stet_error *err) {
+    const struct module *owner;
+    if (!type_is_system(type)) return STET_OK;
+    owner = space_type_owner(command->space, type);
+    if (owner != NULL && owner->may_read != NULL) return STET_OK;
+    return error_set(err, STET_FORBIDDEN, "records of type \"%.*s\" are not read this way",
+                     VIEW_ARG(type));
+}
+
+/* ---- One record -------------------------------------------------------------------------- */
+
+static stet_status no_such_record(stet_view type, stet_view id, stet_error *err) {
+    return error_set(err, STET_NOT_FOUND, "there is no record \"%.*s/%.*s\"", VIEW_ARG(type),
+                     VIEW_ARG(id));
+}
+
+/* The record as of `seq`: its head row, whatever that is newer, and its newest change at most at seq. */
+static stet_status record_at(struct stet_command *command, struct store_reader *reader,
+                             stet_view type, stet_view id, uint64_t seq, struct store_head *head,
+                             struct store_change *change, stet_error *err) {
+    stet_status status = read_type_allowed(command, type, err);
+    if (status != STET_OK) return status;
+    status = store_head(reader, type, id, head, err);
+    if (status != STET_OK) return status;
+    if (head->version == 0 || head->first > seq) return no_such_record(type, id, err);
+    if (head->seq <= seq)
+        status = store_change_at(reader, &command->arena, head->seq, change, err);
+    else
+        status = store_find(reader, &command->arena, head, STORE_BOUND_SEQ, seq, change, err);
+    if (status == STET_NOT_FOUND) return no_such_record(type, id, err);
+    if (status == STET_OK && !space_may_read(command->space, &command->actor, change))
+        status = error_set(err, STET_FORBIDDEN, "record \"%.*s/%.*s\" is not yours to read",
+                           VIEW_ARG(type), VIEW_ARG(id));
+    return status;
+}
+
+/* ---- History ----------------------------------------------------------------------------- */
+
+struct history_page {
+    struct stet_command *command;
+    struct store_reader *reader;
+    struct json_writer *writer;
+    struct store_head head;
+    uint64_t before;   /* Versions below come next; 0: from the head. */
+    size_t left;       /* How many more may be shown. */
+    size_t bytes_from; /* The answer's size when the page began. */
+    bool more;         /* There is an older version that was not shown. */
+};
+
+static bool history_full(const struct history_page *page) {
+    size_t written = page->writer->buffer->size - page->bytes_from;
+    return page->left == 0 || written >= LIST_PAGE_BYTES_MAX;
+}
+
+/* Shows one chunk. *end: there is nothing older, or the page is full. */
+static stet_status history_chunk(struct history_page *page, struct arena *arena, bool *end,
+                                 stet_error *err) {
+    const stet_history *request = &page->command->history;
+    struct store_change changes[HISTORY_CHUNK];
+    size_t chunk = request->data ? HISTORY_CHUNK_WITH_DATA : HISTORY_CHUNK;
+    size_t count = 0;
+    stet_status status;
+    /* One more than is shown tells whether anything is older. */
+    if (chunk > page->left + 1) chunk = page->left + 1;
+    status = store_history(page->reader, arena, &page->head, page->before, chunk, request->data,
+                           changes, &count, err);
+    if (status != STET_OK) return status;
+    *end = count < chunk;
+    for (size_t index = 0; index < count; index++) {
+        if (changes[index].seq > page->command->decided_seq) {
+            page->before = changes[index].version;
+            continue;
+        }
+        if (history_full(page)) {
+            page->more = true;
+            *end = true;
+            break;
+        }
+        page->before = changes[index].version;
+        if (!space_may_read(page->command->space, &page->command->actor, &changes[index])) continue;
+        render_history_entry(page->writer, &changes[index], request->data);
+        page->left--;
+    }
+    /* The first version has nothing before it, and a bound of 0 would mean the head. */
+    if (page->before <= 1) *end = true;
+    return STET_OK;
+}
+
+static stet_status run_history(struct stet_command *command, struct store_reader *reader,
+                               struct json_writer *writer, stet_error *err) {
+    const stet_history *request = &command->history;
+    struct store_change newest;
+    struct history_page page = {.command = command,
+                                .reader = reader,
+                                .writer = writer,
+                                .before = request->before,
+                                .bytes_from = writer->buffer->size};
+    struct arena arena;
+    bool end = request->before == 1;
+    stet_status status = record_at(command, reader, request->type, request->id,
+                                   command->decided_seq, &page.head, &newest, err);
+    if (status != STET_OK) return status;
+    page.left = request->limit == 0 ? HISTORY_LIMIT_DEFAULT : request->limit;
+    if (page.left > HISTORY_LIMIT_MAX) page.left = HISTORY_LIMIT_MAX;
+    arena_init(&arena, SCRATCH_BYTES);
+    json_object_begin(writer);
+    json_key(writer, VIEW("changes"));
+    json_array_begin(writer);
+    while (status == STET_OK && !end) {
+        arena_reset(&arena);
+        status = history_chunk(&page, &arena, &end, err);
+    }
+    json_array_end(writer);
+    if (page.more) json_member_u64(writer, VIEW("next"), page.before);
+    json_object_end(writer);
+    arena_done(&arena);
+    return status;
+}
+
+/* ---- Differences ------------------------------------------------------------------------- */
+
+static stet_status no_such_version(const char *field, stet_version version, stet_error *err) {
+    error_set(err, STET_NOT_FOUND, "there is no version %llu", (unsigned long long)version);
+    error_field(err, field, 0);
+    return STET_NOT_FOUND;
+}
+
+/* The change that made a version, with its data parsed; a tombstone's document is none. */
+static stet_status version_doc(struct stet_command *command, struct store_reader *reader,
+                               const struct store_head *head, const char *field,
+                               stet_version version, struct store_change *change, struct doc *doc,
+                               stet_error *err) {
+    struct arena *arena = &command->arena;
+    stet_status status;
+    if (version == STET_VERSION_NONE || version > head->version)
+        return no_such_version(field, version, err);
+    status = store_find(reader, arena, head, STORE_BOUND_VERSION, version, change, err);
+    if (status == STET_NOT_FOUND) return no_such_version(field, version, err);
+    if (status != STET_OK) return status;
+    if (change->version != version || change->seq > command->decided_seq)
+        return no_such_version(field, version, err);
+    if (!space_may_read(command->space, &command->actor, change))
+        return error_set(err, STET_FORBIDDEN, "version %llu is not yours to read",
+                         (unsigned long long)version);
+    if (change->op == STORE_DELETE) {
+        *doc = (struct doc){0};
+        return STET_OK;
+    }
+    if (view_is_empty(change->data)) {
+        error_set(err, STET_PRUNED, "the data of version %llu is no longer kept",
+                  (unsigned long long)version);
+        error_field(err, field, 0);
+        return STET_PRUNED;
+    }
+    return doc_parse(arena, change->data, NULL, doc, err);
+}
+
+static void render_difference(struct json_writer *writer, stet_view pointer, stet_view from,
+                              stet_view to) {
+    json_object_begin(writer);
+    json_member_text(writer, VIEW("pointer"), pointer);
+    if (!view_is_empty(from)) json_member_raw(writer, VIEW("from"), from);
+    if (!view_is_empty(to)) json_member_raw(writer, VIEW("to"), to);
+    json_object_end(writer);
+}
+
+static stet_status render_differences(struct stet_command *command, struct json_writer *writer,
+                                      const struct doc *from, const struct doc *to,
+                                      stet_error *err) {
+    struct doc_difference *differences = NULL;
+    size_t count = 0;
+    stet_status status;
+    if (from->count == 0 || to->count == 0) {
+        /* A tombstone on one side: the whole document came or went. */
+        if (from->count != to->count) render_difference(writer, VIEW(""), from->text, to->text);
+        return STET_OK;
+    }
+    status = doc_diff(&command->arena, from, to, &differences, &count, err);
+    for (size_t index = 0; status == STET_OK && index < count; index++) {
+        const struct doc_difference *one = &differences[index];
+        render_difference(writer, one->pointer,
+                          one->a == DOC_NONE ? (stet_view){0} : doc_text(from, one->a),
+                          one->b == DOC_NONE ? (stet_view){0} : doc_text(to, one->b));
+    }
+    return status;
+}
+
+static stet_status run_diff(struct stet_command *command, struct store_reader *reader,
+                            struct json_writer *writer, stet_error *err) {
+    struct store_head head;
+    struct store_change newest, from_change, to_change;
+    struct doc from, to;
+    stet_version to_version = command->diff_to;
+    stet_status status = record_at(command, reader, command->read.type, command->read.id,
+                                   command->decided_seq, &head, &newest, err);
+    if (status != STET_OK) return status;
+    if (to_version == STET_VERSION_NONE) to_version = newest.version;
+    status =
+        version_doc(command, reader, &head, "from", command->diff_from, &from_change, &from, err);
+    if (status != STET_OK) return status;
+    status = version_doc(command, reader, &head, "to", to_version, &to_change, &to, err);
+    if (status != STET_OK) return status;
+    json_object_begin(writer);
+    json_member_u64(writer, VIEW("from"), command->diff_from);
+    json_member_u64(writer, VIEW("to"), to_version);
+    json_key(writer, VIEW("changes"));
+    json_array_begin(writer);
+    status = render_differences(command, writer, &from, &to, err);
+    json_array_end(writer);
+    json_object_end(writer);
+    return status;
+}
+
+/* ---- Concurrency, stats, check ----------------------------------------------------------- */
+
+static stet_status run_concurrency(struct stet_command *command, struct store_reader *reader,
+                                   struct json_writer *writer, stet_error *err) {
+    struct store_head head;
+    struct store_change newest;
+    stet_status status = record_at(command, reader, command->read.type, command->read.id,
+                                   command->decided_seq, &head, &newest, err);
+    if (status != STET_OK) return status;
+    json_object_begin(writer);
+    json_member_u64(writer, VIEW("current_version"), newest.version);
+    json_member_text(writer, VIEW("last_modified_by"), change_updated_by(&command->arena, &newest));
+    json_key(writer, VIEW("last_modified_at"));
+    json_rfc3339(writer, change_updated_at(&command->arena, &newest));
+    /* Who deals with a tombstone needs its version as much, to create the record again. */
+    if (newest.op == STORE_DELETE) json_member_bool(writer, VIEW("deleted"), true);
+    json_member_bool(writer, VIEW("has_conflicts"), false);
+    json_key(writer, VIEW("conflicts"));
+    json_array_begin(writer);
+    json_array_end(writer);
+    json_member_u64(writer, VIEW("readers"), 0);
+    json_object_end(writer);
+    return STET_OK;
+}
+
+static stet_status run_stats(struct stet_command *command, struct store_reader *reader,
+                             struct json_writer *writer, stet_error *err) {
+    struct store_type *types;
+    struct store_usage usage;
+    size_t count;
+    stet_status status = store_types(reader, &command->arena, &types, &count, err);
+    if (status != STET_OK) return status;
+    store_usage(command->space->store, &usage);
+    json_object_begin(writer);
+    json_member_text(writer, VIEW("name"), view_of(command->space->name));
+    json_member_u64(writer, VIEW("seq"), command->decided_seq);
+    json_key(writer, VIEW("types"));
+    json_object_begin(writer);
+    for (size_t index = 0; index < count; index++) {
+        if (type_is_system(types[index].name) && !command->actor.admin) continue;
+        json_key(writer, types[index].name);
+        json_object_begin(writer);
+        json_member_u64(writer, VIEW("records"), types[index].live);
+        json_object_end(writer);
+    }
+    json_object_end(writer);
+    json_member_u64(writer, VIEW("bytes"), usage.file_bytes);
+    json_member_u64(writer, VIEW("log_bytes"), usage.log_bytes);
+    json_member_u64(writer, VIEW("checkpoints"), usage.checkpoints);
+    json_object_end(writer);
+    return STET_OK;
+}
+
+struct findings {
+    struct json_writer *writer;
+    size_t shown;
+};
+
+static void check_report(void *context, const char *finding) {
+    struct findings *findings = context;
+    stet_view text = view_of(finding);
+    if (findings->shown >= CHECK_FINDINGS_SHOWN_MAX) return;
+    findings->shown++;
+    /* A finding may quote damaged bytes. */
+    json_text(findings->writer, view_is_utf8(text) ? text : VIEW("(damaged text)"));
+}
+
+static stet_status run_check(struct stet_command *command, struct store_reader *reader,
+                             struct json_writer *writer, stet_error *err) {
+    struct findings findings = {.writer = writer};
+    uint64_t count = 0;
+    stet_status status;
+    json_object_begin(writer);
+    json_member_u64(writer, VIEW("seq"), command->decided_seq);
+    json_key(writer, VIEW("findings"));
+    json_array_begin(writer);
+    status = store_check(reader, check_report, &findings, &count, err);
+    json_array_end(writer);
+    json_member_u64(writer, VIEW("finding_count"), count);
+    json_member_bool(writer, VIEW("ok"), count == 0);
+    json_object_end(writer);
+    return status;
+}
+
+/* ---- All --------------------------------------------------------------------------------- */
+
+stet_status read_run(struct stet_command *command, struct store_reader *reader, struct buffer *out,
+                     stet_error *err) {
+    struct json_writer writer;
+    stet_status status = STET_MISUSE;
+    json_begin(&writer, out);
+    /* Before anything is looked up: the answer must hold what was published when it was asked for. */
+    command->decided_seq = ring_published(&command->space->ring);
+    switch (command->kind) {
+    case COMMAND_LIST: status = list_run(command, reader, &writer, err); break;
+    case COMMAND_HISTORY: status = run_history(command, reader, &writer, err); break;
+    case COMMAND_DIFF: status = run_diff(command, reader, &writer, err); break;
+    case COMMAND_CONCURRENCY: status = run_concurrency(command, reader, &writer, err); break;
+    case COMMAND_STATS: status = run_stats(command, reader, &writer, err); break;
+    case COMMAND_CHECK: status = run_check(command, reader, &writer, err); break;
+    case COMMAND_EMPTY:
+    case COMMAND_WRITE:
+    case COMMAND_RESOLVE:
+    case COMMAND_READ:
+    case COMMAND_RECEIPT:
+    case COMMAND_MODULE_READ: return error_set(err, STET_MISUSE, "not a command for a worker");
+    }
+    if (status != STET_OK) return status;
+    if (json_end(&writer) != STET_OK)
+        return error_set(err, buffer_status(out), "could not write the answer");
+    return STET_OK;
+}

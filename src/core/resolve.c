@@ -1,0 +1,379 @@
+#include "core/resolve.h"
+
+#include "base/error.h"
+#include "base/view.h"
+#include "doc/merge.h"
+#include "doc/patch.h"
+#include "doc/write.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+/* What a token says. Fixed layout, native order: it never leaves the machine that can check it. */
+struct token {
+    uint8_t format;
+    uint8_t deletes; /* The writer wanted to delete. */
+    uint8_t spare[2];
+    uint32_t expires_s;
+    uint64_t base;
+    uint64_t current;
+    uint64_t yours_hash;
+    uint8_t mac[16];
+};
+static_assert(sizeof(struct token) == 48, "a token has no padding");
+static_assert(sizeof(struct token) * 4 / 3 + 1 < RESOLUTION_TOKEN_BYTES_MAX,
+              "a token fits its limit");
+
+enum { TOKEN_FORMAT = 1 };
+
+static void mix_view(crypto_generichash_state *state, stet_view view) {
+    uint64_t size = view.size;
+    crypto_generichash_update(state, (const unsigned char *)&size, sizeof size);
+    if (view.size > 0)
+        crypto_generichash_update(state, (const unsigned char *)view.bytes, view.size);
+}
+
+static void compute_mac(const struct stet_command *command, stet_view type, stet_view id,
+                        const struct token *token, uint8_t mac[16]) {
+    crypto_generichash_state state;
+    const struct space *space = command->space;
+    crypto_generichash_init(&state, space->secret, sizeof space->secret, 16);
+    crypto_generichash_update(&state, (const unsigned char *)token, offsetof(struct token, mac));
+    mix_view(&state, type);
+    mix_view(&state, id);
+    mix_view(&state, command->actor.id);
+    crypto_generichash_final(&state, mac, 16);
+}
+
+void resolve_make_token(struct stet_command *command, const struct mutation *mutation,
+                        uint64_t base, uint64_t current, char *out) {
+    int64_t now_s = clock_wall_ns(command->client->engine->clock) / CLOCK_NS_PER_S;
+    struct token token = {
+        .format = TOKEN_FORMAT,
+        .deletes = mutation->op == STET_OP_DELETE,
+        .expires_s = (uint32_t)(now_s + RESOLUTION_TOKEN_TTL_S),
+        .base = base,
+        .current = current,
+        .yours_hash = mutation->op == STET_OP_DELETE ? 0 : mutation->yours_hash,
+    };
+    compute_mac(command, mutation->type, mutation->id, &token, token.mac);
+    sodium_bin2base64(out, RESOLUTION_TOKEN_BYTES_MAX + 1, (const unsigned char *)&token,
+                      sizeof token, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+static stet_status invalid_token(stet_error *err, const char *why) {
+    error_set(err, STET_TOKEN_INVALID, "the resolution token %s", why);
+    error_field(err, "resolution_token", 0);
+    return STET_TOKEN_INVALID;
+}
+
+static stet_status read_token(struct stet_command *command, struct token *token, stet_error *err) {
+    const stet_resolution *resolution = &command->resolution;
+    uint8_t mac[16];
+    size_t size;
+    if (sodium_base642bin((unsigned char *)token, sizeof *token, resolution->token.bytes,
+                          resolution->token.size, NULL, &size, NULL,
+                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+        size != sizeof *token || token->format != TOKEN_FORMAT)
+        return invalid_token(err, "is malformed");
+    compute_mac(command, resolution->type, resolution->id, token, mac);
+    if (sodium_memcmp(mac, token->mac, sizeof mac) != 0)
+        return invalid_token(err, "is not for this record and actor");
+    int64_t now_s = clock_wall_ns(command->client->engine->clock) / CLOCK_NS_PER_S;
+    if (now_s > (int64_t)token->expires_s) return invalid_token(err, "has expired");
+    return STET_OK;
+}
+
+stet_status resolve_fill(struct stet_command *command, const stet_resolution *asked,
+                         stet_error *err) {
+    struct arena *arena = &command->arena;
+    if (command->kind != COMMAND_EMPTY)
+        return error_set(err, STET_MISUSE, "the command is filled already");
+    stet_status status = check_type_name(asked->type, "type", err);
+    if (status == STET_OK) status = check_id(asked->id, "id", err);
+    if (status != STET_OK) return status;
+    if (view_is_empty(asked->token) || asked->token.size > RESOLUTION_TOKEN_BYTES_MAX)
+        return invalid_token(err, view_is_empty(asked->token) ? "is missing" : "is too long");
+    const stet_view documents[] = {asked->yours, asked->fields, asked->data};
+    const char *const names[] = {"yours", "fields", "data"};
+    for (size_t i = 0; i < 3; i++) {
+        if (documents[i].size <= DATA_BYTES_MAX) continue;
+        error_set(err, STET_TOO_LARGE, "\"%s\" is larger than %u bytes", names[i], DATA_BYTES_MAX);
+        error_field(err, names[i], DATA_BYTES_MAX);
+        return STET_TOO_LARGE;
+    }
+    command->resolution = *asked;
+    command->resolution.type = arena_copy(arena, asked->type);
+    command->resolution.id = arena_copy(arena, asked->id);
+    command->resolution.token = arena_copy(arena, asked->token);
+    command->resolution.yours = arena_copy(arena, asked->yours);
+    command->resolution.fields = arena_copy(arena, asked->fields);
+    command->resolution.data = arena_copy(arena, asked->data);
+    if (command->resolution.type.bytes == NULL || command->resolution.id.bytes == NULL ||
+        command->resolution.token.bytes == NULL || command->resolution.yours.bytes == NULL ||
+        command->resolution.fields.bytes == NULL || command->resolution.data.bytes == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory");
+    command->dry_run = asked->dry_run;
+    command->kind = COMMAND_RESOLVE;
+    return STET_OK;
+}
+
+/* ---- From a choice to data --------------------------------------------------------------- */
+
+/* The three sides as the resolution knows them. */
+struct sides {
+    struct arena *arena;
+    bool has_base, has_current;
+    struct doc base, current, yours;
+};
+
+static stet_status load_version(struct sides *sides, struct store_reader *reader,
+                                const struct store_head *head, uint64_t version, struct doc *doc,
+                                bool *there, stet_error *err) {
+    struct store_change row;
+    *there = false;
+    if (version == 0) return STET_OK;
+    stet_status status =
+        store_find(reader, sides->arena, head, STORE_BOUND_VERSION, version, &row, err);
+    if (status == STET_NOT_FOUND || status == STET_PRUNED) return STET_OK;
+    if (status != STET_OK) return status;
+    if (row.version != version || row.op == STORE_DELETE || row.pruned) return STET_OK;
+    *there = true;
+    return doc_parse(sides->arena, row.data, NULL, doc, err);
+}
+
+static stet_status load_sides(struct stet_command *command, const struct token *token,
+                              struct sides *sides, stet_error *err) {
+    const stet_resolution *resolution = &command->resolution;
+    struct store_reader *reader = NULL;
+    struct store_head head;
+    stet_status status = space_reader_take(command->space, &reader, err);
+    if (status != STET_OK) return status;
+    status = store_head(reader, resolution->type, resolution->id, &head, err);
+    if (status == STET_OK && head.version == 0)
+        status = error_set(err, STET_NOT_FOUND, "the record does not exist");
+    if (status == STET_OK)
+        status =
+            load_version(sides, reader, &head, token->base, &sides->base, &sides->has_base, err);
+    if (status == STET_OK)
+        status = load_version(sides, reader, &head, token->current, &sides->current,
+                              &sides->has_current, err);
+    space_reader_give(command->space, reader);
+    return status;
+}
+
+static stet_status bad_choice(stet_error *err, const char *field, const char *message) {
+    error_set(err, STET_BAD_REQUEST, "%s", message);
+    error_field(err, field, 0);
+    return STET_BAD_REQUEST;
+}
+
+/* One chosen field: the operation that puts its value into the merged document. */
+static stet_status choose_field(const struct sides *sides, const struct doc *fields,
+                                doc_node choice, stet_view pointer, const struct doc *merged,
+                                struct json_writer *patch, stet_error *err) {
+    const struct doc *side = NULL;
+    doc_node value = DOC_NONE;
+    stet_view word;
+    if (doc_kind(fields, choice) == DOC_OBJECT) {
+        side = fields;
+        value = doc_member(fields, choice, VIEW("value"));
+        if (value == DOC_NONE || doc_count(fields, choice) != 1) side = NULL;
+    } else if (doc_kind(fields, choice) == DOC_STRING &&
+               doc_string(sides->arena, fields, choice, &word) == STET_OK) {
+        if (view_equal(word, VIEW("yours"))) side = &sides->yours;
+        if (view_equal(word, VIEW("current"))) side = &sides->current;
+        if (view_equal(word, VIEW("base"))) side = &sides->base;
+        if (side != NULL) value = doc_pointer(side, pointer);
+    }
+    if (side == NULL) {
+        error_set(err, STET_BAD_REQUEST,
+                  "a field is settled by \"yours\", \"current\", \"base\" or {\"value\": …}");
+        error_field_view(err, pointer, 0);
+        return STET_BAD_REQUEST;
+    }
+    bool there = doc_pointer(merged, pointer) != DOC_NONE;
+    if (value == DOC_NONE && !there) return STET_OK;
+    json_object_begin(patch);
+    json_member_text(patch, VIEW("op"), value == DOC_NONE ? VIEW("remove") : VIEW("add"));
+    json_member_text(patch, VIEW("path"), pointer);
+    if (value != DOC_NONE) json_member_raw(patch, VIEW("value"), doc_text(side, value));
+    json_object_end(patch);
+    return STET_OK;
+}
+
+static stet_status choose_fields(struct stet_command *command, struct sides *sides, stet_view *data,
+                                 stet_error *err) {
+    struct arena *arena = sides->arena;
+    struct doc fields, merged, patch;
+    struct doc_merge_result merge;
+    struct buffer buffer;
+    struct json_writer writer;
+    if (!sides->has_base || !sides->has_current)
+        return bad_choice(
+            err, "choice",
+            "there is no base to choose fields against; send the whole data as \"custom\"");
+    stet_status status = doc_parse(arena, command->resolution.fields, NULL, &fields, err);
+    if (status != STET_OK) return status;
+    if (doc_kind(&fields, 0) != DOC_OBJECT)
+        return bad_choice(err, "fields", "\"fields\" is an object from pointers to choices");
+    status = doc_merge(arena, &sides->base, &sides->current, &sides->yours, NULL, UINT64_MAX,
+                       &merge, err);
+    if (status != STET_OK) return status;
+    for (size_t i = 0; i < merge.field_count; i++) {
+        if (merge.fields[i].state != DOC_CONFLICT ||
+            doc_member(&fields, 0, merge.fields[i].pointer) != DOC_NONE)
+            continue;
+        error_set(err, STET_BAD_REQUEST, "the field is in conflict and was not chosen");
+        error_field_view(err, merge.fields[i].pointer, 0);
+        return STET_BAD_REQUEST;
+    }
+    status = doc_parse(arena, merge.merged, NULL, &merged, err);
+    if (status != STET_OK) return status;
+    buffer_init(&buffer, arena, 0);
+    json_begin(&writer, &buffer);
+    json_array_begin(&writer);
+    for (doc_node choice = doc_first(&fields, 0); choice != DOC_NONE;
+         choice = doc_next(&fields, choice)) {
+        stet_view pointer;
+        status = doc_key(arena, &fields, choice, &pointer);
+        if (status == STET_OK)
+            status = choose_field(sides, &fields, choice, pointer, &merged, &writer, err);
+        if (status != STET_OK) return status;
+    }
+    json_array_end(&writer);
+    status = json_end(&writer);
+    if (status != STET_OK) return error_set(err, status, "out of memory for a resolution");
+    status = doc_parse(arena, buffer_view(&buffer), NULL, &patch, err);
+    if (status != STET_OK) return status;
+    status = doc_json_patch(arena, &merged, &patch, data, err);
+    if (status == STET_PATCH_FAILED)
+        return bad_choice(err, "fields", "a chosen pointer has no place in the record");
+    return status;
+}
+
+static stet_status choose_merged(struct sides *sides, stet_view *data, stet_error *err) {
+    struct doc_merge_result merge;
+    if (!sides->has_base || !sides->has_current)
+        return bad_choice(err, "choice", "there is nothing to merge with");
+    stet_status status = doc_merge(sides->arena, &sides->base, &sides->current, &sides->yours, NULL,
+                                   UINT64_MAX, &merge, err);
+    if (status != STET_OK) return status;
+    if (!merge.clean)
+        return bad_choice(err, "choice", "fields are in conflict: choose each of them");
+    *data = merge.merged;
+    return STET_OK;
+}
+
+static const char *choice_name(stet_choice choice) {
+    switch (choice) {
+    case STET_CHOICE_YOURS: return "yours";
+    case STET_CHOICE_CURRENT: return "current";
+    case STET_CHOICE_MERGED: return "merged";
+    case STET_CHOICE_FIELDS: return "fields";
+    case STET_CHOICE_CUSTOM: return "custom";
+    }
+    return "custom";
+}
+
+/* The data to store. *deletes: the choice is to delete; *keeps: to leave the record as it is. */
+static stet_status choose(struct stet_command *command, const struct token *token,
+                          struct sides *sides, stet_view *data, bool *deletes, bool *keeps,
+                          stet_error *err) {
+    const stet_resolution *resolution = &command->resolution;
+    *deletes = false;
+    *keeps = false;
+    switch (resolution->choice) {
+    case STET_CHOICE_YOURS:
+        *deletes = token->deletes;
+        *data = resolution->yours;
+        return STET_OK;
+    case STET_CHOICE_CURRENT: *keeps = true; return STET_OK;
+    case STET_CHOICE_MERGED:
+        if (token->deletes) return bad_choice(err, "choice", "a deletion cannot be merged");
+        return choose_merged(sides, data, err);
+    case STET_CHOICE_FIELDS:
+        if (token->deletes) return bad_choice(err, "choice", "a deletion has no fields");
+        return choose_fields(command, sides, data, err);
+    case STET_CHOICE_CUSTOM:
+        if (view_is_empty(resolution->data))
+            return bad_choice(err, "data", "\"custom\" needs \"data\"");
+        *data = resolution->data;
+        return STET_OK;
+    }
+    return error_set(err, STET_MISUSE, "no such choice");
+}
+
+/* {"strategy": "resolve", "choice", "parents": [base, current]} */
+static stet_view provenance(struct stet_command *command, const struct token *token) {
+    struct buffer buffer;
+    struct json_writer writer;
+    buffer_init(&buffer, &command->arena, 0);
+    json_begin(&writer, &buffer);
+    json_object_begin(&writer);
+    json_member_text(&writer, VIEW("strategy"), VIEW("resolve"));
+    json_member_text(&writer, VIEW("choice"), view_of(choice_name(command->resolution.choice)));
+    json_key(&writer, VIEW("parents"));
+    json_array_begin(&writer);
+    json_u64(&writer, token->base);
+    json_u64(&writer, token->current);
+    json_array_end(&writer);
+    json_object_end(&writer);
+    return json_end(&writer) == STET_OK ? buffer_view(&buffer) : (stet_view){0};
+}
+
+stet_status resolve_prepare(struct stet_command *command, stet_error *err) {
+    const stet_resolution resolution = command->resolution;
+    struct sides sides = {.arena = &command->arena};
+    struct token token;
+    stet_view data = {0};
+    bool deletes, keeps;
+    stet_status status = read_token(command, &token, err);
+    if (status != STET_OK) return status;
+    bool needs_yours = resolution.choice == STET_CHOICE_YOURS ||
+                       resolution.choice == STET_CHOICE_MERGED ||
+                       resolution.choice == STET_CHOICE_FIELDS;
+    if (!token.deletes && needs_yours) {
+        if (view_is_empty(resolution.yours))
+            return bad_choice(err, "yours", "\"yours\" is required: send again what lost");
+        status = doc_parse(&command->arena, resolution.yours, NULL, &sides.yours, err);
+        if (status != STET_OK) return status;
+        if (doc_kind(&sides.yours, 0) != DOC_OBJECT ||
+            doc_hash(&sides.yours, 0) != token.yours_hash)
+            return bad_choice(err, "yours", "\"yours\" is not what the conflict was about");
+    }
+    status = load_sides(command, &token, &sides, err);
+    if (status == STET_OK) status = choose(command, &token, &sides, &data, &deletes, &keeps, err);
+    if (status != STET_OK) return status;
+
+    stet_mutation mutation = {
+        .op = deletes ? STET_OP_DELETE : STET_OP_PUT,
+        .type = resolution.type,
+        .id = resolution.id,
+        .base = {.kind = STET_BASE_VERSION, .value = token.current},
+        .body = deletes ? (stet_view){0} : data,
+        .on_conflict = STET_STRATEGY_REJECT,
+    };
+    if (keeps && sides.has_current) {
+        mutation.body = doc_text(&sides.current, 0);
+    } else if (keeps) {
+        /* The record is deleted and is to stay so: nothing is written, but the token is used up. */
+        mutation.op = STET_OP_CHECK;
+        command->keeps_deleted = true;
+    }
+    stet_write write = {
+        .mutations = &mutation,
+        .mutation_count = 1,
+        .mutation_key = resolution.token,
+        .source = VIEW("resolve"),
+        .dry_run = resolution.dry_run,
+    };
+    command->kind = COMMAND_EMPTY;
+    status = command_fill_write(command, &write, err);
+    if (status != STET_OK) return status;
+    command->single_use_key = true;
+    command->key = (stet_view){0}; /* The token is no name of the client's. */
+    command->merge = provenance(command, &token);
+    return view_is_empty(command->merge) ? error_set(err, STET_NO_MEMORY, "out of memory")
+                                         : STET_OK;
+}

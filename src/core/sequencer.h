@@ -1,0 +1,44 @@
+/*
+ * The sequencer: the only writer of the spaces pinned to it. One thread with a queue for each space; it takes all that waits
+ * (at most COMMIT_BATCH_MAX), decides each command in order against the state left by the one before, commits once, publishes, and
+ * only then lets any answer out, refusals included.
+ *
+ * It never waits for company: a batch is what piled up during the last commit.
+ */
+#ifndef CORE_SEQUENCER_H
+#define CORE_SEQUENCER_H
+
+#include "core/command.h"
+
+#include <pthread.h>
+
+struct space;
+
+struct sequencer {
+    struct stet_engine *engine;
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct space *ready_first, *ready_last;
+    bool stopping;
+    bool sleeping;
+    struct batch *batch; /* Working memory, reused. */
+};
+
+stet_status sequencer_init(struct sequencer *sequencer, struct stet_engine *engine);
+stet_status sequencer_start(struct sequencer *sequencer, stet_error *err);
+void sequencer_stop(struct sequencer *sequencer); /* Works off what waits first. */
+void sequencer_done(struct sequencer *sequencer);
+
+/* Any thread. STET_BUSY: too much waits for this space. The command must hold its reference to the space. */
+stet_status sequencer_submit(struct sequencer *sequencer, struct space *space,
+                             struct stet_command *command, size_t bytes, stet_error *err);
+
+/* One batch of the next space that has something waiting. False when none has. */
+bool sequencer_step(struct sequencer *sequencer, size_t max);
+
+/* One batch of one space, on the calling thread: the sequencer's own, or a test's. Returns how many commands it took. */
+size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, size_t max);
+
+#endif

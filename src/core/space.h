@@ -1,0 +1,125 @@
+/*
+ * A space: the unit of ordering and storage. It ties together a store, the heads its sequencer decides against, the ring of
+ * what was published, and the modules' projections.
+ *
+ * Life: absent → opening → open → closing → absent. Opened by the first thread that needs it, closed by the keeper thread when
+ * nobody has held a reference for a while, or at stet_close. space->refs counts handles and submitted commands.
+ */
+#ifndef CORE_SPACE_H
+#define CORE_SPACE_H
+
+#include "base/limits.h"
+#include "core/heads.h"
+#include "core/module.h"
+#include "core/receipts.h"
+#include "core/ring.h"
+
+#include <pthread.h>
+
+struct engine_module_state {
+    const struct module *module;
+    void *state;
+};
+
+/* Counters; relaxed atomics, read by metrics. */
+struct space_counters {
+    _Atomic uint64_t writes;   /* Changes committed. */
+    _Atomic uint64_t commands; /* Writes decided, whatever came of them. */
+    _Atomic uint64_t
+        conflicts[3]; /* By conflict type: version_mismatch, concurrent_edit, agent_override. */
+    _Atomic uint64_t unchanged;
+    _Atomic uint64_t replays;
+    _Atomic uint64_t refused; /* Other refusals. */
+    _Atomic uint64_t retries; /* Writes whose preparation had to be repeated by the sequencer. */
+    _Atomic uint64_t commits;
+    _Atomic uint64_t commit_failures;
+    _Atomic uint64_t commit_ns_sum;
+    _Atomic uint64_t commit_ns_bucket[16]; /* Upper bounds 2^k * 64 µs. */
+    _Atomic uint64_t batch_bucket[12];     /* Commands per batch, upper bounds 2^k. */
+    _Atomic uint64_t batch_sum;
+    _Atomic uint64_t cache_hits;
+    _Atomic uint64_t cache_misses;
+    _Atomic uint64_t busy; /* Submissions refused because too much was waiting. */
+    _Atomic uint64_t subscribers;
+    _Atomic uint64_t events; /* Delivered to subscribers. */
+};
+
+/* Somebody on another thread who wants to know when published moved (a client with subscriptions). */
+struct watcher {
+    struct watcher *next;
+    void (*poke)(struct watcher *watcher); /* On the sequencer's thread; must not block. */
+};
+
+enum space_state { SPACE_OPENING, SPACE_OPEN, SPACE_CLOSING };
+
+struct space {
+    struct stet_engine *engine;
+    char name[SPACE_NAME_BYTES_MAX + 1];
+    uint64_t instance;  /* Distinct for every opening in this process: caches key on it. */
+    struct space *next; /* In the registry. */
+    atomic_int refs;
+    _Atomic int64_t idle_since; /* Monotonic; meaningful while refs is 0. */
+    enum space_state state;     /* Under the registry's lock. */
+    atomic_bool dropped; /* Deleted: takes nothing more; closed when the last reference goes. */
+    atomic_bool halted;  /* A commit's outcome is unknown: no writes until reopened. */
+    char *file;          /* Path of its store; NULL in memory. */
+
+    struct store *store;
+    struct ring ring;
+    bool ring_ready;    /* ring_init succeeded. */
+    uint8_t secret[32]; /* Of resolution tokens. */
+    struct space_counters counters;
+
+    pthread_mutex_t readers_lock;
+    struct store_reader *readers[64]; /* Idle ones. */
+    size_t reader_count;
+
+    pthread_mutex_t watchers_lock;
+    struct watcher *watchers;
+
+    /* The sequencer's, below. */
+    struct sequencer *sequencer;
+    struct stet_command *queue_first, *queue_last; /* Under the sequencer's lock. */
+    size_t queue_count;                            /* Likewise. */
+    size_t queue_bytes;                            /* Likewise. */
+    struct space *ready_next;                      /* Likewise. */
+    bool ready; /* Likewise: queued for its sequencer, or being worked on. */
+    struct heads heads;
+    struct receipts receipts;
+    struct engine_module_state *modules;
+    size_t module_count;
+    uint64_t seq;  /* Last assigned, staged ones included. */
+    int64_t stamp; /* Likewise. */
+};
+
+/* A space that is not open yet, with no reference. NULL when memory is out. */
+struct space *space_create(struct stet_engine *engine, const char *name);
+
+/* Opens its store and modules. file: NULL for one in memory. On failure the caller closes and frees it. */
+stet_status space_open(struct space *space, const char *file, stet_error *err);
+
+/* Closes what space_open opened, also after it failed halfway; then space_free. */
+void space_close(struct space *space);
+void space_free(struct space *space);
+
+struct space *space_ref(struct space *space);
+void space_unref(struct space *space);
+
+/* A reader for the duration of a call. */
+stet_status space_reader_take(struct space *space, struct store_reader **reader, stet_error *err);
+void space_reader_give(struct space *space, struct store_reader *reader);
+
+void space_watch(struct space *space, struct watcher *watcher);
+void space_unwatch(struct space *space, struct watcher *watcher);
+
+/* Which module owns a system type; NULL for any other type (and for unknown system types). */
+const struct module *space_type_owner(const struct space *space, stet_view type);
+
+/* Whether an actor may see a record at all. */
+bool space_may_read(const struct space *space, const stet_actor *actor,
+                    const struct store_change *change);
+
+/* Empties and reloads every projection from the live heads. */
+stet_status space_load_modules(struct space *space, stet_error *err);
+
+#endif

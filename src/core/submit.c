@@ -1,0 +1,184 @@
+#include "core/submit.h"
+
+#include "base/error.h"
+#include "base/view.h"
+#include "core/read.h"
+
+#include <assert.h>
+
+enum { COMMAND_BYTES = 512 }; /* What a command weighs beside its bodies. */
+
+/* ---- Point reads ------------------------------------------------------------------------- */
+
+static stet_status read_head(struct stet_command *command, stet_error *err) {
+    return client_head(command->client, command->space, command->read.type, command->read.id,
+                       &command->head, err);
+}
+
+static stet_status read_past(struct stet_command *command, stet_error *err) {
+    const stet_read *read = &command->read;
+    struct space *space = command->space;
+    struct store_reader *reader;
+    struct store_head head;
+    struct store_change row;
+    stet_status status = space_reader_take(space, &reader, err);
+    if (status != STET_OK) return status;
+    uint64_t published = ring_published(&space->ring);
+    status = store_head(reader, read->type, read->id, &head, err);
+    if (status == STET_OK && head.version == 0)
+        status = error_set(err, STET_NOT_FOUND, "the record does not exist");
+    if (status == STET_OK) {
+        enum store_bound bound = read->at == STET_AT_VERSION ? STORE_BOUND_VERSION
+                                 : read->at == STET_AT_TIME  ? STORE_BOUND_STAMP
+                                                             : STORE_BOUND_SEQ;
+        status = store_find(reader, &command->arena, &head, bound, read->at_value, &row, err);
+        if (status == STET_NOT_FOUND && bound != STORE_BOUND_VERSION)
+            error_set(err, STET_NOT_FOUND, "the record did not exist then");
+    }
+    space_reader_give(space, reader);
+    if (status != STET_OK) return status;
+    if (read->at == STET_AT_VERSION && row.version != read->at_value) {
+        error_set(err, STET_NOT_FOUND, "the record has no version %llu",
+                  (unsigned long long)read->at_value);
+        error_field(err, "version", 0);
+        return STET_NOT_FOUND;
+    }
+    /* Durable, but about to be published: nobody may have seen it yet. */
+    if (row.seq > published && !ring_wait(&space->ring, row.seq, MIN_SEQ_WAIT_MS_MAX))
+        return error_set(err, STET_UNAVAILABLE,
+                         "the record is being written and its outcome is unknown");
+    if (row.pruned)
+        return error_set(err, STET_PRUNED, "version %llu is no longer kept",
+                         (unsigned long long)row.version);
+    command->head = change_from_row(&row);
+    return command->head == NULL ? error_set(err, STET_NO_MEMORY, "out of memory") : STET_OK;
+}
+
+static void run_read(struct stet_command *command) {
+    stet_error *err = &command->error;
+    stet_status status =
+        command->read.at == STET_AT_HEAD ? read_head(command, err) : read_past(command, err);
+    if (status == STET_OK &&
+        !space_may_read(command->space, &command->actor, &command->head->row)) {
+        change_unref(command->head);
+        command->head = NULL;
+        status = error_set(err, STET_FORBIDDEN, "records of type \"%.*s\" are not read this way",
+                           VIEW_ARG(command->read.type));
+    }
+    if (status == STET_OK && change_is_delete(command->head))
+        status = error_set(err, STET_DELETED, "the record was deleted by %.*s at version %llu",
+                           VIEW_ARG(command->head->row.by),
+                           (unsigned long long)command->head->row.version);
+    if (status != STET_OK && err->status == STET_OK)
+        error_set(err, status, "could not read the record");
+    command->status = status;
+}
+
+/* ---- Workers ----------------------------------------------------------------------------- */
+
+static struct stet_command *command_of(struct job *job) {
+    return (struct stet_command *)((char *)job - offsetof(struct stet_command, job));
+}
+
+static void run_scan(struct stet_command *command) {
+    struct store_reader *reader;
+    struct buffer out;
+    stet_error *err = &command->error;
+    buffer_init(&out, &command->arena, 0);
+    stet_status status = space_reader_take(command->space, &reader, err);
+    if (status == STET_OK) {
+        status = command->kind == COMMAND_MODULE_READ
+                     ? command->read_rows(command, reader, &out, err)
+                     : read_run(command, reader, &out, err);
+        space_reader_give(command->space, reader);
+    }
+    if (status == STET_OK && buffer_status(&out) != STET_OK)
+        status = error_set(err, buffer_status(&out), "out of memory for an answer");
+    if (status == STET_OK) command->outcome.body = buffer_view(&out);
+    command->status = status;
+}
+
+static void run_job(struct job *job) {
+    struct stet_command *command = command_of(job);
+    if (command->kind == COMMAND_READ) {
+        /* A head would go through the client's cache, which is not this thread's: read as of its position instead. */
+        command->status = read_wait(command->space, command->read.min_seq, &command->error);
+        if (command->status == STET_OK && command->read.at == STET_AT_HEAD) {
+            command->read.at = STET_AT_SEQ;
+            command->read.at_value = ring_published(&command->space->ring);
+        }
+        if (command->status == STET_OK) run_read(command);
+    } else {
+        run_scan(command);
+    }
+    client_complete(command->client, command, command);
+}
+
+/* ---- Submit ------------------------------------------------------------------------------ */
+
+static size_t weight(const struct stet_command *command) {
+    size_t bytes = COMMAND_BYTES;
+    for (size_t i = 0; i < command->mutation_count; i++)
+        bytes += command->mutations[i].body.size + COMMAND_BYTES;
+    return bytes;
+}
+
+static stet_status submit_write(struct stet_command *command, stet_error *err) {
+    if (command->kind != COMMAND_RECEIPT) {
+        stet_status status = command_prepare(command, &command->error);
+        if (status != STET_OK) {
+            if (command->error.status == STET_OK)
+                error_set(&command->error, status, "could not prepare the write");
+            command->error.status = status;
+            command->status = status;
+            command->done = true;
+            return STET_OK;
+        }
+    }
+    return sequencer_submit(command->space->sequencer, command->space, command, weight(command),
+                            err);
+}
+
+static stet_status submit_job(struct stet_command *command, stet_error *err) {
+    command->job.run = run_job;
+    return workers_submit(&command->client->engine->workers, &command->job, err);
+}
+
+stet_status command_submit(struct space *space, const stet_actor *actor,
+                           struct stet_command *command, void *context, stet_error *err) {
+    if (command->kind == COMMAND_EMPTY || command->submitted)
+        return error_set(err, STET_MISUSE, "the command is empty or was submitted before");
+    stet_status status = check_actor(actor->id, err);
+    if (status != STET_OK) return status;
+    if (atomic_load(&space->dropped))
+        return error_set(err, STET_NOT_FOUND, "there is no space \"%s\"", space->name);
+    command->actor.id = arena_copy(&command->arena, actor->id);
+    if (command->actor.id.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    command->actor.admin = actor->admin;
+    command->context = context;
+    command->space = space_ref(space);
+    command->submitted = true;
+    switch (command->kind) {
+    case COMMAND_WRITE:
+    case COMMAND_RESOLVE:
+    case COMMAND_RECEIPT: status = submit_write(command, err); break;
+    case COMMAND_READ:
+        if (command->read.min_seq > ring_published(&space->ring)) {
+            status = submit_job(command, err);
+            break;
+        }
+        run_read(command);
+        command->done = true;
+        break;
+    case COMMAND_LIST:
+    case COMMAND_HISTORY:
+    case COMMAND_DIFF:
+    case COMMAND_CONCURRENCY:
+    case COMMAND_STATS:
+    case COMMAND_CHECK:
+    case COMMAND_MODULE_READ: status = submit_job(command, err); break;
+    case COMMAND_EMPTY: break;
+    }
+    if (status != STET_OK) command->submitted = false;
+    return status;
+}

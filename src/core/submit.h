@@ -1,0 +1,14 @@
+/*
+ * Submitting: where a command goes. Writes and receipts go to the space's sequencer, scans to a worker; point reads are answered
+ * here and now, on the client's thread.
+ */
+#ifndef CORE_SUBMIT_H
+#define CORE_SUBMIT_H
+
+#include "core/client.h"
+
+/* See stet_submit. */
+stet_status command_submit(struct space *space, const stet_actor *actor,
+                           struct stet_command *command, void *context, stet_error *err);
+
+#endif

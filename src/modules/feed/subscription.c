@@ -1,0 +1,217 @@
+#include "modules/feed/subscription.h"
+
+#include "base/error.h"
+#include "base/view.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* A subscriber that finds nothing in so many changes lets the others have their turn. */
+enum { SCAN_CHANGES_MAX = 1024 };
+
+/* ---- Events without a change ---- */
+
+static void fill_note(struct stet_subscription *subscription, stet_event *event,
+                      enum stet_event_kind kind, uint64_t seq) {
+    char *note = subscription->home->feed->note;
+    int size = snprintf(note, sizeof subscription->home->feed->note, "{\"seq\":%llu}",
+                        (unsigned long long)seq);
+    *event = (stet_event){
+        .kind = kind, .seq = seq, .resume = seq, .data = view_make(note, (size_t)size)};
+}
+
+static void fill_end(struct stet_subscription *subscription, stet_event *event) {
+    char *note = subscription->home->feed->note;
+    stet_status status = (stet_status)subscription->failure;
+    int size;
+    if (status == STET_OK)
+        status =
+            atomic_load(&subscription->home->space->dropped) ? STET_NOT_FOUND : STET_SHUTTING_DOWN;
+    size = snprintf(note, sizeof subscription->home->feed->note, "{\"code\":\"%s\"}",
+                    status_code(status));
+    *event = (stet_event){.kind = STET_EVENT_END,
+                          .seq = subscription->resume,
+                          .resume = 0,
+                          .data = view_make(note, (size_t)size)};
+    subscription->ended = true;
+}
+
+/* Everything up to here was delivered, or does not concern it; the end of a transaction. */
+static uint64_t position_of(const struct stet_subscription *subscription) {
+    const struct feed_space *home = subscription->home;
+    bool idle = subscription->state == SUBSCRIPTION_LIVE &&
+                subscription->cursor >= subscription->last_match;
+    return idle && home->processed > subscription->resume ? home->processed : subscription->resume;
+}
+
+void feed_bookmark(stet_subscription *subscription, stet_event *event) {
+    fill_note(subscription, event, STET_EVENT_BOOKMARK, position_of(subscription));
+}
+
+/* ---- Events from the ring ---- */
+
+enum step { STEP_EVENT, STEP_DONE, STEP_LOST, STEP_YIELD, STEP_FAILED };
+
+static bool matches(const struct stet_subscription *subscription, const struct change *change) {
+    return filter_matches(subscription->filter, subscription->home->space, &change->row);
+}
+
+/* Finds the last matching change of a transaction. False when the ring lost part of it. */
+static bool look_ahead(struct stet_subscription *subscription, uint64_t seq, uint64_t transaction) {
+    uint64_t match = seq;
+    while (++seq <= transaction) {
+        const struct change *change = window_get(&subscription->home->window, seq);
+        if (change == NULL) return false;
+        if (matches(subscription, change)) match = seq;
+    }
+    subscription->transaction = transaction;
+    subscription->transaction_match = match;
+    return true;
+}
+
+static void pass(struct stet_subscription *subscription, const struct change *change) {
+    subscription->cursor = change->row.seq;
+    if (change->row.transaction == change->row.seq) subscription->resume = change->row.seq;
+}
+
+static void count_event(struct stet_subscription *subscription) {
+    atomic_fetch_add_explicit(&subscription->home->space->counters.events, 1, memory_order_relaxed);
+}
+
+static enum step deliver(struct stet_subscription *subscription, uint64_t seq, stet_event *event) {
+    struct window *window = &subscription->home->window;
+    struct change *change = window_get(window, seq);
+    uint64_t transaction;
+    stet_status status;
+    bool last = true;
+    if (change == NULL) return STEP_LOST;
+    transaction = change->row.transaction;
+    if (transaction != seq) {
+        if (subscription->transaction != transaction && !look_ahead(subscription, seq, transaction))
+            return STEP_LOST;
+        last = subscription->transaction_match == seq;
+        /* Looking ahead may have let go of it. */
+        change = window_get(window, seq);
+        if (change == NULL) return STEP_LOST;
+    }
+    *event = (stet_event){.kind = STET_EVENT_CHANGE, .seq = seq, .resume = last ? transaction : 0};
+    status = window_text(window, change, &event->data);
+    if (status != STET_OK) {
+        subscription->failure = (uint8_t)status;
+        return STEP_FAILED;
+    }
+    subscription->cursor = last ? transaction : seq;
+    if (last) subscription->resume = transaction;
+    count_event(subscription);
+    return STEP_EVENT;
+}
+
+/* The next event among the changes in (cursor, last]. */
+static enum step step_ring(struct stet_subscription *subscription, uint64_t last,
+                           stet_event *event) {
+    size_t scanned = 0;
+    while (subscription->cursor < last) {
+        const struct change *change =
+            window_get(&subscription->home->window, subscription->cursor + 1);
+        if (change == NULL) return STEP_LOST;
+        if (matches(subscription, change)) return deliver(subscription, change->row.seq, event);
+        pass(subscription, change);
+        if (++scanned >= SCAN_CHANGES_MAX) return STEP_YIELD;
+    }
+    return STEP_DONE;
+}
+
+/* ---- Events from a page ---- */
+
+static enum step step_page(struct stet_subscription *subscription, stet_event *event) {
+    struct page *page = subscription->page;
+    const struct page_event *one;
+    if (page->event_next == page->event_count) {
+        if (subscription->cursor < page->end) subscription->cursor = page->end;
+        if (subscription->resume < page->resume) subscription->resume = page->resume;
+        backlog_drop(subscription);
+        return STEP_DONE;
+    }
+    one = &page->events[page->event_next++];
+    *event = (stet_event){.kind = STET_EVENT_CHANGE,
+                          .seq = one->seq,
+                          .resume = one->resume,
+                          .data = view_make(page->text.bytes + one->offset, one->size)};
+    subscription->cursor = one->resume != 0 ? one->resume : one->seq;
+    if (one->resume != 0) subscription->resume = one->resume;
+    count_event(subscription);
+    return STEP_EVENT;
+}
+
+/* ---- All ---- */
+
+/* Tells whether the subscription has anything to say besides changes. */
+static bool next_note(struct stet_subscription *subscription, stet_event *event) {
+    if (subscription->home->closed || subscription->failure != STET_OK) {
+        fill_end(subscription, event);
+        return true;
+    }
+    if (subscription->reset_due) {
+        subscription->reset_due = false;
+        fill_note(subscription, event, STET_EVENT_RESET, subscription->resume);
+        return true;
+    }
+    if (subscription->ready_due && subscription->state == SUBSCRIPTION_LIVE) {
+        subscription->ready_due = false;
+        fill_note(subscription, event, STET_EVENT_READY, position_of(subscription));
+        return true;
+    }
+    return false;
+}
+
+static enum step next_change(struct stet_subscription *subscription, stet_event *event) {
+    switch ((enum subscription_state)subscription->state) {
+    case SUBSCRIPTION_LIVE: return step_ring(subscription, subscription->last_match, event);
+    case SUBSCRIPTION_BEHIND: return step_ring(subscription, subscription->home->processed, event);
+    case SUBSCRIPTION_PAGE: return step_page(subscription, event);
+    case SUBSCRIPTION_WANTS_PAGE:
+    case SUBSCRIPTION_READING: break;
+    }
+    return STEP_DONE;
+}
+
+/* Whether there may be more, now that a step ended without an event. */
+static bool go_on(struct stet_subscription *subscription, enum subscription_state before,
+                  enum step step) {
+    if (step == STEP_FAILED) return true;
+    if (step == STEP_LOST) {
+        subscription->state = SUBSCRIPTION_BEHIND;
+        backlog_want(subscription);
+        /* It could not even be asked for. */
+        return subscription->failure != STET_OK;
+    }
+    if (before == SUBSCRIPTION_BEHIND) {
+        subscription->state = SUBSCRIPTION_LIVE;
+        subscription->last_match = subscription->cursor;
+        return true;
+    }
+    return before == SUBSCRIPTION_PAGE;
+}
+
+bool feed_next(stet_subscription *subscription, stet_event *event) {
+    struct feed_client *feed = subscription->home->feed;
+    if (subscription->ended) return false;
+    subscription->asked = false;
+    if (subscription->queue == &feed->ready) queue_remove(subscription);
+    for (;;) {
+        enum subscription_state before = (enum subscription_state)subscription->state;
+        enum step step;
+        if (next_note(subscription, event)) return true;
+        step = next_change(subscription, event);
+        if (step == STEP_EVENT) return true;
+        if (step == STEP_YIELD) {
+            subscription->asked = true;
+            subscription_wake(subscription);
+            inbox_poke(feed->inbox);
+            return false;
+        }
+        if (!go_on(subscription, before, step)) break;
+    }
+    subscription->asked = true;
+    return false;
+}
