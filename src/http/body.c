@@ -1,0 +1,160 @@
+#include "http/body.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/view.h"
+#include "http/params.h"
+
+#include <stdio.h>
+
+const struct doc_limits body_limits = {
+    .bytes_max = TRANSACTION_BYTES_MAX,
+    .depth_max = JSON_DEPTH_MAX + 4,
+    .nodes_max = 16 * JSON_NODES_MAX,
+};
+
+static const stet_view names[MEMBER_COUNT] = {
+#define NAME(member, text) [member] = {text, sizeof(text) - 1}
+    NAME(MEMBER_OP, "op"),
+    NAME(MEMBER_TYPE, "type"),
+    NAME(MEMBER_ID, "id"),
+    NAME(MEMBER_PARENT, "parent"),
+    NAME(MEMBER_LOCK, "lock"),
+    NAME(MEMBER_BASE_VERSION, "base_version"),
+    NAME(MEMBER_BASE_UPDATED_AT, "base_updated_at"),
+    NAME(MEMBER_DATA, "data"),
+    NAME(MEMBER_PATCH, "patch"),
+    NAME(MEMBER_ON_CONFLICT, "on_conflict"),
+    NAME(MEMBER_CLIENT_MUTATION_ID, "client_mutation_id"),
+    NAME(MEMBER_MODIFIED_AT, "modified_at"),
+    NAME(MEMBER_TO, "to"),
+    NAME(MEMBER_MUTATIONS, "mutations"),
+    NAME(MEMBER_RESOLUTION_TOKEN, "resolution_token"),
+    NAME(MEMBER_CHOICE, "choice"),
+    NAME(MEMBER_YOURS, "yours"),
+    NAME(MEMBER_FIELDS, "fields"),
+    NAME(MEMBER_ACTOR, "actor"),
+    NAME(MEMBER_NAME, "name"),
+    NAME(MEMBER_ADMIN, "admin"),
+    NAME(MEMBER_EXPIRES_AT, "expires_at"),
+    NAME(MEMBER_REPLACE, "replace"),
+    NAME(MEMBER_VERSION, "version"),
+    NAME(MEMBER_CREATED_AT, "created_at"),
+    NAME(MEMBER_CREATED_BY, "created_by"),
+    NAME(MEMBER_UPDATED_AT, "updated_at"),
+    NAME(MEMBER_UPDATED_BY, "updated_by"),
+#undef NAME
+};
+
+stet_status body_bad(const struct body *body, enum member member, const char *what,
+                     stet_error *err) {
+    char pointer[64];
+    snprintf(pointer, sizeof pointer, "%s/%s", body->prefix, names[member].bytes);
+    error_set(err, STET_BAD_REQUEST, "%s %s", pointer, what);
+    error_field(err, pointer, 0);
+    return STET_BAD_REQUEST;
+}
+
+static stet_status unknown_member(const struct body *body, stet_view key, stet_error *err) {
+    char pointer[160];
+    int size = snprintf(pointer, sizeof pointer, "%s/", body->prefix);
+    for (size_t i = 0; i < key.size && size < (int)sizeof pointer - 3; i++) {
+        if (key.bytes[i] == '~' || key.bytes[i] == '/') {
+            pointer[size++] = '~';
+            pointer[size++] = key.bytes[i] == '~' ? '0' : '1';
+        } else {
+            pointer[size++] = key.bytes[i];
+        }
+    }
+    stet_view view = view_make(pointer, (size_t)size);
+    error_set(err, STET_BAD_REQUEST, "the member \"%.*s\" is not known here", VIEW_ARG(view));
+    error_field_view(err, view, 0);
+    return STET_BAD_REQUEST;
+}
+
+static enum member member_of(stet_view key) {
+    if (view_equal(key, VIEW("clientMutationId"))) return MEMBER_CLIENT_MUTATION_ID;
+    for (int i = 0; i < MEMBER_COUNT; i++) {
+        if (view_equal(key, names[i])) return (enum member)i;
+    }
+    return MEMBER_COUNT;
+}
+
+stet_status body_read(struct body *body, struct arena *arena, const struct doc *doc, doc_node node,
+                      uint64_t allowed, const char *prefix, stet_error *err) {
+    body->arena = arena;
+    body->doc = doc;
+    body->prefix = prefix;
+    for (int i = 0; i < MEMBER_COUNT; i++)
+        body->nodes[i] = DOC_NONE;
+    if (doc_kind(doc, node) != DOC_OBJECT) {
+        error_set(err, STET_BAD_REQUEST, "%s must be an object",
+                  prefix[0] == '\0' ? "the body" : prefix);
+        error_field(err, prefix[0] == '\0' ? "body" : prefix, 0);
+        return STET_BAD_REQUEST;
+    }
+    for (doc_node child = doc_first(doc, node); child != DOC_NONE; child = doc_next(doc, child)) {
+        stet_view key;
+        stet_status status = doc_key(arena, doc, child, &key);
+        if (status != STET_OK) return error_set(err, status, "out of memory");
+        enum member member = member_of(key);
+        if (member == MEMBER_COUNT || (allowed & MEMBER_BIT(member)) == 0)
+            return unknown_member(body, key, err);
+        if (body->nodes[member] != DOC_NONE)
+            return body_bad(body, member, "is given in two spellings", err);
+        if (doc_kind(doc, child) != DOC_NULL) body->nodes[member] = child;
+    }
+    return STET_OK;
+}
+
+stet_status body_text(const struct body *body, enum member member, stet_view *out,
+                      stet_error *err) {
+    doc_node node = body->nodes[member];
+    char field[64];
+    if (node == DOC_NONE) return STET_OK;
+    if (doc_kind(body->doc, node) != DOC_STRING)
+        return body_bad(body, member, "must be a string", err);
+    stet_view text;
+    stet_status status = doc_string(body->arena, body->doc, node, &text);
+    if (status != STET_OK) return error_set(err, status, "out of memory");
+    if (text.size == 0) return body_bad(body, member, "must not be empty", err);
+    snprintf(field, sizeof field, "%s/%s", body->prefix, names[member].bytes);
+    status = text_check(text, field, err);
+    if (status == STET_OK) *out = text;
+    return status;
+}
+
+stet_status body_u64(const struct body *body, enum member member, uint64_t *out, stet_error *err) {
+    doc_node node = body->nodes[member];
+    if (node == DOC_NONE) return STET_OK;
+    if (doc_kind(body->doc, node) == DOC_NUMBER && doc_u64(body->doc, node, out)) return STET_OK;
+    return body_bad(body, member, "must be a whole number from 0 on", err);
+}
+
+stet_status body_flag(const struct body *body, enum member member, bool *out, stet_error *err) {
+    doc_node node = body->nodes[member];
+    if (node == DOC_NONE || doc_bool(body->doc, node, out)) return STET_OK;
+    return body_bad(body, member, "must be true or false", err);
+}
+
+stet_status body_time(const struct body *body, enum member member, stet_time *out,
+                      stet_error *err) {
+    stet_view text = {0};
+    stet_status status = body_text(body, member, &text, err);
+    if (status != STET_OK || text.size == 0) return status;
+    if (time_parse(text, out)) return STET_OK;
+    return body_bad(body, member, "must be an RFC 3339 time or decimal nanoseconds in a string",
+                    err);
+}
+
+stet_status body_json(const struct body *body, enum member member, bool arrays, stet_view *out,
+                      stet_error *err) {
+    doc_node node = body->nodes[member];
+    if (node == DOC_NONE) return STET_OK;
+    enum doc_kind kind = doc_kind(body->doc, node);
+    if (kind != DOC_OBJECT && !(arrays && kind == DOC_ARRAY))
+        return body_bad(body, member,
+                        arrays ? "must be an object or an array" : "must be an object", err);
+    *out = doc_text(body->doc, node);
+    return STET_OK;
+}

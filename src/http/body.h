@@ -1,0 +1,83 @@
+/*
+ * JSON bodies: objects whose members are known by name. Envelopes, transactions, import lines and
+ * all other bodies are read through the one table of names in body.c, so that every unknown member
+ * and every wrong type is refused in the same words, by its JSON pointer.
+ *
+ * Thread: any.
+ */
+#ifndef HTTP_BODY_H
+#define HTTP_BODY_H
+
+#include "doc/doc.h"
+
+enum member {
+    MEMBER_OP,
+    MEMBER_TYPE,
+    MEMBER_ID,
+    MEMBER_PARENT,
+    MEMBER_LOCK,
+    MEMBER_BASE_VERSION,
+    MEMBER_BASE_UPDATED_AT,
+    MEMBER_DATA,
+    MEMBER_PATCH,
+    MEMBER_ON_CONFLICT,
+    MEMBER_CLIENT_MUTATION_ID, /* Also read as clientMutationId. */
+    MEMBER_MODIFIED_AT,
+    MEMBER_TO,
+    MEMBER_MUTATIONS,
+    MEMBER_RESOLUTION_TOKEN,
+    MEMBER_CHOICE,
+    MEMBER_YOURS,
+    MEMBER_FIELDS,
+    MEMBER_ACTOR,
+    MEMBER_NAME,
+    MEMBER_ADMIN,
+    MEMBER_EXPIRES_AT,
+    MEMBER_REPLACE,
+    MEMBER_VERSION,
+    MEMBER_CREATED_AT,
+    MEMBER_CREATED_BY,
+    MEMBER_UPDATED_AT,
+    MEMBER_UPDATED_BY,
+    MEMBER_COUNT,
+};
+
+#define MEMBER_BIT(member) (UINT64_C(1) << (member))
+
+struct body {
+    struct arena *arena;
+    const struct doc *doc;
+    const char *prefix;           /* Of the pointers in errors: "" or "/mutations/3". */
+    doc_node nodes[MEMBER_COUNT]; /* DOC_NONE: absent, or null. */
+};
+
+/* As large as the largest body may be; what is inside is bounded when it becomes data. */
+extern const struct doc_limits body_limits;
+
+/**
+ * Finds the members of an object.
+ *
+ * @param allowed  A MEMBER_BIT for each name that may stand here.
+ * @return STET_OK, STET_BAD_REQUEST: not an object, or an unknown member; err->field points at it.
+ */
+stet_status body_read(struct body *body, struct arena *arena, const struct doc *doc, doc_node node,
+                      uint64_t allowed, const char *prefix, stet_error *err);
+
+static inline bool body_has(const struct body *body, enum member member) {
+    return body->nodes[member] != DOC_NONE;
+}
+
+/* Each leaves *out alone when the member is absent. STET_BAD_REQUEST: of the wrong type. */
+stet_status body_text(const struct body *body, enum member member, stet_view *out, stet_error *err);
+stet_status body_u64(const struct body *body, enum member member, uint64_t *out, stet_error *err);
+stet_status body_flag(const struct body *body, enum member member, bool *out, stet_error *err);
+stet_status body_time(const struct body *body, enum member member, stet_time *out, stet_error *err);
+/* The value as it stands in the text; objects only unless arrays is set. */
+stet_status body_json(const struct body *body, enum member member, bool arrays, stet_view *out,
+                      stet_error *err);
+
+/* STET_BAD_REQUEST with the pointer of a member. */
+stet_status body_bad(const struct body *body, enum member member, const char *what,
+                     stet_error *err);
+
+#endif

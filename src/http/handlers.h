@@ -1,0 +1,44 @@
+/*
+ * The handlers of the route table. Each is called once the whole body is there, on the loop's
+ * thread, and ends in an answer, a refusal or a wait (request.h).
+ */
+#ifndef HTTP_HANDLERS_H
+#define HTTP_HANDLERS_H
+
+struct request;
+
+/* spaces.c */
+void handle_health(struct request *request);
+void handle_root(struct request *request);
+void handle_space_get(struct request *request);
+void handle_space_put(struct request *request);
+void handle_space_delete(struct request *request);
+void handle_stats(struct request *request);
+void handle_check(struct request *request);
+void handle_token_list(struct request *request);
+void handle_token_create(struct request *request);
+void handle_token_revoke(struct request *request);
+
+/* records.c */
+void handle_record_list(struct request *request);
+void handle_record_get(struct request *request);
+void handle_history(struct request *request);
+void handle_diff(struct request *request);
+void handle_concurrency(struct request *request);
+void handle_receipt(struct request *request);
+
+/* writes.c */
+void handle_record_create(struct request *request);
+void handle_record_put(struct request *request);
+void handle_record_patch(struct request *request);
+void handle_record_delete(struct request *request);
+void handle_resolve(struct request *request);
+void handle_revert(struct request *request);
+
+/* transactions.c, import.c, changes.c, metrics.c */
+void handle_transaction(struct request *request);
+void handle_import(struct request *request);
+void handle_changes(struct request *request);
+void handle_metrics(struct request *request);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * The life of a request.
+ *
+ *   target known ─▶ headers known: route, gate, limits ─▶ body collected ─▶ handler
+ *       handler ─▶ reply at once
+ *              └─▶ command submitted: the connection is suspended ─▶ completed ─▶ reply, resume
+ *
+ * A request dies when both the connection and the response that borrows its memory have let go.
+ *
+ * Thread: its loop's.
+ */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "base/buffer.h"
+#include "http/loop.h"
+#include "http/params.h"
+#include "http/route.h"
+
+/* The context of a submitted command. */
+struct waiter {
+    void (*done)(struct waiter *waiter, stet_command *command);
+};
+
+/* Borrowed from the library until the request is completed. Empty: not sent. */
+struct headers {
+    stet_view host, authorization, content_type, content_length, transfer_encoding, expect;
+    stet_view if_match, if_none_match, prefer, idempotency_key, accept, last_event_id;
+    stet_view origin, fetch_site, request_method, request_headers;
+    stet_view request_id, actor, forwarded_for, forwarded_proto;
+    const char *repeated; /* The name of a header that must not stand twice and does. */
+};
+
+struct request {
+    struct waiter waiter;
+    struct loop *loop;
+    struct peer *peer; /* NULL once the connection has let go. */
+    unsigned references;
+    struct arena arena;
+
+    stet_view target; /* As sent. */
+    stet_view path;   /* Without base path and query. */
+    enum method method;
+    bool head;
+    bool http_1_0;
+    struct route_match match;
+    const struct route_call *call;
+    struct headers headers;
+    struct params params;
+    struct buffer body;
+    uint64_t body_discarded;
+    stet_view id; /* X-Request-Id. */
+    char id_bytes[28];
+    stet_view actor_id;
+    bool actor_admin;
+
+    stet_space *space;
+    stet_command *command;
+    void (*next)(struct request *request);    /* What to do with the completed command. */
+    void (*gone)(struct request *request);    /* The client left while we waited; no answer. */
+    void (*stop)(struct request *request);    /* The server stops while we wait: come to an end. */
+    void (*release)(struct request *request); /* Frees what `state` holds. */
+    void *state;                              /* The handler's own. */
+
+    stet_error *refusal; /* Known before the body is; answered after it. */
+    int refusal_http;
+    bool begun, suspended, answered, failed;
+    bool taken_over; /* The socket now belongs to a stream; not an answer of ours. */
+
+    int http; /* The answer's code; 0: none yet. */
+    uint64_t reply_bytes;
+    int64_t started_ns;
+    struct request *pool_next;
+};
+
+static inline stet_actor request_actor(const struct request *request) {
+    return (stet_actor){.id = request->actor_id, .admin = request->actor_admin};
+}
+
+/* ---- What handlers end in ---- */
+
+enum { REPLY_HEADERS_MAX = 4 };
+
+struct reply {
+    int http;
+    stet_view body;           /* In the request's arena or its command's outcome; not copied. */
+    const char *content_type; /* NULL: application/json. */
+    stet_version etag;        /* STET_VERSION_NONE: none. */
+    const char *cache;        /* NULL: the usual. */
+    struct {
+        const char *name;
+        const char *value; /* Copied by the library. */
+    } extra[REPLY_HEADERS_MAX];
+    unsigned extra_count;
+    bool close; /* Not to be used for another request. */
+};
+
+/* Answers. Resumes the connection when it was suspended. */
+void request_reply(struct request *request, const struct reply *reply);
+
+/* Answers with a response of the handler's own making, which gets the usual headers; the reference
+ * to it is taken. */
+void request_reply_response(struct request *request, int http, struct MHD_Response *response,
+                            const struct reply *reply);
+
+/* Answers with a problem document. err: borrowed. */
+void request_refuse(struct request *request, const stet_error *err);
+void request_refuse_http(struct request *request, const stet_error *err, int http,
+                         stet_view members);
+/* The common case: a field of the request is not valid. */
+void request_refuse_field(struct request *request, stet_status status, const char *field,
+                          const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The command's outcome as it is: its body with the ETag of its version, or its problem. */
+void request_reply_outcome(struct request *request);
+
+/* Opens the space named in the path, or refuses and returns false. */
+bool request_open_space(struct request *request);
+bool request_open_space_named(struct request *request, stet_view name);
+
+/* A fresh command as request->command, or refuses and returns NULL. */
+stet_command *request_command(struct request *request);
+
+/* Submits request->command as `actor`; `next` runs when it is complete, perhaps at once. */
+void request_submit_as(struct request *request, const stet_actor *actor,
+                       void (*next)(struct request *request));
+void request_submit(struct request *request, void (*next)(struct request *request));
+
+/* Suspends the connection: for what waits for something else than request->command. */
+void request_wait(struct request *request);
+
+/* Refuses and returns false when status is not STET_OK; for chains of parsing. */
+bool request_ok(struct request *request, stet_status status, const stet_error *err);
+/* params_finish, likewise. */
+bool request_params_done(struct request *request);
+
+/* ---- For the loop ---- */
+
+/* The body's deadline has passed: 408 where it can be said, then the end. */
+void request_expired(struct request *request);
+/* The client has left while the request waited. */
+void request_abandon(struct request *request);
+
+void *request_callback_target(void *loop, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result request_callback_handle(void *loop, struct MHD_Connection *mhd, const char *url,
+                                        const char *method, const char *version,
+                                        const char *upload_data, size_t *upload_data_size,
+                                        void **context);
+void request_callback_completed(void *loop, struct MHD_Connection *mhd, void **context,
+                                enum MHD_RequestTerminationCode code);
+void request_unref(struct request *request);
+void request_pool_done(struct loop *loop);
+
+/* The headers every answer carries, given to `add` one by one: for answers made by hand. */
+void request_common_headers(struct request *request,
+                            void (*add)(void *context, const char *name, const char *value),
+                            void *context);
+
+/* One line in the access log, and the counters. */
+void request_account(struct request *request, bool complete);
+
+#endif

@@ -1,0 +1,161 @@
+#include "http/route.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/view.h"
+#include "http/handlers.h"
+#include "http/params.h"
+
+#include <assert.h>
+
+/* A read takes no body; a little is drained and ignored so that the connection survives. */
+#define NO_BODY 0
+/* Envelopes and resolutions wrap one or two documents in a few members. */
+#define ENVELOPE_BYTES_MAX (2 * DATA_BYTES_MAX + 64 * 1024)
+#define SMALL_BYTES_MAX (64 * 1024)
+
+const struct route routes[] = {
+    {"/healthz", {[METHOD_GET] = {handle_health, ACCESS_NONE, NO_BODY}}},
+    {"/metrics", {[METHOD_GET] = {handle_metrics, ACCESS_METRICS, NO_BODY}}},
+    {"/v1", {[METHOD_GET] = {handle_root, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/stet/tokens",
+     {[METHOD_GET] = {handle_token_list, ACCESS_ADMIN, NO_BODY},
+      [METHOD_POST] = {handle_token_create, ACCESS_ADMIN, SMALL_BYTES_MAX}}},
+    {"/v1/stet/tokens/{token}", {[METHOD_DELETE] = {handle_token_revoke, ACCESS_ADMIN, NO_BODY}}},
+    {"/v1/{space}",
+     {[METHOD_GET] = {handle_space_get, ACCESS_ACTOR, NO_BODY},
+      [METHOD_PUT] = {handle_space_put, ACCESS_ADMIN, SMALL_BYTES_MAX},
+      [METHOD_DELETE] = {handle_space_delete, ACCESS_ADMIN, NO_BODY}}},
+    {"/v1/{space}/stats", {[METHOD_GET] = {handle_stats, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/check", {[METHOD_GET] = {handle_check, ACCESS_ADMIN, NO_BODY}}},
+    {"/v1/{space}/records/{type}",
+     {[METHOD_GET] = {handle_record_list, ACCESS_ACTOR, NO_BODY},
+      [METHOD_POST] = {handle_record_create, ACCESS_ACTOR, ENVELOPE_BYTES_MAX}}},
+    {"/v1/{space}/records/{type}/{id}",
+     {[METHOD_GET] = {handle_record_get, ACCESS_ACTOR, NO_BODY},
+      [METHOD_PUT] = {handle_record_put, ACCESS_ACTOR, ENVELOPE_BYTES_MAX},
+      [METHOD_PATCH] = {handle_record_patch, ACCESS_ACTOR, ENVELOPE_BYTES_MAX},
+      [METHOD_DELETE] = {handle_record_delete, ACCESS_ACTOR, SMALL_BYTES_MAX}}},
+    {"/v1/{space}/records/{type}/{id}/history",
+     {[METHOD_GET] = {handle_history, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/records/{type}/{id}/diff", {[METHOD_GET] = {handle_diff, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/records/{type}/{id}/concurrency",
+     {[METHOD_GET] = {handle_concurrency, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/records/{type}/{id}/resolve",
+     {[METHOD_POST] = {handle_resolve, ACCESS_ACTOR, ENVELOPE_BYTES_MAX}}},
+    {"/v1/{space}/records/{type}/{id}/revert",
+     {[METHOD_POST] = {handle_revert, ACCESS_ACTOR, SMALL_BYTES_MAX}}},
+    {"/v1/{space}/transactions",
+     {[METHOD_POST] = {handle_transaction, ACCESS_ACTOR, TRANSACTION_BYTES_MAX}}},
+    {"/v1/{space}/mutations/{key}", {[METHOD_GET] = {handle_receipt, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/changes", {[METHOD_GET] = {handle_changes, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/import", {[METHOD_POST] = {handle_import, ACCESS_ADMIN, HTTP_IMPORT_BYTES_MAX}}},
+};
+
+const unsigned route_count = sizeof routes / sizeof routes[0];
+static_assert(sizeof routes / sizeof routes[0] <= ROUTES_MAX, "the metrics keep ROUTES_MAX rows");
+
+static const char *const method_names[] = {"GET",    "POST", "PUT",     "PATCH",
+                                           "DELETE", "HEAD", "OPTIONS", "OTHER"};
+
+const char *method_name(enum method method) { return method_names[method]; }
+
+enum method method_parse(stet_view text) {
+    for (int i = 0; i < METHOD_OTHER; i++) {
+        if (view_equal(text, view_of(method_names[i]))) return (enum method)i;
+    }
+    return METHOD_OTHER;
+}
+
+void route_allow(const struct route *route, char out[ROUTE_ALLOW_BYTES]) {
+    size_t size = 0;
+    for (int i = 0; i < METHOD_COUNT; i++) {
+        if (route->calls[i].handle == NULL) continue;
+        const char *words[] = {method_names[i], i == METHOD_GET ? "HEAD" : NULL};
+        for (int j = 0; j < 2 && words[j] != NULL; j++) {
+            size_t length = strlen(words[j]);
+            memcpy(out + size, words[j], length);
+            memcpy(out + size + length, ", ", 2);
+            size += length + 2;
+        }
+    }
+    memcpy(out + size, "OPTIONS", sizeof "OPTIONS");
+}
+
+static const struct {
+    stet_view word;
+    const char *field;
+    enum capture capture;
+    size_t bytes_max;
+} capture_words[] = {
+    {{"{space}", 7}, "space", CAPTURE_SPACE, SPACE_NAME_BYTES_MAX},
+    {{"{type}", 6}, "type", CAPTURE_TYPE, TYPE_BYTES_MAX},
+    {{"{id}", 4}, "id", CAPTURE_ID, ID_BYTES_MAX},
+    {{"{key}", 5}, "key", CAPTURE_KEY, MUTATION_KEY_BYTES_MAX},
+    {{"{token}", 7}, "token", CAPTURE_TOKEN, ID_BYTES_MAX},
+};
+
+/* Splits at slashes. False when there are more pieces than any route has. */
+static bool split(stet_view path, stet_view pieces[ROUTE_SEGMENTS_MAX], unsigned *count) {
+    *count = 0;
+    if (path.size == 0 || path.bytes[0] != '/') return false;
+    const char *end = path.bytes + path.size;
+    for (const char *at = path.bytes + 1; at <= end;) {
+        const char *stop = memchr(at, '/', (size_t)(end - at));
+        if (stop == NULL) stop = end;
+        if (*count == ROUTE_SEGMENTS_MAX) return false;
+        pieces[(*count)++] = view_make(at, (size_t)(stop - at));
+        at = stop + 1;
+    }
+    return true;
+}
+
+static bool fits(const struct route *route, const stet_view *pieces, unsigned count) {
+    const char *at = route->pattern;
+    for (unsigned i = 0; i < count; i++) {
+        if (*at != '/') return false;
+        at++;
+        size_t size = strcspn(at, "/");
+        if (*at != '{' && !view_equal(view_make(at, size), pieces[i])) return false;
+        if (*at == '{' && pieces[i].size == 0) return false;
+        at += size;
+    }
+    return *at == '\0';
+}
+
+static stet_status capture(struct arena *arena, const struct route *route, const stet_view *pieces,
+                           unsigned count, struct route_match *match, stet_error *err) {
+    const char *at = route->pattern;
+    for (unsigned i = 0; i < count; i++) {
+        stet_view word = view_make(at + 1, strcspn(at + 1, "/"));
+        at += 1 + word.size;
+        for (size_t j = 0; j < sizeof capture_words / sizeof capture_words[0]; j++) {
+            if (!view_equal(word, capture_words[j].word)) continue;
+            const char *field = capture_words[j].field;
+            stet_view *out = &match->captures[capture_words[j].capture];
+            stet_status status = percent_decode(arena, pieces[i], false, field, out, err);
+            if (status != STET_OK) return status;
+            if (out->size > capture_words[j].bytes_max) {
+                error_set(err, STET_BAD_REQUEST, "%s must have at most %zu bytes", field,
+                          capture_words[j].bytes_max);
+                error_field(err, field, capture_words[j].bytes_max);
+                return STET_BAD_REQUEST;
+            }
+        }
+    }
+    return STET_OK;
+}
+
+stet_status route_find(struct arena *arena, stet_view path, struct route_match *match,
+                       stet_error *err) {
+    stet_view pieces[ROUTE_SEGMENTS_MAX];
+    unsigned count;
+    *match = (struct route_match){0};
+    if (!split(path, pieces, &count)) return STET_OK;
+    for (unsigned i = 0; i < route_count; i++) {
+        if (!fits(&routes[i], pieces, count)) continue;
+        match->route = &routes[i];
+        return capture(arena, &routes[i], pieces, count, match, err);
+    }
+    return STET_OK;
+}

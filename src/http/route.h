@@ -1,0 +1,75 @@
+/*
+ * Routes: one table says which path takes which methods, what handles them, how large a body may be
+ * and who may call. Matching, 405 with Allow, OPTIONS and the metrics' labels all come from it.
+ */
+#ifndef HTTP_ROUTE_H
+#define HTTP_ROUTE_H
+
+#include "base/arena.h"
+#include "stet.h"
+
+enum method {
+    METHOD_GET,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_COUNT,
+    METHOD_HEAD = METHOD_COUNT, /* Served as GET. */
+    METHOD_OPTIONS,
+    METHOD_OTHER,
+};
+
+enum access {
+    ACCESS_NONE,
+    ACCESS_ACTOR,
+    ACCESS_ADMIN,
+    ACCESS_METRICS, /* Anybody where only this machine can listen, else an actor. */
+};
+
+/* What stands in a path between the fixed words. */
+enum capture { CAPTURE_SPACE, CAPTURE_TYPE, CAPTURE_ID, CAPTURE_KEY, CAPTURE_TOKEN, CAPTURE_COUNT };
+
+struct request;
+typedef void route_handler(struct request *request);
+
+struct route_call {
+    route_handler *handle; /* NULL: the method is not allowed. */
+    enum access access;
+    size_t body_bytes_max;
+};
+
+enum { ROUTE_SEGMENTS_MAX = 6, ROUTES_MAX = 32 };
+
+struct route {
+    const char *pattern; /* "/v1/{space}/stats" */
+    struct route_call calls[METHOD_COUNT];
+};
+
+extern const struct route routes[];
+extern const unsigned route_count;
+
+struct route_match {
+    const struct route *route;         /* NULL: no such path. */
+    stet_view captures[CAPTURE_COUNT]; /* Decoded; borrowed from the path or in the arena. */
+};
+
+enum method method_parse(stet_view text);
+const char *method_name(enum method method); /* "GET"; "OTHER" for what is not known. */
+
+/**
+ * Finds the route of a path. Segments are split first and decoded then, so an encoded slash belongs
+ * to its segment.
+ *
+ * @param path  Raw, without query and base path.
+ * @return STET_OK          match->route may be NULL.
+ *         STET_BAD_REQUEST a segment is not valid; err->field says which ("id").
+ */
+stet_status route_find(struct arena *arena, stet_view path, struct route_match *match,
+                       stet_error *err);
+
+/* "GET, HEAD, PUT, OPTIONS" into out (ROUTE_ALLOW_BYTES with the NUL). */
+enum { ROUTE_ALLOW_BYTES = 64 };
+void route_allow(const struct route *route, char out[ROUTE_ALLOW_BYTES]);
+
+#endif

@@ -1,0 +1,225 @@
+#include "http/terms.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/view.h"
+
+#include <stdio.h>
+
+static stet_status set_base(struct terms *terms, enum stet_base_kind kind, uint64_t value,
+                            const char *field, stet_error *err) {
+    if (terms->base.kind != STET_BASE_NONE &&
+        (terms->base.kind != kind || terms->base.value != value)) {
+        error_set(err, STET_BAD_REQUEST, "two different bases are given; one is in %s", field);
+        error_field(err, field, 0);
+        return STET_BAD_REQUEST;
+    }
+    if (kind == STET_BASE_VERSION && value == 0) {
+        error_set(err, STET_BAD_REQUEST, "%s must be at least 1", field);
+        error_field(err, field, 0);
+        return STET_BAD_REQUEST;
+    }
+    terms->base = (stet_base){.kind = kind, .value = value};
+    return STET_OK;
+}
+
+static stet_status set_key(struct terms *terms, stet_view text, const char *field,
+                           stet_error *err) {
+    stet_view key;
+    stet_status status = key_parse(text, field, &key, err);
+    if (status != STET_OK) return status;
+    if (terms->key.size > 0 && !view_equal(terms->key, key)) {
+        error_set(err, STET_BAD_REQUEST, "two different mutation keys are given; one is in %s",
+                  field);
+        error_field(err, field, 0);
+        return STET_BAD_REQUEST;
+    }
+    terms->key = key;
+    return STET_OK;
+}
+
+static stet_status set_strategy(struct terms *terms, stet_view text, const char *field,
+                                stet_error *err) {
+    stet_strategy strategy;
+    stet_status status = stet_strategy_parse(text, &strategy, err);
+    if (status != STET_OK) {
+        error_field(err, field, 0);
+        return status;
+    }
+    if (terms->on_conflict_given && terms->on_conflict != strategy) {
+        error_set(err, STET_BAD_REQUEST, "two different strategies are given; one is in %s", field);
+        error_field(err, field, 0);
+        return STET_BAD_REQUEST;
+    }
+    terms->on_conflict = strategy;
+    terms->on_conflict_given = true;
+    return STET_OK;
+}
+
+static stet_status bad_header(const char *field, const char *message, stet_error *err) {
+    error_set(err, STET_BAD_REQUEST, "%s", message);
+    error_field(err, field, 0);
+    return STET_BAD_REQUEST;
+}
+
+static stet_status read_preconditions(struct terms *terms, const struct headers *headers,
+                                      enum terms_scope scope, stet_error *err) {
+    if (headers->if_match.bytes != NULL) {
+        stet_version version;
+        if (scope == TERMS_KEY_ONLY)
+            return bad_header("If-Match", "If-Match means nothing here", err);
+        stet_status status = etag_parse(headers->if_match, &version, err);
+        if (status != STET_OK) return status;
+        if (version != STET_VERSION_NONE) {
+            terms->base_in_header = true;
+            status = set_base(terms, STET_BASE_VERSION, version, "If-Match", err);
+            if (status != STET_OK) return status;
+        }
+    }
+    if (headers->if_none_match.bytes == NULL) return STET_OK;
+    if (scope != TERMS_CREATING || !view_equal(headers->if_none_match, VIEW("*")))
+        return bad_header("If-None-Match",
+                          "If-None-Match must be * and is only for what may create a record", err);
+    terms->base_in_header = true;
+    return set_base(terms, STET_BASE_ABSENT, 0, "If-None-Match", err);
+}
+
+static stet_status read_query(struct terms *terms, struct params *params, enum terms_scope scope,
+                              stet_error *err) {
+    stet_view text = {0};
+    uint64_t version = 0;
+    stet_time time = 0;
+    stet_status status = params_flag(params, "dry_run", &terms->dry_run, err);
+    static const char *const keys[] = {"client_mutation_id", "clientMutationId"};
+    for (int i = 0; i < 2 && status == STET_OK; i++) {
+        text = (stet_view){0};
+        status = params_text(params, keys[i], &text, err);
+        if (status == STET_OK && text.size > 0) status = set_key(terms, text, keys[i], err);
+    }
+    if (status != STET_OK || scope == TERMS_KEY_ONLY) return status;
+    if (params_has(params, "base_version")) {
+        status = params_u64(params, "base_version", UINT64_MAX, &version, err);
+        if (status == STET_OK)
+            status = set_base(terms, STET_BASE_VERSION, version, "base_version", err);
+        if (status != STET_OK) return status;
+    }
+    if (params_has(params, "base_updated_at")) {
+        status = params_time(params, "base_updated_at", &time, err);
+        if (status == STET_OK)
+            status = set_base(terms, STET_BASE_UPDATED_AT, (uint64_t)time, "base_updated_at", err);
+        if (status != STET_OK) return status;
+    }
+    text = (stet_view){0};
+    status = params_text(params, "on_conflict", &text, err);
+    if (status == STET_OK && text.size > 0) status = set_strategy(terms, text, "on_conflict", err);
+    if (status != STET_OK) return status;
+    /* Checked, and of use once a strategy compares times. */
+    return params_time(params, "modified_at", &time, err);
+}
+
+stet_status terms_read(struct terms *terms, struct request *request, enum terms_scope scope,
+                       stet_error *err) {
+    const struct headers *headers = &request->headers;
+    *terms = (struct terms){.prefer = prefer_parse(headers->prefer)};
+    stet_status status = read_preconditions(terms, headers, scope, err);
+    if (status == STET_OK && headers->idempotency_key.bytes != NULL)
+        status = set_key(terms, headers->idempotency_key, "Idempotency-Key", err);
+    if (status == STET_OK && request->params.count > 0)
+        status = read_query(terms, &request->params, scope, err);
+    return status;
+}
+
+stet_status terms_read_body(struct terms *terms, const struct body *body, stet_error *err) {
+    stet_view text = {0};
+    uint64_t version = 0;
+    stet_time time = 0;
+    stet_status status = STET_OK;
+    if (body_has(body, MEMBER_PARENT))
+        return body_bad(body, MEMBER_PARENT, "is not supported yet", err);
+    if (body_has(body, MEMBER_LOCK))
+        return body_bad(body, MEMBER_LOCK, "is not supported yet", err);
+    if (body_has(body, MEMBER_BASE_VERSION)) {
+        status = body_u64(body, MEMBER_BASE_VERSION, &version, err);
+        if (status == STET_OK)
+            status = set_base(terms, STET_BASE_VERSION, version, "/base_version", err);
+        if (status != STET_OK) return status;
+    }
+    if (body_has(body, MEMBER_BASE_UPDATED_AT)) {
+        status = body_time(body, MEMBER_BASE_UPDATED_AT, &time, err);
+        if (status == STET_OK)
+            status = set_base(terms, STET_BASE_UPDATED_AT, (uint64_t)time, "/base_updated_at", err);
+        if (status != STET_OK) return status;
+    }
+    status = body_text(body, MEMBER_ON_CONFLICT, &text, err);
+    if (status == STET_OK && text.size > 0) status = set_strategy(terms, text, "/on_conflict", err);
+    if (status != STET_OK) return status;
+    text = (stet_view){0};
+    status = body_text(body, MEMBER_CLIENT_MUTATION_ID, &text, err);
+    if (status == STET_OK && text.size > 0)
+        status = set_key(terms, text, "/client_mutation_id", err);
+    if (status != STET_OK) return status;
+    return body_time(body, MEMBER_MODIFIED_AT, &time, err);
+}
+
+/* ---- The answer ---- */
+
+static int refusal_http(const struct terms *terms, stet_status status) {
+    bool stale = status == STET_CONCURRENT_MODIFICATION && terms->base.kind != STET_BASE_ABSENT;
+    bool there = status == STET_ALREADY_EXISTS && terms->base.kind == STET_BASE_ABSENT;
+    return terms->base_in_header && (stale || there) ? 412 : status_http(status);
+}
+
+/* Where a created record is. Its address is the end of its path. */
+static const char *location(struct request *request, stet_view record) {
+    struct doc doc;
+    stet_view address;
+    if (request->match.captures[CAPTURE_ID].size > 0) {
+        stet_view base = request->loop->server->gate.base_path;
+        return arena_format(&request->arena, "%.*s%.*s", VIEW_ARG(base), VIEW_ARG(request->path))
+            .bytes;
+    }
+    if (doc_parse(&request->arena, record, &body_limits, &doc, NULL) != STET_OK) return NULL;
+    doc_node node = doc_member(&doc, 0, VIEW("address"));
+    if (node == DOC_NONE || doc_string(&request->arena, &doc, node, &address) != STET_OK)
+        return NULL;
+    return arena_format(&request->arena, "%.*s/v1/%.*s/records/%.*s",
+                        VIEW_ARG(request->loop->server->gate.base_path),
+                        VIEW_ARG(request->match.captures[CAPTURE_SPACE]), VIEW_ARG(address))
+        .bytes;
+}
+
+static void add_extra(struct reply *reply, const char *name, const char *value) {
+    if (value == NULL) return;
+    reply->extra[reply->extra_count].name = name;
+    reply->extra[reply->extra_count++].value = value;
+}
+
+void terms_reply(struct request *request) {
+    const struct terms *terms = request->state;
+    const stet_outcome *outcome = stet_command_outcome(request->command);
+    if (outcome->status != STET_OK) {
+        stet_error err = outcome->error;
+        err.status = outcome->status;
+        request_refuse_http(request, &err, refusal_http(terms, err.status), outcome->body);
+        return;
+    }
+    char seq[24];
+    struct reply reply = {
+        .http = outcome->created ? 201 : 200,
+        .body = outcome->body,
+        .etag = outcome->version,
+    };
+    if (outcome->created && outcome->version != STET_VERSION_NONE && !terms->dry_run)
+        add_extra(&reply, "Location", location(request, outcome->body));
+    if (outcome->replayed) add_extra(&reply, "Idempotency-Replayed", "true");
+    if (terms->prefer == PREFER_MINIMAL) {
+        reply.body = (stet_view){.bytes = "", .size = 0};
+        if (!outcome->created) reply.http = 204;
+        add_extra(&reply, "Preference-Applied", "return=minimal");
+        snprintf(seq, sizeof seq, "%llu", (unsigned long long)outcome->seq);
+        add_extra(&reply, "Stet-Seq", seq);
+    } else if (terms->prefer == PREFER_REPRESENTATION) {
+        add_extra(&reply, "Preference-Applied", "return=representation");
+    }
+    request_reply(request, &reply);
+}

@@ -1,0 +1,298 @@
+/*
+ * Writes of one record: create, put, patch, delete, revert, and the resolution of a conflict.
+ */
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/view.h"
+#include "http/handlers.h"
+#include "http/terms.h"
+
+struct write_plan {
+    struct terms terms; /* First: terms_reply reads request->state as terms. */
+    stet_mutation mutation;
+    struct doc doc; /* The envelope, when there is one. */
+};
+
+static stet_status no_memory(stet_error *err) {
+    return error_set(err, STET_NO_MEMORY, "out of memory");
+}
+
+static stet_status bad_media(struct request *request, const char *wanted, stet_error *err) {
+    error_set(err, STET_UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be %s%s", wanted,
+              request->headers.content_type.size == 0 ? "; there is none" : "");
+    error_field(err, "Content-Type", 0);
+    return STET_UNSUPPORTED_MEDIA_TYPE;
+}
+
+static stet_status parse_body(struct request *request, struct doc *doc, stet_error *err) {
+    stet_status status =
+        doc_parse(&request->arena, buffer_view(&request->body), &body_limits, doc, err);
+    if (status == STET_BAD_JSON && err->field[0] == '\0') error_field(err, "body", 0);
+    return status;
+}
+
+static struct write_plan *plan_create(struct request *request, stet_op op, stet_error *err) {
+    struct write_plan *plan = arena_zalloc(&request->arena, 1, sizeof *plan);
+    if (plan == NULL) {
+        no_memory(err);
+        return NULL;
+    }
+    plan->mutation.op = op;
+    plan->mutation.type = request->match.captures[CAPTURE_TYPE];
+    plan->mutation.id = request->match.captures[CAPTURE_ID];
+    request->state = plan;
+    return plan;
+}
+
+static void plan_submit(struct request *request, struct write_plan *plan) {
+    stet_error err;
+    plan->mutation.base = plan->terms.base;
+    plan->mutation.on_conflict = plan->terms.on_conflict;
+    stet_write write = {
+        .mutations = &plan->mutation,
+        .mutation_count = 1,
+        .mutation_key = plan->terms.key,
+        .dry_run = plan->terms.dry_run,
+    };
+    if (!request_open_space(request)) return;
+    stet_command *command = request_command(request);
+    if (command == NULL) return;
+    stet_status status = stet_command_write(command, &write, &err);
+    if (request_ok(request, status, &err)) request_submit(request, terms_reply);
+}
+
+/* ---- Create and put ---- */
+
+static stet_status read_data_envelope(struct request *request, struct write_plan *plan,
+                                      stet_error *err) {
+    struct body body;
+    stet_view id = {0};
+    stet_status status = parse_body(request, &plan->doc, err);
+    if (status == STET_OK) {
+        status =
+            body_read(&body, &request->arena, &plan->doc, 0,
+                      TERMS_MEMBERS | MEMBER_BIT(MEMBER_ID) | MEMBER_BIT(MEMBER_DATA), "", err);
+    }
+    if (status == STET_OK) status = terms_read_body(&plan->terms, &body, err);
+    if (status == STET_OK) status = body_text(&body, MEMBER_ID, &id, err);
+    if (status == STET_OK) status = body_json(&body, MEMBER_DATA, false, &plan->mutation.body, err);
+    if (status != STET_OK) return status;
+    if (!body_has(&body, MEMBER_DATA)) return body_bad(&body, MEMBER_DATA, "is missing", err);
+    if (id.size == 0) return STET_OK;
+    if (plan->mutation.id.size > 0 && !view_equal(id, plan->mutation.id))
+        return body_bad(&body, MEMBER_ID, "differs from the id already given", err);
+    plan->mutation.id = id;
+    return STET_OK;
+}
+
+static stet_status read_data(struct request *request, struct write_plan *plan, stet_error *err) {
+    switch (media_parse(request->headers.content_type)) {
+    case MEDIA_JSON: plan->mutation.body = buffer_view(&request->body); break;
+    case MEDIA_STET: return read_data_envelope(request, plan, err);
+    case MEDIA_NONE:
+    case MEDIA_OTHER:
+    case MEDIA_MERGE_PATCH:
+    case MEDIA_JSON_PATCH:
+    case MEDIA_NDJSON: return bad_media(request, "application/json or application/stet+json", err);
+    }
+    if (plan->mutation.body.size > 0) return STET_OK;
+    error_set(err, STET_BAD_JSON, "the body is empty; it must be the record's data");
+    error_field(err, "body", 0);
+    return STET_BAD_JSON;
+}
+
+static void handle_data(struct request *request, stet_op op) {
+    stet_error err;
+    struct write_plan *plan = plan_create(request, op, &err);
+    stet_status status = plan == NULL ? err.status : STET_OK;
+    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_CREATING, &err);
+    if (status == STET_OK && op == STET_OP_CREATE)
+        status = params_text(&request->params, "id", &plan->mutation.id, &err);
+    if (status == STET_OK) status = params_finish(&request->params, &err);
+    if (status == STET_OK) status = read_data(request, plan, &err);
+    if (request_ok(request, status, &err)) plan_submit(request, plan);
+}
+
+void handle_record_create(struct request *request) { handle_data(request, STET_OP_CREATE); }
+void handle_record_put(struct request *request) { handle_data(request, STET_OP_PUT); }
+
+/* ---- Patch ---- */
+
+static stet_status read_patch_envelope(struct request *request, struct write_plan *plan,
+                                       stet_error *err) {
+    struct body body;
+    stet_status status = parse_body(request, &plan->doc, err);
+    if (status == STET_OK) {
+        status = body_read(&body, &request->arena, &plan->doc, 0,
+                           TERMS_MEMBERS | MEMBER_BIT(MEMBER_PATCH), "", err);
+    }
+    if (status == STET_OK) status = terms_read_body(&plan->terms, &body, err);
+    if (status == STET_OK) status = body_json(&body, MEMBER_PATCH, true, &plan->mutation.body, err);
+    if (status != STET_OK) return status;
+    if (!body_has(&body, MEMBER_PATCH)) return body_bad(&body, MEMBER_PATCH, "is missing", err);
+    bool list = doc_kind(&plan->doc, body.nodes[MEMBER_PATCH]) == DOC_ARRAY;
+    plan->mutation.op = list ? STET_OP_PATCH_JSON : STET_OP_PATCH;
+    return STET_OK;
+}
+
+static stet_status read_patch(struct request *request, struct write_plan *plan, stet_error *err) {
+    switch (media_parse(request->headers.content_type)) {
+    case MEDIA_MERGE_PATCH: plan->mutation.op = STET_OP_PATCH; break;
+    case MEDIA_JSON_PATCH: plan->mutation.op = STET_OP_PATCH_JSON; break;
+    case MEDIA_JSON:
+    case MEDIA_STET: return read_patch_envelope(request, plan, err);
+    case MEDIA_NONE:
+    case MEDIA_OTHER:
+    case MEDIA_NDJSON:
+        return bad_media(request,
+                         "application/merge-patch+json, application/json-patch+json, "
+                         "application/json or application/stet+json",
+                         err);
+    }
+    plan->mutation.body = buffer_view(&request->body);
+    if (plan->mutation.body.size > 0) return STET_OK;
+    error_set(err, STET_BAD_JSON, "the body is empty; it must be a patch");
+    error_field(err, "body", 0);
+    return STET_BAD_JSON;
+}
+
+void handle_record_patch(struct request *request) {
+    stet_error err;
+    struct write_plan *plan = plan_create(request, STET_OP_PATCH, &err);
+    stet_status status = plan == NULL ? err.status : STET_OK;
+    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_RECORD, &err);
+    if (status == STET_OK) status = params_finish(&request->params, &err);
+    if (status == STET_OK) status = read_patch(request, plan, &err);
+    if (request_ok(request, status, &err)) plan_submit(request, plan);
+}
+
+/* ---- Delete and revert ---- */
+
+/* An envelope that may be left out. */
+static stet_status read_optional(struct request *request, struct write_plan *plan, uint64_t allowed,
+                                 struct body *body, stet_error *err) {
+    if (request->body.size == 0) return STET_OK;
+    enum media media = media_parse(request->headers.content_type);
+    if (media != MEDIA_JSON && media != MEDIA_STET)
+        return bad_media(request, "application/json or application/stet+json", err);
+    stet_status status = parse_body(request, &plan->doc, err);
+    if (status == STET_OK) {
+        status = body_read(body, &request->arena, &plan->doc, 0, TERMS_MEMBERS | allowed, "", err);
+    }
+    if (status == STET_OK) status = terms_read_body(&plan->terms, body, err);
+    return status;
+}
+
+void handle_record_delete(struct request *request) {
+    stet_error err;
+    struct body body;
+    struct write_plan *plan = plan_create(request, STET_OP_DELETE, &err);
+    stet_status status = plan == NULL ? err.status : STET_OK;
+    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_RECORD, &err);
+    if (status == STET_OK) status = params_finish(&request->params, &err);
+    if (status == STET_OK) status = read_optional(request, plan, 0, &body, &err);
+    if (request_ok(request, status, &err)) plan_submit(request, plan);
+}
+
+void handle_revert(struct request *request) {
+    stet_error err;
+    struct body body;
+    uint64_t to = 0;
+    uint64_t body_to = 0;
+    struct write_plan *plan = plan_create(request, STET_OP_REVERT, &err);
+    stet_status status = plan == NULL ? err.status : STET_OK;
+    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_RECORD, &err);
+    if (status == STET_OK) status = params_u64(&request->params, "to", UINT64_MAX, &to, &err);
+    if (status == STET_OK) status = params_finish(&request->params, &err);
+    if (status == STET_OK)
+        status = read_optional(request, plan, MEMBER_BIT(MEMBER_TO), &body, &err);
+    if (status == STET_OK && request->body.size > 0)
+        status = body_u64(&body, MEMBER_TO, &body_to, &err);
+    if (!request_ok(request, status, &err)) return;
+    if (to == 0) to = body_to;
+    if (to == 0 || (body_to != 0 && body_to != to)) {
+        request_refuse_field(request, STET_BAD_REQUEST, "to",
+                             "\"to\" must name the one version to go back to");
+        return;
+    }
+    plan->mutation.revert_to = to;
+    plan_submit(request, plan);
+}
+
+/* ---- Resolve ---- */
+
+static stet_status read_choice(const struct body *body, stet_choice *choice, stet_error *err) {
+    static const struct {
+        const char *word;
+        stet_choice choice;
+    } words[] = {
+        {"yours", STET_CHOICE_YOURS},   {"current", STET_CHOICE_CURRENT},
+        {"merged", STET_CHOICE_MERGED}, {"fields", STET_CHOICE_FIELDS},
+        {"custom", STET_CHOICE_CUSTOM},
+    };
+    stet_view text = {0};
+    stet_status status = body_text(body, MEMBER_CHOICE, &text, err);
+    if (status != STET_OK) return status;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (!view_equal(text, view_of(words[i].word))) continue;
+        *choice = words[i].choice;
+        return STET_OK;
+    }
+    return body_bad(body, MEMBER_CHOICE, "must be yours, current, merged, fields or custom", err);
+}
+
+static stet_status read_resolution(struct request *request, struct write_plan *plan,
+                                   stet_resolution *resolution, stet_error *err) {
+    struct body body;
+    enum media media = media_parse(request->headers.content_type);
+    if (media != MEDIA_JSON && media != MEDIA_STET)
+        return bad_media(request, "application/json", err);
+    stet_status status = parse_body(request, &plan->doc, err);
+    if (status == STET_OK) {
+        status = body_read(&body, &request->arena, &plan->doc, 0,
+                           MEMBER_BIT(MEMBER_RESOLUTION_TOKEN) | MEMBER_BIT(MEMBER_CHOICE) |
+                               MEMBER_BIT(MEMBER_YOURS) | MEMBER_BIT(MEMBER_FIELDS) |
+                               MEMBER_BIT(MEMBER_DATA),
+                           "", err);
+    }
+    if (status == STET_OK)
+        status = body_text(&body, MEMBER_RESOLUTION_TOKEN, &resolution->token, err);
+    if (status == STET_OK && resolution->token.size == 0)
+        return body_bad(&body, MEMBER_RESOLUTION_TOKEN, "is missing", err);
+    if (status == STET_OK) status = read_choice(&body, &resolution->choice, err);
+    if (status == STET_OK) status = body_json(&body, MEMBER_YOURS, true, &resolution->yours, err);
+    if (status == STET_OK)
+        status = body_json(&body, MEMBER_FIELDS, false, &resolution->fields, err);
+    if (status == STET_OK) status = body_json(&body, MEMBER_DATA, false, &resolution->data, err);
+    if (status != STET_OK) return status;
+    if (resolution->choice == STET_CHOICE_FIELDS && resolution->fields.size == 0)
+        return body_bad(&body, MEMBER_FIELDS, "is missing", err);
+    if (resolution->choice == STET_CHOICE_CUSTOM && resolution->data.size == 0)
+        return body_bad(&body, MEMBER_DATA, "is missing", err);
+    return STET_OK;
+}
+
+void handle_resolve(struct request *request) {
+    stet_error err;
+    struct write_plan *plan = plan_create(request, STET_OP_PUT, &err);
+    stet_resolution resolution = {
+        .type = request->match.captures[CAPTURE_TYPE],
+        .id = request->match.captures[CAPTURE_ID],
+    };
+    stet_status status = plan == NULL ? err.status : STET_OK;
+    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_KEY_ONLY, &err);
+    if (status == STET_OK) status = params_finish(&request->params, &err);
+    if (status == STET_OK && plan->terms.key.size > 0) {
+        /* The token is the key. */
+        error_set(&err, STET_BAD_REQUEST, "a resolution takes no mutation key");
+        error_field(&err, "Idempotency-Key", 0);
+        status = STET_BAD_REQUEST;
+    }
+    if (status == STET_OK) status = read_resolution(request, plan, &resolution, &err);
+    if (!request_ok(request, status, &err) || !request_open_space(request)) return;
+    resolution.dry_run = plan->terms.dry_run;
+    stet_command *command = request_command(request);
+    if (command == NULL) return;
+    status = stet_command_resolve(command, &resolution, &err);
+    if (request_ok(request, status, &err)) request_submit(request, terms_reply);
+}
