@@ -7,9 +7,8 @@
 #include "doc/write.h"
 
 enum {
-    MEMBERS_PER_STEP = 8, /* Moving members aside is that much cheaper than looking at one. */
-    STEPS_PER_MEMBER =
-        8, /* Making one is dearer: it takes memory, which the limit on steps bounds as well. */
+    MEMBERS_PER_STEP = 2,  /* Moving a member aside is cheaper than looking at it. */
+    STEPS_PER_MEMBER = 32, /* Making one is dearer: memory is bounded through the steps. */
 };
 
 struct tree tree_span(const struct doc *doc, doc_node node) {

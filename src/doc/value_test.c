@@ -143,6 +143,16 @@ static void hashes_never_change(void **state) {
         {"{}", UINT64_C(0xac4173dda15ea585)},
         {"{\"a\":1}", UINT64_C(0xf2c1d05df8a8717b)},
         {"{\"a\":1,\"b\":{\"c\":[true,null]}}", UINT64_C(0x55956a9654b59ecb)},
+        {"\"ab\"", UINT64_C(0x834017d2f007f0d8)},
+        {"\"abc\"", UINT64_C(0x5b26c0034dc02980)},
+        {"\"abcd\"", UINT64_C(0x8eba8bd2e0a2e205)},
+        {"\"abcdefg\"", UINT64_C(0x97cb9963ca808194)},
+        {"\"abcdefghi\"", UINT64_C(0x0a552bf8e71a1645)},
+        {"\"abcdefghijkl\"", UINT64_C(0xd0f0b2511c3ca6c2)},
+        {"\"abcdefghijklmno\"", UINT64_C(0xad4960cf81c7adbf)},
+        {"\"The quick brown fox jumps over 13 lazy dogs\"", UINT64_C(0x486864909a15bc0e)},
+        {"123456789012345678901234567890", UINT64_C(0xb33694001a6d2d70)},
+        {"-0.00125e-7", UINT64_C(0x67ca6c57a122d20b)},
     };
     bool good = true;
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
@@ -152,6 +162,25 @@ static void hashes_never_change(void **state) {
         print_error("%s hashes to 0x%016llx\n", vectors[i].text, (unsigned long long)hash);
     }
     assert_true(good);
+}
+
+/* Every byte of a text of any length counts, and so does its length. */
+static void hashes_see_every_byte(void **state) {
+    (void)state;
+    for (size_t size = 0; size <= 40; size++) {
+        char text[48] = "\"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGH";
+        strcpy(text + 1 + size, "\"");
+        uint64_t hash = hash_of(text);
+        for (size_t i = 1; i <= size; i++) {
+            char kept = text[i];
+            text[i] = '!';
+            assert_true(hash_of(text) != hash);
+            text[i] = kept;
+        }
+        strcpy(text + 1 + size, "0\"");
+        assert_true(hash_of(text) != hash);
+        arena_reset(&test_arena);
+    }
 }
 
 /* Similar values: no two of 20,000 may share a hash, nor the low half of one more often than chance has it. */
@@ -213,6 +242,7 @@ int main(void) {
         ARENA_TEST(numbers_are_compared_as_decimals),
         ARENA_TEST(decimals_are_ordered),
         ARENA_TEST(hashes_never_change),
+        ARENA_TEST(hashes_see_every_byte),
         ARENA_TEST(hashes_spread),
         ARENA_TEST(large_objects_compare_in_any_order),
         ARENA_TEST(absent_equals_absent_only),
