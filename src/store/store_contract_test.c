@@ -40,17 +40,17 @@ static void teardown(struct fixture *fixture) {
 }
 
 /* A test of the suite: its body runs once for each driver, in a fresh store that must pass store_check at the end. */
-#define TEST(name)                                                                                                     \
-    static void name##_body(struct fixture *f);                                                                        \
-    static void name(void **state) {                                                                                   \
-        (void)state;                                                                                                   \
-        for (size_t driver = 0; driver < sizeof drivers / sizeof drivers[0]; driver++) {                              \
-            struct fixture fixture;                                                                                    \
-            setup(&fixture, drivers[driver]);                                                                          \
-            name##_body(&fixture);                                                                                     \
-            teardown(&fixture);                                                                                        \
-        }                                                                                                              \
-    }                                                                                                                  \
+#define TEST(name)                                                                                 \
+    static void name##_body(struct fixture *f);                                                    \
+    static void name(void **state) {                                                               \
+        (void)state;                                                                               \
+        for (size_t driver = 0; driver < sizeof drivers / sizeof drivers[0]; driver++) {           \
+            struct fixture fixture;                                                                \
+            setup(&fixture, drivers[driver]);                                                      \
+            name##_body(&fixture);                                                                 \
+            teardown(&fixture);                                                                    \
+        }                                                                                          \
+    }                                                                                              \
     static void name##_body(struct fixture *f)
 
 static void check_view(stet_view view, const char *expected) {
@@ -120,7 +120,8 @@ TEST(a_change_comes_back_whole) {
 }
 
 /* Finds every version of a record by version, seq and stamp, and what lies between. */
-static void check_versions(struct fixture *f, const char *id, uint64_t first_version, uint64_t count) {
+static void check_versions(struct fixture *f, const char *id, uint64_t first_version,
+                           uint64_t count) {
     struct store_head head = kit_head(f->reader, "task", id);
     struct store_change change, same;
     assert_int_equal(head.version, first_version + count - 1);
@@ -134,9 +135,11 @@ static void check_versions(struct fixture *f, const char *id, uint64_t first_ver
         check_view(change.data, data);
         must(store_find(f->reader, &f->arena, &head, STORE_BOUND_SEQ, change.seq, &same, err));
         assert_int_equal(same.version, version);
-        must(store_find(f->reader, &f->arena, &head, STORE_BOUND_STAMP, (uint64_t)change.stamp, &same, err));
+        must(store_find(f->reader, &f->arena, &head, STORE_BOUND_STAMP, (uint64_t)change.stamp,
+                        &same, err));
         assert_int_equal(same.version, version);
-        must(store_find(f->reader, &f->arena, &head, STORE_BOUND_STAMP, (uint64_t)change.stamp + 1, &same, err));
+        must(store_find(f->reader, &f->arena, &head, STORE_BOUND_STAMP, (uint64_t)change.stamp + 1,
+                        &same, err));
         assert_int_equal(same.version, version);
         stet_status before =
             store_find(f->reader, &f->arena, &head, STORE_BOUND_SEQ, change.seq - 1, &same, NULL);
@@ -145,13 +148,16 @@ static void check_versions(struct fixture *f, const char *id, uint64_t first_ver
     }
     must(store_find(f->reader, &f->arena, &head, STORE_BOUND_VERSION, UINT64_MAX, &change, err));
     assert_int_equal(change.version, head.version);
-    assert_int_equal(store_find(f->reader, &f->arena, &head, STORE_BOUND_VERSION, first_version - 1, &change, NULL),
+    assert_int_equal(store_find(f->reader, &f->arena, &head, STORE_BOUND_VERSION, first_version - 1,
+                                &change, NULL),
                      STET_NOT_FOUND);
-    assert_int_equal(store_find(f->reader, &f->arena, &head, STORE_BOUND_STAMP, 1, &change, NULL), STET_NOT_FOUND);
+    assert_int_equal(store_find(f->reader, &f->arena, &head, STORE_BOUND_STAMP, 1, &change, NULL),
+                     STET_NOT_FOUND);
 }
 
 /* Commits versions of one record, with other records' changes between them. */
-static void make_versions(struct fixture *f, const char *id, uint64_t first_version, uint64_t count) {
+static void make_versions(struct fixture *f, const char *id, uint64_t first_version,
+                          uint64_t count) {
     for (uint64_t made = 0; made < count;) {
         struct kit_batch kit;
         kit_begin(&kit, f->store);
@@ -163,7 +169,8 @@ static void make_versions(struct fixture *f, const char *id, uint64_t first_vers
             } else {
                 kit_change(&kit, STORE_UPDATE, VIEW("task"), view_of(id), view_of(data));
             }
-            if (made % 3 == 0) kit_change(&kit, STORE_UPDATE, VIEW("other"), VIEW("busy"), VIEW("{}"));
+            if (made % 3 == 0)
+                kit_change(&kit, STORE_UPDATE, VIEW("other"), VIEW("busy"), VIEW("{}"));
         }
         kit_must_commit(&kit);
     }
@@ -186,7 +193,8 @@ TEST(history_is_newest_first_and_pages) {
     struct store_head head = kit_head(f->reader, "task", "h");
     must(store_history(f->reader, &f->arena, &head, 0, 8, true, changes, &count, err));
     assert_int_equal(count, 8);
-    for (uint64_t i = 0; i < 8; i++) assert_int_equal(changes[i].version, 24 - i);
+    for (uint64_t i = 0; i < 8; i++)
+        assert_int_equal(changes[i].version, 24 - i);
     check_view(changes[0].data, "{\"n\":24}");
     must(store_history(f->reader, &f->arena, &head, 8, 8, false, changes, &count, err));
     assert_int_equal(count, 3);
@@ -200,7 +208,8 @@ TEST(history_is_newest_first_and_pages) {
 TEST(since_follows_the_log) {
     struct store_change changes[10];
     size_t count;
-    for (int i = 0; i < 20; i++) kit_put(f->store, "task", i % 2 ? "a" : "b", "{\"text\":\"0123456789\"}");
+    for (int i = 0; i < 20; i++)
+        kit_put(f->store, "task", i % 2 ? "a" : "b", "{\"text\":\"0123456789\"}");
     must(store_since(f->reader, &f->arena, 0, 10, 1 << 20, changes, &count, err));
     assert_int_equal(count, 10);
     assert_int_equal(changes[0].seq, 1);
@@ -232,7 +241,8 @@ TEST(transactions_stay_together) {
     must(store_since(f->reader, &f->arena, 0, 8, 1 << 20, changes, &count, err));
     assert_int_equal(count, 4);
     assert_int_equal(changes[0].transaction, 1);
-    for (int i = 1; i < 4; i++) assert_int_equal(changes[i].transaction, 4);
+    for (int i = 1; i < 4; i++)
+        assert_int_equal(changes[i].transaction, 4);
 }
 
 TEST(a_batch_may_change_a_record_more_than_once) {
@@ -256,16 +266,19 @@ TEST(scan_lists_ids_in_byte_order) {
     static const char *const sorted[] = {"B", "a", "a0", "aa", "ab", "b", "c/d", "\xc3\xa9"};
     struct store_row rows[8];
     size_t count;
-    for (int i = 0; i < 8; i++) kit_put(f->store, "task", ids[i], "{}");
+    for (int i = 0; i < 8; i++)
+        kit_put(f->store, "task", ids[i], "{}");
     kit_put(f->store, "other", "a1", "{}");
     kit_delete(f->store, "task", "ab");
     must(store_scan(f->reader, &f->arena, VIEW("task"), VIEW(""), 5, rows, &count, err));
     assert_int_equal(count, 5);
-    for (int i = 0; i < 5; i++) check_view(rows[i].id, sorted[i]);
+    for (int i = 0; i < 5; i++)
+        check_view(rows[i].id, sorted[i]);
     assert_true(rows[4].head.deleted);
     must(store_scan(f->reader, &f->arena, VIEW("task"), rows[4].id, 8, rows, &count, err));
     assert_int_equal(count, 3);
-    for (int i = 0; i < 3; i++) check_view(rows[i].id, sorted[5 + i]);
+    for (int i = 0; i < 3; i++)
+        check_view(rows[i].id, sorted[5 + i]);
     must(store_scan(f->reader, &f->arena, VIEW("nothing"), VIEW(""), 8, rows, &count, err));
     assert_int_equal(count, 0);
 }
@@ -290,9 +303,11 @@ TEST(live_counts_follow_creations_and_deletions) {
     assert_int_equal(types[0].live, 5);
 }
 
-static stet_status find_key(struct fixture *f, uint64_t number, const char *actor, struct store_key *key) {
+static stet_status find_key(struct fixture *f, uint64_t number, const char *actor,
+                            struct store_key *key) {
     uint8_t bytes[STORE_KEY_BYTES] = {0};
-    for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)(number >> (56 - 8 * i));
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(number >> (56 - 8 * i));
     return store_key_find(f->reader, &f->arena, bytes, view_of(actor), key, NULL);
 }
 
@@ -335,7 +350,8 @@ TEST(keys_live_for_two_generations) {
 
 TEST(named_values_are_replaced) {
     stet_view value;
-    assert_int_equal(store_meta_get(f->reader, &f->arena, VIEW("secret"), &value, NULL), STET_NOT_FOUND);
+    assert_int_equal(store_meta_get(f->reader, &f->arena, VIEW("secret"), &value, NULL),
+                     STET_NOT_FOUND);
     must(store_meta_put(f->store, VIEW("secret"), view_make("\0\1\2", 3), err));
     must(store_meta_get(f->reader, &f->arena, VIEW("secret"), &value, err));
     assert_int_equal(value.size, 3);
@@ -354,7 +370,8 @@ TEST(ids_and_data_are_any_bytes) {
     size_t count, big = 1024 * 1024;
     stet_view id = view_make("a\0b\xff\x01/", 6), nul = view_make("a\0", 2);
     char *data = malloc(big);
-    for (size_t i = 0; i < big; i++) data[i] = (char)(i * 31 + i / 256);
+    for (size_t i = 0; i < big; i++)
+        data[i] = (char)(i * 31 + i / 256);
     kit_begin(&kit, f->store);
     kit_change(&kit, STORE_CREATE, VIEW("ta\xff sk"), id, view_make(data, big));
     kit_change(&kit, STORE_CREATE, VIEW("ta\xff sk"), nul, VIEW("{}"));
@@ -444,9 +461,10 @@ static void *race_reader(void *context) {
         bool good = store_head(reader, VIEW("r"), VIEW("a"), &a, &err) == STET_OK &&
                     store_head(reader, VIEW("r"), VIEW("b"), &b, &err) == STET_OK;
         good = good && a.version >= committed && b.version >= a.version && a.version >= last;
-        good = good && (a.version == 0 || (store_find(reader, &arena, &a, STORE_BOUND_VERSION, a.version / 2 + 1,
-                                                      &change, &err) == STET_OK &&
-                                           change.version == a.version / 2 + 1));
+        good =
+            good && (a.version == 0 || (store_find(reader, &arena, &a, STORE_BOUND_VERSION,
+                                                   a.version / 2 + 1, &change, &err) == STET_OK &&
+                                        change.version == a.version / 2 + 1));
         if (!good) atomic_fetch_add(&racing->failures, 1);
         last = a.version;
         arena_reset(&arena);
@@ -460,7 +478,8 @@ TEST(readers_on_other_threads_see_whole_commits) {
     enum { READERS = 3, COMMITS = 300 };
     struct racing racing = {.f = f};
     pthread_t threads[READERS];
-    for (int i = 0; i < READERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, race_reader, &racing), 0);
+    for (int i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, race_reader, &racing), 0);
     for (uint64_t i = 1; i <= COMMITS; i++) {
         struct kit_batch kit;
         kit_begin(&kit, f->store);
@@ -472,7 +491,8 @@ TEST(readers_on_other_threads_see_whole_commits) {
         store_maintain(f->store);
     }
     atomic_store(&racing.stop, true);
-    for (int i = 0; i < READERS; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < READERS; i++)
+        pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&racing.failures), 0);
 }
 

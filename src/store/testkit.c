@@ -23,29 +23,35 @@ static void grow(struct kit_batch *kit) {
     kit->after = realloc(kit->after, kit->capacity * sizeof *kit->after);
 }
 
-static struct store_change *add(struct kit_batch *kit, enum store_op op, stet_view type, stet_view id, stet_view data,
-                                uint64_t version) {
+static struct store_change *add(struct kit_batch *kit, enum store_op op, stet_view type,
+                                stet_view id, stet_view data, uint64_t version) {
     const struct store_state *state = store_state(kit->store);
     struct store_head head;
     grow(kit);
     size_t at = kit->batch.change_count++;
-    must(store_head(store_writer_reader(kit->store), type, id, &head, err));
+    stet_status status = store_head(store_writer_reader(kit->store), type, id, &head, &kit->error);
+    if (status != STET_OK) {
+        kit->failed = status;
+        memset(&head, 0, sizeof head);
+    }
     for (size_t i = 0; i < at; i++) {
-        if (view_equal(kit->batch.changes[i].type, type) && view_equal(kit->batch.changes[i].id, id)) {
+        if (view_equal(kit->batch.changes[i].type, type) &&
+            view_equal(kit->batch.changes[i].id, id)) {
             head = kit->after[i];
         }
     }
     kit->batch.stamp += 10;
-    kit->batch.changes[at] = (struct store_change){.seq = state->seq + 1 + at,
-                                                   .transaction = state->seq + 1 + at,
-                                                   .stamp = kit->batch.stamp,
-                                                   .version = version != 0 ? version : head.version + 1,
-                                                   .base_version = head.version,
-                                                   .op = op,
-                                                   .type = arena_copy(&kit->arena, type),
-                                                   .id = arena_copy(&kit->arena, id),
-                                                   .by = VIEW("user:test"),
-                                                   .data = arena_copy(&kit->arena, data)};
+    kit->batch.changes[at] =
+        (struct store_change){.seq = state->seq + 1 + at,
+                              .transaction = state->seq + 1 + at,
+                              .stamp = kit->batch.stamp,
+                              .version = version != 0 ? version : head.version + 1,
+                              .base_version = head.version,
+                              .op = op,
+                              .type = arena_copy(&kit->arena, type),
+                              .id = arena_copy(&kit->arena, id),
+                              .by = VIEW("user:test"),
+                              .data = arena_copy(&kit->arena, data)};
     kit->batch.heads[at] = head;
     kit->batch.hashes[at] = op == STORE_DELETE ? 0 : view_hash(data, 1);
     kit->after[at] = head;
@@ -53,17 +59,20 @@ static struct store_change *add(struct kit_batch *kit, enum store_op op, stet_vi
     return &kit->batch.changes[at];
 }
 
-struct store_change *kit_change(struct kit_batch *kit, enum store_op op, stet_view type, stet_view id, stet_view data) {
+struct store_change *kit_change(struct kit_batch *kit, enum store_op op, stet_view type,
+                                stet_view id, stet_view data) {
     return add(kit, op, type, id, data, 0);
 }
 
-struct store_change *kit_import(struct kit_batch *kit, stet_view type, stet_view id, stet_view data, uint64_t version) {
+struct store_change *kit_import(struct kit_batch *kit, stet_view type, stet_view id, stet_view data,
+                                uint64_t version) {
     return add(kit, STORE_CREATE, type, id, data, version);
 }
 
 void kit_transaction(struct kit_batch *kit) {
     uint64_t last = kit->batch.changes[kit->batch.change_count - 1].seq;
-    for (size_t i = kit->transaction; i < kit->batch.change_count; i++) kit->batch.changes[i].transaction = last;
+    for (size_t i = kit->transaction; i < kit->batch.change_count; i++)
+        kit->batch.changes[i].transaction = last;
     kit->transaction = kit->batch.change_count;
 }
 
@@ -74,14 +83,17 @@ void kit_key(struct kit_batch *kit, uint64_t number, stet_view actor, stet_view 
     }
     struct store_key *key = &kit->keys[kit->batch.key_count++];
     *key = (struct store_key){.actor = actor, .result = result};
-    for (int i = 0; i < 8; i++) key->key[i] = (uint8_t)(number >> (56 - 8 * i));
+    for (int i = 0; i < 8; i++)
+        key->key[i] = (uint8_t)(number >> (56 - 8 * i));
     memset(key->request, (int)(number & 0xff), sizeof key->request);
     kit->batch.keys = kit->keys;
 }
 
 stet_status kit_commit(struct kit_batch *kit, stet_error *err) {
     kit->batch.keys = kit->keys;
-    stet_status status = store_commit(kit->store, &kit->batch, err);
+    stet_status status =
+        kit->failed != STET_OK ? kit->failed : store_commit(kit->store, &kit->batch, err);
+    if (kit->failed != STET_OK && err != NULL) *err = kit->error;
     free(kit->batch.changes);
     free(kit->batch.heads);
     free(kit->batch.hashes);
@@ -97,8 +109,8 @@ uint64_t kit_put(struct store *store, const char *type, const char *id, const ch
     struct kit_batch kit;
     kit_begin(&kit, store);
     struct store_head head = kit_head(store_writer_reader(store), type, id);
-    kit_change(&kit, head.version == 0 || head.deleted ? STORE_CREATE : STORE_UPDATE, view_of(type), view_of(id),
-               view_of(data));
+    kit_change(&kit, head.version == 0 || head.deleted ? STORE_CREATE : STORE_UPDATE, view_of(type),
+               view_of(id), view_of(data));
     kit_must_commit(&kit);
     return head.version + 1;
 }
@@ -106,7 +118,8 @@ uint64_t kit_put(struct store *store, const char *type, const char *id, const ch
 uint64_t kit_delete(struct store *store, const char *type, const char *id) {
     struct kit_batch kit;
     kit_begin(&kit, store);
-    uint64_t version = kit_change(&kit, STORE_DELETE, view_of(type), view_of(id), VIEW("{}"))->version;
+    uint64_t version =
+        kit_change(&kit, STORE_DELETE, view_of(type), view_of(id), VIEW("{}"))->version;
     kit_must_commit(&kit);
     return version;
 }

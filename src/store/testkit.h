@@ -24,15 +24,19 @@ struct kit_batch {
     size_t key_capacity;
     size_t transaction; /* Index of the first change of the transaction being built. */
     struct arena arena;
+    stet_status failed; /* A head could not be read; kit_commit returns it. */
+    stet_error error;
 };
 
 void kit_begin(struct kit_batch *kit, struct store *store);
 
 /* Adds a change; returns it for the test to adorn before kit_commit. data is copied. */
-struct store_change *kit_change(struct kit_batch *kit, enum store_op op, stet_view type, stet_view id, stet_view data);
+struct store_change *kit_change(struct kit_batch *kit, enum store_op op, stet_view type,
+                                stet_view id, stet_view data);
 
 /* As kit_change with a creation at the given first version. */
-struct store_change *kit_import(struct kit_batch *kit, stet_view type, stet_view id, stet_view data, uint64_t version);
+struct store_change *kit_import(struct kit_batch *kit, stet_view type, stet_view id, stet_view data,
+                                uint64_t version);
 
 /* Every change since the last call, or the start, is one transaction. Without it each change is its own. */
 void kit_transaction(struct kit_batch *kit);
@@ -58,12 +62,13 @@ void kit_must_check(struct store_reader *reader);
 void kit_folder(char path[64]);
 void kit_remove(const char *folder);
 
-#define must(call)                                                                                                     \
-    do {                                                                                                               \
-        stet_error must_err_ = {0};                                                                                    \
-        stet_error *const err = &must_err_;                                                                            \
-        stet_status must_status_ = (call);                                                                             \
-        if (must_status_ != STET_OK) fail_msg("%s: %s (%s)", #call, must_err_.message, must_err_.cause);               \
+#define must(call)                                                                                 \
+    do {                                                                                           \
+        stet_error must_err_ = {0};                                                                \
+        stet_error *const err = &must_err_;                                                        \
+        stet_status must_status_ = (call);                                                         \
+        if (must_status_ != STET_OK)                                                               \
+            fail_msg("%s: %s (%s)", #call, must_err_.message, must_err_.cause);                    \
     } while (0)
 
 #endif

@@ -133,11 +133,24 @@ static stet_status status_of(int result, int system_errno, const char **words) {
     return STET_IO;
 }
 
+/* SQLite notes the system's error for most failures, but not for those of COMMIT; its VFS still knows it then. */
+static int system_error(const struct connection *connection, int result) {
+    sqlite3_vfs *vfs = NULL;
+    if (connection->db == NULL || (result & 0xff) != SQLITE_IOERR) return 0;
+    int number = sqlite3_system_errno(connection->db);
+    if (number != 0) return number;
+    if (sqlite3_file_control(connection->db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK ||
+        vfs == NULL || vfs->xGetLastError == NULL) {
+        return 0;
+    }
+    return vfs->xGetLastError(vfs, 0, NULL);
+}
+
 stet_status connection_error(const struct connection *connection, int result, const char *tried,
                              stet_error *err) {
     const char *words;
-    int system_errno = connection->db == NULL ? 0 : sqlite3_system_errno(connection->db);
-    stet_status status = status_of(result, (result & 0xff) == SQLITE_OK ? 0 : system_errno, &words);
+    int system_errno = system_error(connection, result);
+    stet_status status = status_of(result, system_errno, &words);
     error_set(err, status, "could not %s: %s", tried, words);
     error_cause(err, "sqlite %d: %s%s%s", result,
                 connection->db == NULL ? "" : sqlite3_errmsg(connection->db),

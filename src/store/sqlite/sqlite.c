@@ -115,6 +115,10 @@ static stet_status types_load(struct sqlite_store *store, stet_error *err) {
     while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
         uint32_t number;
         const void *name = sqlite3_column_blob(statement, 1);
+        if (name == NULL) {
+            status = error_set(err, STET_CORRUPT, "the table of types is damaged");
+            break;
+        }
         status = dictionary_add(
             &store->types, view_make(name, (size_t)sqlite3_column_bytes(statement, 1)), &number);
         if (status != STET_OK) {
