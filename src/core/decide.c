@@ -213,6 +213,10 @@ static stet_view provenance(struct decider *decider, const struct mutation *muta
     return json_end(&writer) == STET_OK ? buffer_view(&buffer) : (stet_view){0};
 }
 
+static bool is_patch(const struct mutation *mutation) {
+    return mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON;
+}
+
 /* A patch on top of what stands there now. */
 static stet_status patch_head(struct decider *decider, struct mutation *mutation,
                               const struct store_head *head, stet_view *data, uint64_t *hash,
@@ -245,8 +249,7 @@ static stet_status last_writer_wins(struct decider *decider, size_t index, struc
     if (mutation->op == STET_OP_DELETE) return stage_delete(decider, index, merge, head, err);
     stet_view data = mutation->yours_data;
     uint64_t hash = mutation->yours_hash;
-    bool is_patch = mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON;
-    if (is_patch && !head->deleted) {
+    if (is_patch(mutation) && !head->deleted) {
         stet_status status = patch_head(decider, mutation, head, &data, &hash, err);
         if (status != STET_OK) return status;
         if (hash == head->hash) {
@@ -354,6 +357,14 @@ static stet_status decide_existing(struct decider *decider, size_t index, struct
     if (mutation->base.value != head->version) return settle_stale(decider, index, head, err);
     if (mutation->op == STET_OP_DELETE)
         return stage_delete(decider, index, (stet_view){0}, head, err);
+    if (!mutation->has_yours && is_patch(mutation) && mutation->prepare_status == STET_NOT_FOUND) {
+        /* The base was committed only after the preparation looked for it. */
+        status =
+            patch_head(decider, mutation, head, &mutation->yours_data, &mutation->yours_hash, err);
+        if (status != STET_OK) return status;
+        mutation->has_yours = true;
+        atomic_fetch_add_explicit(&decider->space->counters.retries, 1, memory_order_relaxed);
+    }
     if (!mutation->has_yours) {
         /* The patch could not be applied, or the version to revert to is not there: now it matters. */
         if (mutation->prepare_error != NULL) *err = *mutation->prepare_error;

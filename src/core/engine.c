@@ -257,7 +257,17 @@ static void close_unused(stet_engine *engine) {
     }
 }
 
+/* Tells the operator when the wall clock jumps against the monotonic one: stamps hold, but times will look odd. */
+static void watch_clock(stet_engine *engine) {
+    int64_t offset = clock_wall_ns(engine->clock) - clock_monotonic_ns(engine->clock);
+    int64_t jump = (offset - engine->clock_offset) / CLOCK_NS_PER_S;
+    if (engine->clock_offset != 0 && (jump > STAMP_JUMP_MAX_S || jump < -STAMP_JUMP_MAX_S))
+        engine_report(engine, STET_REPORT_WARNING, "the clock jumped by %lld s", (long long)jump);
+    engine->clock_offset = offset;
+}
+
 void engine_keep(stet_engine *engine) {
+    watch_clock(engine);
     close_unused(engine);
     pthread_mutex_lock(&engine->keeper_lock);
     bool sweep = engine->sweep_due;

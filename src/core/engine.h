@@ -51,6 +51,7 @@ struct stet_engine {
     pthread_mutex_t keeper_lock;
     pthread_cond_t keeper_wake;
     atomic_bool stopping;
+    int64_t clock_offset; /* Wall minus monotonic, as the keeper saw it last; 0: not yet. */
     bool sweep_due; /* Files of deleted spaces are to be removed. Under keeper_lock. */
     pthread_mutex_t clients_lock;
     struct stet_client *idle_clients; /* Of the blocking calls. */

@@ -278,6 +278,8 @@ static stet_status render_refusal(struct rendering *rendering, struct mutation *
         json_key(writer, VIEW("address"));
         render_address(writer, mutation->type, mutation->id);
         json_member_u64(writer, VIEW("current_version"), row.version);
+        if (rendering->command->render == RENDER_FLAT)
+            return STET_OK; /* It holds private members. */
         json_key(writer, VIEW("record"));
         render_record(writer, &row, &created);
         return STET_OK;

@@ -289,7 +289,7 @@ static void random_lists(uint64_t seed) {
             if (first || entropy_u64(&random.entropy) % 2 == 0) {
                 for (int count = (int)(entropy_u64(&random.entropy) % 8); count > 0; count--) {
                     int id = (int)(entropy_u64(&random.entropy) % IDS);
-                    char name[8];
+                    char name[16];
                     snprintf(name, sizeof name, "%02d", id);
                     if (model[id] >= 0 && entropy_u64(&random.entropy) % 4 == 0) {
                         fixture_put(&fixture, "tasks", name, NULL);

@@ -6,8 +6,6 @@
 
 #include <assert.h>
 
-enum { COMMAND_BYTES = 512 }; /* What a command weighs beside its bodies. */
-
 /* ---- Point reads ------------------------------------------------------------------------- */
 
 static stet_status read_head(struct stet_command *command, stet_error *err) {
@@ -116,10 +114,11 @@ static void run_job(struct job *job) {
 
 /* ---- Submit ------------------------------------------------------------------------------ */
 
+/* What a waiting command holds in memory. */
 static size_t weight(const struct stet_command *command) {
-    size_t bytes = COMMAND_BYTES;
+    size_t bytes = sizeof *command + arena_footprint(&command->arena);
     for (size_t i = 0; i < command->mutation_count; i++)
-        bytes += command->mutations[i].body.size + COMMAND_BYTES;
+        if (command->mutations[i].change != NULL) bytes += command->mutations[i].change->footprint;
     return bytes;
 }
 
