@@ -1,5 +1,6 @@
 #include "doc/decimal.h"
 
+#include "base/limits.h"
 #include "base/view.h"
 
 #include <assert.h>
@@ -135,6 +136,11 @@ int decimal_compare(const struct decimal *a, const struct decimal *b) {
     int order = exponent_compare(a, b);
     if (order == 0) order = digits_compare(a->digits, b->digits);
     return order * a_sign;
+}
+
+bool decimal_in_bounds(const struct decimal *decimal) {
+    return decimal->digit_count <= DECIMAL_DIGITS_MAX && !decimal->huge &&
+           decimal->exponent <= DECIMAL_EXPONENT_MAX && decimal->exponent >= -DECIMAL_EXPONENT_MAX;
 }
 
 bool decimal_u64(const struct decimal *decimal, uint64_t *out) {

@@ -29,6 +29,12 @@ struct decimal decimal_normalise(stet_view text);
 /* <0, 0, >0. Exact for every pair of JSON numbers. */
 int decimal_compare(const struct decimal *a, const struct decimal *b);
 
+/*
+ * Whether arithmetic may use the number: at most DECIMAL_DIGITS_MAX digits, an exponent within
+ * ±DECIMAL_EXPONENT_MAX. Past that a rule that adds calls a conflict, so that nothing is expanded.
+ */
+bool decimal_in_bounds(const struct decimal *decimal);
+
 /* True when the value is an integer 0 … UINT64_MAX. */
 bool decimal_u64(const struct decimal *decimal, uint64_t *out);
 

@@ -112,6 +112,27 @@ static void decimals_are_ordered(void **state) {
     }
 }
 
+static bool in_bounds(const char *text) {
+    struct decimal decimal = decimal_normalise(view_of(text));
+    return decimal_in_bounds(&decimal);
+}
+
+static void arithmetic_has_bounds(void **state) {
+    (void)state;
+    char digits[102];
+    memset(digits, '7', 101);
+    digits[101] = '\0';
+    assert_false(in_bounds(digits));
+    digits[100] = '0'; /* Zeros at the end are part of the exponent. */
+    assert_true(in_bounds(digits));
+    assert_true(in_bounds("1e1000"));
+    assert_true(in_bounds("1e-1000"));
+    assert_true(in_bounds("0e99999999999999999999999"));
+    assert_false(in_bounds("10e1000"));
+    assert_false(in_bounds("1e-1001"));
+    assert_false(in_bounds("1e99999999999999999999999"));
+}
+
 /* These live on disks: a test that fails here means that the hash changed, which it must not. */
 static void hashes_never_change(void **state) {
     (void)state;
@@ -241,6 +262,7 @@ int main(void) {
         ARENA_TEST(values_differ_when_they_differ),
         ARENA_TEST(numbers_are_compared_as_decimals),
         ARENA_TEST(decimals_are_ordered),
+        ARENA_TEST(arithmetic_has_bounds),
         ARENA_TEST(hashes_never_change),
         ARENA_TEST(hashes_see_every_byte),
         ARENA_TEST(hashes_spread),
