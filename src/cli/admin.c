@@ -48,7 +48,8 @@ int run_space_list(struct cli *cli) {
     return EXIT_DONE;
 }
 
-static int space_send(struct cli *cli, const char *method, stet_view body, const char *done) {
+static int space_send(struct cli *cli, const char *method, stet_view body, const char *done,
+                      const char *done_before) {
     struct buffer path;
     struct answer answer;
     struct doc doc;
@@ -68,15 +69,18 @@ static int space_send(struct cli *cli, const char *method, stet_view body, const
     if (cli->json) {
         cli_print_json(cli, answer.body.size > 0 ? answer.body : VIEW("{}"));
     } else {
-        fprintf(cli->out.stream, "space %s %s\n", cli->args->arguments[0], done);
+        fprintf(cli->out.stream, "space %s %s\n", cli->args->arguments[0],
+                answer.http == 200 ? done_before : done);
     }
     return EXIT_DONE;
 }
 
-int run_space_create(struct cli *cli) { return space_send(cli, "PUT", VIEW("{}"), "created"); }
+int run_space_create(struct cli *cli) {
+    return space_send(cli, "PUT", VIEW("{}"), "created", "was there already");
+}
 
 int run_space_delete(struct cli *cli) {
-    return space_send(cli, "DELETE", (stet_view){0}, "deleted");
+    return space_send(cli, "DELETE", (stet_view){0}, "deleted", "deleted");
 }
 
 /* "24h" from now, or an instant, in nanoseconds. */
@@ -218,20 +222,6 @@ int run_token_revoke(struct cli *cli) {
     return EXIT_DONE;
 }
 
-/* What a check says besides whether all is well: "changes 128, records 40, …". */
-static void print_counts(struct cli *cli, const struct doc *doc) {
-    bool first = true;
-    for (doc_node member = doc_first(doc, 0); member != DOC_NONE; member = doc_next(doc, member)) {
-        if (doc_kind(doc, member) != DOC_NUMBER) continue;
-        fputs(first ? ": " : ", ", cli->out.stream);
-        terminal_text(&cli->out, COLOR_NONE, doc_key_raw(doc, member));
-        fputc(' ', cli->out.stream);
-        terminal_text(&cli->out, COLOR_NONE, doc_text(doc, member));
-        first = false;
-    }
-    fputc('\n', cli->out.stream);
-}
-
 static int check_one(struct cli *cli, stet_view space) {
     struct arena arena;
     struct buffer path;
@@ -253,7 +243,8 @@ static int check_one(struct cli *cli, stet_view space) {
     fputc(' ', cli->out.stream);
     terminal_text(&cli->out, code == EXIT_DONE ? COLOR_GREEN : COLOR_RED,
                   code == EXIT_DONE ? VIEW("is sound") : VIEW("IS DAMAGED"));
-    print_counts(cli, &doc);
+    fprintf(cli->out.stream, " up to position %llu\n",
+            (unsigned long long)answer_u64(&doc, 0, "seq"));
     doc_node findings = answer_member(&doc, 0, "findings");
     for (doc_node finding = findings == DOC_NONE ? DOC_NONE : doc_first(&doc, findings);
          finding != DOC_NONE; finding = doc_next(&doc, finding)) {
@@ -289,9 +280,9 @@ int run_check(struct cli *cli) {
         if (code == EXIT_DONE) code = one;
     }
     if (code == EXIT_DONE && !cli->json) {
-        fputs("Verified: the files' own structure, and that every record's versions, positions and "
-              "current state agree "
-              "with its history.\n",
+        fputs("Verified: the files' own structure; positions and times in order; transactions "
+              "whole; versions\n"
+              "without gap or fork; each record's current state the one its history ends in.\n",
               cli->out.stream);
     }
     return code;

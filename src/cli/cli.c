@@ -46,7 +46,7 @@ int cli_fail(struct cli *cli, const stet_error *err) {
 
 int cli_connect(struct cli *cli) {
     stet_error err;
-    stet_status status = connection_open(cli->args, &cli->connection, &err);
+    stet_status status = peer_open(cli->args, &cli->peer, &err);
     return status == STET_OK ? EXIT_DONE : cli_fail(cli, &err);
 }
 
@@ -85,10 +85,9 @@ int cli_get(struct cli *cli, struct buffer *path, struct arena *arena, struct an
 int cli_send(struct cli *cli, const struct call *call, struct arena *arena, struct answer *answer,
              struct doc *doc) {
     stet_error err;
-    int code = cli->connection == NULL ? cli_connect(cli) : EXIT_DONE;
+    int code = cli->peer == NULL ? cli_connect(cli) : EXIT_DONE;
     if (code != EXIT_DONE) return code;
-    if (connection_call(cli->connection, call, arena, answer, &err) != STET_OK)
-        return cli_fail(cli, &err);
+    if (peer_call(cli->peer, call, arena, answer, &err) != STET_OK) return cli_fail(cli, &err);
     if (answer->http < 200 || answer->http >= 300) return cli_refuse(cli, arena, answer);
     stet_view text = answer->body.size > 0 ? answer->body : VIEW("{}");
     if (answer_parse(arena, text, doc, &err) != STET_OK) return cli_fail(cli, &err);
@@ -114,7 +113,7 @@ int cli_refuse(struct cli *cli, struct arena *arena, const struct answer *answer
     if (code == EXIT_DONE) code = EXIT_FAILED;
     if (!is_problem) {
         fprintf(stream, "stet: %s answered %d, and not as a Stet server does\n",
-                connection_url(cli->connection), answer->http);
+                peer_url(cli->peer), answer->http);
         return code;
     }
     if (cli->json) {

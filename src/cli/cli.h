@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "cli/args.h"
-#include "cli/connection.h"
+#include "cli/peer.h"
 #include "cli/terminal.h"
 #include "doc/doc.h"
 #include "stet.h"
@@ -19,7 +19,7 @@ struct cli {
     struct terminal out;
     struct terminal errors;
     bool json;
-    struct connection *connection; /* NULL until cli_connect. */
+    struct peer *peer; /* NULL until cli_connect. */
 };
 
 typedef int command_run(struct cli *cli);

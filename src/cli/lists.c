@@ -117,7 +117,8 @@ static int print_changes(struct cli *cli, struct arena *arena, const struct doc 
         table_add(&table, COLOR_NONE, answer_time(arena, answer_text(arena, doc, change, "at")));
         table_add(&table, COLOR_NONE, answer_text(arena, doc, change, "by"));
         table_add(&table, COLOR_NONE, answer_text(arena, doc, change, "op"));
-        table_add(&table, COLOR_NONE, base.size > 0 ? base : VIEW("-"));
+        table_add(&table, COLOR_NONE,
+                  base.size > 0 && !view_equal(base, VIEW("0")) ? base : VIEW("-"));
         table_add(&table, COLOR_NONE, note);
     }
     return print_table(cli, &table);

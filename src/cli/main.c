@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
     } else {
         cli.json = args_switch(&args, OPTION_JSON);
         code = runs[args.command](&cli);
-        connection_close(cli.connection);
+        peer_close(cli.peer);
     }
     code = cli_finish(&cli, code);
     arena_done(&arena);

@@ -1,4 +1,4 @@
-#include "cli/connection.h"
+#include "cli/peer.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -24,7 +24,7 @@ enum {
     SECRET_BYTES = 32,
 };
 
-struct connection {
+struct peer {
     const struct libcurl *libcurl;
     CURL *handle;
     char url[512];
@@ -50,33 +50,31 @@ static stet_status text_keep(char *out, size_t size, const char *text, const cha
 }
 
 /* Serves the directory to this process alone. */
-static stet_status serve_self(struct connection *connection, const char *data_dir,
-                              stet_error *err) {
+static stet_status serve_self(struct peer *peer, const char *data_dir, stet_error *err) {
     unsigned char secret[SECRET_BYTES];
     const struct entropy *entropy = entropy_system();
     entropy->fill(entropy->context, secret, sizeof secret);
     for (size_t i = 0; i < sizeof secret; i++)
-        sprintf(connection->token + 2 * i, "%02x", secret[i]);
+        sprintf(peer->token + 2 * i, "%02x", secret[i]);
     stet_status status = stet_open(
         &(stet_options){.data_dir = data_dir, .sequencer_threads = 1, .worker_threads = 1},
-        &connection->engine, err);
+        &peer->engine, err);
     if (status != STET_OK) return status;
-    status = http_server_start(connection->engine,
+    status = http_server_start(peer->engine,
                                &(struct http_options){
                                    .listen = "127.0.0.1:0",
-                                   .local_token = connection->token,
+                                   .local_token = peer->token,
                                    .io_threads = 1,
                                },
-                               &connection->server, err);
+                               &peer->server, err);
     if (status == STET_OK) {
-        status = text_keep(connection->url, sizeof connection->url,
-                           http_server_url(connection->server), "URL", err);
+        status = text_keep(peer->url, sizeof peer->url, http_server_url(peer->server), "URL", err);
     }
     if (status != STET_OK) {
-        http_server_stop(connection->server);
-        stet_close(connection->engine);
-        connection->server = NULL;
-        connection->engine = NULL;
+        http_server_stop(peer->server);
+        stet_close(peer->engine);
+        peer->server = NULL;
+        peer->engine = NULL;
     }
     return status;
 }
@@ -89,8 +87,7 @@ static bool is_data_dir(const char *path) {
 }
 
 /* The server that owns the directory, or this process. Another command may hold it for a moment: wait for that. */
-static stet_status find_server(struct connection *connection, const char *data_dir,
-                               stet_error *err) {
+static stet_status find_server(struct peer *peer, const char *data_dir, stet_error *err) {
     if (!is_data_dir(data_dir)) {
         return error_set(err, STET_UNAVAILABLE,
                          "there is no data directory \"%s\": name one with --data, or a server "
@@ -98,20 +95,19 @@ static stet_status find_server(struct connection *connection, const char *data_d
                          "makes one",
                          data_dir);
     }
-    connection->local = true;
+    peer->local = true;
     for (unsigned waited_ms = 0;; waited_ms += OWNER_POLL_MS) {
         stet_owner owner = {0};
         stet_status status = stet_find_owner(data_dir, &owner, err);
         if (status == STET_OK && owner.url[0] != '\0') {
-            status = text_keep(connection->url, sizeof connection->url, owner.url, "URL", err);
+            status = text_keep(peer->url, sizeof peer->url, owner.url, "URL", err);
             if (status == STET_OK) {
-                status = text_keep(connection->token, sizeof connection->token, owner.token,
-                                   "token", err);
+                status = text_keep(peer->token, sizeof peer->token, owner.token, "token", err);
             }
             return status;
         }
         if (status == STET_NOT_FOUND) {
-            status = serve_self(connection, data_dir, err);
+            status = serve_self(peer, data_dir, err);
             if (status != STET_BUSY) return status;
         } else if (status != STET_OK) {
             return status;
@@ -127,8 +123,7 @@ static stet_status find_server(struct connection *connection, const char *data_d
     }
 }
 
-static stet_status choose_server(struct connection *connection, const struct args *args,
-                                 stet_error *err) {
+static stet_status choose_server(struct peer *peer, const struct args *args, stet_error *err) {
     const char *url = args_text(args, OPTION_URL);
     enum args_source url_from = args->values[OPTION_URL].source;
     enum args_source data_from = args->values[OPTION_DATA].source;
@@ -136,53 +131,51 @@ static stet_status choose_server(struct connection *connection, const struct arg
         return error_set(err, STET_BAD_REQUEST, "give --url or --data, not both");
     }
     if (url == NULL || data_from > url_from)
-        return find_server(connection, args_text(args, OPTION_DATA), err);
+        return find_server(peer, args_text(args, OPTION_DATA), err);
     if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) {
         return error_set(err, STET_BAD_REQUEST,
                          "the URL \"%s\" must begin with http:// or https://", url);
     }
-    stet_status status = text_keep(connection->url, sizeof connection->url, url, "URL", err);
+    stet_status status = text_keep(peer->url, sizeof peer->url, url, "URL", err);
     if (status != STET_OK) return status;
-    for (size_t size = strlen(connection->url); size > 0 && connection->url[size - 1] == '/';
-         size--) {
-        connection->url[size - 1] = '\0';
+    for (size_t size = strlen(peer->url); size > 0 && peer->url[size - 1] == '/'; size--) {
+        peer->url[size - 1] = '\0';
     }
     const char *token = args_text(args, OPTION_TOKEN);
-    return token != NULL
-               ? text_keep(connection->token, sizeof connection->token, token, "token", err)
-               : STET_OK;
+    return token != NULL ? text_keep(peer->token, sizeof peer->token, token, "token", err)
+                         : STET_OK;
 }
 
-stet_status connection_open(const struct args *args, struct connection **out, stet_error *err) {
-    struct connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
-    connection->actor = args_text(args, OPTION_ACTOR);
-    connection->ca_file = args_text(args, OPTION_CA_FILE);
-    connection->timeout_s = args_number(args, OPTION_TIMEOUT_S);
-    stet_status status = libcurl_load(&connection->libcurl, err);
+stet_status peer_open(const struct args *args, struct peer **out, stet_error *err) {
+    struct peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    peer->actor = args_text(args, OPTION_ACTOR);
+    peer->ca_file = args_text(args, OPTION_CA_FILE);
+    peer->timeout_s = args_number(args, OPTION_TIMEOUT_S);
+    stet_status status = libcurl_load(&peer->libcurl, err);
     if (status == STET_OK) {
-        connection->handle = connection->libcurl->init();
-        if (connection->handle == NULL) status = error_set(err, STET_NO_MEMORY, "out of memory");
+        peer->handle = peer->libcurl->init();
+        if (peer->handle == NULL) status = error_set(err, STET_NO_MEMORY, "out of memory");
     }
-    if (status == STET_OK) status = choose_server(connection, args, err);
+    if (status == STET_OK) status = choose_server(peer, args, err);
     if (status != STET_OK) {
-        connection_close(connection);
+        peer_close(peer);
         return status;
     }
-    *out = connection;
+    *out = peer;
     return STET_OK;
 }
 
-void connection_close(struct connection *connection) {
-    if (connection == NULL) return;
-    if (connection->handle != NULL) connection->libcurl->cleanup(connection->handle);
-    if (connection->server != NULL) http_server_stop(connection->server);
-    if (connection->engine != NULL) stet_close(connection->engine);
-    explicit_bzero(connection->token, sizeof connection->token);
-    free(connection);
+void peer_close(struct peer *peer) {
+    if (peer == NULL) return;
+    if (peer->handle != NULL) peer->libcurl->cleanup(peer->handle);
+    if (peer->server != NULL) http_server_stop(peer->server);
+    if (peer->engine != NULL) stet_close(peer->engine);
+    explicit_bzero(peer->token, sizeof peer->token);
+    free(peer);
 }
 
-const char *connection_url(const struct connection *connection) { return connection->url; }
+const char *peer_url(const struct peer *peer) { return peer->url; }
 
 static size_t body_write(char *bytes, size_t size, size_t count, void *context) {
     struct buffer *body = context;
@@ -230,9 +223,9 @@ static bool list_add(const struct libcurl *libcurl, struct curl_slist **list, co
     return true;
 }
 
-static stet_status headers_make(const struct connection *connection, const struct call *call,
+static stet_status headers_make(const struct peer *peer, const struct call *call,
                                 struct arena *arena, struct curl_slist **list, stet_error *err) {
-    const struct libcurl *libcurl = connection->libcurl;
+    const struct libcurl *libcurl = peer->libcurl;
     stet_view line;
     bool ok =
         list_add(libcurl, list, "Expect:"); /* No round trip to ask whether a body may follow. */
@@ -240,12 +233,12 @@ static stet_status headers_make(const struct connection *connection, const struc
         line = arena_format(arena, "Content-Type: %s", call->content_type);
         ok = ok && line.bytes != NULL && list_add(libcurl, list, line.bytes);
     }
-    if (connection->token[0] != '\0') {
-        line = arena_format(arena, "Authorization: Bearer %s", connection->token);
+    if (peer->token[0] != '\0') {
+        line = arena_format(arena, "Authorization: Bearer %s", peer->token);
         ok = ok && line.bytes != NULL && list_add(libcurl, list, line.bytes);
     }
-    if (connection->actor != NULL) {
-        line = arena_format(arena, "Stet-Actor: %s", connection->actor);
+    if (peer->actor != NULL) {
+        line = arena_format(arena, "Stet-Actor: %s", peer->actor);
         ok = ok && line.bytes != NULL && list_add(libcurl, list, line.bytes);
     }
     for (size_t i = 0; i < CALL_HEADERS_MAX && call->headers[i] != NULL; i++) {
@@ -254,10 +247,10 @@ static stet_status headers_make(const struct connection *connection, const struc
     return ok ? STET_OK : error_set(err, STET_NO_MEMORY, "out of memory");
 }
 
-static void handle_set(struct connection *connection, const struct call *call, const char *url,
+static void handle_set(struct peer *peer, const struct call *call, const char *url,
                        struct curl_slist *headers) {
-    const struct libcurl *libcurl = connection->libcurl;
-    CURL *handle = connection->handle;
+    const struct libcurl *libcurl = peer->libcurl;
+    CURL *handle = peer->handle;
     libcurl->reset(handle);
     libcurl->set(handle, CURLOPT_URL, url);
     libcurl->set(handle, CURLOPT_CUSTOMREQUEST, call->method);
@@ -267,13 +260,13 @@ static void handle_set(struct connection *connection, const struct call *call, c
     libcurl->set(handle, CURLOPT_PATH_AS_IS, 1L); /* A record's id may be "..". */
     libcurl->set(handle, CURLOPT_USERAGENT, "stet/" STET_VERSION_TEXT);
     libcurl->set(handle, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-    libcurl->set(handle, CURLOPT_TIMEOUT, (long)connection->timeout_s);
+    libcurl->set(handle, CURLOPT_TIMEOUT, (long)peer->timeout_s);
     if (call->body.bytes != NULL) {
         libcurl->set(handle, CURLOPT_POSTFIELDS, call->body.bytes);
         libcurl->set(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.size);
     }
-    if (connection->ca_file != NULL) libcurl->set(handle, CURLOPT_CAINFO, connection->ca_file);
-    if (connection->local) {
+    if (peer->ca_file != NULL) libcurl->set(handle, CURLOPT_CAINFO, peer->ca_file);
+    if (peer->local) {
         /* The URL comes from the directory's own lock file, which only its owner can write, and the certificate is made out
          * for the name clients use, not for this address. */
         libcurl->set(handle, CURLOPT_NOPROXY, "*");
@@ -282,28 +275,28 @@ static void handle_set(struct connection *connection, const struct call *call, c
     }
 }
 
-static stet_status call_once(struct connection *connection, const struct call *call,
-                             const char *url, struct curl_slist *headers, struct arena *arena,
-                             struct answer *answer, bool *again, stet_error *err) {
-    const struct libcurl *libcurl = connection->libcurl;
+static stet_status call_once(struct peer *peer, const struct call *call, const char *url,
+                             struct curl_slist *headers, struct arena *arena, struct answer *answer,
+                             bool *again, stet_error *err) {
+    const struct libcurl *libcurl = peer->libcurl;
     struct buffer body;
     long http = 0;
     stet_status status = STET_OK;
     *answer = (struct answer){0};
     buffer_init(&body, NULL, 0);
-    handle_set(connection, call, url, headers);
-    libcurl->set(connection->handle, CURLOPT_WRITEFUNCTION, body_write);
-    libcurl->set(connection->handle, CURLOPT_WRITEDATA, &body);
-    libcurl->set(connection->handle, CURLOPT_HEADERFUNCTION, header_read);
-    libcurl->set(connection->handle, CURLOPT_HEADERDATA, answer);
-    CURLcode code = libcurl->perform(connection->handle);
+    handle_set(peer, call, url, headers);
+    libcurl->set(peer->handle, CURLOPT_WRITEFUNCTION, body_write);
+    libcurl->set(peer->handle, CURLOPT_WRITEDATA, &body);
+    libcurl->set(peer->handle, CURLOPT_HEADERFUNCTION, header_read);
+    libcurl->set(peer->handle, CURLOPT_HEADERDATA, answer);
+    CURLcode code = libcurl->perform(peer->handle);
     if (code != CURLE_OK) {
         *again = code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING;
-        status = error_set(err, STET_UNAVAILABLE, "could not reach %s: %s", connection->url,
+        status = error_set(err, STET_UNAVAILABLE, "could not reach %s: %s", peer->url,
                            libcurl->words(code));
         goto done;
     }
-    libcurl->get(connection->handle, CURLINFO_RESPONSE_CODE, &http);
+    libcurl->get(peer->handle, CURLINFO_RESPONSE_CODE, &http);
     answer->http = (int)http;
     answer->body = arena_copy(arena, buffer_view(&body));
     if (answer->body.bytes == NULL) status = error_set(err, STET_NO_MEMORY, "out of memory");
@@ -313,20 +306,20 @@ done:
     return status;
 }
 
-stet_status connection_call(struct connection *connection, const struct call *call,
-                            struct arena *arena, struct answer *answer, stet_error *err) {
+stet_status peer_call(struct peer *peer, const struct call *call, struct arena *arena,
+                      struct answer *answer, stet_error *err) {
     struct curl_slist *headers = NULL;
-    stet_view url = arena_format(arena, "%s%s", connection->url, call->path);
+    stet_view url = arena_format(arena, "%s%s", peer->url, call->path);
     stet_status status = STET_OK;
     if (url.bytes == NULL) status = error_set(err, STET_NO_MEMORY, "out of memory");
-    if (status == STET_OK) status = headers_make(connection, call, arena, &headers, err);
+    if (status == STET_OK) status = headers_make(peer, call, arena, &headers, err);
     for (unsigned tries = 1; status == STET_OK; tries++) {
         bool again = false;
-        status = call_once(connection, call, url.bytes, headers, arena, answer, &again, err);
+        status = call_once(peer, call, url.bytes, headers, arena, answer, &again, err);
         if (!again || !call->repeatable || tries == TRIES_MAX) break;
         status = STET_OK;
         pause_ms(answer->retry_after_s > 0 ? answer->retry_after_s * 1000 : RETRY_PAUSE_MS * tries);
     }
-    connection->libcurl->list_free(headers);
+    peer->libcurl->list_free(headers);
     return status;
 }

@@ -5,29 +5,28 @@
  *
  * Thread: one.
  */
-#ifndef CLI_CONNECTION_H
-#define CLI_CONNECTION_H
+#ifndef CLI_PEER_H
+#define CLI_PEER_H
 
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "cli/args.h"
 #include "stet.h"
 
-struct connection;
+struct peer;
 
 /**
- * @param connection  Out, owned: connection_close.
+ * @param peer  Out, owned: peer_close.
  * @return STET_OK
  *         STET_UNAVAILABLE  there is no such data directory, or libcurl is missing.
  *         STET_BUSY         another process holds the directory and does not say how to reach it.
  *         STET_BAD_REQUEST  the options contradict one another.
  */
-stet_status connection_open(const struct args *args, struct connection **connection,
-                            stet_error *err);
-void connection_close(struct connection *connection);
+stet_status peer_open(const struct args *args, struct peer **peer, stet_error *err);
+void peer_close(struct peer *peer);
 
 /* "http://127.0.0.1:7838"; borrowed. */
-const char *connection_url(const struct connection *connection);
+const char *peer_url(const struct peer *peer);
 
 enum { CALL_HEADERS_MAX = 8 };
 
@@ -55,7 +54,7 @@ struct answer {
  * @return STET_OK           there is an answer; answer->http tells which.
  *         STET_UNAVAILABLE  the server could not be reached.
  */
-stet_status connection_call(struct connection *connection, const struct call *call,
-                            struct arena *arena, struct answer *answer, stet_error *err);
+stet_status peer_call(struct peer *peer, const struct call *call, struct arena *arena,
+                      struct answer *answer, stet_error *err);
 
 #endif
