@@ -22,7 +22,7 @@
 #define DECIMAL_DIGITS_MAX 100
 #define DECIMAL_EXPONENT_MAX 1000
 #define PATCH_OPS_MAX 10000
-#define PATCH_STEPS_MAX 50000000 /* Members one JSON patch looks at or moves: 10,000 operations on lists of 1,000. */
+#define PATCH_STEPS_MAX 50000000 /* Members one JSON Patch looks at or moves. */
 
 /* Writes. */
 #define TRANSACTION_MUTATIONS_MAX 1000
@@ -37,8 +37,9 @@
 #define RECEIPTS_REMEMBERED_MAX 4096 /* Refused writes whose receipt is still known, per space. */
 #define RESOLUTION_TOKEN_TTL_S (24 * 3600)
 #define STAMP_JUMP_MAX_S 300
-#define HEADS_CACHED_MAX 32768       /* Record heads a sequencer remembers per space. */
-#define CONFLICT_BLAME_VERSIONS_MAX 64 /* How far back a conflict document looks for who changed a field. */
+#define HEADS_CACHED_MAX 32768 /* Record heads a sequencer remembers per space. */
+/* How far back a conflict document looks for who changed a field. */
+#define CONFLICT_BLAME_VERSIONS_MAX 64
 
 /* Reads. */
 #define LIST_LIMIT_DEFAULT 50
@@ -76,11 +77,13 @@
 #define HTTP_BODY_TIMEOUT_S 30
 #define HTTP_IDLE_TIMEOUT_S 75
 #define HTTP_IMPORT_BYTES_MAX (64u * 1024u * 1024u)
-#define SUBSCRIPTION_FILTERS_MAX 64 /* Types and ids one subscriber names. */
+#define SUBSCRIPTION_FILTERS_MAX 64        /* Types and ids one subscriber names. */
 #define FEED_PAGE_BYTES_MAX (256u * 1024u) /* One page of backlog, read for one subscriber. */
-#define FEED_HELD_BYTES_MAX (16u * 1024u * 1024u) /* Pages of backlog a client holds; past it the oldest is read again. */
-#define FEED_TEXT_BYTES_MAX (4u * 1024u * 1024u)  /* Rendered events a client shares among the subscribers of a space. */
-#define FEED_JOBS_MAX 8                     /* Pages being read for one client at a time; the others wait. */
+/* Pages of backlog a client holds; past it the oldest is read again. */
+#define FEED_HELD_BYTES_MAX (16u * 1024u * 1024u)
+/* Rendered events a client shares among the subscribers of a space. */
+#define FEED_TEXT_BYTES_MAX (4u * 1024u * 1024u)
+#define FEED_JOBS_MAX 8 /* Pages being read for one client at a time; the others wait. */
 #define FEED_BOOKMARK_S 15
 
 /* Log. */
