@@ -278,6 +278,7 @@ void engine_keep(stet_engine *engine) {
 
 static void *keep(void *context) {
     stet_engine *engine = context;
+    pthread_setname_np(pthread_self(), "keeper");
     pthread_mutex_lock(&engine->keeper_lock);
     while (!atomic_load(&engine->stopping)) {
         struct timespec until;

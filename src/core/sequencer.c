@@ -293,6 +293,7 @@ bool sequencer_step(struct sequencer *sequencer, size_t max) {
 static void *run(void *context) {
     struct sequencer *sequencer = context;
     size_t max = sequencer->engine->commit_batch_max;
+    pthread_setname_np(pthread_self(), "sequencer");
     for (;;) {
         if (sequencer_step(sequencer, max)) continue;
         pthread_mutex_lock(&sequencer->lock);

@@ -28,6 +28,7 @@ static struct job *take_first(struct workers *workers) {
 static void *worker_main(void *context) {
     struct workers *workers = context;
     struct job *job;
+    pthread_setname_np(pthread_self(), "worker");
     pthread_mutex_lock(&workers->lock);
     for (;;) {
         while ((job = take_first(workers)) == NULL && !workers->stopping)
