@@ -233,10 +233,14 @@ static stet_status commit(struct sqlite_store *store, stet_error *err) {
     return STET_COMMIT_UNKNOWN;
 }
 
-/* A read transaction that the writer's reader left open becomes the writing one. */
+/*
+ * A read transaction that the writer's reader left open is ended, not raised to a writing one: a reader or the copier that
+ * met the log's index in the middle of a change takes the write lock for an instant, and SQLite waits for that only
+ * when a transaction begins.
+ */
 static int begin(struct sqlite_store *store) {
-    return connection_is_open(&store->writer) ? SQLITE_OK
-                                              : connection_run(&store->writer, SQL_BEGIN_WRITE);
+    if (connection_is_open(&store->writer)) connection_rollback(&store->writer);
+    return connection_run(&store->writer, SQL_BEGIN_WRITE);
 }
 
 static bool numbers_reserve(struct sqlite_store *store, size_t count) {

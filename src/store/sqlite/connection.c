@@ -3,14 +3,28 @@
 #include "store/sqlite/internal.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { BUSY_TIMEOUT_MS = 2000 };
+enum { BUSY_YIELDS = 100, BUSY_NAP_US = 500, BUSY_NAPS_MAX = 4000 };
 
 /* Counting every allocation takes a lock that all threads share. Where the host program has started SQLite already, its
    own choice stands. */
 static void configure(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
+/* Locks of our own threads are held for microseconds; SQLite's own handler would begin with a sleep of a millisecond. */
+static int wait_for_lock(void *unused, int tries) {
+    (void)unused;
+    if (tries >= BUSY_YIELDS + BUSY_NAPS_MAX) return 0;
+    if (tries < BUSY_YIELDS) {
+        sched_yield();
+    } else {
+        usleep(BUSY_NAP_US);
+    }
+    return 1;
+}
 
 static int execute(struct connection *connection, const char *sql) {
     return sqlite3_exec(connection->db, sql, NULL, NULL, NULL);
@@ -42,7 +56,7 @@ stet_status connection_open(struct connection *connection, enum connection_role 
     memset(connection, 0, sizeof *connection);
     int result = sqlite3_open_v2(options->path, &connection->db, flags, options->vfs);
     if (result != SQLITE_OK) goto done;
-    sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);
+    sqlite3_busy_handler(connection->db, wait_for_lock, NULL);
     /* The copier and readers close while others are at work: only the writer, closing last, may tidy up the log. */
     if (role != CONNECTION_WRITE)
         sqlite3_db_config(connection->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
