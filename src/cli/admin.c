@@ -156,7 +156,7 @@ int run_token_create(struct cli *cli) {
     terminal_text(&cli->out, COLOR_NONE, answer_text(cli->arena, &doc, 0, "token"));
     fputc('\n', cli->out.stream);
     fflush(cli->out.stream);
-    if (cli->errors.width > 0) {
+    if (cli->out.width > 0) {
         fprintf(cli->errors.stream,
                 "This is the only time it is shown. To revoke it: stet token revoke %.*s\n",
                 VIEW_ARG(answer_text(cli->arena, &doc, 0, "id")));

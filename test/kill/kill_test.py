@@ -287,7 +287,7 @@ def one_round(server, number, choices, totals):
     clients = [Client(server, kind, f"c{i}", choices.getrandbits(32)) for i in range(CLIENTS)]
     for client in clients:
         client.start()
-    time.sleep(choices.choice((0.02, 0.1, 0.3, 0.6)) * choices.random() * SLOW + 0.05)
+    time.sleep(choices.choice((0.02, 0.1, 0.5, 1.5)) * choices.random() * SLOW + 0.05)
     server.kill()
     for client in clients:
         client.join()
