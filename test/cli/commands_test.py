@@ -256,6 +256,28 @@ def two_commands_on_one_directory_take_turns(folder):
 
 
 @test
+def a_missing_libcurl_is_named_with_its_package(folder):
+    for name in ("libcurl.so.4", "libcurl-gnutls.so.4"):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write("not a library")
+    ran = refused(5, "get", "a/1", "--url", "http://127.0.0.1:1", env={"LD_LIBRARY_PATH": folder})
+    check_has(ran.err, "needs libcurl.*libcurl4")
+    must("version", env={"LD_LIBRARY_PATH": folder})
+
+
+@test
+def nothing_from_a_record_reaches_the_terminal_raw(folder):
+    data = make_directory(folder)
+    must("put", "a/1", '{"x":"\\u001b[31m\u009b31m\u007f"}', "--data", data)
+    must("put", "a/1", '{"x":1}', "--base", "1", "--data", data)
+    shown = refused(3, "put", "a/1", '{"x":2}', "--base", "1", "--data", data).err
+    shown += must("get", "a/1@1", "--data", data).out + must("history", "a/1", "--with-data", "--data", data).out
+    check(not [c for c in shown if ord(c) < 32 and c != "\n" or 127 <= ord(c) < 160], repr(shown))
+    raw = must("get", "a/1@1", "--raw", "--data", data).out
+    check(raw == '{"x":"\\u001b[31m\u009b31m\u007f"}\n', repr(raw))
+
+
+@test
 def output_that_cannot_be_written_is_a_failure(folder):
     import subprocess
     from harness import PROGRAM, environment
