@@ -111,6 +111,8 @@ void space_reader_give(struct space *space, struct store_reader *reader);
 
 void space_watch(struct space *space, struct watcher *watcher);
 void space_unwatch(struct space *space, struct watcher *watcher);
+/* Tells all of them that something was published, or that the ring is closed. */
+void space_poke(struct space *space);
 
 /* Which module owns a system type; NULL for any other type (and for unknown system types). */
 const struct module *space_type_owner(const struct space *space, stet_view type);

@@ -248,6 +248,13 @@ void space_watch(struct space *space, struct watcher *watcher) {
     pthread_mutex_unlock(&space->watchers_lock);
 }
 
+void space_poke(struct space *space) {
+    pthread_mutex_lock(&space->watchers_lock);
+    for (struct watcher *watcher = space->watchers; watcher != NULL; watcher = watcher->next)
+        watcher->poke(watcher);
+    pthread_mutex_unlock(&space->watchers_lock);
+}
+
 void space_unwatch(struct space *space, struct watcher *watcher) {
     pthread_mutex_lock(&space->watchers_lock);
     for (struct watcher **slot = &space->watchers; *slot != NULL; slot = &(*slot)->next) {

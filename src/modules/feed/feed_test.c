@@ -528,12 +528,24 @@ static void a_closed_space_ends_its_subscriptions(void **state) {
     stet_subscription *subscription = subscribe(0);
     assert_string_equal(drain(subscription), "r0");
     ring_close(&fixture.space->ring);
-    fixture.space->watchers->poke(fixture.space->watchers);
+    space_poke(fixture.space);
     assert_ptr_equal(feed_ready(reader), subscription);
     assert_true(feed_next(subscription, &event));
     assert_int_equal(event.kind, STET_EVENT_END);
     assert_true(view_equal(event.data, VIEW("{\"code\":\"SHUTTING_DOWN\"}")));
     assert_false(feed_next(subscription, &event));
+    feed_unsubscribe(subscription);
+}
+
+static void a_deleted_space_says_so(void **state) {
+    (void)state;
+    stet_event event;
+    stet_subscription *subscription = subscribe(0);
+    assert_string_equal(drain(subscription), "r0");
+    engine_space_drop(fixture.engine, VIEW("main"));
+    assert_ptr_equal(feed_ready(reader), subscription);
+    assert_true(feed_next(subscription, &event));
+    assert_true(view_equal(event.data, VIEW("{\"code\":\"NOT_FOUND\"}")));
     feed_unsubscribe(subscription);
 }
 
@@ -576,6 +588,7 @@ int main(void) {
         WITH_ENGINE(two_clients_follow_by_themselves),
         WITH_ENGINE(subscribers_of_one_client_share_the_text),
         WITH_ENGINE(a_closed_space_ends_its_subscriptions),
+        WITH_ENGINE(a_deleted_space_says_so),
         WITH_ENGINE(an_idle_subscription_is_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
