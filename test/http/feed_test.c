@@ -1,0 +1,261 @@
+/*
+ * The feed over HTTP: long polls, event streams, resuming, and five thousand who only listen.
+ */
+#include "wire.h"
+
+#include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SSE "Accept: text/event-stream\r\n"
+
+static int setup(void **state) {
+    (void)state;
+    serve_plainly();
+    return 0;
+}
+
+static void put(const char *target, const char *data) {
+    call("PUT", target, JSON, data);
+    expect_status(201);
+}
+
+static struct wire stream_open(const char *target, const char *headers) {
+    struct wire one = wire_open();
+    wire_send(&one, "GET %s HTTP/1.1\r\nHost: localhost:%d\r\n" SSE "%s\r\n", target, port,
+              headers);
+    if (!wire_until(&one, "HTTP/1.1 200 OK\r\n") || !wire_until(&one, "\r\n\r\n"))
+        fail_msg("no stream from %s", target);
+    return one;
+}
+
+static void expect_event(struct wire *stream, const char *text, const char *file, int line) {
+    if (wire_until(stream, text)) return;
+    print_error("not in the stream: %s\nleft: %s\n", text,
+                stream->bytes == NULL ? "" : stream->bytes);
+    _fail(file, line);
+}
+#define expect_event(stream, text) expect_event(stream, text, __FILE__, __LINE__)
+
+static void a_page_of_changes_says_where_to_go_on(void **state) {
+    (void)state;
+    put("/v1/main/records/t/1", "{}");
+    put("/v1/main/records/t/2", "{}");
+    put("/v1/main/records/u/1", "{}");
+    call("GET", "/v1/main/changes?since=0&limit=2", "", NULL);
+    expect_status(200);
+    expect_body("\"address\":\"t/2\"");
+    expect_no_body("\"address\":\"u/1\"");
+    expect_body("\"next\":2}");
+    call("GET", "/v1/main/changes?since=2", "", NULL);
+    expect_body("\"address\":\"u/1\"");
+    expect_body("\"next\":3}");
+    call("GET", "/v1/main/changes", "", NULL);
+    expect_body("{\"changes\":[],\"next\":3}");
+    call("GET", "/v1/main/changes?since=0&type=u", "", NULL);
+    expect_no_body("\"address\":\"t/1\"");
+    expect_body("\"next\":3}");
+    call("GET", "/v1/main/changes?since=0&id=t/2&id=t/1", "", NULL);
+    expect_no_body("\"address\":\"u/1\"");
+    expect_body("\"address\":\"t/2\"");
+    call("GET", "/v1/main/changes", "Accept: text/html\r\n", NULL);
+    expect_problem(406, "NOT_ACCEPTABLE", "Accept");
+}
+
+static void a_waiting_poll_is_woken_by_a_write(void **state) {
+    struct wire poller = wire_open();
+    struct answer answer = {0};
+    (void)state;
+    wire_send(&poller,
+              "GET /v1/main/changes?wait_s=30&type=t HTTP/1.1\r\nHost: localhost:%d\r\n\r\n", port);
+    wait_for_metric("stet_http_long_polls 1\n");
+    put("/v1/main/records/other/1", "{}");
+    put("/v1/main/records/t/1", "{\"woke\":1}");
+    assert_true(wire_answer(&poller, false, &answer));
+    assert_int_equal(answer.status, 200);
+    assert_non_null(strstr(answer.body, "\"woke\":1"));
+    assert_null(strstr(answer.body, "\"address\":\"other/1\""));
+    answer_done(&answer);
+    wire_close(&poller);
+}
+
+static void a_stream_sends_backlog_ready_and_changes(void **state) {
+    (void)state;
+    put("/v1/main/records/t/1", "{\n  \"lines\": true\r\n}");
+    struct wire stream = stream_open("/v1/main/changes?since=0", "");
+    expect_event(&stream, "retry: 2000\n\n");
+    expect_event(&stream, "id: 1\nevent: change\ndata: {\"seq\":1,");
+    expect_event(&stream, "data:   \"lines\": true\n"); /* A line break ends a field. */
+    expect_event(&stream, "event: ready\ndata: {\"seq\":1}\n\n");
+    put("/v1/main/records/t/2", "{\"live\":1}");
+    expect_event(&stream, "id: 2\nevent: change\n");
+    expect_event(&stream, "\"live\":1");
+    wire_close(&stream);
+
+    stream = stream_open("/v1/main/changes?since=0", "Last-Event-ID: 1\r\n");
+    expect_event(&stream, "retry: 2000\n\nid: 2\nevent: change\n");
+    wire_close(&stream);
+    stream = stream_open("/v1/main/changes", "");
+    expect_event(&stream, "retry: 2000\n\nid: 2\nevent: ready\n");
+    wire_close(&stream);
+}
+
+static void no_resume_point_splits_a_transaction(void **state) {
+    (void)state;
+    struct wire stream = stream_open("/v1/main/changes", "");
+    expect_event(&stream, "event: ready\n");
+    call("POST", "/v1/main/transactions", JSON,
+         "{\"mutations\":[{\"op\":\"create\",\"type\":\"t\",\"id\":\"1\",\"data\":{}},"
+         "{\"op\":\"create\",\"type\":\"t\",\"id\":\"2\",\"data\":{}},"
+         "{\"op\":\"create\",\"type\":\"t\",\"id\":\"3\",\"data\":{}}]}");
+    expect_status(200);
+    expect_event(&stream, "\n\nevent: change\ndata: {\"seq\":1,");
+    expect_event(&stream, "\n\nevent: change\ndata: {\"seq\":2,");
+    expect_event(&stream, "\n\nid: 3\nevent: change\ndata: {\"seq\":3,");
+    wire_close(&stream);
+    call("GET", "/v1/main/changes?since=0&limit=1", "", NULL);
+    expect_body("\"seq\":3,");
+    expect_body("\"next\":3}");
+}
+
+static void a_slow_reader_lags_and_misses_nothing(void **state) {
+    enum { COUNT = 300 };
+    char target[64];
+    char text[64];
+    static char data[20000];
+    (void)state;
+    struct wire stream = stream_open("/v1/main/changes", "");
+    expect_event(&stream, "event: ready\n");
+    snprintf(data, sizeof data, "{\"a\":\"");
+    memset(data + 6, 'x', sizeof data - 16);
+    memcpy(data + sizeof data - 10, "\"}", 3);
+    for (int i = 1; i <= COUNT; i++) { /* 6 MB, which no socket holds. */
+        snprintf(target, sizeof target, "/v1/main/records/t/%d", i);
+        put(target, data);
+    }
+    for (int i = 1; i <= COUNT; i++) {
+        snprintf(text, sizeof text, "id: %d\nevent: change\n", i);
+        expect_event(&stream, text);
+    }
+    wire_close(&stream);
+}
+
+static void bad_questions_get_problems_not_streams(void **state) {
+    (void)state;
+    call("HEAD", "/v1/main/changes", SSE, NULL);
+    expect_status(200);
+    expect_header("Content-Type", "text/event-stream");
+    call("GET", "/v1/nowhere/changes", SSE, NULL);
+    expect_problem(404, "NOT_FOUND", "space");
+    call("GET", "/v1/main/changes?since=x", SSE, NULL);
+    expect_problem(400, "BAD_REQUEST", "since");
+    call("GET", "/v1/main/changes", SSE "Last-Event-ID: x\r\n", NULL);
+    expect_problem(400, "BAD_REQUEST", "Last-Event-ID");
+}
+
+/* ---- Five thousand ---- */
+
+static size_t resident_bytes(void) {
+    char line[256];
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    if (fgets(line, sizeof line, file) != NULL) sscanf(line, "%*u %zu", &pages);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static int64_t now_us(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+/* Mean time of a write, in microseconds. */
+static int64_t write_time_us(const char *type) {
+    enum { WRITES = 500 };
+    char target[64];
+    int64_t begin = now_us();
+    for (int i = 0; i < WRITES; i++) {
+        snprintf(target, sizeof target, "/v1/main/records/%s/%d", type, i);
+        put(target, "{}");
+    }
+    return (now_us() - begin) / WRITES;
+}
+
+static void five_thousand_listeners_cost_little(void **state) {
+    enum { COUNT = 5000 };
+    static int sockets[COUNT];
+    char request[160];
+    struct rlimit limit;
+    (void)state;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < 2 * COUNT + 300) skip(); /* Both ends live in this process. */
+    struct http_options options = {.no_auth = true, .io_threads = 2};
+    serve(&options);
+    int64_t before_us = write_time_us("before");
+    int size = snprintf(
+        request, sizeof request,
+        "GET /v1/main/changes?type=followed HTTP/1.1\r\nHost: localhost:%d\r\n" SSE "\r\n", port);
+    malloc_trim(0);
+    size_t before = resident_bytes();
+    for (int i = 0; i < COUNT; i++) {
+        sockets[i] = dial();
+        assert_true(sockets[i] >= 0);
+        assert_int_equal(send(sockets[i], request, (size_t)size, MSG_NOSIGNAL), size);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        char bytes[2048];
+        size_t got_bytes = 0;
+        do {
+            ssize_t more = recv(sockets[i], bytes + got_bytes, sizeof bytes - 1 - got_bytes, 0);
+            assert_true(more > 0);
+            got_bytes += (size_t)more;
+            bytes[got_bytes] = '\0';
+        } while (strstr(bytes, "event: ready\n") == NULL);
+    }
+    size_t cost = resident_bytes() - before;
+    print_message("5000 streams: %zu KiB, %zu bytes each\n", cost / 1024, cost / COUNT);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_in_range(cost, 0, 64u * 1024 * 1024);
+#endif
+    int64_t with_us = write_time_us("unfollowed");
+    print_message("a write: %lld us without listeners, %lld us with them\n", (long long)before_us,
+                  (long long)with_us);
+    /* Generous, for a busy machine: what matters is that it is not a thousand listeners' work. */
+    assert_in_range(with_us, 0, before_us * 4 + 1000);
+    put("/v1/main/records/followed/1", "{\"to\":\"all\"}");
+    for (int i = 0; i < COUNT; i++) {
+        char bytes[2048];
+        struct pollfd poller = {.fd = sockets[i], .events = POLLIN};
+        assert_int_equal(poll(&poller, 1, 10000), 1);
+        ssize_t more = recv(sockets[i], bytes, sizeof bytes - 1, 0);
+        assert_true(more > 0);
+        bytes[more] = '\0';
+        assert_non_null(strstr(bytes, "followed/1"));
+        close(sockets[i]);
+    }
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_page_of_changes_says_where_to_go_on),
+        TEST(a_waiting_poll_is_woken_by_a_write),
+        TEST(a_stream_sends_backlog_ready_and_changes),
+        TEST(no_resume_point_splits_a_transaction),
+        TEST(a_slow_reader_lags_and_misses_nothing),
+        TEST(bad_questions_get_problems_not_streams),
+        cmocka_unit_test_teardown(five_thousand_listeners_cost_little, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
