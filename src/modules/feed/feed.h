@@ -13,8 +13,8 @@
 
 /* STET_BAD_REQUEST, STET_TOO_LARGE: a filter; err->field says which. STET_FORBIDDEN: a system type that is in no feed. */
 stet_status feed_subscribe(stet_client *client, struct space *space, const stet_actor *actor,
-                           const stet_feed_options *options, void *context, stet_subscription **subscription,
-                           stet_error *err);
+                           const stet_feed_options *options, void *context,
+                           stet_subscription **subscription, stet_error *err);
 void feed_unsubscribe(stet_subscription *subscription); /* Accepts NULL. */
 bool feed_next(stet_subscription *subscription, stet_event *event);
 void feed_bookmark(stet_subscription *subscription, stet_event *event);

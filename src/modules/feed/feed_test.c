@@ -542,7 +542,7 @@ static void a_deleted_space_says_so(void **state) {
     stet_event event;
     stet_subscription *subscription = subscribe(0);
     assert_string_equal(drain(subscription), "r0");
-    engine_space_drop(fixture.engine, VIEW("main"));
+    engine_space_drop(fixture.engine, VIEW("main"), VIEW("{}"));
     assert_ptr_equal(feed_ready(reader), subscription);
     assert_true(feed_next(subscription, &event));
     assert_true(view_equal(event.data, VIEW("{\"code\":\"NOT_FOUND\"}")));

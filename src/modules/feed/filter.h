@@ -21,13 +21,15 @@ struct filter {
 };
 
 /* Owned: filter_unref. Errors as feed_subscribe. */
-stet_status filter_create(const struct space *space, const stet_actor *actor, const stet_feed_options *options,
-                          struct filter **filter, stet_error *err);
+stet_status filter_create(const struct space *space, const stet_actor *actor,
+                          const stet_feed_options *options, struct filter **filter,
+                          stet_error *err);
 struct filter *filter_ref(struct filter *filter);
 void filter_unref(struct filter *filter);
 
 /* Whether a change is for this subscriber. Without names: everything but system types. Any thread. */
-bool filter_matches(const struct filter *filter, const struct space *space, const struct store_change *change);
+bool filter_matches(const struct filter *filter, const struct space *space,
+                    const struct store_change *change);
 
 /* Whether changes of a type may be for it: whose pruning it has to be told of. */
 bool filter_follows(const struct filter *filter, stet_view type);

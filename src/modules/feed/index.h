@@ -31,8 +31,8 @@ void index_done(struct index *index); /* Every subscription has been removed. */
 size_t index_nodes(const struct filter *filter);
 
 /* nodes: index_nodes of them, zeroed. STET_NO_MEMORY: nothing was added. */
-stet_status index_add(struct index *index, const struct filter *filter, struct stet_subscription *subscription,
-                      struct topic_node *nodes);
+stet_status index_add(struct index *index, const struct filter *filter,
+                      struct stet_subscription *subscription, struct topic_node *nodes);
 void index_remove(struct index *index, const struct filter *filter, struct topic_node *nodes);
 
 /* The nodes that a change may concern, in three lists; each may be NULL. A subscription can be in more than one. */

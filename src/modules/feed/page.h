@@ -16,9 +16,9 @@ struct page;
 struct inbox {
     atomic_uint refs;
     pthread_mutex_t lock;
-    struct stet_client *client;       /* NULL once it is gone. Under the lock. */
-    struct page *first, *last;        /* Pages that were read. Under the lock. */
-    atomic_bool poked;                /* The client has something to look at. */
+    struct stet_client *client; /* NULL once it is gone. Under the lock. */
+    struct page *first, *last;  /* Pages that were read. Under the lock. */
+    atomic_bool poked;          /* The client has something to look at. */
 };
 
 struct inbox *inbox_create(struct stet_client *client);
@@ -40,11 +40,12 @@ struct page {
     struct page *next;
     struct page *held_newer, *held_older; /* Among the pages the client holds. */
     struct inbox *inbox;
-    struct stet_subscription *subscription; /* The client's thread only. NULL: nobody wants it any more. */
+    struct stet_subscription
+        *subscription; /* The client's thread only. NULL: nobody wants it any more. */
     struct space *space;
     struct filter *filter;
-    uint64_t after;  /* In: the position before the page. */
-    bool round;      /* In: `after` may lie inside a transaction; move it back to before it. */
+    uint64_t after; /* In: the position before the page. */
+    bool round;     /* In: `after` may lie inside a transaction; move it back to before it. */
 
     stet_status status; /* Out; the rest is set when it is STET_OK. */
     bool reset;         /* Part of what was asked for is not kept: begins at start instead. */
@@ -59,9 +60,9 @@ struct page {
 
 /* Starts reading. STET_BUSY: too much waits already. The page comes back through the inbox; until
    then only its `subscription` may be touched. */
-stet_status page_submit(struct inbox *inbox, struct stet_subscription *subscription, struct space *space,
-                        struct filter *filter, uint64_t after, bool round, struct page **page,
-                        stet_error *err);
+stet_status page_submit(struct inbox *inbox, struct stet_subscription *subscription,
+                        struct space *space, struct filter *filter, uint64_t after, bool round,
+                        struct page **page, stet_error *err);
 void page_destroy(struct page *page);
 
 #endif

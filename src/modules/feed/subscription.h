@@ -76,13 +76,13 @@ struct stet_subscription {
     struct page *page;                                 /* READING, PAGE. */
     uint64_t cursor;
     uint64_t resume;
-    uint64_t last_match;  /* LIVE: the newest change that concerns it. */
-    uint64_t transaction; /* The transaction whose last matching change is known, … */
+    uint64_t last_match;        /* LIVE: the newest change that concerns it. */
+    uint64_t transaction;       /* The transaction whose last matching change is known, … */
     uint64_t transaction_match; /* … and that change. */
     uint8_t state;              /* enum subscription_state */
     uint8_t failure;            /* A stet_status that ends it. */
     bool asked;                 /* It said false and waits for feed_ready. */
-    bool round;                 /* The cursor is what the subscriber named, perhaps inside a transaction. */
+    bool round; /* The cursor is what the subscriber named, perhaps inside a transaction. */
     bool ready_due;
     bool reset_due;
     bool ended;
