@@ -115,13 +115,14 @@ const struct store_key *batch_find_key(const struct batch *batch,
     return NULL;
 }
 
-stet_status batch_add_command(struct batch *batch, struct stet_command *command) {
-    if (batch->command_count == batch->command_capacity) {
-        size_t capacity =
-            batch->command_capacity == 0 ? FIRST_CAPACITY : batch->command_capacity * 2;
-        if (!grow(&batch->commands, sizeof *batch->commands, capacity)) return STET_NO_MEMORY;
-        batch->command_capacity = capacity;
-    }
-    batch->commands[batch->command_count++] = command;
+stet_status batch_reserve_commands(struct batch *batch, size_t count) {
+    if (batch->command_capacity >= count) return STET_OK;
+    if (!grow(&batch->commands, sizeof *batch->commands, count)) return STET_NO_MEMORY;
+    batch->command_capacity = count;
     return STET_OK;
+}
+
+void batch_add_command(struct batch *batch, struct stet_command *command) {
+    assert(batch->command_count < batch->command_capacity);
+    batch->commands[batch->command_count++] = command;
 }

@@ -39,6 +39,8 @@ void batch_add_key(struct batch *batch, const struct store_key *key);
 const struct store_key *batch_find_key(const struct batch *batch,
                                        const uint8_t key[STORE_KEY_BYTES], stet_view actor);
 
-stet_status batch_add_command(struct batch *batch, struct stet_command *command);
+/* Room for that many commands, so that taking one from the queue cannot fail. */
+stet_status batch_reserve_commands(struct batch *batch, size_t count);
+void batch_add_command(struct batch *batch, struct stet_command *command);
 
 #endif

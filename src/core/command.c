@@ -91,12 +91,17 @@ stet_status check_actor(stet_view actor, stet_error *err) {
     return check_name(actor, ACTOR_BYTES_MAX, "actor", err);
 }
 
-/* "mutations/3/" before a field of a transaction. */
-static void prefix_field(stet_error *err, bool transaction, size_t index) {
+/* "mutations/3/" before a field of a transaction; a pointer into the body follows the body's own name. */
+static void prefix_field(stet_error *err, bool transaction, size_t index, stet_op op) {
     char field[sizeof err->field * 2];
     if (err == NULL || !transaction) return;
-    snprintf(field, sizeof field, "mutations/%zu/%s", index,
-             err->field[0] == '/' ? err->field + 1 : err->field);
+    bool in_body = err->field[0] == '/' || err->field[0] == '\0';
+    bool patches = op == STET_OP_PATCH || op == STET_OP_PATCH_JSON;
+    snprintf(field, sizeof field, "mutations/%zu/%s%s", index,
+             !in_body  ? ""
+             : patches ? "patch"
+                       : "data",
+             err->field);
     error_field(err, field, err->limit);
 }
 
@@ -141,6 +146,11 @@ static void hash_request(struct stet_command *command) {
         mix_view(&state, mutation->type);
         mix_view(&state, mutation->generated_id ? (stet_view){0} : mutation->id);
         mix_view(&state, mutation->body);
+        if (!mutation->imported) continue;
+        mix(&state, &mutation->origin.created_at, sizeof mutation->origin.created_at);
+        mix(&state, &mutation->origin.updated_at, sizeof mutation->origin.updated_at);
+        mix_view(&state, mutation->origin.created_by);
+        mix_view(&state, mutation->origin.updated_by);
     }
     crypto_generichash_final(&state, command->request_hash, STORE_HASH_BYTES);
 }
@@ -298,7 +308,7 @@ stet_status command_fill_write(struct stet_command *command, const stet_write *w
         stet_status status =
             fill_mutation(command, &command->mutations[i], &write->mutations[i], err);
         if (status != STET_OK) {
-            prefix_field(err, write->transaction, i);
+            prefix_field(err, write->transaction, i, write->mutations[i].op);
             return status;
         }
     }
@@ -309,6 +319,15 @@ stet_status command_fill_write(struct stet_command *command, const stet_write *w
     }
     command->kind = COMMAND_WRITE;
     return STET_OK;
+}
+
+const struct mutation *command_find_staged(const struct stet_command *command, uint64_t seq) {
+    for (size_t i = 0; i < command->mutation_count; i++) {
+        const struct mutation *mutation = &command->mutations[i];
+        if (mutation->decision == DECISION_STAGED && mutation->change->row.seq == seq)
+            return mutation;
+    }
+    return NULL;
 }
 
 /* ---- Key results ------------------------------------------------------------------------- */

@@ -134,11 +134,12 @@ struct stet_command {
     stet_error error;
     bool replayed;
     bool staged_any;
-    struct store_key replay;    /* What the key did, when replayed. */
-    bool merged;                /* A strategy settled a stale write. */
-    bool minimal;               /* The caller wants no body on success. */
-    stet_view key_result;       /* What the key row will say. */
-    stet_status receipt_status; /* COMMAND_RECEIPT: STET_NOT_FOUND, or how the write was refused. */
+    struct store_key replay; /* What the key did, when replayed. */
+    bool merged;             /* A strategy settled a stale write. */
+    bool minimal;            /* The caller wants no body on success. */
+    stet_view key_result;    /* What the key row will say. */
+    stet_status
+        receipt_status; /* COMMAND_RECEIPT: STET_OK when nothing is known, or how it was refused. */
     uint64_t
         decided_seq; /* The space's seq at the decision; the transaction's last seq when it staged. */
     struct change *head; /* A read's record. Owned. */
@@ -151,6 +152,9 @@ enum { KEY_RESULT_UNCHANGED = 1, KEY_RESULT_NOTHING = 2 };
 stet_view command_encode_result(struct stet_command *command);
 /* Reads one entry from offset; false at the end. */
 bool command_decode_result(stet_view result, size_t *offset, uint64_t *seq, unsigned *flags);
+
+/* The mutation of this command that staged the change with this seq; NULL: it is another command's. */
+const struct mutation *command_find_staged(const struct stet_command *command, uint64_t seq);
 
 /* Checks names as every entrance does. field: "type", "id", … */
 stet_status check_type_name(stet_view type, const char *field, stet_error *err);

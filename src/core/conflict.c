@@ -30,6 +30,8 @@ struct conflict {
     struct store_reader *reader;
     uint64_t expected; /* 0: the writer named none. */
     struct side base, current;
+    bool
+        is_own; /* current was staged by an earlier mutation of the same command, which is refused. */
     bool has_yours;
     struct doc yours;
     bool merged_known;
@@ -56,6 +58,16 @@ static stet_status load_side(struct conflict *conflict, enum store_bound kind, u
     if (side->row.op == STORE_DELETE || side->row.pruned) return STET_OK;
     side->there = true;
     return doc_parse(conflict->arena, side->row.data, NULL, &side->doc, err);
+}
+
+/* What an earlier mutation of the same transaction made of the record; never stored, for the transaction is refused. */
+static stet_status load_own(struct conflict *conflict, const struct mutation *own,
+                            stet_error *err) {
+    conflict->is_own = true;
+    conflict->current.row = own->change->row;
+    if (conflict->current.row.op == STORE_DELETE) return STET_OK;
+    conflict->current.there = true;
+    return doc_parse(conflict->arena, own->change->row.data, NULL, &conflict->current.doc, err);
 }
 
 static bool is_current_changed(enum doc_field_state state) { return state != DOC_CLEAN_YOURS; }
@@ -109,12 +121,15 @@ static stet_status find_blames(struct conflict *conflict, stet_error *err) {
 
 static stet_status load(struct conflict *conflict, stet_error *err) {
     const struct mutation *mutation = conflict->mutation;
-    stet_status status =
-        load_side(conflict, STORE_BOUND_SEQ, mutation->before.seq, &conflict->current, err);
+    const struct mutation *own = command_find_staged(conflict->command, mutation->before.seq);
+    stet_status status = own != NULL ? load_own(conflict, own, err)
+                                     : load_side(conflict, STORE_BOUND_SEQ, mutation->before.seq,
+                                                 &conflict->current, err);
     if (status != STET_OK) return status;
     if (mutation->base.kind == STET_BASE_VERSION && mutation->base.value != UINT64_MAX)
         conflict->expected = mutation->base.value;
-    if (conflict->expected > 0 && conflict->expected <= mutation->before.version) {
+    /* The way back from a head that was never stored leads nowhere. */
+    if (own == NULL && conflict->expected > 0 && conflict->expected <= mutation->before.version) {
         status = load_side(conflict, STORE_BOUND_VERSION, conflict->expected, &conflict->base, err);
         if (status != STET_OK) return status;
     }
@@ -158,6 +173,10 @@ static stet_view describe(struct conflict *conflict) {
     address_format(&address, conflict->mutation->type, conflict->mutation->id);
     stet_view name = buffer_view(&address);
     clock_format_rfc3339(change_updated_at(arena, current), at);
+    if (conflict->is_own)
+        return arena_format(
+            arena, "an earlier mutation of this transaction changed \"%.*s\" to version %llu",
+            VIEW_ARG(name), (unsigned long long)current->version);
     if (current->op == STORE_DELETE)
         return arena_format(
             arena,
@@ -301,7 +320,7 @@ stet_status conflict_render(struct stet_command *command, const struct mutation 
         json_object_end(writer);
         json_member_bool(writer, VIEW("clean"), false);
     }
-    if (is_resolvable(mutation)) {
+    if (!conflict.is_own && is_resolvable(mutation)) {
         char token[RESOLUTION_TOKEN_BYTES_MAX + 1];
         resolve_make_token(command, mutation, conflict.expected, current->version, token);
         render_options(&conflict, writer);

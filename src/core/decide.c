@@ -245,8 +245,10 @@ static stet_status last_writer_wins(struct decider *decider, size_t index, struc
     struct mutation *mutation = &decider->command->mutations[index];
     stet_view merge = provenance(decider, mutation, head);
     if (view_is_empty(merge)) return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
-    decider->merged = true;
-    if (mutation->op == STET_OP_DELETE) return stage_delete(decider, index, merge, head, err);
+    if (mutation->op == STET_OP_DELETE) {
+        decider->merged = true;
+        return stage_delete(decider, index, merge, head, err);
+    }
     stet_view data = mutation->yours_data;
     uint64_t hash = mutation->yours_hash;
     if (is_patch(mutation) && !head->deleted) {
@@ -268,6 +270,7 @@ static stet_status last_writer_wins(struct decider *decider, size_t index, struc
     } else if (!mutation->has_yours) {
         return error_set(err, STET_CONCURRENT_MODIFICATION, "the base of the patch is not kept");
     }
+    decider->merged = true;
     return stage_data(decider, index, data, hash, merge, head, err);
 }
 
@@ -280,6 +283,72 @@ static stet_status settle_stale(struct decider *decider, size_t index, struct st
     case STET_STRATEGY_REJECT: break;
     }
     return error_set(err, STET_CONCURRENT_MODIFICATION, "somebody else changed the record");
+}
+
+/* ---- Late preparation -------------------------------------------------------------------- */
+
+/* One version of a record, those staged in this batch included. */
+static stet_status version_data(struct decider *decider, const struct mutation *mutation,
+                                const struct store_head *head, uint64_t version,
+                                struct store_change *row, stet_error *err) {
+    const struct batch *batch = decider->batch;
+    struct store_reader *reader = store_writer_reader(decider->space->store);
+    struct store_head stored;
+    for (size_t i = 0; i < batch->change_count; i++) {
+        *row = batch->changes[i]->row;
+        if (row->first == head->first && row->version == version) return STET_OK;
+    }
+    stet_status status = store_head(reader, mutation->type, mutation->id, &stored, err);
+    if (status != STET_OK) return status;
+    if (stored.version == 0) return error_set(err, STET_NOT_FOUND, "the record does not exist");
+    status = store_find(reader, &decider->command->arena, &stored, STORE_BOUND_VERSION, version,
+                        row, err);
+    if (status == STET_OK && row->version != version)
+        status = error_set(err, STET_NOT_FOUND, "the record has no version %llu",
+                           (unsigned long long)version);
+    return status;
+}
+
+static stet_status revert_late(struct decider *decider, struct mutation *mutation,
+                               const struct store_head *head, stet_error *err) {
+    struct arena *arena = &decider->command->arena;
+    struct store_change row;
+    struct doc doc;
+    stet_status status = version_data(decider, mutation, head, mutation->revert_to, &row, err);
+    if (status != STET_OK) return status;
+    if (row.op == STORE_DELETE || row.pruned) return STET_NOT_FOUND;
+    status = doc_parse(arena, row.data, NULL, &doc, err);
+    if (status != STET_OK) return error_set(err, STET_CORRUPT, "stored data is not valid JSON");
+    mutation->yours_data = arena_copy(arena, row.data);
+    if (mutation->yours_data.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    mutation->yours_hash = doc_hash(&doc, 0);
+    return STET_OK;
+}
+
+/*
+ * What the preparation could not compute. A version it did not find may have been committed, or staged, since: a client need not
+ * wait for the answer to one write before it sends the next. Any other failure counts now.
+ */
+static stet_status prepare_late(struct decider *decider, struct mutation *mutation,
+                                const struct store_head *head, stet_error *err) {
+    stet_status status = mutation->prepare_status;
+    if (status == STET_NOT_FOUND && is_patch(mutation)) {
+        status =
+            patch_head(decider, mutation, head, &mutation->yours_data, &mutation->yours_hash, err);
+        mutation->has_yours = status == STET_OK;
+    } else if (status == STET_NOT_FOUND && mutation->op == STET_OP_REVERT) {
+        stet_error late = {0};
+        status = revert_late(decider, mutation, head, &late);
+        mutation->has_yours = status == STET_OK;
+        if (status != STET_OK && status != STET_NOT_FOUND) *err = late;
+    }
+    if (mutation->has_yours) {
+        atomic_fetch_add_explicit(&decider->space->counters.retries, 1, memory_order_relaxed);
+    } else if (status == mutation->prepare_status && mutation->prepare_error != NULL) {
+        *err = *mutation->prepare_error;
+    }
+    assert(mutation->has_yours == (status == STET_OK));
+    return status;
 }
 
 /* ---- The table of outcomes --------------------------------------------------------------- */
@@ -322,18 +391,16 @@ static stet_status decide_absent(struct decider *decider, size_t index, struct s
     if (mutation->op == STET_OP_DELETE)
         return error_set(err, STET_DELETED, "the record was deleted");
     if (stale) return settle_stale(decider, index, head, err); /* Delete against edit. */
-    if (mutation->op == STET_OP_PUT && fresh)
-        return stage_data(decider, index, mutation->yours_data, mutation->yours_hash,
-                          (stet_view){0}, head, err);
-    if (mutation->op == STET_OP_REVERT) {
-        if (!fresh)
-            return error_set(err, STET_PRECONDITION_REQUIRED,
-                             "the write must name the version it was made from");
-        if (!mutation->has_yours)
-            return error_set(err, STET_NOT_FOUND, "that version is not there");
-        return stage_data(decider, index, mutation->yours_data, mutation->yours_hash,
-                          (stet_view){0}, head, err);
+    if (mutation->op == STET_OP_REVERT && !fresh)
+        return error_set(err, STET_PRECONDITION_REQUIRED,
+                         "the write must name the version it was made from");
+    if (mutation->op == STET_OP_REVERT && !mutation->has_yours) {
+        stet_status status = prepare_late(decider, mutation, head, err);
+        if (status != STET_OK) return status;
     }
+    if (fresh && (mutation->op == STET_OP_PUT || mutation->op == STET_OP_REVERT))
+        return stage_data(decider, index, mutation->yours_data, mutation->yours_hash,
+                          decider->command->merge, head, err);
     return error_set(err, STET_DELETED, "the record was deleted");
 }
 
@@ -356,20 +423,15 @@ static stet_status decide_existing(struct decider *decider, size_t index, struct
     if (only_absent) return error_set(err, STET_ALREADY_EXISTS, "the record exists already");
     if (mutation->base.value != head->version) return settle_stale(decider, index, head, err);
     if (mutation->op == STET_OP_DELETE)
-        return stage_delete(decider, index, (stet_view){0}, head, err);
-    if (!mutation->has_yours && is_patch(mutation) && mutation->prepare_status == STET_NOT_FOUND) {
-        /* The base was committed only after the preparation looked for it. */
-        status =
-            patch_head(decider, mutation, head, &mutation->yours_data, &mutation->yours_hash, err);
-        if (status != STET_OK) return status;
-        mutation->has_yours = true;
-        atomic_fetch_add_explicit(&decider->space->counters.retries, 1, memory_order_relaxed);
-    }
+        return stage_delete(decider, index, decider->command->merge, head, err);
     if (!mutation->has_yours) {
-        /* The patch could not be applied, or the version to revert to is not there: now it matters. */
-        if (mutation->prepare_error != NULL) *err = *mutation->prepare_error;
-        assert(mutation->prepare_status != STET_OK);
-        return mutation->prepare_status;
+        status = prepare_late(decider, mutation, head, err);
+        if (status == STET_OK) status = equals_head(decider, mutation, head, &equal, err);
+        if (status != STET_OK) return status;
+        if (equal) {
+            mutation->decision = DECISION_UNCHANGED;
+            return STET_OK;
+        }
     }
     return stage_data(decider, index, mutation->yours_data, mutation->yours_hash,
                       decider->command->merge, head, err);
@@ -459,7 +521,7 @@ static void decide_receipt(struct decider *decider) {
     const struct receipt *receipt = receipts_find(&decider->space->receipts, command->key_bytes,
                                                   view_hash(command->actor.id, 0));
     command->status = STET_OK;
-    command->receipt_status = receipt == NULL ? STET_NOT_FOUND : receipt->status;
+    command->receipt_status = receipt == NULL ? STET_OK : receipt->status;
     command->decided_seq = receipt == NULL ? decider->space->seq : receipt->seq;
 }
 

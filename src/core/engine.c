@@ -82,9 +82,14 @@ done:
 
 /* ---- Registry ---------------------------------------------------------------------------- */
 
+/*
+ * The entry of a name. One that was deleted while open does not count: it lives on until its last user lets go, and a new space of
+ * that name, with a file of its own, need not wait for that.
+ */
 static struct space *find_entry(stet_engine *engine, stet_view name) {
     struct space *space = engine->spaces;
-    while (space != NULL && !view_equal(view_of(space->name), name))
+    while (space != NULL && (!view_equal(view_of(space->name), name) ||
+                             (space->state == SPACE_OPEN && atomic_load(&space->dropped))))
         space = space->next;
     return space;
 }
@@ -132,14 +137,9 @@ stet_status engine_space(stet_engine *engine, stet_view name, struct space **out
     while ((space = find_entry(engine, name)) != NULL && space->state != SPACE_OPEN)
         pthread_cond_wait(&engine->spaces_moved, &engine->spaces_lock);
     if (space != NULL) {
-        stet_status status = STET_OK;
-        if (atomic_load(&space->dropped)) {
-            status = error_set(err, STET_NOT_FOUND, "there is no space \"%s\"", text);
-        } else {
-            *out = space_ref(space);
-        }
+        *out = space_ref(space);
         pthread_mutex_unlock(&engine->spaces_lock);
-        return status;
+        return STET_OK;
     }
     space = space_create(engine, text);
     if (space == NULL) {
@@ -168,12 +168,22 @@ stet_status engine_space(stet_engine *engine, stet_view name, struct space **out
     return status;
 }
 
-void engine_space_drop(stet_engine *engine, stet_view name) {
+/* Whether an open space is the one that a record's data names, not one of the same name made since. */
+static bool is_file_of(const struct space *space, stet_view data) {
+    if (space->file == NULL) return true;
+    const char *file = strrchr(space->file, '/') + 1;
+    return memmem(data.bytes, data.size, file, strlen(file)) != NULL;
+}
+
+void engine_space_drop(stet_engine *engine, stet_view name, stet_view data) {
     pthread_mutex_lock(&engine->spaces_lock);
     struct space *space = find_entry(engine, name);
-    if (space != NULL) {
+    if (space != NULL && (space->state != SPACE_OPEN || is_file_of(space, data))) {
         atomic_store(&space->dropped, true);
-        if (space->state == SPACE_OPEN) ring_close(&space->ring);
+        if (space->state == SPACE_OPEN) {
+            ring_close(&space->ring);
+            space_poke(space);
+        }
     }
     pthread_mutex_unlock(&engine->spaces_lock);
     pthread_mutex_lock(&engine->keeper_lock);

@@ -52,7 +52,7 @@ struct stet_engine {
     pthread_cond_t keeper_wake;
     atomic_bool stopping;
     int64_t clock_offset; /* Wall minus monotonic, as the keeper saw it last; 0: not yet. */
-    bool sweep_due; /* Files of deleted spaces are to be removed. Under keeper_lock. */
+    bool sweep_due;       /* Files of deleted spaces are to be removed. Under keeper_lock. */
     pthread_mutex_t clients_lock;
     struct stet_client *idle_clients; /* Of the blocking calls. */
     atomic_int clients;
@@ -67,8 +67,8 @@ void engine_close(stet_engine *engine);
 stet_status engine_space(stet_engine *engine, stet_view name, struct space **space,
                          stet_error *err);
 
-/* The space's record is deleted: closes it when unused and removes its files. */
-void engine_space_drop(stet_engine *engine, stet_view name);
+/* The space's record, whose last data this was, is deleted: closes it when unused and removes its files. */
+void engine_space_drop(stet_engine *engine, stet_view name, stet_view data);
 
 /* One round of the keeper: closes unused spaces, removes files of deleted ones. The keeper's thread, or a test's. */
 void engine_keep(stet_engine *engine);

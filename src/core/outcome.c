@@ -19,11 +19,19 @@ struct rendering {
     stet_error *err;
 };
 
-/* A change by seq: from the ring, else from the store; its views live as long as the command. */
+/*
+ * A change by seq: the command's own, from the ring, else from the store; its views live as long as the command. Its own come first
+ * because those of a refused command or of a dry run were never stored: their seqs became somebody else's.
+ */
 static stet_status find_change(struct rendering *rendering, uint64_t seq,
                                struct store_change *row) {
     struct stet_command *command = rendering->command;
     struct store_reader *reader;
+    const struct mutation *own = command_find_staged(command, seq);
+    if (own != NULL) {
+        *row = own->change->row;
+        return STET_OK;
+    }
     struct change *published = ring_find(&command->space->ring, seq);
     if (published != NULL) {
         if (command->head == NULL) {
@@ -54,8 +62,9 @@ static stet_status find_change(struct rendering *rendering, uint64_t seq,
 static stet_status created_of(struct rendering *rendering, const struct store_change *row,
                               struct created *created) {
     struct stet_command *command = rendering->command;
-    if (command->dry_run && row->version == 1) {
-        change_created(rendering->arena, row, created); /* It is not in the store. */
+    const struct mutation *own = command_find_staged(command, row->first);
+    if (own != NULL) {
+        change_created(rendering->arena, &own->change->row, created); /* Perhaps never stored. */
         return STET_OK;
     }
     return client_created(command->client, command->space, row, rendering->arena, created,
@@ -190,6 +199,8 @@ static stet_status render_replay(struct rendering *rendering) {
         if (!command->transaction) break;
     }
     if (command->transaction) {
+        /* One that changed nothing left no position of its own. */
+        if (outcome->seq == 0) outcome->seq = command->decided_seq;
         json_array_end(writer);
         json_member_u64(writer, VIEW("seq"), outcome->seq);
         if (command->key.size > 0)
@@ -206,7 +217,7 @@ static stet_status render_receipt(struct rendering *rendering) {
     if (!command->replayed) {
         state = VIEW("rejected");
         if (command->receipt_status == STET_CONCURRENT_MODIFICATION) state = VIEW("conflict");
-        if (command->receipt_status == STET_NOT_FOUND) state = VIEW("unknown");
+        if (command->receipt_status == STET_OK) state = VIEW("unknown");
     }
     json_object_begin(writer);
     json_member_text(writer, VIEW("client_mutation_id"), command->key);
@@ -237,7 +248,7 @@ static stet_status render_receipt(struct rendering *rendering) {
         if (last > 0) json_member_u64(writer, VIEW("seq"), last);
         command->outcome.seq = last;
     } else {
-        if (command->receipt_status != STET_NOT_FOUND)
+        if (command->receipt_status != STET_OK)
             json_member_text(writer, VIEW("code"), view_of(status_code(command->receipt_status)));
         json_member_u64(writer, VIEW("seq"), command->decided_seq);
         command->outcome.seq = command->decided_seq;

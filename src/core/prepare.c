@@ -70,6 +70,7 @@ static stet_status build_change(struct stet_command *command, struct mutation *m
         .data = mutation->yours_data,
         .hash = mutation->yours_hash,
     };
+    change_unref(mutation->change); /* Of a submission that was refused as busy. */
     mutation->change = change_create(&parts);
     return mutation->change == NULL ? error_set(err, STET_NO_MEMORY, "out of memory for a change")
                                     : STET_OK;

@@ -24,16 +24,20 @@ void receipts_add(struct receipts *receipts, const struct receipt *receipt) {
         receipts->ring = calloc(RECEIPTS_REMEMBERED_MAX, sizeof *receipts->ring);
         if (receipts->ring == NULL) return;
     }
-    receipts->ring[receipts->next] = *receipt;
-    receipts->next = (receipts->next + 1) % RECEIPTS_REMEMBERED_MAX;
-    if (receipts->count < RECEIPTS_REMEMBERED_MAX) receipts->count++;
+    receipts->ring[receipts->added++ % RECEIPTS_REMEMBERED_MAX] = *receipt;
+}
+
+void receipts_undo(struct receipts *receipts, uint64_t mark) {
+    while (receipts->added > mark)
+        receipts->ring[--receipts->added % RECEIPTS_REMEMBERED_MAX].status = STET_OK;
 }
 
 const struct receipt *receipts_find(const struct receipts *receipts,
                                     const uint8_t key[STORE_KEY_BYTES], uint64_t actor_hash) {
-    for (size_t i = 1; i <= receipts->count; i++) {
-        size_t slot = (receipts->next + RECEIPTS_REMEMBERED_MAX - i) % RECEIPTS_REMEMBERED_MAX;
-        if (is_for(&receipts->ring[slot], key, actor_hash)) return &receipts->ring[slot];
+    for (size_t i = 1; i <= RECEIPTS_REMEMBERED_MAX && i <= receipts->added; i++) {
+        const struct receipt *receipt =
+            &receipts->ring[(receipts->added - i) % RECEIPTS_REMEMBERED_MAX];
+        if (is_for(receipt, key, actor_hash)) return receipt;
     }
     return NULL;
 }

@@ -17,6 +17,11 @@ stet_status sequencer_init(struct sequencer *sequencer, struct stet_engine *engi
     sequencer->batch = malloc(sizeof *sequencer->batch);
     if (sequencer->batch == NULL) return STET_NO_MEMORY;
     batch_init(sequencer->batch);
+    if (batch_reserve_commands(sequencer->batch, engine->commit_batch_max) != STET_OK) {
+        free(sequencer->batch);
+        sequencer->batch = NULL;
+        return STET_NO_MEMORY;
+    }
     pthread_mutex_init(&sequencer->lock, NULL);
     pthread_cond_init(&sequencer->wake, NULL);
     return STET_OK;
@@ -85,11 +90,12 @@ stet_status sequencer_submit(struct sequencer *sequencer, struct space *space,
 static void take(struct sequencer *sequencer, struct space *space, struct batch *batch,
                  size_t max) {
     size_t mutations = 0;
+    if (max > batch->command_capacity) max = batch->command_capacity;
     pthread_mutex_lock(&sequencer->lock);
     while (space->queue_first != NULL && batch->command_count < max &&
            mutations < COMMIT_BATCH_MAX) {
         struct stet_command *command = space->queue_first;
-        if (batch_add_command(batch, command) != STET_OK) break;
+        batch_add_command(batch, command);
         space->queue_first = command->next;
         if (space->queue_first == NULL) space->queue_last = NULL;
         space->queue_count--;
@@ -126,10 +132,11 @@ static void fail_all(struct batch *batch, const stet_error *err) {
 }
 
 /* Takes back everything the batch staged: heads, positions, projections. */
-static void take_back(struct sequencer *sequencer, struct space *space, uint64_t seq,
-                      int64_t stamp) {
+static void take_back(struct sequencer *sequencer, struct space *space, uint64_t seq, int64_t stamp,
+                      uint64_t receipts) {
     stet_error err;
     heads_undo(&space->heads, 0);
+    receipts_undo(&space->receipts, receipts);
     space->seq = seq;
     space->stamp = stamp;
     if (space_load_modules(space, &err) != STET_OK) {
@@ -148,6 +155,7 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
     struct batch *batch = sequencer->batch;
     uint64_t seq = space->seq;
     int64_t stamp = space->stamp;
+    uint64_t receipts = receipts_mark(&space->receipts);
     int64_t now = clock_wall_ns(engine->clock);
     for (size_t i = first; i < first + count; i++)
         decide(space, batch, batch->commands[i], now);
@@ -178,7 +186,7 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
     engine_report(engine, STET_REPORT_ERROR, "space \"%s\": commit of %zu changes failed: %s (%s)",
                   space->name, batch->change_count, err->message, err->cause);
     if (status == STET_COMMIT_UNKNOWN) atomic_store(&space->halted, true);
-    take_back(sequencer, space, seq, stamp);
+    take_back(sequencer, space, seq, stamp, receipts);
     return status;
 }
 
@@ -194,10 +202,7 @@ static void publish(struct space *space, struct batch *batch) {
         for (size_t i = 0; i < batch->change_count; i++)
             module->module->published(module->state, space, &batch->changes[i]->row);
     }
-    pthread_mutex_lock(&space->watchers_lock);
-    for (struct watcher *watcher = space->watchers; watcher != NULL; watcher = watcher->next)
-        watcher->poke(watcher);
-    pthread_mutex_unlock(&space->watchers_lock);
+    space_poke(space);
 }
 
 /* Hands the commands back, one wake-up for each client. */

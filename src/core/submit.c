@@ -178,6 +178,11 @@ stet_status command_submit(struct space *space, const stet_actor *actor,
     case COMMAND_MODULE_READ: status = submit_job(command, err); break;
     case COMMAND_EMPTY: break;
     }
-    if (status != STET_OK) command->submitted = false;
+    if (status != STET_OK) {
+        /* Nothing was done; the caller may submit it again. */
+        command->submitted = false;
+        space_unref(command->space);
+        command->space = NULL;
+    }
     return status;
 }

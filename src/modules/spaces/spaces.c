@@ -70,7 +70,7 @@ static stet_status check(void *state, const struct proposal *proposal, stet_erro
 static void published(void *state, struct space *space, const struct store_change *change) {
     (void)state;
     if (view_equal(change->type, TYPE) && change->op == STORE_DELETE)
-        engine_space_drop(space->engine, change->id);
+        engine_space_drop(space->engine, change->id, change->data);
 }
 
 /* ---- Commands ---------------------------------------------------------------------------- */
