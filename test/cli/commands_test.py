@@ -2,8 +2,10 @@
 """Each command and each exit code: against a directory nobody owns, and the same against a running server."""
 import json
 import os
+import pty
+import subprocess
 
-from harness import Server, check, check_has, main, make_directory, must, refused, test
+from harness import PROGRAM, Server, check, check_has, environment, main, make_directory, must, refused, test
 
 
 def story(where):
@@ -244,8 +246,6 @@ def a_data_directory_is_made_once(folder):
 
 @test
 def two_commands_on_one_directory_take_turns(folder):
-    import subprocess
-    from harness import PROGRAM, environment
     data = make_directory(folder)
     running = [subprocess.Popen([PROGRAM, "put", f"a/{number}", "{}", "--data", data], env=environment(),
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for number in range(4)]
@@ -278,9 +278,28 @@ def nothing_from_a_record_reaches_the_terminal_raw(folder):
 
 
 @test
+def colors_are_for_terminals_that_want_them(folder):
+    data = make_directory(folder)
+    must("put", "a/1", '{"x":1}', "--data", data)
+
+    def in_a_terminal(**extra):
+        ours, theirs = pty.openpty()
+        done = subprocess.run([PROGRAM, "get", "a/1", "--data", data], stdout=theirs, env=environment(
+            {"TERM": "xterm", **extra}), check=True)
+        os.close(theirs)
+        shown = os.read(ours, 65536).decode()
+        os.close(ours)
+        check(done.returncode == 0)
+        return shown
+
+    check("\033[34m\"data\"\033[0m" in in_a_terminal())
+    check("\033" not in in_a_terminal(NO_COLOR="1"))
+    check("\033" not in in_a_terminal(TERM="dumb"))
+    check("\033" not in must("get", "a/1", "--data", data).out)
+
+
+@test
 def output_that_cannot_be_written_is_a_failure(folder):
-    import subprocess
-    from harness import PROGRAM, environment
     data = make_directory(folder)
     must("put", "a/1", "{}", "--data", data)
     with open("/dev/full", "w", encoding="utf-8") as full:

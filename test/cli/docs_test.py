@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The manual page and docs/options.md say what the program's table says."""
+import json
 import os
 import re
+import subprocess
 
-from harness import TOP, check, main, must, test
+from harness import TOP, WAIT_S, Server, check, main, must, test
 
 
 def read(path):
@@ -77,6 +79,29 @@ def the_readme_names_files_that_exist(folder):
         for link in re.findall(r"\]\(([^)#]+)\)", read(path)):
             if "://" not in link:
                 check(os.path.exists(os.path.join(TOP, os.path.dirname(path), link)), f"{path} links to {link}")
+
+
+@test
+def the_first_conflict_of_the_readme_is_real(folder):
+    text = read("README.md").split("## A first conflict")[1].split("## Figures")[0]
+    commands = re.findall(r"```sh\n(.*?)```", text, re.S)
+    check(len(commands) == 3, commands)
+    promised = json.loads(re.search(r"```json\n(.*?)```", text, re.S).group(1))
+    with Server(folder, "--no-auth") as server:
+        said = []
+        for command in commands:
+            command = command.replace("http://127.0.0.1:7838", server.url)
+            done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=WAIT_S)
+            said.append(json.loads(done.stdout))
+    check([answer.get("version") for answer in said[:2]] == [1, 2], said)
+    for key, value in promised.items():
+        if key in ("last_modified_at", "resolution_token"):
+            check(key in said[2], said[2])
+        elif key == "fields":
+            for pointer, field in value.items():
+                check(field.items() <= said[2]["fields"][pointer].items(), (pointer, said[2]["fields"]))
+        else:
+            check(said[2][key] == value, f"{key}: {said[2][key]} in the answer, {value} in the README")
 
 
 main()

@@ -50,7 +50,7 @@ def main():
 
 def environment(extra=None):
     """The tests' own environment: nothing of the user's STET_… gets in."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("STET_")}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("STET_") and key != "NO_COLOR"}
     clean.update(extra or {})
     return clean
 
