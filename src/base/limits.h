@@ -31,8 +31,6 @@
 #define QUEUE_COMMANDS_MAX 8192 /* Waiting for one space's sequencer; past it: BUSY. */
 #define QUEUE_BYTES_MAX (64u * 1024u * 1024u)
 /* A merge dearer than this leaves the sequencer for a worker. */
-#define MERGE_INLINE_STEPS_MAX 20000
-#define PREPARE_RETRIES_MAX 3
 #define KEY_RETENTION_S (7 * 24 * 3600)
 #define RECEIPTS_REMEMBERED_MAX 4096 /* Refused writes whose receipt is still known, per space. */
 #define RESOLUTION_TOKEN_TTL_S (24 * 3600)
@@ -56,10 +54,9 @@
 #define CHANGES_LIMIT_MAX 1000
 #define WAIT_S_MAX 60            /* Long polls. */
 #define MIN_SEQ_WAIT_MS_MAX 5000 /* How long a read waits for the seq it demands. */
-#define READ_SNAPSHOT_MS_MAX 2000
 #define READ_QUEUE_MAX 4096 /* Reads waiting for a worker thread; past it: BUSY. */
 #define CACHE_BYTES_DEFAULT (32u * 1024u * 1024u) /* Per client. */
-#define CACHE_TTL_S 45
+#define BIRTHS_CACHED_MAX 16384 /* Records whose creation a client remembers; a power of two. */
 /* Published changes kept in memory per space; behind it stands the store. */
 #define RING_CHANGES 16384
 #define RING_BYTES_MAX (32u * 1024u * 1024u)

@@ -56,7 +56,6 @@ static void entry_remove(struct cache *cache, struct cache_entry *entry) {
     cache->count--;
     cache->bytes -= entry->bytes;
     change_unref(entry->value.head);
-    free(entry->value.created_by);
     free(entry);
 }
 
@@ -213,20 +212,4 @@ struct cache_value *cache_put(struct cache *cache, struct space *space, struct c
         entry = entry_insert(cache, known, hash, head);
     }
     return entry != NULL && shrink(cache, entry) ? &entry->value : NULL;
-}
-
-void cache_set_created(struct cache *cache, struct cache_value *value, int64_t at, stet_view by) {
-    struct cache_entry *entry = (struct cache_entry *)value;
-    char *copy;
-    if (value->has_created) return;
-    copy = malloc(by.size + 1);
-    if (copy == NULL) return;
-    if (by.size > 0) memcpy(copy, by.bytes, by.size);
-    copy[by.size] = '\0';
-    value->created_by = copy;
-    value->created_at = at;
-    value->has_created = true;
-    entry->bytes += by.size + 1;
-    /* The bound is restored by the next sync or put: the caller still holds the value. */
-    cache->bytes += by.size + 1;
 }

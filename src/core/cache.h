@@ -28,9 +28,6 @@ struct cache {
 
 struct cache_value {
     struct change *head; /* Owned by the cache. */
-    bool has_created;
-    int64_t created_at;
-    char *created_by; /* NUL-terminated, owned. */
 };
 
 void cache_init(struct cache *cache, size_t bytes_max);
@@ -45,6 +42,5 @@ struct cache_value *cache_find(struct cache *cache, struct space *space, stet_vi
 
 /* Takes a reference of its own; an entry that is newer already stays. NULL when memory is out, which is no harm. */
 struct cache_value *cache_put(struct cache *cache, struct space *space, struct change *head);
-void cache_set_created(struct cache *cache, struct cache_value *value, int64_t at, stet_view by);
 
 #endif

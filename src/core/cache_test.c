@@ -37,13 +37,10 @@ static void a_sync_brings_entries_up_to_date(void **state) {
     assert_int_equal(cache_sync(&cache, &space), 1);
     assert_null(find(&cache, &space, "a"));
     put(&cache, &space, first);
-    cache_set_created(&cache, find(&cache, &space, "a"), 77, VIEW("eve"));
     struct change *second = publish(&space, "a", 2);
     assert_int_equal(find(&cache, &space, "a")->head->row.version, 1);
     assert_int_equal(cache_sync(&cache, &space), 2);
     assert_ptr_equal(find(&cache, &space, "a")->head, second);
-    assert_true(find(&cache, &space, "a")->has_created);
-    assert_string_equal(find(&cache, &space, "a")->created_by, "eve");
     put(&cache, &space, first);
     assert_ptr_equal(find(&cache, &space, "a")->head, second);
     change_unref(first);

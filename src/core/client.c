@@ -25,6 +25,7 @@ stet_status client_create(stet_engine *engine, stet_client **out, stet_error *er
     }
     pthread_mutex_init(&client->lock, NULL);
     cache_init(&client->cache, engine->client_cache_bytes);
+    births_init(&client->births);
     arena_init(&client->scratch, 4096);
     *out = client;
     return STET_OK;
@@ -40,6 +41,7 @@ void client_destroy(stet_client *client) {
         free(command);
     }
     cache_done(&client->cache);
+    births_done(&client->births);
     arena_done(&client->scratch);
     pthread_mutex_destroy(&client->lock);
     close(client->fd);
@@ -147,10 +149,10 @@ stet_status client_created(stet_client *client, struct space *space,
         change_created(arena, change, created);
         return STET_OK;
     }
-    struct cache_value *cached = cache_find(&client->cache, space, change->type, change->id);
-    if (cached != NULL && cached->has_created) {
-        created->at = cached->created_at;
-        created->by = arena_copy(arena, view_of(cached->created_by));
+    const struct birth *birth = births_find(&client->births, space->instance, change->first);
+    if (birth != NULL) {
+        created->at = birth->at;
+        created->by = arena_copy(arena, view_make(birth->by, birth->by_bytes));
         return created->by.bytes == NULL ? error_set(err, STET_NO_MEMORY, "out of memory")
                                          : STET_OK;
     }
@@ -162,6 +164,7 @@ stet_status client_created(stet_client *client, struct space *space,
         change_created(arena, &first, created);
         created->by = arena_copy(arena, created->by);
         change_unref(published);
+        if (created->by.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
     } else {
         stet_status status = space_reader_take(space, &reader, err);
         if (status != STET_OK) return status;
@@ -170,6 +173,6 @@ stet_status client_created(stet_client *client, struct space *space,
         if (status != STET_OK) return status;
         change_created(arena, &first, created);
     }
-    if (cached != NULL) cache_set_created(&client->cache, cached, created->at, created->by);
+    births_put(&client->births, space->instance, change->first, created->at, created->by);
     return STET_OK;
 }

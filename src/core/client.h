@@ -8,6 +8,7 @@
 #ifndef CORE_CLIENT_H
 #define CORE_CLIENT_H
 
+#include "core/births.h"
 #include "core/cache.h"
 #include "core/command.h"
 #include "core/engine.h"
@@ -24,6 +25,7 @@ struct stet_client {
     struct stet_command *pool;
     size_t pool_count;
     struct cache cache;
+    struct births births;
     struct arena scratch; /* For what lives only during one call. */
     struct feed_client *feed;
     void (*feed_destroy)(struct feed_client *feed);
@@ -47,7 +49,7 @@ void client_wake(stet_client *client);
 stet_status client_head(stet_client *client, struct space *space, stet_view type, stet_view id,
                         struct change **head, stet_error *err);
 
-/* created_at and created_by of a record, for rendering. Borrowed from the arena. From the cache or its first change. */
+/* created_at and created_by of a record, for rendering. Borrowed from the arena. As remembered, or from its first change. */
 struct created {
     int64_t at;
     stet_view by;
