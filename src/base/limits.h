@@ -30,7 +30,6 @@
 #define COMMIT_BATCH_MAX 512    /* Commands in one durable commit. */
 #define QUEUE_COMMANDS_MAX 8192 /* Waiting for one space's sequencer; past it: BUSY. */
 #define QUEUE_BYTES_MAX (64u * 1024u * 1024u)
-/* A merge dearer than this leaves the sequencer for a worker. */
 #define KEY_RETENTION_S (7 * 24 * 3600)
 #define RECEIPTS_REMEMBERED_MAX 4096 /* Refused writes whose receipt is still known, per space. */
 #define RESOLUTION_TOKEN_TTL_S (24 * 3600)
