@@ -103,6 +103,18 @@ static void say_member(struct cli *cli, struct arena *arena, const struct doc *d
     fputc('\n', cli->errors.stream);
 }
 
+/* What to do about a refusal that has a usual way on. */
+static void say_hint(struct cli *cli, struct arena *arena, const struct doc *doc,
+                     stet_view reason) {
+    bool needs_base = view_equal(reason, VIEW("PRECONDITION_REQUIRED"));
+    unsigned long long current = answer_u64(doc, 0, "current_version");
+    if ((!needs_base && !view_equal(reason, VIEW("ALREADY_EXISTS"))) || current == 0) return;
+    fputs("  ", cli->errors.stream);
+    terminal_text(&cli->errors, COLOR_NONE, answer_text(arena, doc, 0, "address"));
+    fprintf(cli->errors.stream, " is at version %llu; look at it, then repeat with --base %llu%s\n",
+            current, current, needs_base ? "" : " and without --create");
+}
+
 int cli_refuse(struct cli *cli, struct arena *arena, const struct answer *answer) {
     struct doc doc;
     stet_error err;
@@ -134,9 +146,7 @@ int cli_refuse(struct cli *cli, struct arena *arena, const struct answer *answer
         say_member(cli, arena, &doc, "field");
         say_member(cli, arena, &doc, "limit");
     }
-    if (view_equal(reason, VIEW("PRECONDITION_REQUIRED"))) {
-        fputs("  name the version the change was made from with --base\n", stream);
-    }
+    say_hint(cli, arena, &doc, reason);
     return code;
 }
 

@@ -62,6 +62,11 @@ static void field_add(struct table *table, struct arena *arena, const struct doc
     table_add(table, color, words);
 }
 
+static bool has_value(const struct doc *doc, const char *key) {
+    doc_node node = answer_member(doc, 0, key);
+    return node != DOC_NONE && doc_kind(doc, node) != DOC_NULL;
+}
+
 void conflict_report(struct terminal *terminal, struct arena *arena, const struct doc *doc) {
     struct table table;
     struct terminal whole = *terminal;
@@ -90,6 +95,13 @@ void conflict_report(struct terminal *terminal, struct arena *arena, const struc
             field_add(&table, arena, doc, field);
         }
         if (table_print(&table, &whole, "  ", NULL) == STET_OK) fputc('\n', terminal->stream);
+    }
+    if (!has_value(doc, "current")) {
+        fprintf(
+            terminal->stream,
+            "  Nothing was written. To bring it back with your data, repeat with --base %llu.\n",
+            (unsigned long long)current);
+        return;
     }
     fprintf(terminal->stream,
             "  Nothing was written. To go on from what is there now, repeat with --base %llu; to "

@@ -25,7 +25,7 @@ def story(where):
 
     # A base is demanded, must be current, and then the write lands.
     no_base = no(1, "put", "tasks/1", "{}")
-    check_has(no_base.err, "PRECONDITION_REQUIRED.*--base")
+    check_has(no_base.err, "PRECONDITION_REQUIRED.*tasks/1 is at version 1.*--base 1")
     run("put", "tasks/1", '{"title":"Posters","n":2}', "--base", "1")
     stale = no(3, "put", "tasks/1", '{"title":"Leaflets","n":3}', "--base", "1")
     check_has(stale.err, r"CONCURRENT_MODIFICATION.*version 1; version 2 is current.*/n +1\.10 +2 +3 +both changed it")
@@ -56,7 +56,8 @@ def story(where):
     check(run("get", "tasks/2", "--json").json["data"] == {"from": "stdin"})
     check_has(no(1, "put", "tasks/3", '{"a":1').err, "BAD_JSON")
     no(1, "put", "tasks/3", "@/nowhere")
-    no(3, "put", "tasks/1", '{"x":1}', "--create")
+    exists = no(3, "put", "tasks/1", '{"x":1}', "--create")
+    check_has(exists.err, "ALREADY_EXISTS.*is at version 6.*--base 6 and without --create")
 
     # The past.
     check(run("get", "tasks/1@1", "--json").json["data"]["n"] == 1.10)
@@ -98,6 +99,8 @@ def story(where):
     run("delete", "tasks/2", "--base", "1")
     gone = no(4, "get", "tasks/2")
     check_has(gone.err, "DELETED")
+    late = no(3, "put", "tasks/2", '{"late":1}', "--base", "1")
+    check_has(late.err, "deleted .tasks/2.*bring it back with your data, repeat with --base 2")
     check(len(run("history", "tasks/2", "--json").json["changes"]) == 2)
     check(run("put", "tasks/2", '{"again":1}', "--json").json["version"] == 3)
 
