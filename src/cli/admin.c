@@ -164,27 +164,67 @@ int run_token_create(struct cli *cli) {
     return EXIT_DONE;
 }
 
+static int tokens_get(struct cli *cli, struct answer *answer, struct doc *doc, doc_node *tokens) {
+    struct buffer path;
+    buffer_init(&path, cli->arena, 0);
+    buffer_append_text(&path, "/v1/stet/tokens");
+    int code = cli_get(cli, &path, cli->arena, answer, doc);
+    if (code != EXIT_DONE) return code;
+    *tokens = answer_member(doc, 0, "tokens");
+    return EXIT_DONE;
+}
+
+/* Whether a token is one of --actor and --name, as far as they are given. */
+static bool token_is_meant(struct cli *cli, const struct doc *doc, doc_node token) {
+    static const struct {
+        enum option_id option;
+        const char *member;
+    } filters[] = {{OPTION_TOKEN_ACTOR, "actor"}, {OPTION_NAME, "name"}};
+    for (size_t i = 0; i < 2; i++) {
+        const char *wanted = args_text(cli->args, filters[i].option);
+        if (wanted == NULL) continue;
+        if (!view_equal(answer_text(cli->arena, doc, token, filters[i].member), view_of(wanted)))
+            return false;
+    }
+    return true;
+}
+
+static doc_node token_next(struct cli *cli, const struct doc *doc, doc_node tokens,
+                           doc_node token) {
+    if (tokens == DOC_NONE) return DOC_NONE;
+    token = token == DOC_NONE ? doc_first(doc, tokens) : doc_next(doc, token);
+    while (token != DOC_NONE && !token_is_meant(cli, doc, token))
+        token = doc_next(doc, token);
+    return token;
+}
+
+static void print_tokens_json(struct cli *cli, const struct doc *doc, doc_node tokens) {
+    const char *separator = "";
+    fputs("{\"tokens\":[", cli->out.stream);
+    for (doc_node token = DOC_NONE; (token = token_next(cli, doc, tokens, token)) != DOC_NONE;
+         separator = ",") {
+        fprintf(cli->out.stream, "%s%.*s", separator, VIEW_ARG(doc_text(doc, token)));
+    }
+    fputs("]}\n", cli->out.stream);
+}
+
 int run_token_list(struct cli *cli) {
     static const char *const names[] = {"ID", "ADMIN", "CREATED", "EXPIRES", "ACTOR", "NAME"};
-    struct buffer path;
     struct answer answer;
     struct doc doc;
     struct table table;
     stet_error err;
-    buffer_init(&path, cli->arena, 0);
-    buffer_append_text(&path, "/v1/stet/tokens");
-    int code = cli_get(cli, &path, cli->arena, &answer, &doc);
+    doc_node tokens;
+    int code = tokens_get(cli, &answer, &doc, &tokens);
     if (code != EXIT_DONE) return code;
     if (cli->json) {
-        cli_print_json(cli, answer.body);
+        print_tokens_json(cli, &doc, tokens);
         return EXIT_DONE;
     }
-    doc_node tokens = answer_member(&doc, 0, "tokens");
     table_init(&table, cli->arena, 6);
     for (size_t i = 0; i < 6; i++)
         table_add(&table, COLOR_DIM, view_of(names[i]));
-    for (doc_node token = tokens == DOC_NONE ? DOC_NONE : doc_first(&doc, tokens);
-         token != DOC_NONE; token = doc_next(&doc, token)) {
+    for (doc_node token = DOC_NONE; (token = token_next(cli, &doc, tokens, token)) != DOC_NONE;) {
         stet_view expires =
             answer_time(cli->arena, answer_text(cli->arena, &doc, token, "expires_at"));
         table_add(&table, COLOR_BOLD, answer_text(cli->arena, &doc, token, "id"));
@@ -198,14 +238,14 @@ int run_token_list(struct cli *cli) {
     return table_print(&table, &cli->out, "", &err) == STET_OK ? EXIT_DONE : cli_fail(cli, &err);
 }
 
-int run_token_revoke(struct cli *cli) {
+static int token_revoke(struct cli *cli, stet_view id) {
     struct buffer path;
     struct answer answer;
     struct doc doc;
     stet_error err;
     buffer_init(&path, cli->arena, 0);
     buffer_append_text(&path, "/v1/stet/tokens/");
-    address_encode(&path, view_of(cli->args->arguments[0]));
+    address_encode(&path, id);
     buffer_append_char(&path, '\0');
     if (buffer_status(&path) != STET_OK) {
         error_set(&err, buffer_status(&path), "out of memory");
@@ -217,9 +257,32 @@ int run_token_revoke(struct cli *cli) {
     if (cli->json) {
         cli_print_json(cli, answer.body.size > 0 ? answer.body : VIEW("{}"));
     } else {
-        fprintf(cli->out.stream, "token %s revoked\n", cli->args->arguments[0]);
+        fputs("token ", cli->out.stream);
+        terminal_text(&cli->out, COLOR_NONE, id);
+        fputs(" revoked\n", cli->out.stream);
     }
     return EXIT_DONE;
+}
+
+int run_token_revoke(struct cli *cli) {
+    struct answer answer;
+    struct doc doc;
+    stet_error err;
+    doc_node tokens;
+    bool by_actor = args_given(cli->args, OPTION_TOKEN_ACTOR);
+    bool by_id = cli->args->argument_count == 1;
+    if (by_id == by_actor || (by_id && args_given(cli->args, OPTION_NAME))) {
+        error_set(&err, STET_BAD_REQUEST,
+                  "say which tokens: an ID, or --actor NAME with or without --name");
+        return cli_fail(cli, &err);
+    }
+    if (by_id) return token_revoke(cli, view_of(cli->args->arguments[0]));
+    int code = tokens_get(cli, &answer, &doc, &tokens);
+    for (doc_node token = DOC_NONE;
+         code == EXIT_DONE && (token = token_next(cli, &doc, tokens, token)) != DOC_NONE;) {
+        code = token_revoke(cli, answer_text(cli->arena, &doc, token, "id"));
+    }
+    return code;
 }
 
 static int check_one(struct cli *cli, stet_view space) {

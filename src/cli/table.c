@@ -66,7 +66,9 @@ static const struct command_row commands[COMMAND_COUNT] = {
     [COMMAND_TOKEN_CREATE] = {"token create", "", 0, 0, "Make an access token and print it, once",
                               ""},
     [COMMAND_TOKEN_LIST] = {"token list", "", 0, 0, "List the tokens, without their secrets", ""},
-    [COMMAND_TOKEN_REVOKE] = {"token revoke", "ID", 1, 1, "Revoke a token at once", ""},
+    [COMMAND_TOKEN_REVOKE] =
+        {"token revoke", "[ID]", 0, 1, "Revoke a token at once",
+         "Without ID: all tokens of --actor, or of these the ones with --name.\n"},
     [COMMAND_CHECK] = {"check", "", 0, 0, "Verify what is stored",
                        "Reads a whole space, or all spaces when --space is not given, and says "
                        "what was verified. "
@@ -170,7 +172,7 @@ static const struct option_row options[OPTION_COUNT] = {
     [OPTION_CA_FILE] = {"ca-file", "FILE", OPTION_TEXT, 0, NULL, "STET_CA_FILE", NULL, ON_REMOTE,
                         "Certificates (PEM) to trust for an https --url, instead of the system's"},
     [OPTION_ACTOR] = {"actor", "NAME", OPTION_TEXT, 0, NULL, "STET_ACTOR", NULL,
-                      ON_REMOTE & ~ON(TOKEN_CREATE),
+                      ON_REMOTE & ~ON_TOKENS,
                       "Who acts, for a server that runs with --no-auth; others go by the token"},
     [OPTION_SPACE] = {"space", "NAME", OPTION_TEXT, 0, "main", "STET_SPACE", NULL,
                       ON_RECORD | ON(IMPORT) | ON(CHECK),
@@ -213,10 +215,10 @@ static const struct option_row options[OPTION_COUNT] = {
     [OPTION_WITH_DATA] = {"with-data", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(HISTORY),
                           "Each version's data as well"},
     [OPTION_TOKEN_ACTOR] =
-        {"actor", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(TOKEN_CREATE) | ON(INIT),
-         "Who the token stands for; every change made with it carries this name. init: admin "
-         "when not given"},
-    [OPTION_NAME] = {"name", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(TOKEN_CREATE),
+        {"actor", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_TOKENS | ON(INIT),
+         "Who the token stands for; every change made with it carries this name. list and revoke: "
+         "only tokens of this actor. init: admin when not given"},
+    [OPTION_NAME] = {"name", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_TOKENS,
                      "What the token is for, to tell an actor's tokens apart"},
     [OPTION_ADMIN] = {"admin", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(TOKEN_CREATE),
                       "May manage spaces and tokens, and import"},

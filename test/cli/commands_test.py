@@ -127,6 +127,16 @@ def story(where):
     check(made["id"] not in run("token", "list").out)
     run("token", "revoke", newer["id"])
     no(4, "token", "revoke", newer["id"])
+    for name in ("one", "two", "three"):
+        run("token", "create", "--actor", "bob", "--name", name)
+    run("token", "create", "--actor", "eve")
+    check(len(run("token", "list", "--actor", "bob", "--json").json["tokens"]) == 3)
+    run("token", "revoke", "--actor", "bob", "--name", "two")
+    check(len(run("token", "list", "--actor", "bob").out.splitlines()) == 3)
+    run("token", "revoke", "--actor", "bob")
+    check([token["actor"] for token in run("token", "list", "--json").json["tokens"] if token["actor"] != "admin"] == ["eve"])
+    no(2, "token", "revoke")
+    no(2, "token", "revoke", "x", "--actor", "bob")
     no(2, "token", "create")
     no(2, "token", "create", "--actor", "ada", "--expires", "soon")
     return run
