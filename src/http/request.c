@@ -133,7 +133,8 @@ void request_reply_response(struct request *request, int http, struct MHD_Respon
     }
     for (unsigned i = 0; i < reply->extra_count; i++)
         add_header(response, reply->extra[i].name, reply->extra[i].value);
-    if (reply->close || request->loop->stopping) add_header(response, "Connection", "close");
+    if (reply->close || request->ambiguous || request->loop->stopping)
+        add_header(response, "Connection", "close");
 
     request->answered = true;
     request->http = http;
@@ -364,6 +365,8 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
                                    size_t name_size, const char *value, size_t value_size) {
     struct headers *headers = context;
     (void)kind;
+    if (memchr(name, ' ', name_size) != NULL || memchr(name, '\t', name_size) != NULL)
+        headers->blank_in_name = true;
     for (size_t i = 0; i < sizeof header_words / sizeof header_words[0]; i++) {
         const struct header_word *word = &header_words[i];
         if (word->size != name_size ||
@@ -498,13 +501,18 @@ static void authenticate(struct request *request) {
     if (request->actor_id.bytes == NULL) request->failed = true;
 }
 
+/* Only this machine can ask: neither listening elsewhere nor behind a proxy. */
+static bool metrics_are_open(const struct request *request) {
+    const struct http_server *server = request->loop->server;
+    return server->gate.loopback && server->gate.public_origin[0] == '\0' &&
+           request->headers.forwarded_for.bytes == NULL && request->headers.authorization.size == 0;
+}
+
 static void check_access(struct request *request) {
     enum access access = request->call->access;
     bool system_space = view_equal(request->match.captures[CAPTURE_SPACE], VIEW("stet"));
     if (access == ACCESS_NONE) return;
-    if (access == ACCESS_METRICS && request->loop->server->gate.loopback &&
-        request->headers.authorization.size == 0)
-        return;
+    if (access == ACCESS_METRICS && metrics_are_open(request)) return;
     authenticate(request);
     if (request->refusal != NULL || request->failed || request->actor_admin) return;
     if (access == ACCESS_ADMIN || system_space) {
@@ -643,21 +651,28 @@ static void check_head_size(struct request *request, struct MHD_Connection *mhd)
     refuse_later(request, &err, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
 }
 
-static void check_headers(struct request *request) {
-    if (request->headers.repeated != NULL) {
-        refuse_later_field(request, STET_BAD_REQUEST, request->headers.repeated, 0,
-                           "the header must stand only once");
+/* What decides where the request ends must be beyond doubt, or a proxy before us and we could take
+ * one request for two. */
+static void check_framing(struct request *request) {
+    const struct headers *headers = &request->headers;
+    stet_view coding = headers->transfer_encoding;
+    if (headers->blank_in_name) {
+        refuse_later_field(request, STET_BAD_REQUEST, "headers", 0,
+                           "a header's name must not contain blanks");
     }
-    if (request->headers.content_length.bytes != NULL &&
-        request->headers.transfer_encoding.bytes != NULL) {
+    if (headers->content_length.bytes != NULL && coding.bytes != NULL) {
         refuse_later_field(request, STET_BAD_REQUEST, "Transfer-Encoding", 0,
                            "Content-Length and Transfer-Encoding exclude each other");
     }
-    stet_view coding = request->headers.transfer_encoding;
     if (coding.size > 0 && !view_equal_nocase(coding, VIEW("chunked"))) {
         refuse_later_field(request, STET_BAD_REQUEST, "Transfer-Encoding", 0,
                            "only chunked is understood");
     }
+    if (headers->repeated != NULL) {
+        refuse_later_field(request, STET_BAD_REQUEST, headers->repeated, 0,
+                           "the header must stand only once");
+    }
+    request->ambiguous = request->refusal != NULL;
 }
 
 static void request_begin(struct request *request, struct MHD_Connection *mhd, const char *method,
@@ -673,8 +688,8 @@ static void request_begin(struct request *request, struct MHD_Connection *mhd, c
     peer_enter(request->peer, PEER_BODY);
     (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_header, &request->headers);
     take_request_id(request);
+    check_framing(request);
     check_head_size(request, mhd);
-    check_headers(request);
     if (request->refusal == NULL) find_route(request);
     bool open = request->call != NULL && request->call->access == ACCESS_NONE;
     if (request->refusal == NULL && !open) check_host(request);

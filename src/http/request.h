@@ -29,6 +29,7 @@ struct headers {
     stet_view origin, fetch_site, request_method, request_headers;
     stet_view request_id, actor, forwarded_for, forwarded_proto;
     const char *repeated; /* The name of a header that must not stand twice and does. */
+    bool blank_in_name;   /* "Content-Length : 5", which others may read as we do not. */
 };
 
 struct request {
@@ -65,6 +66,7 @@ struct request {
     stet_error *refusal; /* Known before the body is; answered after it. */
     int refusal_http;
     bool begun, suspended, answered, failed;
+    bool ambiguous;  /* Where it ends may be read in two ways: the connection ends with it. */
     bool taken_over; /* The socket now belongs to a stream; not an answer of ours. */
 
     int http; /* The answer's code; 0: none yet. */

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/view.h"
 #include "http/loop.h"
 
@@ -139,9 +140,13 @@ static void fit_descriptors(struct http_options *options) {
         (void)getrlimit(RLIMIT_NOFILE, &limit);
     }
     if (limit.rlim_cur >= wanted) return;
+    unsigned asked = options->connections_max;
     options->connections_max = limit.rlim_cur > 2 * DESCRIPTORS_BESIDES
                                    ? (unsigned)(limit.rlim_cur - DESCRIPTORS_BESIDES)
                                    : DESCRIPTORS_BESIDES;
+    LOG(LOG_WARN, "the limit of open files allows fewer connections", log_u64("asked", asked),
+        log_u64("connections_max", options->connections_max),
+        log_u64("open_files", limit.rlim_cur));
 }
 
 static stet_status check_options(const struct http_options *options, stet_error *err) {

@@ -296,6 +296,8 @@ static void without_a_token_nothing_is_shown(void **state) {
     expect_status(200);
     call("GET", "/metrics", "", NULL);
     expect_status(200); /* Only this machine can listen. */
+    call("GET", "/metrics", "X-Forwarded-For: 1.2.3.4\r\n", NULL);
+    expect_status(401); /* A proxy asks for somebody else. */
 
     call("POST", "/v1/stet/tokens", JSON "Authorization: Bearer local-secret\r\n",
          "{\"actor\":\"bob\"}");

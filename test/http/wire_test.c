@@ -127,6 +127,14 @@ static void chunked_bodies_are_understood(void **state) {
               port);
     assert_true(wire_answer(&wire, false, &got));
     expect_status(400); /* What one of two servers in a row would take for the next request. */
+    assert_true(wire_closed(&wire, 10000));
+    wire_close(&wire);
+    wire = wire_open();
+    wire_send(&wire, "PUT " ONE " HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length : 30\r\n\r\n",
+              port);
+    assert_true(wire_answer(&wire, false, &got));
+    expect_problem(400, "BAD_REQUEST", "headers");
+    assert_true(wire_closed(&wire, 10000));
 }
 
 static void a_truncated_body_writes_nothing(void **state) {
