@@ -66,7 +66,7 @@ static bool column_view(sqlite3_stmt *statement, int column, struct arena *arena
 static bool column_head(sqlite3_stmt *statement, struct store_head *head) {
     head->version = column_u64(statement, 0);
     head->seq = column_u64(statement, 1);
-    head->first = column_u64_or(statement, 2, head->seq);
+    head->first = column_u64(statement, 2);
     head->deleted = (sqlite3_column_int64(statement, 3) & SQL_FLAG_DELETED) != 0;
     head->hash = column_u64(statement, 4);
     head->ordinal = column_u64_or(statement, 5, head->version);
@@ -333,18 +333,30 @@ static stet_status key_in_table(struct store_reader *reader, struct arena *arena
     return status;
 }
 
-/* New keys are higher than all of the older table when clients send UUIDv7: then one lookup does. */
+static bool is_writers_own(const struct store_reader *base) {
+    const struct sqlite_reader *reader = (const struct sqlite_reader *)base;
+    return reader->connection != &reader->own;
+}
+
+/* A key above all that a table holds is not in it. With UUIDv7 that is nearly every new key, and no table is asked. */
+static bool may_hold(const struct key_generations *keys, unsigned table,
+                     const uint8_t key[STORE_KEY_BYTES]) {
+    return keys->any[table] && memcmp(key, keys->max[table], STORE_KEY_BYTES) <= 0;
+}
+
 stet_status sqlite_key_find(struct store_reader *reader, struct arena *arena,
                             const uint8_t key[STORE_KEY_BYTES], stet_view actor,
                             struct store_key *out, stet_error *err) {
     struct key_generations *keys = &store_of(reader)->keys;
     pthread_rwlock_rdlock(&keys->lock);
     unsigned older = 1 - keys->current;
-    stet_status status = key_in_table(reader, arena, keys->current, key, actor, out, err);
-    if (status == STET_NOT_FOUND && keys->any[older] &&
-        memcmp(key, keys->max[older], STORE_KEY_BYTES) <= 0) {
+    stet_status status = STET_NOT_FOUND;
+    /* The highest key of the table being filled is the writer's own business. */
+    if (!is_writers_own(reader) || may_hold(keys, keys->current, key))
+        status = key_in_table(reader, arena, keys->current, key, actor, out, err);
+    if (status == STET_NOT_FOUND && may_hold(keys, older, key))
         status = key_in_table(reader, arena, older, key, actor, out, err);
-    }
+    if (status == STET_NOT_FOUND) error_set(err, STET_NOT_FOUND, "the mutation key is not known");
     pthread_rwlock_unlock(&keys->lock);
     return status;
 }
