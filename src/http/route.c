@@ -113,12 +113,14 @@ static bool split(stet_view path, stet_view pieces[ROUTE_SEGMENTS_MAX], unsigned
 static bool fits(const struct route *route, const stet_view *pieces, unsigned count) {
     const char *at = route->pattern;
     for (unsigned i = 0; i < count; i++) {
-        if (*at != '/') return false;
-        at++;
-        size_t size = strcspn(at, "/");
-        if (*at != '{' && !view_equal(view_make(at, size), pieces[i])) return false;
-        if (*at == '{' && pieces[i].size == 0) return false;
-        at += size;
+        if (*at++ != '/') return false;
+        if (*at == '{') {
+            if (pieces[i].size == 0) return false;
+            at = strchr(at, '}') + 1;
+        } else {
+            if (strncmp(at, pieces[i].bytes, pieces[i].size) != 0) return false;
+            at += pieces[i].size;
+        }
     }
     return *at == '\0';
 }

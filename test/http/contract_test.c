@@ -4,6 +4,7 @@
 #include "wire.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ONE "/v1/main/records/invoices/7"
@@ -457,6 +458,31 @@ static void an_import_reports_each_bad_line(void **state) {
     expect_problem(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type");
 }
 
+static void a_long_import_goes_through_its_window(void **state) {
+    enum { LINES = 5000, LINE_BYTES = 320 };
+    char *lines = malloc(LINES * LINE_BYTES + 1);
+    size_t size = 0;
+    (void)state;
+    assert_non_null(lines);
+    for (int i = 0; i < LINES; i++) {
+        size += (size_t)snprintf(
+            lines + size, LINE_BYTES,
+            "{\"type\":\"long\",\"id\":\"%d\",\"data\":{\"text\":\"%0200d\"}}\n", i, i);
+    }
+    assert_true(size > 1024 * 1024); /* More than one record's body may have. */
+    call("POST", "/v1/main/import?dry_run=1", "Content-Type: application/x-ndjson\r\n", lines);
+    expect_status(200);
+    expect_body("\"imported\":5000,");
+    call("GET", "/v1/main/records/long?limit=1&total=1", "", NULL);
+    expect_body("\"total\":0");
+    call("POST", "/v1/main/import", "Content-Type: application/x-ndjson\r\n", lines);
+    expect_status(200);
+    expect_body("\"imported\":5000,\"unchanged\":0,\"replayed\":0,\"failed\":0,\"errors\":[]}");
+    call("GET", "/v1/main/records/long?limit=1&total=1", "", NULL);
+    expect_body("\"total\":5000");
+    free(lines);
+}
+
 static void spaces_come_and_go(void **state) {
     (void)state;
     call("PUT", "/v1/work", "", NULL);
@@ -537,6 +563,7 @@ int main(void) {
         TEST(a_transaction_is_all_or_nothing),
         TEST(lists_are_paged),
         TEST(an_import_reports_each_bad_line),
+        TEST(a_long_import_goes_through_its_window),
         TEST(spaces_come_and_go),
         TEST(request_ids_are_kept_or_made),
         TEST(metrics_and_health_are_there),
