@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -43,6 +44,9 @@ void client_destroy(stet_client *client) {
     cache_done(&client->cache);
     births_done(&client->births);
     arena_done(&client->scratch);
+    /* Who gave back the last command may still be about to say so. */
+    while (atomic_load_explicit(&client->signalling, memory_order_acquire) > 0)
+        sched_yield();
     pthread_mutex_destroy(&client->lock);
     close(client->fd);
     free(client);
@@ -50,15 +54,25 @@ void client_destroy(stet_client *client) {
 
 /* ---- Completions ------------------------------------------------------------------------- */
 
-/* Under the lock. */
-static void signal_locked(stet_client *client) {
-    uint64_t one = 1;
-    if (client->signalled) return;
+/*
+ * `signalled` means that the descriptor is readable or about to be: the write comes after the lock is released, lest the client
+ * that it wakes run into the lock on another core. So client_next clears the flag only when it read something; otherwise the
+ * write is still on its way and wakes once more.
+ */
+static bool needs_signal_locked(stet_client *client) {
+    if (client->signalled) return false;
     client->signalled = true;
-    /* Cannot fail: the counter is at most 1, and the descriptor lives as long as the client. */
+    atomic_fetch_add_explicit(&client->signalling, 1, memory_order_relaxed);
+    return true;
+}
+
+static void signal_client(stet_client *client) {
+    uint64_t one = 1;
+    /* Cannot fail: the counter stays small, and client_destroy waits for us. */
     ssize_t written = write(client->fd, &one, sizeof one);
     assert(written == (ssize_t)sizeof one);
     (void)written;
+    atomic_fetch_sub_explicit(&client->signalling, 1, memory_order_release);
 }
 
 void client_complete(stet_client *client, struct stet_command *first, struct stet_command *last) {
@@ -69,14 +83,16 @@ void client_complete(stet_client *client, struct stet_command *first, struct ste
         client->done_first = first;
     }
     client->done_last = last;
-    signal_locked(client);
+    bool needs_signal = needs_signal_locked(client);
     pthread_mutex_unlock(&client->lock);
+    if (needs_signal) signal_client(client);
 }
 
 void client_wake(stet_client *client) {
     pthread_mutex_lock(&client->lock);
-    signal_locked(client);
+    bool needs_signal = needs_signal_locked(client);
     pthread_mutex_unlock(&client->lock);
+    if (needs_signal) signal_client(client);
 }
 
 struct stet_command *client_next(stet_client *client) {
@@ -88,8 +104,7 @@ struct stet_command *client_next(stet_client *client) {
         if (client->signalled) {
             uint64_t count;
             ssize_t got = read(client->fd, &count, sizeof count);
-            (void)got;
-            client->signalled = false;
+            client->signalled = got != (ssize_t)sizeof count;
         }
         pthread_mutex_unlock(&client->lock);
     }

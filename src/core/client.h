@@ -20,7 +20,8 @@ struct stet_client {
     int fd; /* eventfd */
     pthread_mutex_t lock;
     struct stet_command *done_first, *done_last; /* Under the lock. */
-    bool signalled;                              /* Under the lock: the descriptor is readable. */
+    bool signalled;             /* Under the lock: the descriptor is readable, or about to be. */
+    atomic_uint signalling;     /* Threads that are just making it readable. */
     struct stet_command *taken; /* Taken off the queue, to be handed out one by one. */
     struct stet_command *pool;
     size_t pool_count;
