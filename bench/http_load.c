@@ -393,6 +393,8 @@ static void fill(struct load *load) {
     close_all(load, connections, FILL_CONNECTIONS);
 }
 
+static void stop_target(void) { target_stet.stop(&target_stet); }
+
 static void run(const struct settings *settings) {
     static struct load load;
     struct workload workload;
@@ -400,6 +402,7 @@ static void run(const struct settings *settings) {
     FILE *results = results_open(settings->json);
     workload_init(&workload, 0, settings->records);
     load.target->start(load.target, &settings->target);
+    if (atexit(stop_target) != 0) fail("out of memory"); /* Whatever ends the program. */
     usleep(200000);
     uint64_t idle = memory_resident(load.target->pid);
     fill(&load);
@@ -412,7 +415,6 @@ static void run(const struct settings *settings) {
     for (size_t i = 0; i < settings->mode_count; i++)
         for (size_t j = 0; j < settings->connection_count; j++)
             run_mode(&load, settings->modes[i], settings->connections[j], results);
-    load.target->stop(load.target);
     workload_done(&workload);
     fclose(results);
 }

@@ -54,7 +54,7 @@ struct target {
     const char *name;
     /* Starts the server and fills host, port and pid; ends the program when it cannot. */
     void (*start)(struct target *target, const struct target_options *options);
-    void (*stop)(struct target *target);
+    void (*stop)(struct target *target); /* Once, at the end. */
     /* Writes a request of at most REQUEST_BYTES_MAX bytes; returns its size. */
     size_t (*encode)(struct target *target, const struct op *op, char *out);
     /* Bytes used by the reply at the start of `bytes`, or 0 when it is not complete. Ends the program when it makes no sense. */
