@@ -130,8 +130,9 @@ struct sqlite_store {
     struct connection writer;
     struct sqlite_reader writer_reader;
     char *path;
-    char *vfs;         /* NULL: the default. */
-    char *synchronous; /* NULL: FULL. */
+    char *vfs;               /* NULL: the default. */
+    struct log_vfs *log_vfs; /* Over it; the writer's only. */
+    char *synchronous;       /* NULL: FULL. */
     int lock_fd;
     uint32_t page_bytes;
     size_t reader_cache_bytes;

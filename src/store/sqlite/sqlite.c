@@ -10,6 +10,7 @@
 #include "base/view.h"
 #include "store/lock.h"
 #include "store/sqlite/internal.h"
+#include "store/sqlite/log_vfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,6 +214,7 @@ static void store_release(struct sqlite_store *store, bool clean) {
     free(store->numbers);
     free(store->path);
     free(store->vfs);
+    log_vfs_release(store->log_vfs);
     free(store->synchronous);
     free(store);
 }
@@ -251,6 +253,11 @@ static struct sqlite_store *store_create(const struct store_options *options) {
         store_release(store, false);
         return NULL;
     }
+    store->log_vfs = log_vfs_acquire(store->vfs);
+    if (store->log_vfs == NULL) {
+        store_release(store, false);
+        return NULL;
+    }
     return store;
 }
 
@@ -266,12 +273,14 @@ static stet_status lock_file(struct sqlite_store *store, stet_error *err) {
 static stet_status sqlite_open(const struct store_options *options, struct store **out,
                                stet_error *err) {
     if (options->path == NULL) return error_set(err, STET_MISUSE, "the sqlite driver needs a path");
+    if (sqlite3_vfs_find(options->vfs) == NULL)
+        return error_set(err, STET_MISUSE, "there is no SQLite VFS \"%s\"", options->vfs);
     struct sqlite_store *store = store_create(options);
     if (store == NULL)
         return error_set(err, STET_NO_MEMORY, "could not open \"%s\"", options->path);
     const struct connection_options writer_options = {
         .path = store->path,
-        .vfs = store->vfs,
+        .vfs = log_vfs_name(store->log_vfs),
         .synchronous = store->synchronous,
         .cache_bytes =
             options->writer_cache_bytes != 0 ? options->writer_cache_bytes : WRITER_CACHE_BYTES};
