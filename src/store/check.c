@@ -202,6 +202,13 @@ static stet_status check_heads(struct check *check, const struct store_type *typ
         arena_reset(page);
         status = check->driver->scan(check->reader, page, type->name, buffer_view(&after),
                                      CHECK_PAGE, rows, &count, check->err);
+        if (status == STET_CORRUPT) {
+            finding(check, "type \"%.*s\": a head after \"%.*s\" cannot be read",
+                    VIEW_ARG(type->name), VIEW_ARG(buffer_view(&after)));
+            live = type->live;
+            count = 0;
+            status = STET_OK;
+        }
         for (size_t i = 0; status == STET_OK && i < count; i++) {
             arena_reset(&check->row);
             if (!rows[i].head.deleted) live++;

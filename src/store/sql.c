@@ -4,7 +4,10 @@
 #define CHANGE_COLUMNS                                                                             \
     "seq, txn, stamp, type, version, base, first, prev, skip, ordinal, op, id, actor, key, "       \
     "source, merge, origin"
-#define HEAD_COLUMNS "version, seq, first, flags, hash, ordinal, spine"
+#define HEAD_COLUMNS                                                                               \
+    "head.version, head.seq, record.record, head.flags, head.hash, head.ordinal, head.spine"
+/* A record without a head is damage that must show, so it is not left out. */
+#define RECORD_AND_HEAD "record LEFT JOIN head ON head.record = record.record"
 
 const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_BEGIN_READ] = "BEGIN",
@@ -17,12 +20,17 @@ const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_TYPE_ADD] = "INSERT INTO type (type, name, live, floor_seq) VALUES ($1, $2, 0, 0)",
     [SQL_TYPE_LIVE] = "UPDATE type SET live = live + $1 WHERE type = $2",
     [SQL_TYPE_LIST] = "SELECT type, name, live, floor_seq FROM type ORDER BY type",
-    [SQL_HEAD_GET] = "SELECT " HEAD_COLUMNS " FROM record WHERE type = $1 AND id = $2",
-    /* SQLite overwrites in place, without reading the row before; PostgreSQL's words: ON CONFLICT (type, id) DO UPDATE. */
-    [SQL_HEAD_PUT] = "INSERT OR REPLACE INTO record (" HEAD_COLUMNS
-                     ", type, id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    [SQL_SCAN] =
-        "SELECT " HEAD_COLUMNS ", id FROM record WHERE type = $1 AND id > $2 ORDER BY id LIMIT $3",
+    [SQL_RECORD_ADD] = "INSERT INTO record (type, id, record) VALUES ($1, $2, $3)",
+    [SQL_HEAD_GET] = "SELECT " HEAD_COLUMNS " FROM " RECORD_AND_HEAD
+                     " WHERE record.type = $1 AND record.id = $2",
+    /* SQLite overwrites in place, without reading the row before; PostgreSQL's words: ON CONFLICT (record) DO UPDATE. */
+    [SQL_HEAD_PUT] =
+        "INSERT OR REPLACE INTO head (record, version, seq, flags, hash, ordinal, spine)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    [SQL_SCAN] = "SELECT " HEAD_COLUMNS ", record.id FROM " RECORD_AND_HEAD
+                 " WHERE record.type = $1 AND record.id > $2 ORDER BY record.id LIMIT $3",
+    /* Each record has its head (a lookup shows when not), so there are as many. */
+    [SQL_HEADS_ASTRAY] = "SELECT (SELECT count(*) FROM head) - (SELECT count(*) FROM record)",
     [SQL_CHANGE_ADD] = "INSERT INTO change (" CHANGE_COLUMNS
                        ", data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
                        "$11, $12, $13, $14, $15, $16, $17, $18)",
@@ -44,17 +52,24 @@ const char *const sql_text[SQL_STATEMENTS] = {
                       "ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
 };
 
-/* No secondary index anywhere: each would dirty one more page for every write. */
+/*
+ * No secondary index anywhere: each would dirty one more page for every write. A record's name is apart from its head for the same
+ * reason: names are long, come in any order and are written once; heads are narrow, found by number, and overwritten by every
+ * write, so that more of them share a page.
+ */
+#define RECORD_TABLE                                                                               \
+    "CREATE TABLE record (type INTEGER NOT NULL, id TEXT NOT NULL, record INTEGER NOT NULL,"       \
+    " PRIMARY KEY (type, id)) WITHOUT ROWID;"
+#define HEAD_TABLE                                                                                 \
+    "CREATE TABLE head (record INTEGER PRIMARY KEY, version INTEGER NOT NULL, seq INTEGER NOT "    \
+    "NULL, flags INTEGER, hash INTEGER NOT NULL, ordinal INTEGER, spine BLOB);"
+
 const char *const sql_schema =
     "CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, stamp "
     "INTEGER NOT NULL,"
     " keys_rotated_at INTEGER NOT NULL, keys_current INTEGER NOT NULL);"
     "CREATE TABLE type (type INTEGER PRIMARY KEY, name TEXT NOT NULL, live INTEGER NOT NULL,"
-    " floor_seq INTEGER NOT NULL);"
-    "CREATE TABLE record (type INTEGER NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, seq "
-    "INTEGER NOT NULL,"
-    " first INTEGER, flags INTEGER, hash INTEGER NOT NULL, ordinal INTEGER, spine BLOB,"
-    " PRIMARY KEY (type, id)) WITHOUT ROWID;"
+    " floor_seq INTEGER NOT NULL);" RECORD_TABLE HEAD_TABLE
     "CREATE TABLE change (seq INTEGER PRIMARY KEY, txn INTEGER, stamp INTEGER NOT NULL, type "
     "INTEGER NOT NULL,"
     " version INTEGER NOT NULL, base INTEGER, first INTEGER, prev INTEGER, skip INTEGER, ordinal "
@@ -73,8 +88,13 @@ const char *const sql_schema =
 
 const char *const sql_migrations[SQL_FORMAT] = {
     /* Format 0, before the first release, kept neither where an imported record came from nor ordinals that differ from
-       versions: nothing could be imported then. */
+       versions (nothing could be imported then), and a record's head beside its name. */
     "ALTER TABLE change ADD COLUMN origin TEXT;"
     "ALTER TABLE change ADD COLUMN ordinal INTEGER;"
-    "ALTER TABLE record ADD COLUMN ordinal INTEGER;",
+    "ALTER TABLE record RENAME TO record_0;" RECORD_TABLE HEAD_TABLE
+    "INSERT INTO record (type, id, record)"
+    " SELECT type, id, coalesce(first, seq) FROM record_0 ORDER BY type, id;"
+    "INSERT INTO head (record, version, seq, flags, hash, spine)"
+    " SELECT coalesce(first, seq), version, seq, flags, hash, spine FROM record_0 ORDER BY 1;"
+    "DROP TABLE record_0;",
 };

@@ -5,9 +5,9 @@
  * (which is how SQLite numbers such names, and how PostgreSQL counts), and NULL stands for what follows from other columns:
  *
  *   change.txn NULL = seq · change.base NULL = version - 1 · change.first NULL = seq · change.ordinal NULL = version
- *   change.prev, skip NULL = 0 · record.first NULL = seq · record.ordinal NULL = version · record.flags NULL = live
+ *   change.prev, skip NULL = 0 · head.ordinal NULL = version · head.flags NULL = live
  *
- * `type` is the number of a name in the table `type`. change.op holds enum store_op, plus SQL_OP_PRUNED once the data is gone.
+ * `type` is the number of a name in the table `type`; `record` is a record's number, the seq of its first change. change.op holds enum store_op, plus SQL_OP_PRUNED once the data is gone.
  * The schema text is SQLite's: what a table is clustered by is the one thing engines say differently.
  */
 #ifndef STORE_SQL_H
@@ -26,9 +26,11 @@ enum sql_statement {
     SQL_TYPE_ADD,
     SQL_TYPE_LIVE,
     SQL_TYPE_LIST,
+    SQL_RECORD_ADD,
     SQL_HEAD_GET,
     SQL_HEAD_PUT,
     SQL_SCAN,
+    SQL_HEADS_ASTRAY,
     SQL_CHANGE_ADD,
     SQL_CHANGE_GET,
     SQL_CHANGE_GET_BARE,

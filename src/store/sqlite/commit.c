@@ -4,11 +4,16 @@
  * When a batch fails. Until COMMIT runs, no frame in the log carries a commit mark, so whatever fails (a page spilled from a
  * full cache is written before COMMIT, too) is undone by ROLLBACK and nothing happened. COMMIT itself writes the frames, the
  * one with the mark last, then syncs, then publishes them in the log's index. SQLite says which call failed:
- *   SQLITE_FULL, SQLITE_IOERR_WRITE  a frame could not be written. The marked frame is the last one written, so it is missing
- *                                    or incomplete, its checksum does not hold, and recovery ignores the lot: nothing
- *                                    happened. The next commit overwrites the frames. This relies on SQLite not writing behind
- *                                    the marked frame, which it does only for devices without powersafe overwrite; there
- *                                    the outcome counts as unknown.
+ *   SQLITE_FULL, SQLITE_IOERR_WRITE  a frame could not be written. The page (or, where a page was spilled and changed again and
+ *                                    checksums were redone, the header) of the marked frame is written last, so that frame
+ *                                    is missing or incomplete, its checksum does not hold, and recovery ignores the lot:
+ *                                    nothing happened. The next commit overwrites the frames. Older bytes of the log
+ *                                    that lie where the failed write stopped could complete the frame only if they
+ *                                    were the same as its own: salt and checksum of an older frame differ, but a page
+ *                                    may well be the same as before, or end like it. log_vfs.c looks, and turns
+ *                                    that into the case below. This relies on SQLite not writing behind the marked frame,
+ *                                    which it does only for devices without powersafe overwrite; there the outcome
+ *                                    counts as unknown.
  *   SQLITE_BUSY                      the transaction did not begin to commit; nothing happened.
  *   anything else                    SQLITE_IOERR_FSYNC above all, but also a failure in the index after the sync: the frames
  *                                    may be durable although SQLite rolled back in memory. STET_COMMIT_UNKNOWN; the store
@@ -112,15 +117,28 @@ static int write_changes(struct sqlite_store *store, const struct store_batch *b
     return SQLITE_OK;
 }
 
-static int write_head(struct sqlite_store *store, uint32_t type, stet_view id,
-                      const struct store_head *head) {
+/* A record's name is written once, when it comes into being. */
+static int write_records(struct sqlite_store *store, const struct store_batch *batch) {
+    for (size_t i = 0; i < batch->change_count; i++) {
+        const struct store_change *change = &batch->changes[i];
+        if (change->first != change->seq) continue;
+        sqlite3_stmt *statement = connection_statement(&store->writer, SQL_RECORD_ADD, NULL);
+        if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
+        sqlite3_bind_int64(statement, 1, store->numbers[i]);
+        bind_text(statement, 2, change->id);
+        sqlite3_bind_int64(statement, 3, (sqlite3_int64)change->first);
+        int result = step(statement);
+        if (result != SQLITE_OK) return result;
+    }
+    return SQLITE_OK;
+}
+
+static int write_head(sqlite3_stmt *statement, const struct store_head *head) {
     uint8_t spine[SPINE_BYTES_MAX];
-    sqlite3_stmt *statement = connection_statement(&store->writer, SQL_HEAD_PUT, NULL);
-    if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
     size_t spine_bytes = spine_encode(head, spine);
-    sqlite3_bind_int64(statement, 1, (sqlite3_int64)head->version);
-    sqlite3_bind_int64(statement, 2, (sqlite3_int64)head->seq);
-    bind_u64_unless(statement, 3, head->first, head->seq);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)head->first);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)head->version);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)head->seq);
     bind_u64_unless(statement, 4, head->deleted ? SQL_FLAG_DELETED : 0, 0);
     sqlite3_bind_int64(statement, 5, (sqlite3_int64)head->hash);
     bind_u64_unless(statement, 6, head->ordinal, head->version);
@@ -129,16 +147,16 @@ static int write_head(struct sqlite_store *store, uint32_t type, stet_view id,
     } else {
         sqlite3_bind_blob(statement, 7, spine, (int)spine_bytes, SQLITE_STATIC);
     }
-    sqlite3_bind_int64(statement, 8, type);
-    bind_text(statement, 9, id);
     return step(statement);
 }
 
 static int write_heads(struct sqlite_store *store, const struct store_batch *batch,
                        const struct store_plan *plan) {
+    sqlite3_stmt *statement = connection_statement(&store->writer, SQL_HEAD_PUT, NULL);
+    if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
     for (size_t i = 0; i < batch->change_count; i++) {
         if (!plan->final[i]) continue;
-        int result = write_head(store, store->numbers[i], batch->changes[i].id, &plan->heads[i]);
+        int result = write_head(statement, &plan->heads[i]);
         if (result != SQLITE_OK) return result;
     }
     return SQLITE_OK;
@@ -203,6 +221,7 @@ static int write_batch(struct sqlite_store *store, const struct store_batch *bat
         write_clock(&store->writer, store->base.state.seq + batch->change_count, batch->stamp);
     if (result == SQLITE_OK) result = write_types(store, batch);
     if (result == SQLITE_OK) result = write_changes(store, batch);
+    if (result == SQLITE_OK) result = write_records(store, batch);
     if (result == SQLITE_OK) result = write_heads(store, batch, plan);
     if (result == SQLITE_OK) result = write_live_counts(store, batch, plan);
     if (result == SQLITE_OK && batch->rotate_keys) result = rotate_keys(store, batch->stamp, table);

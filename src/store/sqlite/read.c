@@ -424,6 +424,21 @@ void sqlite_snapshot_end(struct store_reader *base) {
         connection_rollback(reader->connection);
 }
 
+/* Heads that no record leads to; check.c looks at all others. */
+static stet_status check_astray(struct sqlite_reader *reader,
+                                void (*report)(void *context, const char *finding), void *context,
+                                uint64_t *findings, stet_error *err) {
+    sqlite3_stmt *statement = lookup(&reader->base, SQL_HEADS_ASTRAY, err);
+    if (statement == NULL) return lookup_failed(&reader->base);
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW && sqlite3_column_int64(statement, 0) != 0) {
+        ++*findings;
+        if (report != NULL) report(context, "there are not as many heads as records");
+    }
+    sqlite3_reset(statement);
+    return result == SQLITE_ROW ? STET_OK : read_error(&reader->base, result, err);
+}
+
 /* What SQLite itself finds wrong with the file. */
 stet_status sqlite_check(struct store_reader *base,
                          void (*report)(void *context, const char *finding), void *context,
@@ -442,6 +457,6 @@ stet_status sqlite_check(struct store_reader *base,
     }
     sqlite3_finalize(statement);
     return result == SQLITE_DONE
-               ? STET_OK
+               ? check_astray(reader, report, context, findings, err)
                : connection_error(reader->connection, result, "check the file", err);
 }
