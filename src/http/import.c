@@ -354,7 +354,7 @@ static struct import *import_create(struct request *request) {
         return NULL;
     }
     import->request = request;
-    import->rest = buffer_view(&request->body);
+    import->rest = request_body_view(request);
     import->timer.fire = import_pause_over;
     buffer_init(&import->errors, NULL, 0);
     arena_init(&import->arena, 8192);

@@ -118,6 +118,7 @@ static void peer_open(struct loop *loop, struct MHD_Connection *mhd, void **cont
 
 static void peer_close(struct loop *loop, struct peer *peer) {
     loop_release_place(loop);
+    loop->peer_closed = true;
     if (peer == NULL) return;
     assert(peer->request == NULL);
     peer_unwatch(peer);
@@ -158,8 +159,10 @@ void loop_add_socket(struct loop *loop, int fd) {
         loop_release_place(loop);
         return;
     }
-    /* A refusal closes the socket, without telling peer_close. */
-    if (MHD_add_connection(loop->daemon, fd, (struct sockaddr *)&address, size) != MHD_YES)
+    /* A refusal closes the socket, and tells peer_close only if it came late. */
+    loop->peer_closed = false;
+    if (MHD_add_connection(loop->daemon, fd, (struct sockaddr *)&address, size) != MHD_YES &&
+        !loop->peer_closed)
         loop_release_place(loop);
 }
 

@@ -92,7 +92,8 @@ struct loop {
     struct source daemon_source, client_source, listener_source, mailbox_source;
     struct MHD_Daemon *daemon;
     stet_client *client;
-    bool daemon_due; /* Something happened that MHD_run must see. */
+    bool daemon_due;  /* Something happened that MHD_run must see. */
+    bool peer_closed; /* Set by every close: did the library tell us of one? */
 
     int mailbox_fd;
     pthread_mutex_t mailbox_mutex;

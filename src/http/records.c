@@ -25,11 +25,13 @@ static void read_submit(struct request *request, fill_command *fill, const void 
 static void record_reply(struct request *request) {
     const stet_outcome *outcome = stet_command_outcome(request->command);
     stet_view tags = request->headers.if_none_match;
-    if (outcome->status != STET_OK || tags.size == 0 || !etag_list_has(tags, outcome->version)) {
+    if (outcome->status != STET_OK) {
         request_reply_outcome(request);
         return;
     }
-    struct reply reply = {.http = 304, .etag = outcome->version};
+    bool known = tags.size > 0 && etag_list_has(tags, outcome->version);
+    struct reply reply = {
+        .http = known ? 304 : 200, .body = outcome->body, .etag = outcome->version};
     request_reply(request, &reply);
 }
 

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/view.h"
+#include "http/body.h"
 #include "http/problem.h"
 
 #include <assert.h>
@@ -249,7 +250,7 @@ void request_reply_outcome(struct request *request) {
         request_refuse_http(request, &err, status_http(err.status), outcome->body);
         return;
     }
-    struct reply reply = {.http = 200, .body = outcome->body, .etag = outcome->version};
+    struct reply reply = {.http = 200, .body = outcome->body};
     request_reply(request, &reply);
 }
 
@@ -257,6 +258,13 @@ bool request_ok(struct request *request, stet_status status, const stet_error *e
     if (status == STET_OK) return true;
     request_refuse(request, err);
     return false;
+}
+
+stet_status request_parse_body(struct request *request, struct doc *doc, stet_error *err) {
+    stet_status status =
+        doc_parse(&request->arena, request_body_view(request), &body_limits, doc, err);
+    if (status == STET_BAD_JSON && err->field[0] == '\0') error_field(err, "body", 0);
+    return status;
 }
 
 bool request_params_done(struct request *request) {

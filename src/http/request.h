@@ -13,6 +13,7 @@
 #define HTTP_REQUEST_H
 
 #include "base/buffer.h"
+#include "doc/doc.h"
 #include "http/loop.h"
 #include "http/params.h"
 #include "http/route.h"
@@ -113,7 +114,7 @@ void request_refuse_http(struct request *request, const stet_error *err, int htt
 void request_refuse_field(struct request *request, stet_status status, const char *field,
                           const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* The command's outcome as it is: its body with the ETag of its version, or its problem. */
+/* The command's outcome as it is: its body, or its problem. No ETag: that is for records. */
 void request_reply_outcome(struct request *request);
 
 /* Opens the space named in the path, or refuses and returns false. */
@@ -135,6 +136,15 @@ void request_wait(struct request *request);
 bool request_ok(struct request *request, stet_status status, const stet_error *err);
 /* params_finish, likewise. */
 bool request_params_done(struct request *request);
+
+/* The whole body; never without bytes, also when it is empty. */
+static inline stet_view request_body_view(const struct request *request) {
+    stet_view view = buffer_view(&request->body);
+    return view.bytes != NULL ? view : (stet_view){.bytes = "", .size = 0};
+}
+
+/* The body as JSON: STET_BAD_JSON, STET_TOO_LARGE. doc: lives as long as the request. */
+stet_status request_parse_body(struct request *request, struct doc *doc, stet_error *err);
 
 /* ---- For the loop ---- */
 

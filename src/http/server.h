@@ -29,6 +29,7 @@ struct http_options {                 /* Strings are borrowed for the life of th
     unsigned io_threads; /* 0: one per core. */
     unsigned connections_max;
     unsigned header_timeout_s, body_timeout_s, idle_timeout_s;
+    unsigned bookmark_s; /* How often a quiet stream gets its position, and its token is checked. */
     bool access_log;
     const char *static_dir; /* Not used yet: the console's files. */
 };

@@ -192,8 +192,7 @@ static bool empty_body(struct request *request) {
                              "the Content-Type must be application/json");
         return false;
     }
-    stet_status status =
-        doc_parse(&request->arena, buffer_view(&request->body), &body_limits, &doc, &err);
+    stet_status status = request_parse_body(request, &doc, &err);
     if (status == STET_OK) status = body_read(&body, &request->arena, &doc, 0, 0, "", &err);
     return request_ok(request, status, &err);
 }
@@ -252,8 +251,7 @@ static stet_status read_token_request(struct request *request, stet_token_reques
         error_field(err, "Content-Type", 0);
         return STET_UNSUPPORTED_MEDIA_TYPE;
     }
-    stet_status status =
-        doc_parse(&request->arena, buffer_view(&request->body), &body_limits, doc, err);
+    stet_status status = request_parse_body(request, doc, err);
     if (status == STET_OK) {
         status = body_read(&body, &request->arena, doc, 0,
                            MEMBER_BIT(MEMBER_ACTOR) | MEMBER_BIT(MEMBER_NAME) |

@@ -305,7 +305,7 @@ static void raw_pump(struct stream *stream) {
         return;
     }
     if (sent_any || stream->blocked || !timer_is_set(&stream->timer))
-        stream_arm(stream, FEED_BOOKMARK_S);
+        stream_arm(stream, stream->loop->server->options.bookmark_s);
     stream->blocked = false;
 }
 
@@ -393,7 +393,7 @@ static ssize_t pulled_read(void *context, uint64_t position, char *out, size_t s
     if (status != STET_OK) return MHD_CONTENT_READER_END_WITH_ERROR;
     if (filled > 0) {
         peer_enter(stream->request->peer, PEER_REPLY);
-        stream_arm(stream, FEED_BOOKMARK_S);
+        stream_arm(stream, stream->loop->server->options.bookmark_s);
         stream->request->reply_bytes += filled;
         return (ssize_t)filled;
     }
@@ -470,7 +470,7 @@ static void stream_timer(struct timer *timer) {
                                                    &identity, NULL) == STET_UNAUTHENTICATED)
         stream->revoked = true;
     stream->bookmark_due = true;
-    stream_arm(stream, FEED_BOOKMARK_S);
+    stream_arm(stream, stream->loop->server->options.bookmark_s);
     stream_go(stream);
 }
 

@@ -126,8 +126,7 @@ static stet_status read_transaction(struct request *request, struct transaction 
         error_field(err, "Content-Type", 0);
         return STET_UNSUPPORTED_MEDIA_TYPE;
     }
-    stet_status status = doc_parse(&request->arena, buffer_view(&request->body), &body_limits,
-                                   &transaction->doc, err);
+    stet_status status = request_parse_body(request, &transaction->doc, err);
     if (status == STET_OK) {
         status = body_read(&body, &request->arena, &transaction->doc, 0,
                            MEMBER_BIT(MEMBER_CLIENT_MUTATION_ID) | MEMBER_BIT(MEMBER_MUTATIONS), "",

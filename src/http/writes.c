@@ -24,13 +24,6 @@ static stet_status bad_media(struct request *request, const char *wanted, stet_e
     return STET_UNSUPPORTED_MEDIA_TYPE;
 }
 
-static stet_status parse_body(struct request *request, struct doc *doc, stet_error *err) {
-    stet_status status =
-        doc_parse(&request->arena, buffer_view(&request->body), &body_limits, doc, err);
-    if (status == STET_BAD_JSON && err->field[0] == '\0') error_field(err, "body", 0);
-    return status;
-}
-
 static struct write_plan *plan_create(struct request *request, stet_op op, stet_error *err) {
     struct write_plan *plan = arena_zalloc(&request->arena, 1, sizeof *plan);
     if (plan == NULL) {
@@ -67,7 +60,7 @@ static stet_status read_data_envelope(struct request *request, struct write_plan
                                       stet_error *err) {
     struct body body;
     stet_view id = {0};
-    stet_status status = parse_body(request, &plan->doc, err);
+    stet_status status = request_parse_body(request, &plan->doc, err);
     if (status == STET_OK) {
         status =
             body_read(&body, &request->arena, &plan->doc, 0,
@@ -87,7 +80,7 @@ static stet_status read_data_envelope(struct request *request, struct write_plan
 
 static stet_status read_data(struct request *request, struct write_plan *plan, stet_error *err) {
     switch (media_parse(request->headers.content_type)) {
-    case MEDIA_JSON: plan->mutation.body = buffer_view(&request->body); break;
+    case MEDIA_JSON: plan->mutation.body = request_body_view(request); break;
     case MEDIA_STET: return read_data_envelope(request, plan, err);
     case MEDIA_NONE:
     case MEDIA_OTHER:
@@ -121,7 +114,7 @@ void handle_record_put(struct request *request) { handle_data(request, STET_OP_P
 static stet_status read_patch_envelope(struct request *request, struct write_plan *plan,
                                        stet_error *err) {
     struct body body;
-    stet_status status = parse_body(request, &plan->doc, err);
+    stet_status status = request_parse_body(request, &plan->doc, err);
     if (status == STET_OK) {
         status = body_read(&body, &request->arena, &plan->doc, 0,
                            TERMS_MEMBERS | MEMBER_BIT(MEMBER_PATCH), "", err);
@@ -149,7 +142,7 @@ static stet_status read_patch(struct request *request, struct write_plan *plan, 
                          "application/json or application/stet+json",
                          err);
     }
-    plan->mutation.body = buffer_view(&request->body);
+    plan->mutation.body = request_body_view(request);
     if (plan->mutation.body.size > 0) return STET_OK;
     error_set(err, STET_BAD_JSON, "the body is empty; it must be a patch");
     error_field(err, "body", 0);
@@ -175,7 +168,7 @@ static stet_status read_optional(struct request *request, struct write_plan *pla
     enum media media = media_parse(request->headers.content_type);
     if (media != MEDIA_JSON && media != MEDIA_STET)
         return bad_media(request, "application/json or application/stet+json", err);
-    stet_status status = parse_body(request, &plan->doc, err);
+    stet_status status = request_parse_body(request, &plan->doc, err);
     if (status == STET_OK) {
         status = body_read(body, &request->arena, &plan->doc, 0, TERMS_MEMBERS | allowed, "", err);
     }
@@ -247,7 +240,7 @@ static stet_status read_resolution(struct request *request, struct write_plan *p
     enum media media = media_parse(request->headers.content_type);
     if (media != MEDIA_JSON && media != MEDIA_STET)
         return bad_media(request, "application/json", err);
-    stet_status status = parse_body(request, &plan->doc, err);
+    stet_status status = request_parse_body(request, &plan->doc, err);
     if (status == STET_OK) {
         status = body_read(&body, &request->arena, &plan->doc, 0,
                            MEMBER_BIT(MEMBER_RESOLUTION_TOKEN) | MEMBER_BIT(MEMBER_CHOICE) |

@@ -33,6 +33,7 @@ static void begin(void) {
         .header_timeout_s = HTTP_HEADER_TIMEOUT_S,
         .body_timeout_s = HTTP_BODY_TIMEOUT_S,
         .idle_timeout_s = HTTP_IDLE_TIMEOUT_S,
+        .bookmark_s = FEED_BOOKMARK_S,
     };
     server.listen_fd = -1;
     REQUIRE(stet_open(NULL, &server.engine, NULL) == STET_OK);

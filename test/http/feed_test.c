@@ -160,6 +160,54 @@ static void bad_questions_get_problems_not_streams(void **state) {
     expect_problem(400, "BAD_REQUEST", "Last-Event-ID");
 }
 
+static void a_quiet_stream_gets_its_position(void **state) {
+    struct http_options options = {.no_auth = true, .bookmark_s = 1, .io_threads = 1};
+    (void)state;
+    serve(&options);
+    struct wire stream = stream_open("/v1/main/changes?type=followed", "");
+    expect_event(&stream, "event: ready\n");
+    put("/v1/main/records/other/1", "{}");
+    expect_event(&stream, "id: 1\nevent: bookmark\ndata: {\"seq\":1}\n\n");
+    expect_event(&stream, "event: bookmark\n");
+    wire_close(&stream);
+}
+
+static void a_stream_ends_with_its_token(void **state) {
+    struct http_options options = {.local_token = "secret", .bookmark_s = 1, .io_threads = 1};
+    char line[256];
+    char token[64];
+    (void)state;
+    serve(&options);
+    call("POST", "/v1/stet/tokens", JSON "Authorization: Bearer secret\r\n", "{\"actor\":\"bob\"}");
+    expect_status(201);
+    snprintf(token, sizeof token, "/v1/stet/tokens/%s", member("id"));
+    snprintf(line, sizeof line, "Authorization: Bearer %s\r\n", member("token"));
+    struct wire stream = stream_open("/v1/main/changes", line);
+    struct wire mine = stream_open("/v1/main/changes", "Authorization: Bearer secret\r\n");
+    expect_event(&stream, "event: bookmark\n");
+    call("DELETE", token, "Authorization: Bearer secret\r\n", NULL);
+    expect_status(200);
+    expect_event(&stream, "event: end\ndata: {\"code\":\"UNAUTHENTICATED\"}\n\n");
+    assert_true(wire_closed(&stream, 1000));
+    expect_event(&mine, "event: bookmark\n");
+    expect_event(&mine, "event: bookmark\n");
+    wire_close(&stream);
+    wire_close(&mine);
+}
+
+static void a_stream_ends_with_its_space(void **state) {
+    (void)state;
+    call("PUT", "/v1/work", "", NULL);
+    expect_status(201);
+    struct wire stream = stream_open("/v1/work/changes", "");
+    expect_event(&stream, "event: ready\n");
+    call("DELETE", "/v1/work", "", NULL);
+    expect_status(200);
+    expect_event(&stream, "event: end\n");
+    assert_true(wire_closed(&stream, 1000));
+    wire_close(&stream);
+}
+
 /* ---- Five thousand ---- */
 
 /* Sanitizers keep shadows and quarantines: what memory costs is measured without them. */
@@ -266,6 +314,9 @@ int main(void) {
         TEST(no_resume_point_splits_a_transaction),
         TEST(a_slow_reader_lags_and_misses_nothing),
         TEST(bad_questions_get_problems_not_streams),
+        TEST(a_stream_ends_with_its_space),
+        cmocka_unit_test_teardown(a_quiet_stream_gets_its_position, teardown),
+        cmocka_unit_test_teardown(a_stream_ends_with_its_token, teardown),
         cmocka_unit_test_teardown(five_thousand_listeners_cost_little, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
