@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* ---- Strings ---- */
 
@@ -23,6 +24,42 @@ static void escape_put(struct buffer *buffer, unsigned char c) {
     buffer_append(buffer, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
 }
 
+/* Whether any of eight bytes needs an escape, by the usual carry trick; the bytes behind the first such one may be misjudged. */
+static bool word_needs_escape(uint64_t word) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+    uint64_t control = (word - ones * 0x20) & ~word;
+    return ((control | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & highs) != 0;
+}
+
+static bool needs_escape(stet_view text) {
+    size_t i = 0;
+    uint64_t word;
+    for (; i + sizeof word <= text.size; i += sizeof word) {
+        memcpy(&word, text.bytes + i, sizeof word);
+        if (word_needs_escape(word)) return true;
+    }
+    for (; i < text.size; i++)
+        if (escape_letter[(unsigned char)text.bytes[i]] != 0) return true;
+    return false;
+}
+
+/* The text between quotes, with what stands around it, at one go. False when it needs escapes, which is rare. */
+static bool plain_string_put(struct buffer *buffer, bool comma, stet_view text, bool colon) {
+    if (needs_escape(text)) return false;
+    char *out = buffer_reserve(buffer, text.size + 2 + comma + colon);
+    if (out == NULL) return true; /* The failure sticks. */
+    char *end = out;
+    if (comma) *end++ = ',';
+    *end++ = '"';
+    if (text.size > 0) memcpy(end, text.bytes, text.size);
+    end += text.size;
+    *end++ = '"';
+    if (colon) *end++ = ':';
+    buffer_advance(buffer, (size_t)(end - out));
+    return true;
+}
+
 void json_string_body(struct buffer *buffer, stet_view text) {
     size_t begin = 0;
     for (size_t i = 0; i < text.size; i++) {
@@ -36,6 +73,7 @@ void json_string_body(struct buffer *buffer, stet_view text) {
 }
 
 void json_string(struct buffer *buffer, stet_view text) {
+    if (plain_string_put(buffer, false, text, false)) return;
     buffer_append_char(buffer, '"');
     json_string_body(buffer, text);
     buffer_append_char(buffer, '"');
@@ -90,21 +128,25 @@ void json_object_end(struct json_writer *writer) { container_end(writer, '}', tr
 void json_array_begin(struct json_writer *writer) { container_begin(writer, '[', false); }
 void json_array_end(struct json_writer *writer) { container_end(writer, ']', false); }
 
-static void key_begin(struct json_writer *writer) {
+/* True when a comma is due before it. */
+static bool key_begin(struct json_writer *writer) {
+    bool comma = writer->comma;
     assert(in_object(writer) && !writer->keyed);
-    if (writer->comma) buffer_append_char(writer->buffer, ',');
     writer->comma = true;
     writer->keyed = true;
+    return comma;
 }
 
 void json_key(struct json_writer *writer, stet_view key) {
-    key_begin(writer);
+    bool comma = key_begin(writer);
+    if (plain_string_put(writer->buffer, comma, key, true)) return;
+    if (comma) buffer_append_char(writer->buffer, ',');
     json_string(writer->buffer, key);
     buffer_append_char(writer->buffer, ':');
 }
 
 void json_key_raw(struct json_writer *writer, stet_view key) {
-    key_begin(writer);
+    if (key_begin(writer)) buffer_append_char(writer->buffer, ',');
     buffer_append_char(writer->buffer, '"');
     buffer_append_view(writer->buffer, key);
     buffer_append(writer->buffer, "\":", 2);
@@ -150,7 +192,8 @@ void json_raw(struct json_writer *writer, stet_view json) {
 }
 
 void json_rfc3339(struct json_writer *writer, int64_t ns) {
-    char text[CLOCK_RFC3339_BYTES];
-    clock_format_rfc3339(ns, text);
-    json_text(writer, (stet_view){.bytes = text, .size = sizeof text});
+    char text[CLOCK_RFC3339_BYTES + 2];
+    text[0] = text[sizeof text - 1] = '"';
+    clock_format_rfc3339(ns, text + 1);
+    json_raw(writer, (stet_view){.bytes = text, .size = sizeof text});
 }

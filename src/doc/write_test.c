@@ -17,6 +17,29 @@ static void strings_are_escaped_and_come_back(void **state) {
     assert_true(view_equal(decoded, text));
 }
 
+/* Strings are looked at eight bytes at a time: every byte at every place of one of up to 20 comes out as its escape says. */
+static void a_byte_is_escaped_wherever_it_stands(void **state) {
+    (void)state;
+    char text[20];
+    for (unsigned c = 0; c < 128; c++) {
+        for (size_t size = 1; size <= sizeof text; size++) {
+            for (size_t at = 0; at < size; at++) {
+                struct buffer quoted, body;
+                arena_reset(&test_arena);
+                buffer_init(&quoted, &test_arena, 0);
+                buffer_init(&body, &test_arena, 0);
+                memset(text, 'x', sizeof text);
+                text[at] = (char)c;
+                buffer_append_char(&body, '"');
+                json_string_body(&body, view_make(text, size));
+                buffer_append_char(&body, '"');
+                json_string(&quoted, view_make(text, size));
+                assert_true(view_equal(buffer_view(&quoted), buffer_view(&body)));
+            }
+        }
+    }
+}
+
 static void the_writer_places_commas(void **state) {
     (void)state;
     struct buffer buffer;
@@ -85,6 +108,7 @@ static void levels_remember_what_they_are(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ARENA_TEST(strings_are_escaped_and_come_back),
+        ARENA_TEST(a_byte_is_escaped_wherever_it_stands),
         ARENA_TEST(the_writer_places_commas),
         ARENA_TEST(a_failure_sticks),
         ARENA_TEST(levels_remember_what_they_are),
