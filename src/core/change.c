@@ -1,6 +1,7 @@
 /* Changes in memory: one block each, so that sharing one costs a counter and freeing one costs a free. */
 #include "core/change.h"
 
+#include "base/error.h"
 #include "base/view.h"
 
 #include <assert.h>
@@ -73,6 +74,16 @@ void change_unref(struct change *change) {
     unsigned before = atomic_fetch_sub_explicit(&change->refs, 1, memory_order_acq_rel);
     assert(before > 0);
     if (before == 1) free(change);
+}
+
+stet_status change_parse(struct arena *arena, stet_view data, struct doc *doc, stet_error *err) {
+    stet_error cause = {0};
+    stet_status status = doc_parse(arena, data, NULL, doc, &cause);
+    if (status == STET_OK) return STET_OK;
+    if (status == STET_NO_MEMORY) return error_set(err, status, "out of memory for a record");
+    error_set(err, STET_CORRUPT, "stored data is not valid JSON");
+    error_cause(err, "%s", cause.message);
+    return STET_CORRUPT;
 }
 
 bool type_is_system(stet_view type) { return view_starts(type, VIEW("stet.")); }

@@ -6,6 +6,7 @@
 #ifndef CORE_CHANGE_H
 #define CORE_CHANGE_H
 
+#include "doc/doc.h"
 #include "store/store.h"
 
 #include <stdatomic.h>
@@ -45,6 +46,9 @@ void change_unref(struct change *change); /* Accepts NULL. Any thread. */
 static inline bool change_is_delete(const struct change *change) {
     return change->row.op == STORE_DELETE;
 }
+
+/* Parses the data of a stored change. STET_CORRUPT when it is not JSON, STET_NO_MEMORY. */
+stet_status change_parse(struct arena *arena, stet_view data, struct doc *doc, stet_error *err);
 
 /* "stet." begins the names of system types. */
 bool type_is_system(stet_view type);

@@ -57,7 +57,7 @@ static stet_status load_side(struct conflict *conflict, enum store_bound kind, u
     }
     if (side->row.op == STORE_DELETE || side->row.pruned) return STET_OK;
     side->there = true;
-    return doc_parse(conflict->arena, side->row.data, NULL, &side->doc, err);
+    return change_parse(conflict->arena, side->row.data, &side->doc, err);
 }
 
 /* What an earlier mutation of the same transaction made of the record; never stored, for the transaction is refused. */
@@ -97,7 +97,7 @@ static stet_status find_blames(struct conflict *conflict, stet_error *err) {
         struct doc older;
         const struct store_change *by = &versions[v - 1];
         if (versions[v].op == STORE_DELETE || versions[v].pruned || by->op == STORE_DELETE) break;
-        status = doc_parse(conflict->arena, versions[v].data, NULL, &older, err);
+        status = change_parse(conflict->arena, versions[v].data, &older, err);
         if (status != STET_OK) return status;
         for (size_t i = 0; i < conflict->merge.field_count; i++) {
             const struct doc_merge_field *field = &conflict->merge.fields[i];

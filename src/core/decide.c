@@ -60,8 +60,8 @@ static stet_status equals_head(struct decider *decider, const struct mutation *m
         *equal = true;
         return STET_OK;
     }
-    status = doc_parse(arena, row.data, NULL, &theirs, err);
-    if (status != STET_OK) return error_set(err, STET_CORRUPT, "stored data is not valid JSON");
+    status = change_parse(arena, row.data, &theirs, err);
+    if (status != STET_OK) return status;
     status = doc_parse(arena, mutation->yours_data, NULL, &ours, err);
     if (status != STET_OK) return status;
     *equal = doc_equal(&ours, 0, &theirs, 0);
@@ -226,8 +226,8 @@ static stet_status patch_head(struct decider *decider, struct mutation *mutation
     struct doc target, result;
     stet_status status = head_change(decider, head, &row, err);
     if (status != STET_OK) return status;
-    status = doc_parse(arena, row.data, NULL, &target, err);
-    if (status != STET_OK) return error_set(err, STET_CORRUPT, "stored data is not valid JSON");
+    status = change_parse(arena, row.data, &target, err);
+    if (status != STET_OK) return status;
     status = mutation->op == STET_OP_PATCH
                  ? doc_merge_patch(arena, &target, &mutation->body_doc, data, err)
                  : doc_json_patch(arena, &target, &mutation->body_doc, data, err);
@@ -317,8 +317,8 @@ static stet_status revert_late(struct decider *decider, struct mutation *mutatio
     stet_status status = version_data(decider, mutation, head, mutation->revert_to, &row, err);
     if (status != STET_OK) return status;
     if (row.op == STORE_DELETE || row.pruned) return STET_NOT_FOUND;
-    status = doc_parse(arena, row.data, NULL, &doc, err);
-    if (status != STET_OK) return error_set(err, STET_CORRUPT, "stored data is not valid JSON");
+    status = change_parse(arena, row.data, &doc, err);
+    if (status != STET_OK) return status;
     mutation->yours_data = arena_copy(arena, row.data);
     if (mutation->yours_data.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
     mutation->yours_hash = doc_hash(&doc, 0);

@@ -64,7 +64,7 @@ static stet_status find_space_file(stet_engine *engine, stet_view name, char *pa
     }
     status = store_change_at(reader, &arena, head.seq, &change, err);
     if (status != STET_OK) goto done;
-    status = doc_parse(&arena, change.data, NULL, &doc, err);
+    status = change_parse(&arena, change.data, &doc, err);
     if (status != STET_OK) goto done;
     doc_node node = doc_member(&doc, 0, VIEW("_file"));
     if (node == DOC_NONE || doc_string(&arena, &doc, node, &file) != STET_OK) {

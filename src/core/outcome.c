@@ -420,6 +420,27 @@ static bool is_refused_by_mutation(const struct stet_command *command) {
     return false;
 }
 
+static bool is_committed(const struct stet_command *command) {
+    return command->status == STET_OK && command->staged_any && !command->dry_run;
+}
+
+/* A committed write's answer without its body, which could not be made. Cannot fail. */
+static void render_bare(struct rendering *rendering) {
+    struct stet_command *command = rendering->command;
+    stet_outcome *outcome = &command->outcome;
+    const struct mutation *first = &command->mutations[0];
+    outcome->status = STET_OK;
+    outcome->body = (stet_view){0};
+    outcome->seq = command->transaction ? command->decided_seq : first->after_seq;
+    if (!command->transaction) {
+        outcome->version = first->after_version;
+        outcome->created = first->change->row.op == STORE_CREATE;
+        outcome->updated_at = first->change->row.stamp;
+        outcome->merged = command->merged;
+    }
+    buffer_reset(&rendering->buffer);
+}
+
 static stet_status render(struct rendering *rendering) {
     struct stet_command *command = rendering->command;
     switch (command->kind) {
@@ -459,7 +480,10 @@ void command_render(struct stet_command *command) {
         status = render(&rendering);
     }
     if (status == STET_OK) status = buffer_status(&rendering.buffer);
-    if (status != STET_OK) {
+    if (status != STET_OK && is_committed(command)) {
+        /* What happened has happened: the answer is as short as one that was asked to be. */
+        render_bare(&rendering);
+    } else if (status != STET_OK) {
         if (error.status == STET_OK) error_set(&error, status, "could not render the answer");
         error.status = status;
         render_failure(&rendering, &error);

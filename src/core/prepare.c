@@ -139,8 +139,8 @@ static stet_status yours_from_patch(struct stet_command *command, struct mutatio
     stet_status status =
         version_data(command, mutation, reader, head, mutation->base.value, &base, err);
     if (status != STET_OK) return status;
-    status = doc_parse(arena, base, NULL, &target, err);
-    if (status != STET_OK) return error_set(err, STET_CORRUPT, "stored data is not valid JSON");
+    status = change_parse(arena, base, &target, err);
+    if (status != STET_OK) return status;
     status = mutation->op == STET_OP_PATCH
                  ? doc_merge_patch(arena, &target, &mutation->body_doc, &data, err)
                  : doc_json_patch(arena, &target, &mutation->body_doc, &data, err);
@@ -169,8 +169,8 @@ static stet_status yours_from_version(struct stet_command *command, struct mutat
         error_field(err, "to", 0);
         return status;
     }
-    status = doc_parse(&command->arena, data, NULL, &doc, err);
-    if (status != STET_OK) return error_set(err, STET_CORRUPT, "stored data is not valid JSON");
+    status = change_parse(&command->arena, data, &doc, err);
+    if (status != STET_OK) return status;
     mutation->yours_data = data;
     mutation->yours_hash = doc_hash(&doc, 0);
     mutation->has_yours = true;

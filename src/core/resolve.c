@@ -139,7 +139,7 @@ static stet_status load_version(struct sides *sides, struct store_reader *reader
     if (status != STET_OK) return status;
     if (row.version != version || row.op == STORE_DELETE || row.pruned) return STET_OK;
     *there = true;
-    return doc_parse(sides->arena, row.data, NULL, doc, err);
+    return change_parse(sides->arena, row.data, doc, err);
 }
 
 static stet_status load_sides(struct stet_command *command, const struct token *token,

@@ -139,13 +139,12 @@ static void take_back(struct sequencer *sequencer, struct space *space, uint64_t
     receipts_undo(&space->receipts, receipts);
     space->seq = seq;
     space->stamp = stamp;
-    if (space_load_modules(space, &err) != STET_OK) {
-        /* Projections that cannot be trusted must not decide anything. */
-        atomic_store(&space->halted, true);
+    /* Projections that cannot be trusted must not decide anything: they are loaded before the next batch. */
+    space->modules_stale = space_load_modules(space, &err) != STET_OK;
+    if (space->modules_stale)
         engine_report(sequencer->engine, STET_REPORT_ERROR,
-                      "space \"%s\" takes no writes: its state could not be reloaded: %s",
-                      space->name, err.message);
-    }
+                      "space \"%s\": its state could not be reloaded: %s", space->name,
+                      err.message);
 }
 
 /* Decides the batch's commands from `first` on, at most `count` of them, and commits. */
@@ -153,6 +152,11 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
                                      size_t count, stet_error *err) {
     struct stet_engine *engine = sequencer->engine;
     struct batch *batch = sequencer->batch;
+    if (space->modules_stale) {
+        stet_status reloaded = space_load_modules(space, err);
+        if (reloaded != STET_OK) return reloaded;
+        space->modules_stale = false;
+    }
     uint64_t seq = space->seq;
     int64_t stamp = space->stamp;
     uint64_t receipts = receipts_mark(&space->receipts);

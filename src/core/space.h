@@ -88,7 +88,9 @@ struct space {
     struct receipts receipts;
     struct engine_module_state *modules;
     size_t module_count;
-    uint64_t seq;  /* Last assigned, staged ones included. */
+    bool
+        modules_stale; /* A failed batch was taken back, but the projections could not be loaded anew. */
+    uint64_t seq;      /* Last assigned, staged ones included. */
     int64_t stamp; /* Likewise. */
 };
 

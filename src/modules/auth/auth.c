@@ -39,25 +39,29 @@ struct token {
     int64_t expires_at;
 };
 
-static stet_view member_text(struct arena *arena, const struct doc *doc, stet_view key) {
-    stet_view text = {0};
+/* Empty when there is no such member. STET_CORRUPT, STET_NO_MEMORY. */
+static stet_status member_text(struct arena *arena, const struct doc *doc, stet_view key,
+                               stet_view *text) {
     doc_node node = doc_member(doc, 0, key);
-    if (node != DOC_NONE && doc_string(arena, doc, node, &text) != STET_OK) text = (stet_view){0};
-    return text;
+    *text = (stet_view){0};
+    if (node == DOC_NONE) return STET_OK;
+    stet_status status = doc_string(arena, doc, node, text);
+    return status == STET_BAD_REQUEST ? STET_CORRUPT : status;
 }
 
 static stet_status read_token(struct arena *arena, stet_view data, struct token *token) {
     struct doc doc;
     doc_node node;
+    stet_view expires;
     *token = (struct token){0};
-    stet_status status = doc_parse(arena, data, NULL, &doc, NULL);
+    stet_status status = change_parse(arena, data, &doc, NULL);
+    if (status == STET_OK) status = member_text(arena, &doc, VIEW("actor"), &token->actor);
+    if (status == STET_OK) status = member_text(arena, &doc, VIEW("name"), &token->name);
+    if (status == STET_OK) status = member_text(arena, &doc, VIEW("_hash"), &token->hash);
+    if (status == STET_OK) status = member_text(arena, &doc, VIEW("expires_at"), &expires);
     if (status != STET_OK) return status;
-    token->actor = member_text(arena, &doc, VIEW("actor"));
-    token->name = member_text(arena, &doc, VIEW("name"));
-    token->hash = member_text(arena, &doc, VIEW("_hash"));
     node = doc_member(&doc, 0, VIEW("admin"));
     if (node != DOC_NONE) doc_bool(&doc, node, &token->admin);
-    stet_view expires = member_text(arena, &doc, VIEW("expires_at"));
     if (!view_is_empty(expires) && !clock_parse_rfc3339(expires, &token->expires_at))
         return STET_CORRUPT;
     return STET_OK;
@@ -82,8 +86,9 @@ stet_status auth_identify(struct stet_client *client, stet_view text, stet_ident
     if (status == STET_UNAUTHENTICATED) {
         error_set(err, status, "the token was revoked");
     } else if (status != STET_OK) {
-        error_set(err, STET_CORRUPT, "the token's record is damaged");
-        status = STET_CORRUPT;
+        error_set(err, status,
+                  status == STET_NO_MEMORY ? "out of memory for a token"
+                                           : "the token's record is damaged");
     } else if (token.hash.size != HASH_BYTES * 2 ||
                sodium_memcmp(token.hash.bytes, hash.hex, HASH_BYTES * 2) != 0) {
         status = error_set(err, STET_UNAUTHENTICATED, "the token is not known");
@@ -119,8 +124,11 @@ static stet_status visit_tokens(struct store_reader *reader, struct arena *arena
             if (rows[i].head.deleted) continue;
             status = store_change_at(reader, arena, rows[i].head.seq, &change, err);
             if (status != STET_OK) return status;
-            if (read_token(arena, change.data, &token) != STET_OK)
-                return error_set(err, STET_CORRUPT, "a token's record is damaged");
+            status = read_token(arena, change.data, &token);
+            if (status != STET_OK)
+                return error_set(err, status,
+                                 status == STET_NO_MEMORY ? "out of memory for a token"
+                                                          : "a token's record is damaged");
             status = visit(context, &change, &token, err);
             if (status != STET_OK) return status;
         }

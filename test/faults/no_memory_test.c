@@ -1,0 +1,340 @@
+/*
+ * Every allocation between filling a command and reading its outcome fails in turn, once and for good: the answer is the right one or
+ * STET_NO_MEMORY, which means that nothing was done; and the engine goes on. The link gives malloc and its kin to these (--wrap).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/view.h"
+#include "core/client.h"
+#include "core/engine.h"
+#include "stet_wiring.h"
+#include "store/testkit.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *bytes, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *bytes, size_t size);
+char *__wrap_strdup(const char *text);
+
+enum failing { FAIL_ONCE, FAIL_FROM_THEN_ON };
+static long fail_at = -1; /* How many allocations work from now; -1: all. */
+static enum failing failing;
+static bool failed;
+
+static bool allowed(void) {
+    if (fail_at < 0) return true;
+    if (fail_at > 0) {
+        fail_at--;
+        return true;
+    }
+    failed = true;
+    if (failing == FAIL_ONCE) fail_at = -1;
+    return false;
+}
+
+void *__wrap_malloc(size_t size) { return allowed() ? __real_malloc(size) : NULL; }
+void *__wrap_calloc(size_t count, size_t size) {
+    return allowed() ? __real_calloc(count, size) : NULL;
+}
+void *__wrap_realloc(void *bytes, size_t size) {
+    return allowed() ? __real_realloc(bytes, size) : NULL;
+}
+char *__wrap_strdup(const char *text) { return allowed() ? __real_strdup(text) : NULL; }
+
+/* Pooled commands rarely ask malloc: what their arenas hand out fails as well. */
+void *__real_arena_alloc(struct arena *arena, size_t size);
+void *__real_arena_zalloc(struct arena *arena, size_t count, size_t size);
+char *__real_arena_bytes(struct arena *arena, size_t size);
+stet_view __real_arena_copy(struct arena *arena, stet_view view);
+void *__wrap_arena_alloc(struct arena *arena, size_t size);
+void *__wrap_arena_zalloc(struct arena *arena, size_t count, size_t size);
+char *__wrap_arena_bytes(struct arena *arena, size_t size);
+stet_view __wrap_arena_copy(struct arena *arena, stet_view view);
+
+void *__wrap_arena_alloc(struct arena *arena, size_t size) {
+    return allowed() ? __real_arena_alloc(arena, size) : NULL;
+}
+void *__wrap_arena_zalloc(struct arena *arena, size_t count, size_t size) {
+    return allowed() ? __real_arena_zalloc(arena, count, size) : NULL;
+}
+char *__wrap_arena_bytes(struct arena *arena, size_t size) {
+    return allowed() ? __real_arena_bytes(arena, size) : NULL;
+}
+stet_view __wrap_arena_copy(struct arena *arena, stet_view view) {
+    return allowed() ? __real_arena_copy(arena, view) : (stet_view){0};
+}
+
+/* ---- An engine with some history --------------------------------------------------------- */
+
+static stet_engine *engine;
+static stet_client *client;
+static stet_space *space, *home;
+static const stet_actor actor = {.id = {.bytes = "ann", .size = 3}, .admin = true};
+static char folder[64];
+static const char *data_dir;
+
+typedef stet_status fill(stet_command *command, stet_error *err);
+
+static stet_status fill_one(stet_command *command, stet_mutation mutation, const char *key,
+                            stet_error *err) {
+    mutation.type = VIEW("task");
+    const stet_write write = {
+        .mutations = &mutation, .mutation_count = 1, .mutation_key = view_of(key)};
+    return stet_command_write(command, &write, err);
+}
+
+static stet_base at(stet_version version) {
+    return (stet_base){.kind = STET_BASE_VERSION, .value = version};
+}
+
+/* One command from beginning to end. stale_token: where a conflict's token goes, or NULL. */
+static stet_status run(stet_space *where, fill *fill, char *token) {
+    stet_command *command = stet_command_create(client);
+    stet_error err;
+    if (command == NULL) return STET_NO_MEMORY;
+    stet_status status = fill(command, &err);
+    if (status == STET_OK) status = stet_submit(where, &actor, command, NULL, &err);
+    if (status == STET_OK) {
+        if (!stet_command_is_done(command)) {
+            engine_step(engine);
+            while (stet_client_next(client) != NULL) {}
+        }
+        const stet_outcome *outcome = stet_command_outcome(command);
+        status = outcome->status;
+        const char *member =
+            token == NULL || outcome->body.size == 0
+                ? NULL
+                : memmem(outcome->body.bytes, outcome->body.size, "\"resolution_token\":\"", 20);
+        if (member != NULL) {
+            memcpy(token, member + 20, 64);
+            token[64] = '\0';
+        }
+    }
+    stet_command_destroy(command);
+    return status;
+}
+
+static char token[65];
+
+static stet_status fill_create(stet_command *command, stet_error *err) {
+    return fill_one(command,
+                    (stet_mutation){.op = STET_OP_CREATE,
+                                    .id = VIEW("new"),
+                                    .body = VIEW("{\"n\":[1,2,{\"a\":null}]}")},
+                    "key-create", err);
+}
+static stet_status fill_first(stet_command *command, stet_error *err) {
+    return fill_one(command,
+                    (stet_mutation){.op = STET_OP_CREATE,
+                                    .id = VIEW("1"),
+                                    .body = VIEW("{\"a\":1,\"b\":1,\"c\":1}")},
+                    NULL, err);
+}
+static stet_status fill_second(stet_command *command, stet_error *err) {
+    return fill_one(command,
+                    (stet_mutation){.op = STET_OP_PUT,
+                                    .id = VIEW("1"),
+                                    .base = at(1),
+                                    .body = VIEW("{\"a\":2,\"b\":1,\"c\":1}")},
+                    "key-second", err);
+}
+static stet_status fill_patch(stet_command *command, stet_error *err) {
+    return fill_one(command,
+                    (stet_mutation){.op = STET_OP_PATCH,
+                                    .id = VIEW("1"),
+                                    .base = at(2),
+                                    .body = VIEW("{\"c\":{\"deep\":[true]}}")},
+                    NULL, err);
+}
+static stet_status fill_stale(stet_command *command, stet_error *err) {
+    return fill_one(command,
+                    (stet_mutation){.op = STET_OP_PUT,
+                                    .id = VIEW("1"),
+                                    .base = at(1),
+                                    .body = VIEW("{\"a\":3,\"b\":3,\"c\":1}")},
+                    "key-stale", err);
+}
+static stet_status fill_winner(stet_command *command, stet_error *err) {
+    return fill_one(command,
+                    (stet_mutation){.op = STET_OP_PATCH,
+                                    .id = VIEW("1"),
+                                    .base = at(1),
+                                    .body = VIEW("{\"b\":9}"),
+                                    .on_conflict = STET_STRATEGY_LAST_WRITER_WINS},
+                    NULL, err);
+}
+static stet_status fill_delete(stet_command *command, stet_error *err) {
+    return fill_one(command, (stet_mutation){.op = STET_OP_DELETE, .id = VIEW("1"), .base = at(2)},
+                    NULL, err);
+}
+static stet_status fill_revert(stet_command *command, stet_error *err) {
+    return fill_one(
+        command,
+        (stet_mutation){.op = STET_OP_REVERT, .id = VIEW("1"), .base = at(2), .revert_to = 1}, NULL,
+        err);
+}
+static stet_status fill_transaction(stet_command *command, stet_error *err) {
+    const stet_mutation mutations[] = {
+        {.op = STET_OP_CREATE, .type = VIEW("note"), .id = VIEW("x"), .body = VIEW("{}")},
+        {.op = STET_OP_PATCH,
+         .type = VIEW("task"),
+         .id = VIEW("1"),
+         .base = at(2),
+         .body = VIEW("{\"x\":1}")},
+        {.op = STET_OP_CREATE, .type = VIEW("other"), .id = VIEW("y"), .body = VIEW("{}")},
+    };
+    const stet_write write = {.mutations = mutations,
+                              .mutation_count = 3,
+                              .transaction = true,
+                              .mutation_key = VIEW("key-transaction")};
+    return stet_command_write(command, &write, err);
+}
+static stet_status fill_resolve(stet_command *command, stet_error *err) {
+    const stet_resolution resolution = {.type = VIEW("task"),
+                                        .id = VIEW("1"),
+                                        .token = view_of(token),
+                                        .choice = STET_CHOICE_FIELDS,
+                                        .yours = VIEW("{\"a\":3,\"b\":3,\"c\":1}"),
+                                        .fields = VIEW("{\"/a\":\"yours\"}")};
+    return stet_command_resolve(command, &resolution, err);
+}
+static stet_status fill_receipt(stet_command *command, stet_error *err) {
+    return stet_command_receipt(command, VIEW("key-second"), err);
+}
+static stet_status fill_space(stet_command *command, stet_error *err) {
+    return stet_command_space_create(command, VIEW("more"), err);
+}
+static stet_status fill_token(stet_command *command, stet_error *err) {
+    const stet_token_request request = {
+        .actor = VIEW("bob"), .name = VIEW("laptop"), .replace = true};
+    return stet_command_token_create(command, &request, err);
+}
+static stet_status fill_after(stet_command *command, stet_error *err) {
+    return fill_one(
+        command,
+        (stet_mutation){.op = STET_OP_CREATE, .id = VIEW("after"), .body = VIEW("{\"z\":1}")},
+        "key-after", err);
+}
+
+static void open_engine(void) {
+    const struct engine_seams seams = {.manual = true};
+    const stet_options options = {.data_dir = data_dir, .sequencer_threads = 1};
+    must(engine_open(&options, &seams, stet_modules, &engine, err));
+    must(stet_client_create(engine, &client, err));
+    must(stet_space_open(client, VIEW("main"), &space, err));
+    must(stet_space_open(client, VIEW("stet"), &home, err));
+    assert_int_equal(run(space, fill_first, NULL), STET_OK);
+    assert_int_equal(run(space, fill_second, NULL), STET_OK);
+    assert_int_equal(run(home, fill_token, NULL), STET_OK);
+    assert_int_equal(run(space, fill_stale, token), STET_CONCURRENT_MODIFICATION);
+}
+
+static void close_engine(void) {
+    stet_space_close(space);
+    stet_space_close(home);
+    stet_client_destroy(client);
+    stet_close(engine);
+}
+
+static bool check_is_clean(stet_space *where) {
+    uint64_t findings = 1;
+    struct store_reader *reader = store_writer_reader(((struct space *)where)->store);
+    return store_check(reader, NULL, NULL, &findings, NULL) == STET_OK && findings == 0;
+}
+
+/* The story told with ever more memory until nothing fails. */
+static unsigned sweep(fill *story, bool in_home, stet_status expected, enum failing how) {
+    unsigned refused = 0;
+    for (long n = 0;; n++) {
+        if (data_dir != NULL) kit_folder(folder);
+        open_engine();
+        stet_space *where = in_home ? home : space;
+        stet_seq before = stet_space_seq(where);
+        failing = how;
+        failed = false;
+        fail_at = n;
+        stet_status status = run(where, story, NULL);
+        fail_at = -1;
+        if (status != expected && status != STET_NO_MEMORY)
+            fail_msg("allocation %ld: status %d", n, status);
+        if (status == STET_NO_MEMORY) {
+            refused++;
+            assert_int_equal(stet_space_seq(where), before);
+            assert_int_equal(run(where, story, NULL), expected);
+        }
+        if (expected == STET_OK && story != fill_receipt)
+            assert_true(stet_space_seq(where) > before);
+        assert_int_equal(run(space, fill_after, NULL), STET_OK);
+        assert_true(check_is_clean(where));
+        close_engine();
+        if (data_dir != NULL) kit_remove(folder);
+        if (!failed) break;
+    }
+    return refused;
+}
+
+static void sweep_all(enum failing how) {
+    static const struct {
+        const char *name;
+        fill *fill;
+        bool in_home;
+        stet_status expected;
+    } stories[] = {
+        {"create", fill_create, false, STET_OK},
+        {"patch", fill_patch, false, STET_OK},
+        {"conflict", fill_stale, false, STET_CONCURRENT_MODIFICATION},
+        {"last writer wins", fill_winner, false, STET_OK},
+        {"delete", fill_delete, false, STET_OK},
+        {"revert", fill_revert, false, STET_OK},
+        {"transaction", fill_transaction, false, STET_OK},
+        {"resolve", fill_resolve, false, STET_OK},
+        {"receipt", fill_receipt, false, STET_OK},
+        {"space", fill_space, true, STET_OK},
+        {"token", fill_token, true, STET_OK},
+    };
+    for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++) {
+        unsigned refused = sweep(stories[i].fill, stories[i].in_home, stories[i].expected, how);
+        print_message("%s: refused %u times\n", stories[i].name, refused);
+        assert_true(refused > 0);
+    }
+}
+
+static void each_allocation_in_memory_fails_once(void **state) {
+    (void)state;
+    data_dir = NULL;
+    sweep_all(FAIL_ONCE);
+}
+
+static void memory_ends_at_each_allocation(void **state) {
+    (void)state;
+    data_dir = NULL;
+    sweep_all(FAIL_FROM_THEN_ON);
+}
+
+static void each_allocation_over_sqlite_fails_once(void **state) {
+    (void)state;
+    data_dir = folder;
+    sweep_all(FAIL_ONCE);
+}
+
+int main(void) {
+    if (sodium_init() < 0) return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_allocation_in_memory_fails_once),
+        cmocka_unit_test(memory_ends_at_each_allocation),
+        cmocka_unit_test(each_allocation_over_sqlite_fails_once),
+    };
+    return cmocka_run_group_tests_name("no_memory", tests, NULL, NULL);
+}
