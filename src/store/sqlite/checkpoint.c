@@ -59,7 +59,7 @@ static struct {
                 .rested = PTHREAD_COND_INITIALIZER};
 
 /* Failures are left for the next time: the log keeps what was not copied, and a later copy writes all of it anew. */
-static void copy_passively(struct sqlite_store *store) {
+void checkpoint_copy(struct sqlite_store *store) {
     struct checkpoint *checkpoint = &store->checkpoint;
     stet_status status = STET_OK;
     pthread_mutex_lock(&checkpoint->mutex);
@@ -90,7 +90,7 @@ static void *background_main(void *unused) {
         store->checkpoint.queued = false;
         background.busy = store;
         pthread_mutex_unlock(&background.mutex);
-        copy_passively(store);
+        checkpoint_copy(store);
         pthread_mutex_lock(&background.mutex);
         background.busy = NULL;
         pthread_cond_broadcast(&background.rested);

@@ -187,6 +187,7 @@ void checkpoint_done(struct sqlite_store *store); /* Waits for a copy that is un
 void checkpoint_committed(
     struct sqlite_store *store); /* After each commit, on the writer's thread. */
 void checkpoint_maintain(struct sqlite_store *store);
+void checkpoint_copy(struct sqlite_store *store); /* What the background thread does; any thread. */
 stet_status checkpoint_truncate(struct sqlite_store *store,
                                 stet_error *err); /* Before others use the store, or after. */
 
