@@ -452,11 +452,12 @@ static bool equal_in_constant_time(stet_view a, stet_view b) {
     return differs == 0;
 }
 
-static void take_stet_actor(struct request *request) {
+/* Who may do everything anyhow may say for whom: Stet-Actor, else `otherwise`. */
+static void take_stet_actor(struct request *request, stet_view otherwise) {
     stet_view actor = request->headers.actor;
     stet_error err;
     request->actor_admin = true;
-    request->actor_id = VIEW("anonymous");
+    request->actor_id = otherwise;
     if (actor.bytes == NULL) return;
     if (actor.size == 0 || actor.size > ACTOR_BYTES_MAX) {
         refuse_later_field(request, STET_BAD_REQUEST, "Stet-Actor", ACTOR_BYTES_MAX,
@@ -476,7 +477,7 @@ static void authenticate(struct request *request) {
     stet_view token = header;
     if (header.size == 0) {
         if (options->no_auth) {
-            take_stet_actor(request);
+            take_stet_actor(request, VIEW("anonymous"));
             return;
         }
         refuse_later_field(request, STET_UNAUTHENTICATED, "Authorization", 0,
@@ -492,8 +493,7 @@ static void authenticate(struct request *request) {
     }
     if (options->local_token != NULL &&
         equal_in_constant_time(token, view_of(options->local_token))) {
-        request->actor_id = VIEW("local");
-        request->actor_admin = true;
+        take_stet_actor(request, VIEW("local"));
         return;
     }
     stet_identity identity;

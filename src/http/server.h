@@ -24,7 +24,8 @@ struct http_options {                 /* Strings are borrowed for the life of th
     bool no_auth;
     const char *tls_cert; /* Paths of PEM files; both or neither. */
     const char *tls_key;
-    /* One more bearer token: actor "local", an admin. NULL: none. */
+    /* One more bearer token, for the tools of the data's owner: an admin; the actor is Stet-Actor,
+     * else "local". NULL: none. */
     const char *local_token;
     unsigned io_threads; /* 0: one per core. */
     unsigned connections_max;
