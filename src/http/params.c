@@ -412,7 +412,7 @@ bool time_parse(stet_view text, stet_time *out) {
 }
 
 bool request_id_is_valid(stet_view text) {
-    if (text.size == 0 || text.size > 64) return false;
+    if (text.size == 0 || text.size > 64) return false; /* REQUEST_ID_BYTES_MAX. */
     for (size_t i = 0; i < text.size; i++) {
         char c = text.bytes[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

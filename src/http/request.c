@@ -9,7 +9,6 @@
 #include "http/problem.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -71,188 +70,7 @@ void request_pool_done(struct loop *loop) {
     loop->request_pool_count = 0;
 }
 
-/* ---- Answers ---- */
-
-static void add_header(void *context, const char *name, const char *value) {
-    (void)MHD_add_response_header(context, name, value);
-}
-
-void request_common_headers(struct request *request,
-                            void (*add)(void *context, const char *name, const char *value),
-                            void *context) {
-    const struct gate *gate = &request->loop->server->gate;
-    if (request->id.size > 0) add(context, "X-Request-Id", request->id_bytes);
-    if (gate->origin_count == 0) {
-        add(context, "Vary", "Authorization, Cookie");
-        return;
-    }
-    add(context, "Vary", "Authorization, Cookie, Origin");
-    stet_view origin = request->headers.origin;
-    if (origin.size == 0 || !gate_origin_allowed(gate, origin)) return;
-    add(context, "Access-Control-Allow-Origin", gate->any_origin ? "*" : origin.bytes);
-    add(context, "Access-Control-Expose-Headers",
-        "ETag, Location, Retry-After, Idempotency-Replayed, Preference-Applied, X-Request-Id, "
-        "Stet-Seq, Allow");
-}
-
-static void format_etag(stet_version version, char out[24]) {
-    char digits[20];
-    unsigned count = 0;
-    do {
-        digits[count++] = (char)('0' + version % 10);
-        version /= 10;
-    } while (version > 0);
-    *out++ = '"';
-    while (count > 0)
-        *out++ = digits[--count];
-    *out++ = '"';
-    *out = '\0';
-}
-
-/* What the client said does not matter any more: no answer could be made. */
-static void request_fail(struct request *request) {
-    request->failed = true;
-    request->answered = true;
-    if (!request->suspended) return;
-    request->suspended = false;
-    request->loop->daemon_due = true;
-    peer_cut(request->peer);
-    MHD_resume_connection(request->peer->mhd); /* The handler is called again and says no. */
-}
-
-void request_reply_response(struct request *request, int http, struct MHD_Response *response,
-                            const struct reply *reply) {
-    assert(!request->answered);
-    request_common_headers(request, add_header, response);
-    add_header(response, "Cache-Control",
-               reply->cache != NULL ? reply->cache : "private, no-cache, no-transform");
-    if (reply->content_type != NULL) add_header(response, "Content-Type", reply->content_type);
-    if (reply->etag != STET_VERSION_NONE) {
-        char etag[24];
-        format_etag(reply->etag, etag);
-        add_header(response, "ETag", etag);
-    }
-    for (unsigned i = 0; i < reply->extra_count; i++)
-        add_header(response, reply->extra[i].name, reply->extra[i].value);
-    if (reply->close || request->ambiguous || request->loop->stopping)
-        add_header(response, "Connection", "close");
-
-    request->answered = true;
-    request->http = http;
-    if (request->peer->watched) peer_unwatch(request->peer);
-    peer_enter(request->peer, PEER_REPLY);
-    enum MHD_Result queued = MHD_queue_response(request->peer->mhd, (unsigned)http, response);
-    MHD_destroy_response(response); /* The library holds its own reference. */
-    if (queued != MHD_YES) {
-        request_fail(request);
-        return;
-    }
-    if (!request->suspended) return;
-    request->suspended = false;
-    request->loop->daemon_due = true;
-    MHD_resume_connection(request->peer->mhd);
-}
-
-static void reply_body_free(void *context) { request_unref(context); }
-
-void request_reply(struct request *request, const struct reply *reply) {
-    bool bare = reply->http == 204 || reply->http == 304;
-    size_t size = bare ? 0 : reply->body.size;
-    request->references++;
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        size, (void *)(uintptr_t)reply->body.bytes, reply_body_free, request);
-    if (response == NULL) {
-        request->references--;
-        request_fail(request);
-        return;
-    }
-    struct reply whole = *reply;
-    if (bare || (size == 0 && whole.content_type == NULL)) {
-        whole.content_type = NULL;
-    } else if (whole.content_type == NULL) {
-        whole.content_type = "application/json";
-    }
-    request->reply_bytes = request->head ? 0 : size;
-    request_reply_response(request, reply->http, response, &whole);
-}
-
-void request_refuse_http(struct request *request, const stet_error *err, int http,
-                         stet_view members) {
-    struct buffer buffer;
-    buffer_init(&buffer, &request->arena, 0);
-    struct problem problem = {
-        .status = err->status,
-        .http = http,
-        .detail = view_of(err->message[0] != '\0' ? err->message : status_words(err->status)),
-        .field = view_of(err->field),
-        .limit = err->limit,
-        .request_id = request->id,
-        .members = members,
-    };
-    problem_write(&buffer, &request->arena, &problem);
-    if (buffer_status(&buffer) != STET_OK) {
-        request_fail(request);
-        return;
-    }
-    struct reply reply = {
-        .http = http,
-        .body = buffer_view(&buffer),
-        .content_type = "application/problem+json",
-    };
-    char wait[16];
-    unsigned wait_s = problem_retry_after_s(err->status);
-    if (wait_s > 0) {
-        snprintf(wait, sizeof wait, "%u", wait_s);
-        reply.extra[reply.extra_count].name = "Retry-After";
-        reply.extra[reply.extra_count++].value = wait;
-        metric_add(&request->loop->metrics.retries_told, 1);
-    }
-    if (http == 401) {
-        reply.extra[reply.extra_count].name = "WWW-Authenticate";
-        reply.extra[reply.extra_count++].value = "Bearer realm=\"stet\"";
-    }
-    char allow[ROUTE_ALLOW_BYTES];
-    if (http == 405 && request->match.route != NULL) {
-        route_allow(request->match.route, allow);
-        reply.extra[reply.extra_count].name = "Allow";
-        reply.extra[reply.extra_count++].value = allow;
-    }
-    if (err->cause[0] != '\0' && http >= 500) {
-        LOG(LOG_ERROR, "request failed", log_text("request_id", request->id),
-            log_text("code", view_of(status_code(err->status))),
-            log_text("message", view_of(err->message)), log_text("cause", view_of(err->cause)));
-    }
-    request_reply(request, &reply);
-}
-
-void request_refuse(struct request *request, const stet_error *err) {
-    request_refuse_http(request, err, status_http(err->status), (stet_view){0});
-}
-
-void request_refuse_field(struct request *request, stet_status status, const char *field,
-                          const char *format, ...) {
-    stet_error err;
-    char message[sizeof err.message];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    error_set(&err, status, "%s", message);
-    error_field(&err, field, 0);
-    request_refuse(request, &err);
-}
-
-void request_reply_outcome(struct request *request) {
-    const stet_outcome *outcome = stet_command_outcome(request->command);
-    if (outcome->status != STET_OK) {
-        stet_error err = outcome->error;
-        err.status = outcome->status;
-        request_refuse_http(request, &err, status_http(err.status), outcome->body);
-        return;
-    }
-    struct reply reply = {.http = 200, .body = outcome->body};
-    request_reply(request, &reply);
-}
+/* ---- Pieces handlers are made of ---- */
 
 bool request_ok(struct request *request, stet_status status, const stet_error *err) {
     if (status == STET_OK) return true;
@@ -334,275 +152,7 @@ void request_submit(struct request *request, void (*next)(struct request *reques
     request_submit_as(request, &actor, next);
 }
 
-/* ---- Headers ---- */
-
-struct header_word {
-    const char *name;
-    uint8_t size;
-    bool once; /* Standing twice is refused: taking either one would be a guess. */
-    uint16_t at;
-};
-
-#define HEADER(text, member, once)                                                                 \
-    { text, sizeof(text) - 1, once, offsetof(struct headers, member) }
-
-static const struct header_word header_words[] = {
-    HEADER("Host", host, true),
-    HEADER("Authorization", authorization, true),
-    HEADER("Content-Type", content_type, true),
-    HEADER("Content-Length", content_length, true),
-    HEADER("Transfer-Encoding", transfer_encoding, true),
-    HEADER("Expect", expect, false),
-    HEADER("If-Match", if_match, true),
-    HEADER("If-None-Match", if_none_match, false),
-    HEADER("Prefer", prefer, false),
-    HEADER("Idempotency-Key", idempotency_key, true),
-    HEADER("Accept", accept, false),
-    HEADER("Last-Event-ID", last_event_id, true),
-    HEADER("Origin", origin, true),
-    HEADER("Sec-Fetch-Site", fetch_site, false),
-    HEADER("Access-Control-Request-Method", request_method, false),
-    HEADER("Access-Control-Request-Headers", request_headers, false),
-    HEADER("X-Request-Id", request_id, false),
-    HEADER("Stet-Actor", actor, true),
-    HEADER("X-Forwarded-For", forwarded_for, false),
-    HEADER("X-Forwarded-Proto", forwarded_proto, false),
-};
-
-static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_size, const char *value, size_t value_size) {
-    struct headers *headers = context;
-    (void)kind;
-    if (memchr(name, ' ', name_size) != NULL || memchr(name, '\t', name_size) != NULL)
-        headers->blank_in_name = true;
-    for (size_t i = 0; i < sizeof header_words / sizeof header_words[0]; i++) {
-        const struct header_word *word = &header_words[i];
-        if (word->size != name_size ||
-            !view_equal_nocase(view_make(name, name_size), view_make(word->name, word->size)))
-            continue;
-        stet_view *out = (stet_view *)(void *)((char *)headers + word->at);
-        if (out->bytes != NULL && word->once) headers->repeated = word->name;
-        *out = text_trim(view_make(value == NULL ? "" : value, value_size));
-        break;
-    }
-    return MHD_YES;
-}
-
-/* ---- From target to handler ---- */
-
-static void refuse_later(struct request *request, const stet_error *err, int http) {
-    if (request->refusal != NULL) return;
-    request->refusal = arena_alloc(&request->arena, sizeof *err);
-    if (request->refusal == NULL) {
-        request->failed = true;
-        return;
-    }
-    *request->refusal = *err;
-    request->refusal_http = http == 0 ? status_http(err->status) : http;
-}
-
-static void refuse_later_field(struct request *request, stet_status status, const char *field,
-                               uint64_t limit, const char *message) {
-    stet_error err;
-    error_set(&err, status, "%s", message);
-    error_field(&err, field, limit);
-    refuse_later(request, &err, 0);
-}
-
-static void make_request_id(struct request *request) {
-    static const char digits[] = "0123456789abcdef";
-    struct loop *loop = request->loop;
-    char *out = request->id_bytes;
-    size_t size = strlen(loop->request_id_prefix);
-    memcpy(out, loop->request_id_prefix, size);
-    uint64_t number = ++loop->request_ids;
-    char reversed[16];
-    unsigned count = 0;
-    do {
-        reversed[count++] = digits[number & 15];
-        number >>= 4;
-    } while (number > 0);
-    while (count > 0)
-        out[size++] = reversed[--count];
-    out[size] = '\0';
-    request->id = view_make(out, size);
-}
-
-static bool take_request_id(struct request *request) {
-    stet_view given = request->headers.request_id;
-    if (given.size == 0 || !request_id_is_valid(given)) {
-        make_request_id(request);
-        return true;
-    }
-    if (given.size < sizeof request->id_bytes) {
-        memcpy(request->id_bytes, given.bytes, given.size);
-        request->id_bytes[given.size] = '\0';
-        request->id = view_make(request->id_bytes, given.size);
-        return true;
-    }
-    make_request_id(request);
-    return true;
-}
-
-static bool equal_in_constant_time(stet_view a, stet_view b) {
-    if (a.size != b.size) return false;
-    unsigned char differs = 0;
-    for (size_t i = 0; i < a.size; i++)
-        differs |= (unsigned char)(a.bytes[i] ^ b.bytes[i]);
-    return differs == 0;
-}
-
-/* Who may do everything anyhow may say for whom: Stet-Actor, else `otherwise`. */
-static void take_stet_actor(struct request *request, stet_view otherwise) {
-    stet_view actor = request->headers.actor;
-    stet_error err;
-    request->actor_admin = true;
-    request->actor_id = otherwise;
-    if (actor.bytes == NULL) return;
-    if (actor.size == 0 || actor.size > ACTOR_BYTES_MAX) {
-        refuse_later_field(request, STET_BAD_REQUEST, "Stet-Actor", ACTOR_BYTES_MAX,
-                           "Stet-Actor must have 1 to 256 bytes");
-    } else if (text_check(actor, "Stet-Actor", &err) != STET_OK) {
-        refuse_later(request, &err, 0);
-    } else {
-        request->actor_id = actor;
-    }
-}
-
-/* Sets the actor, or refuses. */
-static void authenticate(struct request *request) {
-    const struct http_options *options = &request->loop->server->options;
-    stet_view header = request->headers.authorization;
-    stet_view scheme = {0};
-    stet_view token = header;
-    if (header.size == 0) {
-        if (options->no_auth) {
-            take_stet_actor(request, VIEW("anonymous"));
-            return;
-        }
-        refuse_later_field(request, STET_UNAUTHENTICATED, "Authorization", 0,
-                           "send a token: Authorization: Bearer TOKEN");
-        return;
-    }
-    text_next(&token, ' ', &scheme);
-    token = text_trim(token);
-    if (!view_equal_nocase(scheme, VIEW("Bearer")) || token.size == 0) {
-        refuse_later_field(request, STET_UNAUTHENTICATED, "Authorization", 0,
-                           "only Authorization: Bearer TOKEN is understood");
-        return;
-    }
-    if (options->local_token != NULL &&
-        equal_in_constant_time(token, view_of(options->local_token))) {
-        take_stet_actor(request, VIEW("local"));
-        return;
-    }
-    stet_identity identity;
-    stet_error err;
-    stet_status status = stet_authenticate(request->loop->client, token, &identity, &err);
-    if (status != STET_OK) {
-        if (status == STET_UNAUTHENTICATED) error_field(&err, "Authorization", 0);
-        refuse_later(request, &err, 0);
-        return;
-    }
-    request->actor_id = arena_copy(&request->arena, view_of(identity.actor));
-    request->actor_admin = identity.admin;
-    if (request->actor_id.bytes == NULL) request->failed = true;
-}
-
-/* Only this machine can ask: neither listening elsewhere nor behind a proxy. */
-static bool metrics_are_open(const struct request *request) {
-    const struct http_server *server = request->loop->server;
-    return server->gate.loopback && server->gate.public_origin[0] == '\0' &&
-           request->headers.forwarded_for.bytes == NULL && request->headers.authorization.size == 0;
-}
-
-static void check_access(struct request *request) {
-    enum access access = request->call->access;
-    bool system_space = view_equal(request->match.captures[CAPTURE_SPACE], VIEW("stet"));
-    if (access == ACCESS_NONE) return;
-    if (access == ACCESS_METRICS && metrics_are_open(request)) return;
-    authenticate(request);
-    if (request->refusal != NULL || request->failed || request->actor_admin) return;
-    if (access == ACCESS_ADMIN || system_space) {
-        refuse_later_field(request, STET_FORBIDDEN, "Authorization", 0,
-                           "only an administrator may do this");
-    }
-}
-
-/* A page of another site must not act with what its visitor's machine can reach. */
-static void check_origin(struct request *request) {
-    const struct gate *gate = &request->loop->server->gate;
-    const struct headers *headers = &request->headers;
-    if (request->method == METHOD_GET || request->method == METHOD_OPTIONS) return;
-    if (headers->origin.size > 0) {
-        if (gate_origin_is_own(gate, headers->origin, headers->host) ||
-            gate_origin_allowed(gate, headers->origin))
-            return;
-        refuse_later_field(request, STET_FORBIDDEN, "Origin", 0,
-                           "pages of this origin may not write here; see --allow-origin");
-    } else if (view_equal(headers->fetch_site, VIEW("cross-site"))) {
-        refuse_later_field(request, STET_FORBIDDEN, "Sec-Fetch-Site", 0,
-                           "pages of other sites may not write here; see --allow-origin");
-    }
-}
-
-static void check_host(struct request *request) {
-    const struct gate *gate = &request->loop->server->gate;
-    stet_view host = request->headers.host;
-    if (host.bytes == NULL) {
-        if (!request->http_1_0)
-            refuse_later_field(request, STET_BAD_REQUEST, "Host", 0, "the Host header is missing");
-        return;
-    }
-    if (gate_host_allowed(gate, host)) return;
-    refuse_later_field(request, STET_MISDIRECTED, "Host", 0,
-                       "the Host header names another server; see --public-url");
-}
-
-static void find_route(struct request *request) {
-    stet_error err;
-    stet_view path = request->target;
-    stet_view query = {0};
-    const char *mark = memchr(path.bytes, '?', path.size);
-    if (mark != NULL) {
-        query = view_make(mark + 1, (size_t)(path.bytes + path.size - mark - 1));
-        path.size = (size_t)(mark - path.bytes);
-    }
-    stet_view base = request->loop->server->gate.base_path;
-    if (base.size > 0) {
-        bool below =
-            view_starts(path, base) && (path.size == base.size || path.bytes[base.size] == '/');
-        if (below) {
-            path = view_make(path.bytes + base.size, path.size - base.size);
-        } else if (!view_equal(path, VIEW("/healthz"))) {
-            path = VIEW("");
-        }
-    }
-    request->path = path;
-    stet_status status = route_find(&request->arena, path, &request->match, &err);
-    if (status != STET_OK) {
-        refuse_later(request, &err, 0);
-        return;
-    }
-    if (request->match.route == NULL) {
-        error_set(&err, STET_NOT_FOUND, "there is nothing at this path");
-        error_field(&err, "path", 0);
-        refuse_later(request, &err, 0);
-        return;
-    }
-    status = params_parse(&request->arena, query, &request->params, &err);
-    if (status != STET_OK) {
-        refuse_later(request, &err, 0);
-        return;
-    }
-    if (request->method == METHOD_OPTIONS) return;
-    if (request->method < METHOD_COUNT)
-        request->call = &request->match.route->calls[request->method];
-    if (request->call != NULL && request->call->handle != NULL) return;
-    request->call = NULL;
-    refuse_later_field(request, STET_METHOD_NOT_ALLOWED, "method", 0,
-                       "the method is not allowed here; see Allow");
-}
+/* ---- The body ---- */
 
 /* Content-Length as a number; false when there is none. MHD has checked it. */
 static bool declared_length(const struct request *request, uint64_t *length) {
@@ -621,7 +171,7 @@ static void refuse_too_large(struct request *request) {
     size_t limit = body_limit(request);
     error_set(&err, STET_TOO_LARGE, "the body must have at most %zu bytes", limit);
     error_field(&err, "body", limit);
-    refuse_later(request, &err, 0);
+    request_refuse_later(request, &err, 0);
 }
 
 static void prepare_body(struct request *request) {
@@ -648,64 +198,12 @@ static bool refuse_early(struct request *request) {
     return true;
 }
 
-static void check_head_size(struct request *request, struct MHD_Connection *mhd) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    if (info == NULL || info->header_size <= HTTP_HEADER_BYTES_MAX) return;
-    stet_error err;
-    error_set(&err, STET_TOO_LARGE, "the request line and headers must have at most %d bytes",
-              HTTP_HEADER_BYTES_MAX);
-    error_field(&err, "headers", HTTP_HEADER_BYTES_MAX);
-    refuse_later(request, &err, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
-}
-
-/* What decides where the request ends must be beyond doubt, or a proxy before us and we could take
- * one request for two. */
-static void check_framing(struct request *request) {
-    const struct headers *headers = &request->headers;
-    stet_view coding = headers->transfer_encoding;
-    if (headers->blank_in_name) {
-        refuse_later_field(request, STET_BAD_REQUEST, "headers", 0,
-                           "a header's name must not contain blanks");
-    }
-    if (headers->content_length.bytes != NULL && coding.bytes != NULL) {
-        refuse_later_field(request, STET_BAD_REQUEST, "Transfer-Encoding", 0,
-                           "Content-Length and Transfer-Encoding exclude each other");
-    }
-    if (coding.size > 0 && !view_equal_nocase(coding, VIEW("chunked"))) {
-        refuse_later_field(request, STET_BAD_REQUEST, "Transfer-Encoding", 0,
-                           "only chunked is understood");
-    }
-    if (headers->repeated != NULL) {
-        refuse_later_field(request, STET_BAD_REQUEST, headers->repeated, 0,
-                           "the header must stand only once");
-    }
-    request->ambiguous = request->refusal != NULL;
-}
-
 static void request_begin(struct request *request, struct MHD_Connection *mhd, const char *method,
                           const char *version) {
     request->begun = true;
     request->started_ns = clock_monotonic_ns(clock_system());
-    request->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
-    request->method = method_parse(view_of(method));
-    if (request->method == METHOD_HEAD) {
-        request->method = METHOD_GET;
-        request->head = true;
-    }
     peer_enter(request->peer, PEER_BODY);
-    (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_header, &request->headers);
-    take_request_id(request);
-    check_framing(request);
-    check_head_size(request, mhd);
-    if (request->refusal == NULL) find_route(request);
-    bool open = request->call != NULL && request->call->access == ACCESS_NONE;
-    if (request->refusal == NULL && !open) check_host(request);
-    if (request->refusal == NULL) check_origin(request);
-    if (request->refusal == NULL && request->call != NULL) check_access(request);
-    if (request->refusal == NULL && request->loop->stopping) {
-        refuse_later_field(request, STET_SHUTTING_DOWN, "", 0, "the server is stopping");
-    }
+    request_admit(request, mhd, method, version);
     prepare_body(request);
 }
 
@@ -769,27 +267,7 @@ static void request_body(struct request *request, const char *bytes, size_t size
     if (buffer_status(&request->body) == STET_OK) return;
     stet_error err;
     error_set(&err, STET_NO_MEMORY, "out of memory");
-    refuse_later(request, &err, 0);
-}
-
-static void reply_options(struct request *request) {
-    char allow[ROUTE_ALLOW_BYTES];
-    const struct gate *gate = &request->loop->server->gate;
-    const struct headers *headers = &request->headers;
-    route_allow(request->match.route, allow);
-    struct reply reply = {.http = 204, .extra = {{"Allow", allow}}, .extra_count = 1};
-    if (headers->origin.size > 0 && headers->request_method.size > 0 &&
-        gate_origin_allowed(gate, headers->origin)) {
-        reply.extra[1].name = "Access-Control-Allow-Methods";
-        reply.extra[1].value = allow;
-        reply.extra[2].name = "Access-Control-Allow-Headers";
-        reply.extra[2].value = "Authorization, Content-Type, If-Match, If-None-Match, "
-                               "Idempotency-Key, Prefer, Last-Event-ID, Stet-Actor, X-Request-Id";
-        reply.extra[3].name = "Access-Control-Max-Age";
-        reply.extra[3].value = "600";
-        reply.extra_count = 4;
-    }
-    request_reply(request, &reply);
+    request_refuse_later(request, &err, 0);
 }
 
 static void request_run(struct request *request) {
@@ -800,7 +278,7 @@ static void request_run(struct request *request) {
     }
     peer_enter(request->peer, PEER_ENGINE);
     if (request->method == METHOD_OPTIONS) {
-        reply_options(request);
+        request_reply_options(request);
     } else {
         request->call->handle(request);
     }

@@ -18,6 +18,8 @@
 #include "http/params.h"
 #include "http/route.h"
 
+enum { REQUEST_ID_BYTES_MAX = 64 };
+
 /* The context of a submitted command. */
 struct waiter {
     void (*done)(struct waiter *waiter, stet_command *command);
@@ -52,7 +54,7 @@ struct request {
     struct buffer body;
     uint64_t body_discarded;
     stet_view id; /* X-Request-Id. */
-    char id_bytes[28];
+    char id_bytes[REQUEST_ID_BYTES_MAX + 1];
     stet_view actor_id;
     bool actor_admin;
 
@@ -117,6 +119,11 @@ void request_refuse_field(struct request *request, stet_status status, const cha
 /* The command's outcome as it is: its body, or its problem. No ETag: that is for records. */
 void request_reply_outcome(struct request *request);
 
+/* OPTIONS: Allow, and what a browser asks before it writes. */
+void request_reply_options(struct request *request);
+/* No answer can be made: ends the connection. */
+void request_fail(struct request *request);
+
 /* Opens the space named in the path, or refuses and returns false. */
 bool request_open_space(struct request *request);
 bool request_open_space_named(struct request *request, stet_view name);
@@ -145,6 +152,14 @@ static inline stet_view request_body_view(const struct request *request) {
 
 /* The body as JSON: STET_BAD_JSON, STET_TOO_LARGE. doc: lives as long as the request. */
 stet_status request_parse_body(struct request *request, struct doc *doc, stet_error *err);
+
+/* ---- Admission (admit.c) ---- */
+
+/* Reads the headers, finds the route and the actor. What is wrong is left in request->refusal. */
+void request_admit(struct request *request, struct MHD_Connection *mhd, const char *method,
+                   const char *version);
+/* Notes a refusal unless there is one. http 0: the status table's. */
+void request_refuse_later(struct request *request, const stet_error *err, int http);
 
 /* ---- For the loop ---- */
 

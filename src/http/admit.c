@@ -1,0 +1,331 @@
+/*
+ * Admission: from the headers to a route, an actor and the right to go on. What is wrong is noted, not answered: the body
+ * has to be read first, so that the connection stays in step.
+ */
+#include "http/request.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/view.h"
+
+/* ---- Headers ---- */
+
+struct header_word {
+    const char *name;
+    uint8_t size;
+    bool once; /* Standing twice is refused: taking either one would be a guess. */
+    uint16_t at;
+};
+
+#define HEADER(text, member, once)                                                                 \
+    { text, sizeof(text) - 1, once, offsetof(struct headers, member) }
+
+static const struct header_word header_words[] = {
+    HEADER("Host", host, true),
+    HEADER("Authorization", authorization, true),
+    HEADER("Content-Type", content_type, true),
+    HEADER("Content-Length", content_length, true),
+    HEADER("Transfer-Encoding", transfer_encoding, true),
+    HEADER("Expect", expect, false),
+    HEADER("If-Match", if_match, true),
+    HEADER("If-None-Match", if_none_match, false),
+    HEADER("Prefer", prefer, false),
+    HEADER("Idempotency-Key", idempotency_key, true),
+    HEADER("Accept", accept, false),
+    HEADER("Last-Event-ID", last_event_id, true),
+    HEADER("Origin", origin, true),
+    HEADER("Sec-Fetch-Site", fetch_site, false),
+    HEADER("Access-Control-Request-Method", request_method, false),
+    HEADER("Access-Control-Request-Headers", request_headers, false),
+    HEADER("X-Request-Id", request_id, false),
+    HEADER("Stet-Actor", actor, true),
+    HEADER("X-Forwarded-For", forwarded_for, false),
+    HEADER("X-Forwarded-Proto", forwarded_proto, false),
+};
+
+static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_size, const char *value, size_t value_size) {
+    struct headers *headers = context;
+    (void)kind;
+    if (memchr(name, ' ', name_size) != NULL || memchr(name, '\t', name_size) != NULL)
+        headers->blank_in_name = true;
+    for (size_t i = 0; i < sizeof header_words / sizeof header_words[0]; i++) {
+        const struct header_word *word = &header_words[i];
+        if (word->size != name_size ||
+            !view_equal_nocase(view_make(name, name_size), view_make(word->name, word->size)))
+            continue;
+        stet_view *out = (stet_view *)(void *)((char *)headers + word->at);
+        if (out->bytes != NULL && word->once) headers->repeated = word->name;
+        *out = text_trim(view_make(value == NULL ? "" : value, value_size));
+        break;
+    }
+    return MHD_YES;
+}
+
+/* ---- From target to handler ---- */
+
+void request_refuse_later(struct request *request, const stet_error *err, int http) {
+    if (request->refusal != NULL) return;
+    request->refusal = arena_alloc(&request->arena, sizeof *err);
+    if (request->refusal == NULL) {
+        request->failed = true;
+        return;
+    }
+    *request->refusal = *err;
+    request->refusal_http = http == 0 ? status_http(err->status) : http;
+}
+
+static void refuse_later_field(struct request *request, stet_status status, const char *field,
+                               uint64_t limit, const char *message) {
+    stet_error err;
+    error_set(&err, status, "%s", message);
+    error_field(&err, field, limit);
+    request_refuse_later(request, &err, 0);
+}
+
+static void make_request_id(struct request *request) {
+    static const char digits[] = "0123456789abcdef";
+    struct loop *loop = request->loop;
+    char *out = request->id_bytes;
+    size_t size = strlen(loop->request_id_prefix);
+    memcpy(out, loop->request_id_prefix, size);
+    uint64_t number = ++loop->request_ids;
+    char reversed[16];
+    unsigned count = 0;
+    do {
+        reversed[count++] = digits[number & 15];
+        number >>= 4;
+    } while (number > 0);
+    while (count > 0)
+        out[size++] = reversed[--count];
+    out[size] = '\0';
+    request->id = view_make(out, size);
+}
+
+static void take_request_id(struct request *request) {
+    stet_view given = request->headers.request_id;
+    if (!request_id_is_valid(given)) {
+        make_request_id(request);
+        return;
+    }
+    memcpy(request->id_bytes, given.bytes, given.size);
+    request->id_bytes[given.size] = '\0';
+    request->id = view_make(request->id_bytes, given.size);
+}
+
+static bool equal_in_constant_time(stet_view a, stet_view b) {
+    if (a.size != b.size) return false;
+    unsigned char differs = 0;
+    for (size_t i = 0; i < a.size; i++)
+        differs |= (unsigned char)(a.bytes[i] ^ b.bytes[i]);
+    return differs == 0;
+}
+
+/* Who may do everything anyhow may say for whom: Stet-Actor, else `otherwise`. */
+static void take_stet_actor(struct request *request, stet_view otherwise) {
+    stet_view actor = request->headers.actor;
+    stet_error err;
+    request->actor_admin = true;
+    request->actor_id = otherwise;
+    if (actor.bytes == NULL) return;
+    if (actor.size == 0 || actor.size > ACTOR_BYTES_MAX) {
+        refuse_later_field(request, STET_BAD_REQUEST, "Stet-Actor", ACTOR_BYTES_MAX,
+                           "Stet-Actor must have 1 to 256 bytes");
+    } else if (text_check(actor, "Stet-Actor", &err) != STET_OK) {
+        request_refuse_later(request, &err, 0);
+    } else {
+        request->actor_id = actor;
+    }
+}
+
+/* Sets the actor, or refuses. */
+static void authenticate(struct request *request) {
+    const struct http_options *options = &request->loop->server->options;
+    stet_view header = request->headers.authorization;
+    stet_view scheme = {0};
+    stet_view token = header;
+    if (header.size == 0) {
+        if (options->no_auth) {
+            take_stet_actor(request, VIEW("anonymous"));
+            return;
+        }
+        refuse_later_field(request, STET_UNAUTHENTICATED, "Authorization", 0,
+                           "send a token: Authorization: Bearer TOKEN");
+        return;
+    }
+    text_next(&token, ' ', &scheme);
+    token = text_trim(token);
+    if (!view_equal_nocase(scheme, VIEW("Bearer")) || token.size == 0) {
+        refuse_later_field(request, STET_UNAUTHENTICATED, "Authorization", 0,
+                           "only Authorization: Bearer TOKEN is understood");
+        return;
+    }
+    if (options->local_token != NULL &&
+        equal_in_constant_time(token, view_of(options->local_token))) {
+        take_stet_actor(request, VIEW("local"));
+        return;
+    }
+    stet_identity identity;
+    stet_error err;
+    stet_status status = stet_authenticate(request->loop->client, token, &identity, &err);
+    if (status != STET_OK) {
+        if (status == STET_UNAUTHENTICATED) error_field(&err, "Authorization", 0);
+        request_refuse_later(request, &err, 0);
+        return;
+    }
+    request->actor_id = arena_copy(&request->arena, view_of(identity.actor));
+    request->actor_admin = identity.admin;
+    if (request->actor_id.bytes == NULL) request->failed = true;
+}
+
+/* Only this machine can ask: neither listening elsewhere nor behind a proxy. */
+static bool metrics_are_open(const struct request *request) {
+    const struct http_server *server = request->loop->server;
+    return server->gate.loopback && server->gate.public_origin[0] == '\0' &&
+           request->headers.forwarded_for.bytes == NULL && request->headers.authorization.size == 0;
+}
+
+static void check_access(struct request *request) {
+    enum access access = request->call->access;
+    bool system_space = view_equal(request->match.captures[CAPTURE_SPACE], VIEW("stet"));
+    if (access == ACCESS_NONE) return;
+    if (access == ACCESS_METRICS && metrics_are_open(request)) return;
+    authenticate(request);
+    if (request->refusal != NULL || request->failed || request->actor_admin) return;
+    if (access == ACCESS_ADMIN || system_space) {
+        refuse_later_field(request, STET_FORBIDDEN, "Authorization", 0,
+                           "only an administrator may do this");
+    }
+}
+
+/* A page of another site must not act with what its visitor's machine can reach. */
+static void check_origin(struct request *request) {
+    const struct gate *gate = &request->loop->server->gate;
+    const struct headers *headers = &request->headers;
+    if (request->method == METHOD_GET || request->method == METHOD_OPTIONS) return;
+    if (headers->origin.size > 0) {
+        if (gate_origin_is_own(gate, headers->origin, headers->host) ||
+            gate_origin_allowed(gate, headers->origin))
+            return;
+        refuse_later_field(request, STET_FORBIDDEN, "Origin", 0,
+                           "pages of this origin may not write here; see --allow-origin");
+    } else if (view_equal(headers->fetch_site, VIEW("cross-site"))) {
+        refuse_later_field(request, STET_FORBIDDEN, "Sec-Fetch-Site", 0,
+                           "pages of other sites may not write here; see --allow-origin");
+    }
+}
+
+static void check_host(struct request *request) {
+    const struct gate *gate = &request->loop->server->gate;
+    stet_view host = request->headers.host;
+    if (host.bytes == NULL) {
+        if (!request->http_1_0)
+            refuse_later_field(request, STET_BAD_REQUEST, "Host", 0, "the Host header is missing");
+        return;
+    }
+    if (gate_host_allowed(gate, host)) return;
+    refuse_later_field(request, STET_MISDIRECTED, "Host", 0,
+                       "the Host header names another server; see --public-url");
+}
+
+static void find_route(struct request *request) {
+    stet_error err;
+    stet_view path = request->target;
+    stet_view query = {0};
+    const char *mark = memchr(path.bytes, '?', path.size);
+    if (mark != NULL) {
+        query = view_make(mark + 1, (size_t)(path.bytes + path.size - mark - 1));
+        path.size = (size_t)(mark - path.bytes);
+    }
+    stet_view base = request->loop->server->gate.base_path;
+    if (base.size > 0) {
+        bool below =
+            view_starts(path, base) && (path.size == base.size || path.bytes[base.size] == '/');
+        if (below) {
+            path = view_make(path.bytes + base.size, path.size - base.size);
+        } else if (!view_equal(path, VIEW("/healthz"))) {
+            path = VIEW("");
+        }
+    }
+    request->path = path;
+    stet_status status = route_find(&request->arena, path, &request->match, &err);
+    if (status != STET_OK) {
+        request_refuse_later(request, &err, 0);
+        return;
+    }
+    if (request->match.route == NULL) {
+        error_set(&err, STET_NOT_FOUND, "there is nothing at this path");
+        error_field(&err, "path", 0);
+        request_refuse_later(request, &err, 0);
+        return;
+    }
+    status = params_parse(&request->arena, query, &request->params, &err);
+    if (status != STET_OK) {
+        request_refuse_later(request, &err, 0);
+        return;
+    }
+    if (request->method == METHOD_OPTIONS) return;
+    if (request->method < METHOD_COUNT)
+        request->call = &request->match.route->calls[request->method];
+    if (request->call != NULL && request->call->handle != NULL) return;
+    request->call = NULL;
+    refuse_later_field(request, STET_METHOD_NOT_ALLOWED, "method", 0,
+                       "the method is not allowed here; see Allow");
+}
+
+static void check_head_size(struct request *request, struct MHD_Connection *mhd) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (info == NULL || info->header_size <= HTTP_HEADER_BYTES_MAX) return;
+    stet_error err;
+    error_set(&err, STET_TOO_LARGE, "the request line and headers must have at most %d bytes",
+              HTTP_HEADER_BYTES_MAX);
+    error_field(&err, "headers", HTTP_HEADER_BYTES_MAX);
+    request_refuse_later(request, &err, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
+}
+
+/* What decides where the request ends must be beyond doubt, or a proxy before us and we could take
+ * one request for two. */
+static void check_framing(struct request *request) {
+    const struct headers *headers = &request->headers;
+    stet_view coding = headers->transfer_encoding;
+    if (headers->blank_in_name) {
+        refuse_later_field(request, STET_BAD_REQUEST, "headers", 0,
+                           "a header's name must not contain blanks");
+    }
+    if (headers->content_length.bytes != NULL && coding.bytes != NULL) {
+        refuse_later_field(request, STET_BAD_REQUEST, "Transfer-Encoding", 0,
+                           "Content-Length and Transfer-Encoding exclude each other");
+    }
+    if (coding.size > 0 && !view_equal_nocase(coding, VIEW("chunked"))) {
+        refuse_later_field(request, STET_BAD_REQUEST, "Transfer-Encoding", 0,
+                           "only chunked is understood");
+    }
+    if (headers->repeated != NULL) {
+        refuse_later_field(request, STET_BAD_REQUEST, headers->repeated, 0,
+                           "the header must stand only once");
+    }
+    request->ambiguous = request->refusal != NULL;
+}
+
+void request_admit(struct request *request, struct MHD_Connection *mhd, const char *method,
+                   const char *version) {
+    request->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+    request->method = method_parse(view_of(method));
+    if (request->method == METHOD_HEAD) {
+        request->method = METHOD_GET;
+        request->head = true;
+    }
+    (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_header, &request->headers);
+    take_request_id(request);
+    check_framing(request);
+    check_head_size(request, mhd);
+    if (request->refusal == NULL) find_route(request);
+    bool open = request->call != NULL && request->call->access == ACCESS_NONE;
+    if (request->refusal == NULL && !open) check_host(request);
+    if (request->refusal == NULL) check_origin(request);
+    if (request->refusal == NULL && request->call != NULL) check_access(request);
+    if (request->refusal == NULL && request->loop->stopping) {
+        refuse_later_field(request, STET_SHUTTING_DOWN, "", 0, "the server is stopping");
+    }
+}
