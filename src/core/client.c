@@ -35,6 +35,7 @@ stet_status client_create(stet_engine *engine, stet_client **out, stet_error *er
 void client_destroy(stet_client *client) {
     if (client == NULL) return;
     if (client->feed != NULL) client->feed_destroy(client->feed);
+    if (client->auth != NULL) client->auth_destroy(client->auth);
     while (client->pool != NULL) {
         struct stet_command *command = client->pool;
         client->pool = command->next;

@@ -14,6 +14,7 @@
 #include "core/engine.h"
 
 struct feed_client; /* modules/feed */
+struct auth_client; /* modules/auth */
 
 struct stet_client {
     struct stet_engine *engine;
@@ -30,6 +31,8 @@ struct stet_client {
     struct arena scratch; /* For what lives only during one call. */
     struct feed_client *feed;
     void (*feed_destroy)(struct feed_client *feed);
+    struct auth_client *auth;
+    void (*auth_destroy)(struct auth_client *auth);
     struct stet_client *next; /* Among the idle ones of the blocking calls. */
 };
 

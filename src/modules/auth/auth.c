@@ -69,37 +69,119 @@ static stet_status read_token(struct arena *arena, stet_view data, struct token 
 
 /* ---- Identify ---------------------------------------------------------------------------- */
 
-stet_status auth_identify(struct stet_client *client, stet_view text, stet_identity *identity,
-                          stet_error *err) {
-    struct space *home = client->engine->home;
+/*
+ * Who the tokens lately seen stand for, so that a token is hashed and its record parsed once and not with every request. An entry
+ * holds for the head it was read from: a revocation makes another. Found by a hash under a key of this client's own, because
+ * the token itself is not kept.
+ */
+enum { REMEMBERED_MAX = 64 };
+
+struct remembered {
+    uint8_t tag[crypto_shorthash_siphashx24_BYTES];
+    char id[ID_BYTES * 2];
+    uint64_t seq; /* Of the head; 0: nothing is remembered here. */
+    int64_t expires_at;
+    stet_identity identity;
+};
+
+struct auth_client {
+    uint8_t key[crypto_shorthash_siphashx24_KEYBYTES];
+    struct remembered tokens[REMEMBERED_MAX];
+};
+
+static void auth_client_destroy(struct auth_client *auth) {
+    sodium_memzero(auth, sizeof *auth);
+    free(auth);
+}
+
+/* The token's place, whoever's it is now, with its tag. NULL when memory is out. */
+static struct remembered *place_of(struct stet_client *client, stet_view text, uint8_t *tag) {
+    struct auth_client *auth = client->auth;
+    if (auth == NULL) {
+        const struct entropy *entropy = client->engine->entropy;
+        auth = calloc(1, sizeof *auth);
+        if (auth == NULL) return NULL;
+        entropy->fill(entropy->context, auth->key, sizeof auth->key);
+        client->auth = auth;
+        client->auth_destroy = auth_client_destroy;
+    }
+    crypto_shorthash_siphashx24(tag, (const unsigned char *)text.bytes, text.size, auth->key);
+    return &auth->tokens[tag[0] % REMEMBERED_MAX];
+}
+
+/* What a token's record says of who brings the token with this hash. */
+static stet_status identify(struct stet_client *client, const struct change *head,
+                            const struct token_hash *hash, struct token *token, stet_error *err) {
+    if (change_is_delete(head))
+        return error_set(err, STET_UNAUTHENTICATED, "the token was revoked");
+    arena_reset(&client->scratch);
+    stet_status status = read_token(&client->scratch, head->row.data, token);
+    if (status != STET_OK)
+        return error_set(err, status,
+                         status == STET_NO_MEMORY ? "out of memory for a token"
+                                                  : "the token's record is damaged");
+    if (token->hash.size != HASH_BYTES * 2 ||
+        sodium_memcmp(token->hash.bytes, hash->hex, HASH_BYTES * 2) != 0)
+        return error_set(err, STET_UNAUTHENTICATED, "the token is not known");
+    return STET_OK;
+}
+
+static stet_status find_token(struct stet_client *client, stet_view id, struct change **head,
+                              stet_error *err) {
+    stet_status status = client_head(client, client->engine->home, TYPE, id, head, err);
+    if (status == STET_NOT_FOUND)
+        return error_set(err, STET_UNAUTHENTICATED, "the token is not known");
+    return status;
+}
+
+/* Identifies a token by its record and remembers it in `found`. */
+static stet_status identify_by_hash(struct stet_client *client, stet_view text,
+                                    struct remembered *found, stet_error *err) {
     struct token_hash hash;
     struct change *head;
     struct token token;
     hash_token(text, &hash);
-    stet_status status = client_head(client, home, TYPE, hash_id(&hash), &head, err);
-    if (status == STET_NOT_FOUND)
-        return error_set(err, STET_UNAUTHENTICATED, "the token is not known");
+    stet_status status = find_token(client, hash_id(&hash), &head, err);
     if (status != STET_OK) return status;
-    arena_reset(&client->scratch);
-    status = change_is_delete(head) ? STET_UNAUTHENTICATED
-                                    : read_token(&client->scratch, head->row.data, &token);
-    if (status == STET_UNAUTHENTICATED) {
-        error_set(err, status, "the token was revoked");
-    } else if (status != STET_OK) {
-        error_set(err, status,
-                  status == STET_NO_MEMORY ? "out of memory for a token"
-                                           : "the token's record is damaged");
-    } else if (token.hash.size != HASH_BYTES * 2 ||
-               sodium_memcmp(token.hash.bytes, hash.hex, HASH_BYTES * 2) != 0) {
-        status = error_set(err, STET_UNAUTHENTICATED, "the token is not known");
-    } else if (token.expires_at != 0 && clock_wall_ns(client->engine->clock) >= token.expires_at) {
-        status = error_set(err, STET_UNAUTHENTICATED, "the token has expired");
-    } else {
-        snprintf(identity->actor, sizeof identity->actor, "%.*s", VIEW_ARG(token.actor));
-        identity->admin = token.admin;
+    status = identify(client, head, &hash, &token, err);
+    if (status == STET_OK) {
+        memcpy(found->id, hash.hex, sizeof found->id);
+        found->seq = head->row.seq;
+        found->expires_at = token.expires_at;
+        snprintf(found->identity.actor, sizeof found->identity.actor, "%.*s",
+                 VIEW_ARG(token.actor));
+        found->identity.admin = token.admin;
     }
     change_unref(head);
     return status;
+}
+
+/* Whether what is remembered of a token is still what its record says. */
+static bool still_holds(struct stet_client *client, const struct remembered *place) {
+    struct change *head;
+    stet_view id = view_make(place->id, sizeof place->id);
+    if (find_token(client, id, &head, NULL) != STET_OK) return false;
+    bool holds = head->row.seq == place->seq;
+    change_unref(head);
+    return holds;
+}
+
+stet_status auth_identify(struct stet_client *client, stet_view text, stet_identity *identity,
+                          stet_error *err) {
+    struct remembered found;
+    struct remembered *place = place_of(client, text, found.tag);
+    if (place != NULL && place->seq != 0 &&
+        sodium_memcmp(place->tag, found.tag, sizeof found.tag) == 0 && still_holds(client, place)) {
+        found = *place;
+    } else {
+        stet_status status = identify_by_hash(client, text, &found, err);
+        if (status != STET_OK) return status;
+        if (place != NULL) *place = found;
+    }
+    if (found.expires_at != 0 && clock_wall_ns(client->engine->clock) >= found.expires_at)
+        return error_set(err, STET_UNAUTHENTICATED, "the token has expired");
+    *identity = found.identity;
+    return STET_OK;
 }
 
 /* ---- Walking the tokens ------------------------------------------------------------------ */
