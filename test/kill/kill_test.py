@@ -13,8 +13,8 @@ killed, sometimes again while it recovers. After the restart:
   4. repeated with its key it takes effect exactly once, or is refused and then not at all;
   5. the server's own check finds nothing.
 
-At the end all rounds are audited once more. The seed is printed; timing is the machine's, so it repeats the choices, not
-the instant of a kill.
+Every 50 rounds, and at the end, all of them are audited once more, and a fresh directory is begun. The seed is printed;
+timing is the machine's, so it repeats the choices, not the instant of a kill.
 """
 import http.client
 import json
@@ -22,17 +22,20 @@ import os
 import random
 import signal
 import subprocess
+import shutil
 import sys
 import tempfile
-import shutil
 import threading
 import time
+import traceback
 
 PROGRAM = os.path.abspath(sys.argv[1])
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else int.from_bytes(os.urandom(4), "big")
 ROUNDS = int(os.environ.get("STET_KILL_ROUNDS", "10"))
 CLIENTS = int(os.environ.get("STET_KILL_CLIENTS", "6"))
 SLOW = 5 if os.environ.get("STET_SANITIZER") else 1
+PATIENCE_S = 60 * SLOW  # How long an answer may take on a busy machine.
+DIRECTORY_ROUNDS = 50   # The check of a whole directory grows with it.
 SHARED = 6  # Records all clients of a round write to.
 OWN = 4     # Records of one client.
 
@@ -67,7 +70,7 @@ class Server:
 
     def start(self):
         self.spawn()
-        end = time.monotonic() + 30 * SLOW
+        end = time.monotonic() + PATIENCE_S
         while not os.path.exists(self.url_file):
             check(self.process.poll() is None, f"the server ended with {self.process.returncode}; {self.tail()}")
             check(time.monotonic() < end, "the server does not start")
@@ -86,7 +89,7 @@ class Server:
 
 class Connection:
     def __init__(self, port, actor):
-        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=20 * SLOW)
+        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
         self.actor = actor
 
     def call(self, method, path, body=None, kind="application/json", key=None):
@@ -197,6 +200,8 @@ class Client(threading.Thread):
                 else:
                     raise Failed(f"{self.pending.method} {self.pending.path} was answered {status}: {answer}")
                 self.pending = None
+        except TimeoutError as trouble:  # A killed server closes its connections; this one hung.
+            self.trouble = Failed(f"{self.name_} waited {PATIENCE_S} s for an answer: {trouble}")
         except BROKEN:
             pass
         except Exception as trouble:
@@ -316,41 +321,55 @@ def one_round(server, number, choices, totals):
     return heard
 
 
+def final_audit(server, heard):
+    """Every write of every round once more, after all that came later; then a clean stop."""
+    audit = Audit(Connection(server.port, "auditor"))
+    for writes in heard:
+        audit.records.clear()
+        for write in writes:
+            audit.acknowledged(write)
+    server.process.terminate()
+    check(server.process.wait(timeout=PATIENCE_S) == 0, f"the last stop was not clean; {server.tail()}")
+
+
 def main():
     choices = random.Random(SEED)
-    folder = tempfile.mkdtemp(prefix="stet-kill-")
-    server = Server(folder)
+    folder = server = None
     totals = dict.fromkeys(("acknowledged", "refused as stale", "done before", "done now", "refused",
                             "killed while recovering"), 0)
-    passed, heard = 0, []
+    passed, number = 0, 0
     started = time.monotonic()
     print(f"# seed {SEED}, {ROUNDS} rounds of {CLIENTS} clients", flush=True)
     try:
-        server.start()
-        for number in range(1, ROUNDS + 1):
-            heard.append(one_round(server, number, choices, totals))
+        while number < ROUNDS:
+            folder = tempfile.mkdtemp(prefix="stet-kill-")
+            server = Server(folder)
+            server.start()
+            heard = []
+            for number in range(number + 1, min(number + DIRECTORY_ROUNDS, ROUNDS) + 1):
+                heard.append(one_round(server, number, choices, totals))
+                passed += 1
+                if ROUNDS <= 20:
+                    print(f"ok - round {number}: {len(heard[-1])} acknowledged writes are there", flush=True)
+            final_audit(server, heard)
             passed += 1
-            if ROUNDS <= 20 or number % 20 == 0:
-                print(f"ok - round {number}: {len(heard[-1])} acknowledged writes are there", flush=True)
-        audit = Audit(Connection(server.port, "auditor"))
-        for writes in heard:
-            audit.records.clear()
-            for write in writes:
-                audit.acknowledged(write)
-        server.process.terminate()
-        check(server.process.wait(timeout=30 * SLOW) == 0, f"the last stop was not clean; {server.tail()}")
-        print("ok - after all rounds, every write of every round is there", flush=True)
+            shutil.rmtree(folder)
+            print(f"ok - after round {number}, every acknowledged write of each round is there", flush=True)
+            if ROUNDS > 20:
+                print(f"# {number} kills, {totals['acknowledged']} acknowledged writes, "
+                      f"{time.monotonic() - started:.0f} s", flush=True)
         print("# " + ", ".join(f"{count} {words}" for words, count in totals.items())
               + f"; {time.monotonic() - started:.0f} s", flush=True)
-        print(f"{passed + 1} passed, 0 failed", flush=True)
-        shutil.rmtree(folder)
-    except Failed as failure:
-        print(f"not ok - round {passed + 1}: {failure}", flush=True)
+        print(f"{passed} passed, 0 failed", flush=True)
+    except (Failed, subprocess.TimeoutExpired, *BROKEN) as failure:
+        print(f"not ok - round {number}: {failure!r}", flush=True)
+        for line in traceback.format_exc().splitlines():
+            print(f"# {line}", flush=True)
         print(f"# seed {SEED}; the data is kept in {folder}", flush=True)
         print(f"{passed} passed, 1 failed", flush=True)
         sys.exit(1)
     finally:
-        if server.process and server.process.poll() is None:
+        if server and server.process and server.process.poll() is None:
             server.process.kill()
             server.process.wait()
 
