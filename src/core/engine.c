@@ -175,6 +175,13 @@ static bool is_file_of(const struct space *space, stet_view data) {
     return memmem(data.bytes, data.size, file, strlen(file)) != NULL;
 }
 
+static void sweep_soon(stet_engine *engine) {
+    pthread_mutex_lock(&engine->keeper_lock);
+    engine->sweep_due = true;
+    pthread_cond_signal(&engine->keeper_wake);
+    pthread_mutex_unlock(&engine->keeper_lock);
+}
+
 void engine_space_drop(stet_engine *engine, stet_view name, stet_view data) {
     pthread_mutex_lock(&engine->spaces_lock);
     struct space *space = find_entry(engine, name);
@@ -186,10 +193,7 @@ void engine_space_drop(stet_engine *engine, stet_view name, stet_view data) {
         }
     }
     pthread_mutex_unlock(&engine->spaces_lock);
-    pthread_mutex_lock(&engine->keeper_lock);
-    engine->sweep_due = true;
-    pthread_cond_signal(&engine->keeper_wake);
-    pthread_mutex_unlock(&engine->keeper_lock);
+    sweep_soon(engine);
 }
 
 /* ---- Files of deleted spaces ------------------------------------------------------------- */
@@ -263,7 +267,9 @@ static void close_unused(stet_engine *engine) {
         }
         pthread_mutex_unlock(&engine->spaces_lock);
         if (victim == NULL) return;
+        bool dropped = atomic_load(&victim->dropped);
         close_entry(engine, victim);
+        if (dropped) sweep_soon(engine); /* While it was open its file had to stay. */
     }
 }
 

@@ -152,7 +152,7 @@ TEST(a_key_is_remembered_for_its_retention_and_forgotten_after_twice_that) {
     (void)state;
     must(keyed(create("1"), "old"));
     for (int day = 0; day < 6; day++) {
-        char id[8], key[8];
+        char id[16], key[16];
         snprintf(id, sizeof id, "d%d", day);
         snprintf(key, sizeof key, "k%d", day);
         clock_manual_advance(&world.clock, 24 * 3600 * CLOCK_NS_PER_S);
@@ -160,7 +160,7 @@ TEST(a_key_is_remembered_for_its_retention_and_forgotten_after_twice_that) {
     }
     assert_true(must(keyed(create("1"), "old")).replayed);
     for (int rotation = 0; rotation < 2; rotation++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "r%d", rotation);
         clock_manual_advance(&world.clock, (KEY_RETENTION_S + 3600) * CLOCK_NS_PER_S);
         must(keyed(create(key), key));

@@ -15,7 +15,7 @@
 TEST(times_increase_though_the_clock_stands_still_or_goes_back) {
     (void)state;
     stet_time last = 0;
-    char id[8];
+    char id[16];
     static const int64_t moves[] = {0, 0, -CLOCK_NS_PER_S, -3600 * CLOCK_NS_PER_S, 5, 0};
     for (int i = 0; i < 6; i++) {
         world.clock.wall_ns += moves[i];
@@ -55,7 +55,7 @@ static struct stet_command *start_create(const char *id, const char *data) {
 TEST(what_waits_is_one_commit) {
     (void)state;
     struct stet_command *commands[20];
-    char id[8];
+    char id[16];
     for (int i = 0; i < 20; i++) {
         snprintf(id, sizeof id, "%d", i);
         commands[i] = start_create(id, "{}");

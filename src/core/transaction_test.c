@@ -179,7 +179,7 @@ TEST(a_refused_write_leaves_no_trace_in_the_writes_behind_it) {
 TEST(a_full_transaction_commits) {
     (void)state;
     static stet_mutation all[TRANSACTION_MUTATIONS_MAX];
-    static char ids[TRANSACTION_MUTATIONS_MAX][8];
+    static char ids[TRANSACTION_MUTATIONS_MAX][16];
     for (int i = 0; i < TRANSACTION_MUTATIONS_MAX; i++) {
         snprintf(ids[i], sizeof ids[i], "%d", i);
         all[i] = mutation(STET_OP_CREATE, ids[i], none, "{}");
