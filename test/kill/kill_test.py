@@ -21,8 +21,8 @@ import json
 import os
 import random
 import signal
-import subprocess
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
