@@ -53,7 +53,7 @@
 #define CHANGES_LIMIT_MAX 1000
 #define WAIT_S_MAX 60            /* Long polls. */
 #define MIN_SEQ_WAIT_MS_MAX 5000 /* How long a read waits for the seq it demands. */
-#define READ_QUEUE_MAX 4096 /* Reads waiting for a worker thread; past it: BUSY. */
+#define READ_QUEUE_MAX 4096      /* Reads waiting for a worker thread; past it: BUSY. */
 #define CACHE_BYTES_DEFAULT (32u * 1024u * 1024u) /* Per client. */
 #define BIRTHS_CACHED_MAX 16384 /* Records whose creation a client remembers; a power of two. */
 /* Published changes kept in memory per space; behind it stands the store. */
