@@ -20,27 +20,29 @@ const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_TYPE_ADD] = "INSERT INTO type (type, name, live, floor_seq) VALUES ($1, $2, 0, 0)",
     [SQL_TYPE_LIVE] = "UPDATE type SET live = live + $1 WHERE type = $2",
     [SQL_TYPE_LIST] = "SELECT type, name, live, floor_seq FROM type ORDER BY type",
-    [SQL_RECORD_ADD] = "INSERT INTO record (type, id, record) VALUES ($1, $2, $3)",
+    [SQL_RECORDS_ADD] = "INSERT OR FAIL INTO record (type, id, record)"
+                        " SELECT type, id, record FROM batch_record",
     [SQL_HEAD_GET] = "SELECT " HEAD_COLUMNS " FROM " RECORD_AND_HEAD
                      " WHERE record.type = $1 AND record.id = $2",
     /* SQLite overwrites in place, without reading the row before; PostgreSQL's words: ON CONFLICT (record) DO UPDATE. */
-    [SQL_HEAD_PUT] =
+    [SQL_HEADS_PUT] =
         "INSERT OR REPLACE INTO head (record, version, seq, flags, hash, ordinal, spine)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        " SELECT record, version, seq, flags, hash, ordinal, spine FROM batch_head",
     [SQL_SCAN] = "SELECT " HEAD_COLUMNS ", record.id FROM " RECORD_AND_HEAD
                  " WHERE record.type = $1 AND record.id > $2 ORDER BY record.id LIMIT $3",
     /* Each record has its head (a lookup shows when not), so there are as many. */
     [SQL_HEADS_ASTRAY] = "SELECT (SELECT count(*) FROM head) - (SELECT count(*) FROM record)",
-    [SQL_CHANGE_ADD] = "INSERT INTO change (" CHANGE_COLUMNS
-                       ", data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-                       "$11, $12, $13, $14, $15, $16, $17, $18)",
+    [SQL_CHANGES_ADD] = "INSERT OR FAIL INTO change (" CHANGE_COLUMNS
+                        ", data) SELECT " CHANGE_COLUMNS ", data FROM batch_change",
     [SQL_CHANGE_GET] = "SELECT " CHANGE_COLUMNS ", data FROM change WHERE seq = $1",
     [SQL_CHANGE_GET_BARE] = "SELECT " CHANGE_COLUMNS " FROM change WHERE seq = $1",
     [SQL_LINK] = "SELECT version, ordinal, prev, skip, stamp FROM change WHERE seq = $1",
     [SQL_SINCE] =
         "SELECT " CHANGE_COLUMNS ", data FROM change WHERE seq > $1 ORDER BY seq LIMIT $2",
-    [SQL_KEY_ADD_0] = "INSERT INTO key_0 (key, actor, request, result) VALUES ($1, $2, $3, $4)",
-    [SQL_KEY_ADD_1] = "INSERT INTO key_1 (key, actor, request, result) VALUES ($1, $2, $3, $4)",
+    [SQL_KEYS_ADD_0] = "INSERT OR FAIL INTO key_0 (key, actor, request, result)"
+                       " SELECT key, actor, request, result FROM batch_key",
+    [SQL_KEYS_ADD_1] = "INSERT OR FAIL INTO key_1 (key, actor, request, result)"
+                       " SELECT key, actor, request, result FROM batch_key",
     [SQL_KEY_GET_0] = "SELECT request, result FROM key_0 WHERE key = $1 AND actor = $2",
     [SQL_KEY_GET_1] = "SELECT request, result FROM key_1 WHERE key = $1 AND actor = $2",
     [SQL_KEY_MAX_0] = "SELECT key FROM key_0 ORDER BY key DESC LIMIT 1",
@@ -60,9 +62,10 @@ const char *const sql_text[SQL_STATEMENTS] = {
 #define RECORD_TABLE                                                                               \
     "CREATE TABLE record (type INTEGER NOT NULL, id TEXT NOT NULL, record INTEGER NOT NULL,"       \
     " PRIMARY KEY (type, id)) WITHOUT ROWID;"
+/* With NOT NULL, a statement that replaces rows would have to be undone singly. Reading finds what is missing. */
 #define HEAD_TABLE                                                                                 \
-    "CREATE TABLE head (record INTEGER PRIMARY KEY, version INTEGER NOT NULL, seq INTEGER NOT "    \
-    "NULL, flags INTEGER, hash INTEGER NOT NULL, ordinal INTEGER, spine BLOB);"
+    "CREATE TABLE head (record INTEGER PRIMARY KEY, version INTEGER, seq INTEGER, flags INTEGER,"  \
+    " hash INTEGER, ordinal INTEGER, spine BLOB);"
 
 const char *const sql_schema =
     "CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, stamp "

@@ -8,6 +8,9 @@
  *   change.prev, skip NULL = 0 · head.ordinal NULL = version · head.flags NULL = live
  *
  * `type` is the number of a name in the table `type`; `record` is a record's number, the seq of its first change. change.op holds enum store_op, plus SQL_OP_PRUNED once the data is gone.
+ * batch_change, batch_record, batch_head and batch_key are the rows of the batch at hand: SQLite reads them through
+ * sqlite/batch_table.c, PostgreSQL from arrays with unnest. A statement that writes them stops at the first row that does not
+ * fit and leaves undoing to ROLLBACK; SQLite would else copy each page that it changes once more.
  * The schema text is SQLite's: what a table is clustered by is the one thing engines say differently.
  */
 #ifndef STORE_SQL_H
@@ -26,18 +29,18 @@ enum sql_statement {
     SQL_TYPE_ADD,
     SQL_TYPE_LIVE,
     SQL_TYPE_LIST,
-    SQL_RECORD_ADD,
+    SQL_RECORDS_ADD,
     SQL_HEAD_GET,
-    SQL_HEAD_PUT,
+    SQL_HEADS_PUT,
     SQL_SCAN,
     SQL_HEADS_ASTRAY,
-    SQL_CHANGE_ADD,
+    SQL_CHANGES_ADD,
     SQL_CHANGE_GET,
     SQL_CHANGE_GET_BARE,
     SQL_LINK,
     SQL_SINCE,
-    SQL_KEY_ADD_0,
-    SQL_KEY_ADD_1,
+    SQL_KEYS_ADD_0,
+    SQL_KEYS_ADD_1,
     SQL_KEY_GET_0,
     SQL_KEY_GET_1,
     SQL_KEY_MAX_0,

@@ -22,7 +22,6 @@
  */
 #include "base/error.h"
 #include "base/view.h"
-#include "store/spine.h"
 #include "store/sqlite/internal.h"
 
 #include <stdlib.h>
@@ -34,14 +33,6 @@ static void bind_text(sqlite3_stmt *statement, int index, stet_view text) {
         sqlite3_bind_null(statement, index);
     } else {
         sqlite3_bind_text64(statement, index, text.bytes, text.size, SQLITE_STATIC, SQLITE_UTF8);
-    }
-}
-
-static void bind_u64_unless(sqlite3_stmt *statement, int index, uint64_t value, uint64_t implied) {
-    if (value == implied) {
-        sqlite3_bind_null(statement, index);
-    } else {
-        sqlite3_bind_int64(statement, index, (sqlite3_int64)value);
     }
 }
 
@@ -88,80 +79,6 @@ static int write_types(struct sqlite_store *store, const struct store_batch *bat
     return SQLITE_OK;
 }
 
-static int write_changes(struct sqlite_store *store, const struct store_batch *batch) {
-    sqlite3_stmt *statement = connection_statement(&store->writer, SQL_CHANGE_ADD, NULL);
-    if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
-    for (size_t i = 0; i < batch->change_count; i++) {
-        const struct store_change *change = &batch->changes[i];
-        sqlite3_bind_int64(statement, 1, (sqlite3_int64)change->seq);
-        bind_u64_unless(statement, 2, change->transaction, change->seq);
-        sqlite3_bind_int64(statement, 3, change->stamp);
-        sqlite3_bind_int64(statement, 4, store->numbers[i]);
-        sqlite3_bind_int64(statement, 5, (sqlite3_int64)change->version);
-        bind_u64_unless(statement, 6, change->base_version, change->version - 1);
-        bind_u64_unless(statement, 7, change->first, change->seq);
-        bind_u64_unless(statement, 8, change->prev, 0);
-        bind_u64_unless(statement, 9, change->skip, 0);
-        bind_u64_unless(statement, 10, change->ordinal, change->version);
-        sqlite3_bind_int64(statement, 11, (int)change->op + (change->pruned ? SQL_OP_PRUNED : 0));
-        bind_text(statement, 12, change->id);
-        bind_text(statement, 13, change->by);
-        bind_text(statement, 14, change->key);
-        bind_text(statement, 15, change->source);
-        bind_text(statement, 16, change->merge);
-        bind_text(statement, 17, change->origin);
-        bind_text(statement, 18, change->data);
-        int result = step(statement);
-        if (result != SQLITE_OK) return result;
-    }
-    return SQLITE_OK;
-}
-
-/* A record's name is written once, when it comes into being. */
-static int write_records(struct sqlite_store *store, const struct store_batch *batch) {
-    for (size_t i = 0; i < batch->change_count; i++) {
-        const struct store_change *change = &batch->changes[i];
-        if (change->first != change->seq) continue;
-        sqlite3_stmt *statement = connection_statement(&store->writer, SQL_RECORD_ADD, NULL);
-        if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
-        sqlite3_bind_int64(statement, 1, store->numbers[i]);
-        bind_text(statement, 2, change->id);
-        sqlite3_bind_int64(statement, 3, (sqlite3_int64)change->first);
-        int result = step(statement);
-        if (result != SQLITE_OK) return result;
-    }
-    return SQLITE_OK;
-}
-
-static int write_head(sqlite3_stmt *statement, const struct store_head *head) {
-    uint8_t spine[SPINE_BYTES_MAX];
-    size_t spine_bytes = spine_encode(head, spine);
-    sqlite3_bind_int64(statement, 1, (sqlite3_int64)head->first);
-    sqlite3_bind_int64(statement, 2, (sqlite3_int64)head->version);
-    sqlite3_bind_int64(statement, 3, (sqlite3_int64)head->seq);
-    bind_u64_unless(statement, 4, head->deleted ? SQL_FLAG_DELETED : 0, 0);
-    sqlite3_bind_int64(statement, 5, (sqlite3_int64)head->hash);
-    bind_u64_unless(statement, 6, head->ordinal, head->version);
-    if (spine_bytes == 0) {
-        sqlite3_bind_null(statement, 7);
-    } else {
-        sqlite3_bind_blob(statement, 7, spine, (int)spine_bytes, SQLITE_STATIC);
-    }
-    return step(statement);
-}
-
-static int write_heads(struct sqlite_store *store, const struct store_batch *batch,
-                       const struct store_plan *plan) {
-    sqlite3_stmt *statement = connection_statement(&store->writer, SQL_HEAD_PUT, NULL);
-    if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
-    for (size_t i = 0; i < batch->change_count; i++) {
-        if (!plan->final[i]) continue;
-        int result = write_head(statement, &plan->heads[i]);
-        if (result != SQLITE_OK) return result;
-    }
-    return SQLITE_OK;
-}
-
 static int write_live_counts(struct sqlite_store *store, const struct store_batch *batch,
                              const struct store_plan *plan) {
     struct dictionary_type *types = store->types.types;
@@ -183,27 +100,6 @@ static int write_live_counts(struct sqlite_store *store, const struct store_batc
     return SQLITE_OK;
 }
 
-static int write_keys(struct sqlite_store *store, const struct store_batch *batch, unsigned table) {
-    sqlite3_stmt *statement =
-        connection_statement(&store->writer, table == 0 ? SQL_KEY_ADD_0 : SQL_KEY_ADD_1, NULL);
-    if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
-    for (size_t i = 0; i < batch->key_count; i++) {
-        const struct store_key *key = &batch->keys[i];
-        sqlite3_bind_blob(statement, 1, key->key, STORE_KEY_BYTES, SQLITE_STATIC);
-        sqlite3_bind_text64(statement, 2, key->actor.size == 0 ? "" : key->actor.bytes,
-                            key->actor.size, SQLITE_STATIC, SQLITE_UTF8);
-        sqlite3_bind_blob(statement, 3, key->request, STORE_HASH_BYTES, SQLITE_STATIC);
-        if (key->result.size == 0) {
-            sqlite3_bind_null(statement, 4);
-        } else {
-            sqlite3_bind_blob64(statement, 4, key->result.bytes, key->result.size, SQLITE_STATIC);
-        }
-        int result = step(statement);
-        if (result != SQLITE_OK) return result;
-    }
-    return SQLITE_OK;
-}
-
 /* Empties the older table, which becomes the one being filled. */
 static int rotate_keys(struct sqlite_store *store, int64_t stamp, unsigned table) {
     int result = connection_run(&store->writer, table == 0 ? SQL_KEY_CLEAR_0 : SQL_KEY_CLEAR_1);
@@ -215,17 +111,30 @@ static int rotate_keys(struct sqlite_store *store, int64_t stamp, unsigned table
     return step(statement);
 }
 
+static bool has_new_record(const struct store_batch *batch) {
+    for (size_t i = 0; i < batch->change_count; i++) {
+        if (batch->changes[i].first == batch->changes[i].seq) return true;
+    }
+    return false;
+}
+
 static int write_batch(struct sqlite_store *store, const struct store_batch *batch,
                        const struct store_plan *plan, unsigned table) {
-    int result =
-        write_clock(&store->writer, store->base.state.seq + batch->change_count, batch->stamp);
+    struct connection *writer = &store->writer;
+    int result = write_clock(writer, store->base.state.seq + batch->change_count, batch->stamp);
     if (result == SQLITE_OK) result = write_types(store, batch);
-    if (result == SQLITE_OK) result = write_changes(store, batch);
-    if (result == SQLITE_OK) result = write_records(store, batch);
-    if (result == SQLITE_OK) result = write_heads(store, batch, plan);
-    if (result == SQLITE_OK) result = write_live_counts(store, batch, plan);
+    store->tables.source = (struct batch_source){batch, plan, store->numbers};
+    if (batch->change_count > 0) {
+        if (result == SQLITE_OK) result = connection_run(writer, SQL_CHANGES_ADD);
+        if (result == SQLITE_OK && has_new_record(batch))
+            result = connection_run(writer, SQL_RECORDS_ADD);
+        if (result == SQLITE_OK) result = connection_run(writer, SQL_HEADS_PUT);
+        if (result == SQLITE_OK) result = write_live_counts(store, batch, plan);
+    }
     if (result == SQLITE_OK && batch->rotate_keys) result = rotate_keys(store, batch->stamp, table);
-    if (result == SQLITE_OK && batch->key_count > 0) result = write_keys(store, batch, table);
+    if (result == SQLITE_OK && batch->key_count > 0)
+        result = connection_run(writer, table == 0 ? SQL_KEYS_ADD_0 : SQL_KEYS_ADD_1);
+    store->tables.source = (struct batch_source){0};
     return result;
 }
 

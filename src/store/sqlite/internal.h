@@ -90,6 +90,27 @@ void dictionary_publish(struct dictionary *dictionary);
 void dictionary_withdraw(
     struct dictionary *dictionary); /* Forgets what was added since the last publish. */
 
+/* ---- batch_table.c: the batch at hand as tables for SQL ------------------------------------------------------------- */
+
+enum batch_kind { BATCH_CHANGES, BATCH_RECORDS, BATCH_HEADS, BATCH_KEYS, BATCH_PARTS };
+
+struct batch_source {
+    const struct store_batch *batch; /* NULL between commits: the tables are empty. */
+    const struct store_plan *plan;
+    const uint32_t *numbers; /* Of each change's type. */
+};
+
+struct batch_tables {
+    struct batch_source source;
+    struct batch_part {
+        enum batch_kind kind;
+        const struct batch_source *source;
+    } parts[BATCH_PARTS];
+};
+
+/* Registers the tables with the writer's connection, which they must outlive. Returns SQLite's result. */
+int batch_tables_make(struct batch_tables *tables, sqlite3 *db);
+
 /* ---- The store ------------------------------------------------------------------------------------------------ */
 
 /* checkpoint.c tells the rule. */
@@ -140,6 +161,7 @@ struct sqlite_store {
     struct dictionary types;
     struct key_generations keys;
     struct checkpoint checkpoint;
+    struct batch_tables tables;
     uint32_t *numbers; /* Of the types of the batch at hand. */
     size_t number_capacity;
 };

@@ -173,6 +173,12 @@ static stet_status page_bytes_load(struct sqlite_store *store, stet_error *err) 
                                 : connection_error(&store->writer, result, "open the store", err);
 }
 
+static stet_status tables_make(struct sqlite_store *store, stet_error *err) {
+    int result = batch_tables_make(&store->tables, store->writer.db);
+    return result == SQLITE_OK ? STET_OK
+                               : connection_error(&store->writer, result, "open the store", err);
+}
+
 /* ---- Opening and closing ------------------------------------------------------------------------------------- */
 
 /* Records are private to the user who serves them. SQLite gives the log the file's own mode. */
@@ -292,6 +298,7 @@ static stet_status sqlite_open(const struct store_options *options, struct store
     if (status == STET_OK)
         status = connection_open(&store->writer, CONNECTION_WRITE, &writer_options, err);
     if (status == STET_OK) status = page_bytes_load(store, err);
+    if (status == STET_OK) status = tables_make(store, err);
     if (status != STET_OK) goto fail;
     status = checkpoint_init(store, err);
     if (status != STET_OK) goto fail;
