@@ -114,7 +114,9 @@ static void measure(struct bench *bench, size_t batch_size, double seconds) {
     int64_t start = clock_monotonic_ns(clock_system()), now = start;
     double cpu_s = thread_cpu_s();
     bench->latency_count = 0;
-    while (now - start < (int64_t)(seconds * 1e9) && bench->latency_count < LATENCIES_MAX) {
+    const char *count = getenv("STORE_BENCH_COUNT"); /* The same work each time, for profilers. */
+    size_t most = count != NULL ? (size_t)atol(count) : LATENCIES_MAX;
+    while (now - start < (int64_t)(seconds * 1e9) && bench->latency_count < most) {
         for (size_t i = 0; i < batch_size; i++)
             numbers[i] = next_random(bench) % bench->record_count;
         int64_t before = now;
