@@ -120,7 +120,7 @@ static void peer_close(struct loop *loop, struct peer *peer) {
     loop_release_place(loop);
     loop->peer_closed = true;
     if (peer == NULL) return;
-    assert(peer->request == NULL);
+    request_forget(peer);
     peer_unwatch(peer);
     timer_cancel(&loop->wheel, &peer->timer);
     if (peer->prev != NULL) peer->prev->next = peer->next;

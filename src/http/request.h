@@ -167,6 +167,8 @@ void request_refuse_later(struct request *request, const stet_error *err, int ht
 void request_expired(struct request *request);
 /* The client has left while the request waited. */
 void request_abandon(struct request *request);
+/* Completes the peer's request, if any, when the library will not: it refused it by itself. */
+void request_forget(struct peer *peer);
 
 void *request_callback_target(void *loop, const char *target, struct MHD_Connection *mhd);
 enum MHD_Result request_callback_handle(void *loop, struct MHD_Connection *mhd, const char *url,

@@ -215,6 +215,26 @@ static void headers_have_a_limit(void **state) {
     expect_problem(404, "NOT_FOUND", NULL); /* There is room for the answer's headers. */
 }
 
+static void any_number_of_parameters_is_answered(void **state) {
+    static const unsigned counts[] = {100, 129, 600, 1000};
+    char target[7168];
+    int fd = wire.fd;
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        size_t size = (size_t)snprintf(target, sizeof target, "%s?", ONE);
+        for (unsigned k = 0; k < counts[i]; k++)
+            size += (size_t)snprintf(target + size, sizeof target - size, "&p%u=", k);
+        call("GET", target, "", NULL);
+        if (counts[i] <= 128) {
+            expect_problem(400, "BAD_REQUEST", "p0");
+        } else {
+            expect_problem(413, "TOO_LARGE", "query");
+            expect_body("\"limit\":128");
+        }
+    }
+    nothing_was_written(fd);
+}
+
 static void foreign_hosts_are_refused(void **state) {
     char line[64];
     (void)state;
@@ -400,6 +420,7 @@ int main(void) {
         TEST(encoded_ids_work),
         TEST(bodies_need_a_media_type),
         TEST(long_keys_and_actors_are_refused),
+        TEST(any_number_of_parameters_is_answered),
         TEST(headers_have_a_limit),
         TEST(foreign_hosts_are_refused),
         TEST(pages_of_other_origins_may_not_write),
