@@ -40,7 +40,6 @@ static const struct header_word header_words[] = {
     HEADER("X-Request-Id", request_id, false),
     HEADER("Stet-Actor", actor, true),
     HEADER("X-Forwarded-For", forwarded_for, false),
-    HEADER("X-Forwarded-Proto", forwarded_proto, false),
 };
 
 static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name,
@@ -55,7 +54,10 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
             !view_equal_nocase(view_make(name, name_size), view_make(word->name, word->size)))
             continue;
         stet_view *out = (stet_view *)(void *)((char *)headers + word->at);
-        if (out->bytes != NULL && word->once) headers->repeated = word->name;
+        if (out->bytes != NULL && word->once) {
+            bool framing = out == &headers->content_length || out == &headers->transfer_encoding;
+            *(framing ? &headers->end_repeated : &headers->repeated) = word->name;
+        }
         *out = text_trim(view_make(value == NULL ? "" : value, value_size));
         break;
     }
@@ -228,9 +230,27 @@ static void check_host(struct request *request) {
                        "the Host header names another server; see --public-url");
 }
 
+/* A target may name the server as well, as if we were a proxy: then that counts, not Host. */
+static stet_view target_path(struct request *request) {
+    stet_view target = request->target;
+    stet_view scheme = VIEW("http://");
+    if (target.size > 0 && target.bytes[0] == '/') return target;
+    if (!view_equal_nocase(view_make(target.bytes, target.size < 7 ? target.size : 7), scheme)) {
+        scheme = VIEW("https://");
+        if (target.size < 8 || !view_equal_nocase(view_make(target.bytes, 8), scheme))
+            return target;
+    }
+    stet_view rest = view_make(target.bytes + scheme.size, target.size - scheme.size);
+    size_t size = 0;
+    while (size < rest.size && rest.bytes[size] != '/' && rest.bytes[size] != '?')
+        size++;
+    if (request->headers.host.bytes != NULL) request->headers.host = view_make(rest.bytes, size);
+    return view_make(rest.bytes + size, rest.size - size);
+}
+
 static void find_route(struct request *request) {
     stet_error err;
-    stet_view path = request->target;
+    stet_view path = target_path(request);
     stet_view query = {0};
     const char *mark = memchr(path.bytes, '?', path.size);
     if (mark != NULL) {
@@ -301,11 +321,15 @@ static void check_framing(struct request *request) {
         refuse_later_field(request, STET_BAD_REQUEST, "Transfer-Encoding", 0,
                            "only chunked is understood");
     }
+    if (headers->end_repeated != NULL) {
+        refuse_later_field(request, STET_BAD_REQUEST, headers->end_repeated, 0,
+                           "the header must stand only once");
+    }
+    request->ambiguous = request->refusal != NULL;
     if (headers->repeated != NULL) {
         refuse_later_field(request, STET_BAD_REQUEST, headers->repeated, 0,
                            "the header must stand only once");
     }
-    request->ambiguous = request->refusal != NULL;
 }
 
 void request_admit(struct request *request, struct MHD_Connection *mhd, const char *method,

@@ -188,12 +188,14 @@ static void prepare_body(struct request *request) {
     if (buffer_reserve(&request->body, (size_t)length) == NULL) request->failed = true;
 }
 
-/* Says no before the body is sent, when that spares much or the client asked first. */
+/* Says no before the body is sent, when that spares much, the client asked first, or nobody knows where the body ends. */
 static bool refuse_early(struct request *request) {
     uint64_t length = 0;
     if (request->refusal == NULL) return false;
     bool asked = request->headers.expect.size > 0;
-    if (!asked && !(declared_length(request, &length) && length > DRAIN_BYTES_MAX)) return false;
+    if (!asked && !request->ambiguous &&
+        !(declared_length(request, &length) && length > DRAIN_BYTES_MAX))
+        return false;
     request_refuse_http(request, request->refusal, request->refusal_http, (stet_view){0});
     return true;
 }

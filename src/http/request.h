@@ -30,9 +30,10 @@ struct headers {
     stet_view host, authorization, content_type, content_length, transfer_encoding, expect;
     stet_view if_match, if_none_match, prefer, idempotency_key, accept, last_event_id;
     stet_view origin, fetch_site, request_method, request_headers;
-    stet_view request_id, actor, forwarded_for, forwarded_proto;
-    const char *repeated; /* The name of a header that must not stand twice and does. */
-    bool blank_in_name;   /* "Content-Length : 5", which others may read as we do not. */
+    stet_view request_id, actor, forwarded_for;
+    const char *repeated;     /* The name of a header that must not stand twice and does. */
+    const char *end_repeated; /* Likewise, of one that says where the request ends. */
+    bool blank_in_name;       /* "Content-Length : 5", which others may read as we do not. */
 };
 
 struct request {

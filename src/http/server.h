@@ -17,7 +17,7 @@ struct http_options {                 /* Strings are borrowed for the life of th
     const char *base_path;            /* "/stet": stands before every path; NULL or "": none. */
     const char *const *allow_origins; /* "https://app.example.org", or "*". */
     size_t allow_origin_count;
-    /* Addresses or networks ("10.0.0.0/8") whose X-Forwarded-For and -Proto are believed. */
+    /* Addresses or networks ("10.0.0.0/8") whose X-Forwarded-For is believed. */
     const char *const *trusted_proxies;
     size_t trusted_proxy_count;
     /* Everybody is an admin; the actor is Stet-Actor, else "anonymous". Only on loopback. */

@@ -51,6 +51,7 @@ static void plan_submit(struct request *request, struct write_plan *plan) {
     stet_command *command = request_command(request);
     if (command == NULL) return;
     stet_status status = stet_command_write(command, &write, &err);
+    if (status == STET_BAD_JSON && err.field[0] == '\0') error_field(&err, "body", 0);
     if (request_ok(request, status, &err)) request_submit(request, terms_reply);
 }
 

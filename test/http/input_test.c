@@ -34,13 +34,13 @@ static void bad_documents_are_refused_by_name(void **state) {
         const char *field;
     } cases[] = {
         {"", 400, "BAD_JSON", "body"},
-        {"{", 400, "BAD_JSON", NULL},
-        {"{\"a\":1}x", 400, "BAD_JSON", NULL},
-        {"{\"a\":1,\"a\":2}", 400, "BAD_JSON", NULL},
-        {"{\"a\":01}", 400, "BAD_JSON", NULL},
-        {"{\"a\":\"\xff\"}", 400, "BAD_JSON", NULL},
-        {"{\"a\":\"\\ud800\"}", 400, "BAD_JSON", NULL},
-        {"{\"a\":NaN}", 400, "BAD_JSON", NULL},
+        {"{", 400, "BAD_JSON", "body"},
+        {"{\"a\":1}x", 400, "BAD_JSON", "body"},
+        {"{\"a\":1,\"a\":2}", 400, "BAD_JSON", "/a"},
+        {"{\"a\":01}", 400, "BAD_JSON", "body"},
+        {"{\"a\":\"\xff\"}", 400, "BAD_JSON", "body"},
+        {"{\"a\":\"\\ud800\"}", 400, "BAD_JSON", "body"},
+        {"{\"a\":NaN}", 400, "BAD_JSON", "body"},
     };
     int fd = wire.fd;
     (void)state;
@@ -235,6 +235,16 @@ static void any_number_of_parameters_is_answered(void **state) {
     nothing_was_written(fd);
 }
 
+static void headers_that_must_stand_once_are_refused_twice(void **state) {
+    int fd = wire.fd;
+    (void)state;
+    call("PUT", ONE, JSON "If-Match: \"1\"\r\nIf-Match: \"2\"\r\n", "{}");
+    expect_problem(400, "BAD_REQUEST", "If-Match");
+    call("PUT", ONE, JSON "Idempotency-Key: a\r\nIdempotency-Key: b\r\n", "{}");
+    expect_problem(400, "BAD_REQUEST", "Idempotency-Key");
+    nothing_was_written(fd);
+}
+
 static void foreign_hosts_are_refused(void **state) {
     char line[64];
     (void)state;
@@ -253,6 +263,21 @@ static void foreign_hosts_are_refused(void **state) {
     wire_send(&wire, "GET /v1 HTTP/1.1\r\n\r\n");
     assert_true(wire_answer(&wire, false, &got));
     expect_status(400);
+}
+
+static void a_target_may_name_the_server(void **state) {
+    char target[64];
+    (void)state;
+    snprintf(target, sizeof target, "http://127.0.0.1:%d/v1?x=1", port);
+    call("GET", target, "", NULL);
+    expect_problem(400, "BAD_REQUEST", "x");
+    *strchr(target, '?') = '\0';
+    call("GET", target, "", NULL);
+    expect_status(200);
+    call("GET", "http://evil.example/v1", "", NULL); /* It counts, not Host. */
+    expect_problem(421, "MISDIRECTED", "Host");
+    call("GET", "HTTPS://evil.example", "", NULL);
+    expect_problem(404, "NOT_FOUND", "path");
 }
 
 static void pages_of_other_origins_may_not_write(void **state) {
@@ -420,9 +445,11 @@ int main(void) {
         TEST(encoded_ids_work),
         TEST(bodies_need_a_media_type),
         TEST(long_keys_and_actors_are_refused),
+        TEST(headers_that_must_stand_once_are_refused_twice),
         TEST(any_number_of_parameters_is_answered),
         TEST(headers_have_a_limit),
         TEST(foreign_hosts_are_refused),
+        TEST(a_target_may_name_the_server),
         TEST(pages_of_other_origins_may_not_write),
         OWN_SERVER(allowed_origins_get_cors),
         OWN_SERVER(without_a_token_nothing_is_shown),

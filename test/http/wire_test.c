@@ -135,6 +135,15 @@ static void chunked_bodies_are_understood(void **state) {
     assert_true(wire_answer(&wire, false, &got));
     expect_problem(400, "BAD_REQUEST", "headers");
     assert_true(wire_closed(&wire, 10000));
+    wire_close(&wire);
+    wire = wire_open();
+    wire_send(&wire,
+              "PUT " ONE " HTTP/1.1\r\nHost: localhost:%d\r\n" JSON
+              "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+              port);
+    assert_true(wire_answer(&wire, false, &got)); /* At once: nobody knows what to wait for. */
+    expect_problem(400, "BAD_REQUEST", "Transfer-Encoding");
+    assert_true(wire_closed(&wire, 10000));
 }
 
 static void a_truncated_body_writes_nothing(void **state) {
