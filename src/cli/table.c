@@ -111,7 +111,7 @@ static const struct option_row options[OPTION_COUNT] = {
                              "Let web pages of this origin call the server (CORS); * for any"},
     [OPTION_TRUSTED_PROXY] = {"trusted-proxy", "ADDRESS", OPTION_MANY, 0, NULL,
                               "STET_TRUSTED_PROXY", "trusted_proxy", ON_SERVE,
-                              "Believe X-Forwarded-For and X-Forwarded-Proto from this address"},
+                              "Believe X-Forwarded-For from this address or network (10.0.0.0/8)"},
     [OPTION_TLS_CERT] = {"tls-cert", "FILE", OPTION_TEXT, 0, NULL, "STET_TLS_CERT", "tls_cert",
                          ON_SERVE,
                          "Serve HTTPS with this certificate chain (PEM); needs --tls-key"},
