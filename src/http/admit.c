@@ -140,12 +140,28 @@ static void take_stet_actor(struct request *request, stet_view otherwise) {
     }
 }
 
+/* The header's token; empty when it is of another form. */
+static stet_view bearer_token(stet_view header) {
+    stet_view scheme = {0};
+    stet_view token = header;
+    text_next(&token, ' ', &scheme);
+    return view_equal_nocase(scheme, VIEW("Bearer")) ? text_trim(token) : (stet_view){0};
+}
+
+static bool is_local_token(const struct request *request, stet_view token) {
+    const char *local = request->loop->server->options.local_token;
+    return local != NULL && equal_in_constant_time(token, view_of(local));
+}
+
+stet_view request_revocable_token(const struct request *request) {
+    stet_view token = bearer_token(request->headers.authorization);
+    return is_local_token(request, token) ? (stet_view){0} : token;
+}
+
 /* Sets the actor, or refuses. */
 static void authenticate(struct request *request) {
     const struct http_options *options = &request->loop->server->options;
     stet_view header = request->headers.authorization;
-    stet_view scheme = {0};
-    stet_view token = header;
     if (header.size == 0) {
         if (options->no_auth) {
             take_stet_actor(request, VIEW("anonymous"));
@@ -155,15 +171,13 @@ static void authenticate(struct request *request) {
                            "send a token: Authorization: Bearer TOKEN");
         return;
     }
-    text_next(&token, ' ', &scheme);
-    token = text_trim(token);
-    if (!view_equal_nocase(scheme, VIEW("Bearer")) || token.size == 0) {
+    stet_view token = bearer_token(header);
+    if (token.size == 0) {
         refuse_later_field(request, STET_UNAUTHENTICATED, "Authorization", 0,
                            "only Authorization: Bearer TOKEN is understood");
         return;
     }
-    if (options->local_token != NULL &&
-        equal_in_constant_time(token, view_of(options->local_token))) {
+    if (is_local_token(request, token)) {
         take_stet_actor(request, VIEW("local"));
         return;
     }

@@ -147,11 +147,26 @@ static bool poll_collect(struct poll *poll) {
     return true;
 }
 
+/* Who may no longer read must not be told what happened since. */
+static bool poll_may_answer(struct poll *poll) {
+    struct request *request = poll->request;
+    stet_view token = request_revocable_token(request);
+    stet_identity identity;
+    stet_error err;
+    if (!poll->waiting || token.size == 0 ||
+        stet_authenticate(request->loop->client, token, &identity, &err) != STET_UNAUTHENTICATED)
+        return true;
+    error_field(&err, "Authorization", 0);
+    request_refuse(request, &err);
+    return false;
+}
+
 static void poll_answer(struct poll *poll) {
     struct request *request = poll->request;
     struct buffer body;
     stet_event bookmark;
     timer_cancel(&request->loop->wheel, &poll->timer);
+    if (!poll_may_answer(poll)) return;
     if (poll->count == 0 && poll->reset.size == 0) {
         stet_subscription_bookmark(poll->subscription, &bookmark);
         poll->next = bookmark.resume != 0 ? bookmark.resume : bookmark.seq;

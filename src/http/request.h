@@ -159,6 +159,8 @@ stet_status request_parse_body(struct request *request, struct doc *doc, stet_er
 /* Reads the headers, finds the route and the actor. What is wrong is left in request->refusal. */
 void request_admit(struct request *request, struct MHD_Connection *mhd, const char *method,
                    const char *version);
+/* The token that may be revoked while the request waits; empty: there is none. Borrowed. */
+stet_view request_revocable_token(const struct request *request);
 /* Notes a refusal unless there is one. http 0: the status table's. */
 void request_refuse_later(struct request *request, const stet_error *err, int http);
 

@@ -29,7 +29,7 @@ struct stream {
     stet_space *space;
     stet_subscription *subscription;
     struct timer timer; /* Bookmarks; or the patience with a reader that takes nothing. */
-    char *token;        /* Asked about again with each bookmark; NULL: there is none. */
+    char *token;        /* Asked about again before anything is sent; NULL: there is none. */
     char *rest;         /* Rendered and not yet sent. */
     size_t rest_at, rest_size;
     bool begun;        /* `retry:` is out. */
@@ -118,12 +118,21 @@ static bool render_next(struct stream *stream, struct buffer *buffer) {
     return true;
 }
 
+/* Who may no longer read must not be sent what happened since. */
+static void check_token(struct stream *stream) {
+    stet_identity identity;
+    if (stream->token != NULL && stet_authenticate(stream->loop->client, view_of(stream->token),
+                                                   &identity, NULL) == STET_UNAUTHENTICATED)
+        stream->revoked = true;
+}
+
 /* Puts up to size bytes into out. 0: nothing now (or, with ->ended, never again). Rendered text
  * that finds no room waits in ->rest. */
 static size_t stream_fill(struct stream *stream, char *out, size_t size, stet_status *status) {
     size_t filled = 0;
     struct buffer buffer;
     *status = STET_OK;
+    check_token(stream);
     buffer_init(&buffer, NULL, 0);
     while (filled < size) {
         if (stream->rest_size > stream->rest_at) {
@@ -182,19 +191,13 @@ struct stream *stream_create(struct request *request, stet_error *err) {
     stream->loop = request->loop;
     stream->request = request;
     stream->fd = -1;
-    stet_view header = request->headers.authorization;
-    if (header.size > 0) {
-        stet_view scheme;
-        text_next(&header, ' ', &scheme);
-        stet_view token = text_trim(header);
-        const char *local = request->loop->server->options.local_token;
-        if (local == NULL || !view_equal(token, view_of(local))) {
-            stream->token = strndup(token.bytes, token.size);
-            if (stream->token == NULL) {
-                error_set(err, STET_NO_MEMORY, "out of memory");
-                free(stream);
-                return NULL;
-            }
+    stet_view token = request_revocable_token(request);
+    if (token.size > 0) {
+        stream->token = strndup(token.bytes, token.size);
+        if (stream->token == NULL) {
+            error_set(err, STET_NO_MEMORY, "out of memory");
+            free(stream);
+            return NULL;
         }
     }
     return stream;
@@ -465,10 +468,6 @@ static void stream_timer(struct timer *timer) {
         stream_die(stream);
         return;
     }
-    stet_identity identity;
-    if (stream->token != NULL && stet_authenticate(stream->loop->client, view_of(stream->token),
-                                                   &identity, NULL) == STET_UNAUTHENTICATED)
-        stream->revoked = true;
     stream->bookmark_due = true;
     stream_arm(stream, stream->loop->server->options.bookmark_s);
     stream_go(stream);

@@ -44,6 +44,21 @@ static void expect_event(struct wire *stream, const char *text, const char *file
 }
 #define expect_event(stream, text) expect_event(stream, text, __FILE__, __LINE__)
 
+/* The end of the stream is exactly this. */
+static void expect_last_event(struct wire *stream, const char *text) {
+    char left[256];
+    size_t size = stream->size < sizeof left ? stream->size : sizeof left;
+    struct pollfd poller = {.fd = stream->fd, .events = POLLIN};
+    memcpy(left, stream->bytes, size);
+    while (size < sizeof left && poll(&poller, 1, 10000) > 0) {
+        ssize_t more = recv(stream->fd, left + size, sizeof left - size, 0);
+        if (more <= 0) break;
+        size += (size_t)more;
+    }
+    assert_int_equal(size, strlen(text));
+    assert_memory_equal(left, text, size);
+}
+
 static void a_page_of_changes_says_where_to_go_on(void **state) {
     (void)state;
     put("/v1/main/records/t/1", "{}");
@@ -195,6 +210,34 @@ static void a_stream_ends_with_its_token(void **state) {
     wire_close(&mine);
 }
 
+static void a_revoked_token_is_told_nothing_more(void **state) {
+    struct http_options options = {.local_token = "secret", .io_threads = 1};
+    char token[64];
+    char line[256];
+    struct wire poll = {.fd = -1};
+    (void)state;
+    serve(&options);
+    call("POST", "/v1/stet/tokens", JSON "Authorization: Bearer secret\r\n", "{\"actor\":\"bob\"}");
+    expect_status(201);
+    snprintf(token, sizeof token, "/v1/stet/tokens/%s", member("id"));
+    snprintf(line, sizeof line, "Authorization: Bearer %s\r\n", member("token"));
+    struct wire stream = stream_open("/v1/main/changes", line);
+    expect_event(&stream, "event: ready\ndata: {\"seq\":0}\n\n");
+    poll = wire_open();
+    wire_send(&poll, "GET /v1/main/changes?wait_s=60 HTTP/1.1\r\nHost: localhost:%d\r\n%s\r\n",
+              port, line);
+    wait_for_metric("stet_http_long_polls 1\n");
+    call("DELETE", token, "Authorization: Bearer secret\r\n", NULL);
+    expect_status(200);
+    call("PUT", "/v1/main/records/t/1", JSON "Authorization: Bearer secret\r\n", "{\"a\":1}");
+    expect_status(201);
+    expect_last_event(&stream, "event: end\ndata: {\"code\":\"UNAUTHENTICATED\"}\n\n");
+    assert_true(wire_answer(&poll, false, &got));
+    expect_problem(401, "UNAUTHENTICATED", "Authorization");
+    wire_close(&poll);
+    wire_close(&stream);
+}
+
 static void a_stream_ends_with_its_space(void **state) {
     (void)state;
     call("PUT", "/v1/work", "", NULL);
@@ -317,6 +360,7 @@ int main(void) {
         TEST(a_stream_ends_with_its_space),
         cmocka_unit_test_teardown(a_quiet_stream_gets_its_position, teardown),
         cmocka_unit_test_teardown(a_stream_ends_with_its_token, teardown),
+        cmocka_unit_test_teardown(a_revoked_token_is_told_nothing_more, teardown),
         cmocka_unit_test_teardown(five_thousand_listeners_cost_little, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
