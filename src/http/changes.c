@@ -1,9 +1,9 @@
 /*
  * GET …/changes: the feed, as an event stream or as a long poll.
  *
- * A long poll is a short subscription: what is there is the answer; when nothing is, the connection
- * is suspended until the subscription wakes, the time is up or the client leaves. A page never ends
- * inside a transaction.
+ * A long poll is a short subscription: what is there is the answer; when nothing is, or it has to be
+ * read from the store first, the connection is suspended until the subscription wakes, the time is
+ * up or the client leaves. A page never ends inside a transaction.
  */
 #include "base/error.h"
 #include "base/limits.h"
@@ -21,6 +21,8 @@ struct poll {
     struct buffer changes; /* The array's inside. */
     unsigned count;
     unsigned limit;
+    bool patient;   /* Waits for a change when there is none. */
+    bool caught_up; /* The backlog is through. */
     bool waiting;
     stet_seq next; /* Where the next poll goes on. */
     stet_view reset;
@@ -127,7 +129,8 @@ static bool poll_collect(struct poll *poll) {
     stet_event event;
     bool whole = true; /* Between transactions. */
     while (!(whole && poll->count >= poll->limit)) {
-        if (!stet_subscription_next(poll->subscription, &event)) return poll->count > 0 && whole;
+        if (!stet_subscription_next(poll->subscription, &event))
+            return whole && (poll->count > 0 || (poll->caught_up && !poll->patient));
         switch (event.kind) {
         case STET_EVENT_CHANGE:
             if (poll->count++ > 0) buffer_append_char(&poll->changes, ',');
@@ -139,7 +142,7 @@ static bool poll_collect(struct poll *poll) {
             poll->next = event.resume != 0 ? event.resume : event.seq;
             return true;
         case STET_EVENT_END: return true;
-        case STET_EVENT_READY:
+        case STET_EVENT_READY: poll->caught_up = true; break;
         case STET_EVENT_BOOKMARK: break;
         }
         if (event.resume != 0) poll->next = event.resume;
@@ -228,15 +231,17 @@ static void poll_start(struct request *request, const struct question *question)
     buffer_init(&poll->changes, NULL, 0);
     request->state = poll;
     request->release = poll_release;
-    if (poll_collect(poll) || question->wait_s == 0 || request->loop->stopping) {
+    poll->patient = question->wait_s > 0;
+    if (poll_collect(poll) || request->loop->stopping) {
         poll_answer(poll);
         return;
     }
     poll->waiting = true;
     metric_add(&request->loop->metrics.long_polls, 1);
     request->stop = poll_stop;
-    timer_set(&request->loop->wheel, &poll->timer,
-              request->loop->now_ms + (int64_t)question->wait_s * 1000);
+    /* Who does not wait for changes still waits until those there are have been read. */
+    unsigned wait_s = poll->patient ? question->wait_s : WAIT_S_MAX;
+    timer_set(&request->loop->wheel, &poll->timer, request->loop->now_ms + (int64_t)wait_s * 1000);
     request_wait(request);
     peer_watch(request->peer);
 }

@@ -169,17 +169,20 @@ static void created_reply(struct request *request) {
 }
 
 /* PUT is idempotent: a space that is there already is answered as it is. */
-static void space_put_reply(struct request *request) {
-    const stet_outcome *outcome = stet_command_outcome(request->command);
-    if (outcome->status != STET_ALREADY_EXISTS) {
-        created_reply(request);
-        return;
-    }
+static void reply_as_it_is(struct request *request) {
     stet_command_destroy(request->command);
     request->command = NULL;
     stet_space_close(request->space);
     request->space = NULL;
     handle_stats(request);
+}
+
+static void space_put_reply(struct request *request) {
+    if (stet_command_outcome(request->command)->status == STET_ALREADY_EXISTS) {
+        reply_as_it_is(request);
+    } else {
+        created_reply(request);
+    }
 }
 
 static bool empty_body(struct request *request) {
@@ -206,7 +209,11 @@ void handle_space_put(struct request *request) {
     if (command == NULL) return;
     stet_status status =
         stet_command_space_create(command, request->match.captures[CAPTURE_SPACE], &err);
-    if (request_ok(request, status, &err)) request_submit(request, space_put_reply);
+    if (status == STET_ALREADY_EXISTS) { /* The ones that always exist. */
+        reply_as_it_is(request);
+    } else if (request_ok(request, status, &err)) {
+        request_submit(request, space_put_reply);
+    }
 }
 
 void handle_space_delete(struct request *request) {

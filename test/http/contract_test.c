@@ -486,6 +486,9 @@ static void a_long_import_goes_through_its_window(void **state) {
 
 static void spaces_come_and_go(void **state) {
     (void)state;
+    call("PUT", "/v1/main", "", NULL);
+    expect_status(200);
+    expect_body("{\"name\":\"main\",");
     call("PUT", "/v1/work", "", NULL);
     expect_status(201);
     expect_header("Location", "/v1/work");

@@ -84,6 +84,32 @@ static void a_page_of_changes_says_where_to_go_on(void **state) {
     expect_problem(406, "NOT_ACCEPTABLE", "Accept");
 }
 
+/* Far more changes than are kept in memory: the first have to be read from the store. */
+static void a_poll_that_does_not_wait_gets_what_is_stored(void **state) {
+    char *body = malloc(80 * 1000);
+    (void)state;
+    for (int round = 0; round < 17; round++) {
+        int size = sprintf(body, "{\"mutations\":[");
+        for (int i = 0; i < 1000; i++)
+            size += sprintf(body + size,
+                            "%s{\"op\":\"create\",\"type\":\"t\",\"id\":\"%d\",\"data\":{}}",
+                            i == 0 ? "" : ",", round * 1000 + i);
+        sprintf(body + size, "]}");
+        call("POST", "/v1/main/transactions", JSON, body);
+        expect_status(200);
+    }
+    free(body);
+    put("/v1/main/records/u/1", "{}");
+    call("GET", "/v1/main/changes?since=0&limit=1", "", NULL);
+    expect_status(200);
+    expect_body("{\"changes\":[{\"seq\":1,");
+    expect_body("\"next\":1000}");
+    call("GET", "/v1/main/changes?since=0&type=u", "", NULL);
+    expect_body("\"address\":\"u/1\"");
+    call("GET", "/v1/main/changes?since=0&type=none", "", NULL);
+    expect_body("{\"changes\":[],\"next\":17001}");
+}
+
 static void a_waiting_poll_is_woken_by_a_write(void **state) {
     struct wire poller = wire_open();
     struct answer answer = {0};
@@ -352,6 +378,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_page_of_changes_says_where_to_go_on),
+        TEST(a_poll_that_does_not_wait_gets_what_is_stored),
         TEST(a_waiting_poll_is_woken_by_a_write),
         TEST(a_stream_sends_backlog_ready_and_changes),
         TEST(no_resume_point_splits_a_transaction),
