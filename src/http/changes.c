@@ -112,6 +112,17 @@ static bool take_question(struct request *request, struct question *question) {
     return request_ok(request, status, &err);
 }
 
+/* The interface speaks of addresses; the parameter is called id. */
+static stet_status subscribe(struct request *request, const struct question *question,
+                             struct ready *ready, stet_subscription **subscription,
+                             stet_error *err) {
+    stet_actor actor = request_actor(request);
+    stet_status status = stet_subscribe(request->loop->client, request->space, &actor,
+                                        &question->options, ready, subscription, err);
+    if (status != STET_OK && strcmp(err->field, "address") == 0) error_field(err, "id", 0);
+    return status;
+}
+
 /* ---- The long poll ---- */
 
 static void poll_release(struct request *request) {
@@ -213,7 +224,6 @@ static void poll_stop(struct request *request) {
 
 static void poll_start(struct request *request, const struct question *question) {
     stet_error err;
-    stet_actor actor = request_actor(request);
     struct poll *poll = arena_zalloc(&request->arena, 1, sizeof *poll);
     if (poll == NULL) {
         error_set(&err, STET_NO_MEMORY, "out of memory");
@@ -224,9 +234,7 @@ static void poll_start(struct request *request, const struct question *question)
     poll->request = request;
     poll->timer.fire = poll_time_up;
     poll->limit = question->limit;
-    stet_status status =
-        stet_subscribe(request->loop->client, request->space, &actor, &question->options,
-                       &poll->ready, &poll->subscription, &err);
+    stet_status status = subscribe(request, question, &poll->ready, &poll->subscription, &err);
     if (!request_ok(request, status, &err)) return;
     buffer_init(&poll->changes, NULL, 0);
     request->state = poll;
@@ -250,16 +258,13 @@ static void poll_start(struct request *request, const struct question *question)
 
 static void stream_open(struct request *request, const struct question *question) {
     stet_error err;
-    stet_actor actor = request_actor(request);
     stet_subscription *subscription;
     struct stream *stream = stream_create(request, &err);
     if (stream == NULL) {
         request_refuse(request, &err);
         return;
     }
-    stet_status status =
-        stet_subscribe(request->loop->client, request->space, &actor, &question->options,
-                       stream_ready(stream), &subscription, &err);
+    stet_status status = subscribe(request, question, stream_ready(stream), &subscription, &err);
     if (status != STET_OK) {
         stream_destroy_unstarted(stream);
         request_refuse(request, &err);

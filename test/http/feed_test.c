@@ -80,6 +80,8 @@ static void a_page_of_changes_says_where_to_go_on(void **state) {
     call("GET", "/v1/main/changes?since=0&id=t/2&id=t/1", "", NULL);
     expect_no_body("\"address\":\"u/1\"");
     expect_body("\"address\":\"t/2\"");
+    call("GET", "/v1/main/changes?id=t", "", NULL);
+    expect_problem(400, "BAD_REQUEST", "id");
     call("GET", "/v1/main/changes", "Accept: text/html\r\n", NULL);
     expect_problem(406, "NOT_ACCEPTABLE", "Accept");
 }
