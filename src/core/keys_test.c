@@ -170,6 +170,21 @@ TEST(a_key_is_remembered_for_its_retention_and_forgotten_after_twice_that) {
 
 /* ---- Receipts ---------------------------------------------------------------------------- */
 
+TEST(keys_of_writes_that_changed_nothing_survive_a_long_quiet) {
+    (void)state;
+    must_put("1", none, "{\"n\":1}");
+    stet_mutation same = mutation(STET_OP_PUT, "1", at(1), "{\"n\":1}");
+    clock_manual_advance(&world.clock, (KEY_RETENTION_S + 3600) * CLOCK_NS_PER_S);
+    for (int i = 0; i < 4; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%d", i);
+        assert_true(must(keyed(same, key)).unchanged);
+        clock_manual_advance(&world.clock, CLOCK_NS_PER_S);
+    }
+    must_put("1", at(1), "{\"n\":2}");
+    assert_true(must(keyed(same, "k0")).replayed);
+}
+
 TEST(a_receipt_of_what_took_effect_says_where) {
     (void)state;
     must(keyed(create("1"), "k"));
@@ -248,6 +263,7 @@ int main(void) {
         WORLD(a_transaction_is_replayed_as_it_was_after_more_changes),
         WORLD(a_replayed_transaction_that_changed_nothing_has_a_position),
         WORLD(a_key_is_remembered_for_its_retention_and_forgotten_after_twice_that),
+        WORLD(keys_of_writes_that_changed_nothing_survive_a_long_quiet),
         WORLD(a_receipt_of_what_took_effect_says_where),
         WORLD(a_receipt_of_a_refusal_says_how),
         WORLD(a_receipt_of_an_unheard_key_is_unknown_as_of_a_position),

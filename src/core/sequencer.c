@@ -169,6 +169,10 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
         batch->rows[i] = batch->changes[i]->row;
     const struct store_state *state = store_state(space->store);
     int64_t retention_ns = (int64_t)engine->key_retention_s * CLOCK_NS_PER_S;
+    bool rotate_keys = batch->key_count > 0 && now - state->keys_rotated_at > retention_ns;
+    /* The rotation is dated by the stamp. Where no change moves that, an old one would make the next batch rotate again, and
+       the one after it forget the keys of this one. */
+    if (rotate_keys && space->stamp < now) space->stamp = now;
     struct store_batch stored = {
         .changes = batch->rows,
         .heads = batch->before,
@@ -177,7 +181,7 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
         .keys = batch->keys,
         .key_count = batch->key_count,
         .stamp = space->stamp,
-        .rotate_keys = batch->key_count > 0 && now - state->keys_rotated_at > retention_ns,
+        .rotate_keys = rotate_keys,
     };
     int64_t started = clock_monotonic_ns(engine->clock);
     stet_status status = store_commit(space->store, &stored, err);
