@@ -259,8 +259,10 @@ static void close_unused(stet_engine *engine) {
         pthread_mutex_lock(&engine->spaces_lock);
         for (struct space *space = engine->spaces; space != NULL; space = space->next) {
             if (space->state != SPACE_OPEN || atomic_load(&space->refs) > 0) continue;
-            int64_t idle = now - atomic_load(&space->idle_since);
-            if (!atomic_load(&space->dropped) && idle < engine->space_idle_ns) continue;
+            /* What is in memory only is gone when it is closed: idle or not, it stays. */
+            bool is_idle = engine->data_dir != NULL &&
+                           now - atomic_load(&space->idle_since) >= engine->space_idle_ns;
+            if (!atomic_load(&space->dropped) && !is_idle) continue;
             space->state = SPACE_CLOSING;
             victim = space;
             break;

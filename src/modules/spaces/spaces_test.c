@@ -254,6 +254,17 @@ TEST(an_idle_space_is_closed_and_opened_again_with_its_records) {
     check_data("1", 1, "{\"n\":1}");
 }
 
+TEST(an_idle_space_in_memory_stays) {
+    (void)state;
+    enter("main");
+    must_put("1", none, "{\"n\":1}");
+    enter("stet");
+    clock_manual_advance(&world.clock, 3600 * CLOCK_NS_PER_S);
+    engine_keep(world.fixture.engine);
+    enter("main");
+    check_data("1", 1, "{\"n\":1}");
+}
+
 TEST(a_space_in_use_is_never_idle) {
     (void)state;
     must(create("deals"));
@@ -328,6 +339,7 @@ int main(void) {
         FOLDER(the_files_of_a_deleted_space_are_removed),
         FOLDER(the_files_of_a_space_in_use_stay_until_it_is_let_go),
         FOLDER(an_idle_space_is_closed_and_opened_again_with_its_records),
+        MEMORY(an_idle_space_in_memory_stays),
         FOLDER(a_space_in_use_is_never_idle),
         FOLDER(spaces_and_their_records_survive_a_restart),
         FOLDER(the_projection_loaded_equals_the_projection_applied),
