@@ -166,6 +166,8 @@ static stet_status fill_read(stet_command *command, enum command_kind kind, stet
 
 stet_status stet_command_read(stet_command *command, const stet_read *read, stet_error *err) {
     NEED(command != NULL && read != NULL);
+    if (read->at < STET_AT_HEAD || read->at > STET_AT_SEQ)
+        return error_set(err, STET_MISUSE, "there is no such way to read");
     stet_read kept = *read;
     stet_status status =
         fill_read(command, COMMAND_READ, read->type, read->id, &kept.type, &kept.id, err);

@@ -274,6 +274,11 @@ static stet_status fill_mutation(struct stet_command *command, struct mutation *
     if (status != STET_OK) return status;
     status = check_base(asked, err);
     if (status != STET_OK) return status;
+    if (asked->op < STET_OP_CREATE || asked->op > STET_OP_REVERT ||
+        asked->base.kind < STET_BASE_NONE || asked->base.kind > STET_BASE_ABSENT ||
+        asked->on_conflict < STET_STRATEGY_DEFAULT ||
+        asked->on_conflict > STET_STRATEGY_LAST_WRITER_WINS)
+        return error_set(err, STET_MISUSE, "there is no such operation, base or strategy");
     mutation->op = asked->op;
     mutation->base = asked->base;
     mutation->on_conflict = asked->on_conflict;

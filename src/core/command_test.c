@@ -52,6 +52,19 @@ TEST(names_with_control_characters_or_bad_utf8_are_refused) {
     must(create_as("täsk", "a/b #?%\xf0\x9f\x98\x80", "{}"));
 }
 
+TEST(operations_bases_and_strategies_that_do_not_exist_are_misuse) {
+    (void)state;
+    must(create_as("task", "1", "{}"));
+    stet_mutation one = mutation(STET_OP_PUT, "1", at(1), "{}");
+    one.op = (stet_op)99;
+    check_status(apply_one(one), STET_MISUSE);
+    one = mutation(STET_OP_PUT, "1", (stet_base){.kind = (stet_base_kind)99, .value = 1}, "{}");
+    check_status(apply_one(one), STET_MISUSE);
+    one = mutation(STET_OP_PUT, "1", at(1), "{}");
+    one.on_conflict = (stet_strategy)99;
+    check_status(apply_one(one), STET_MISUSE);
+}
+
 TEST(a_creation_without_an_id_gets_a_uuid_of_version_7) {
     (void)state;
     uint8_t uuid[UUID_BYTES];
@@ -220,6 +233,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WORLD(names_at_their_limit_are_taken_and_longer_ones_refused),
         WORLD(names_with_control_characters_or_bad_utf8_are_refused),
+        WORLD(operations_bases_and_strategies_that_do_not_exist_are_misuse),
         WORLD(a_creation_without_an_id_gets_a_uuid_of_version_7),
         WORLD(data_must_be_an_object_of_valid_json),
         WORLD(data_past_its_limits_is_refused_with_the_limit),
