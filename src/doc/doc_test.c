@@ -27,6 +27,23 @@ static void pointers_follow_rfc_6901(void **state) {
     assert_int_equal(doc_pointer(&doc, VIEW("")), 0);
 }
 
+static void pointers_find_escaped_and_long_keys_among_many(void **state) {
+    (void)state;
+    char text[4096], pointer[1024];
+    size_t size = (size_t)snprintf(text, sizeof text, "{");
+    for (int i = 0; i < 100; i++)
+        size += (size_t)snprintf(text + size, sizeof text - size, "\"%d~/\":%d,", i, i);
+    snprintf(text + size, sizeof text - size, "\"q\\u007e\":-1,\"%0600d~\":-2}", 0);
+    struct doc doc = must_parse(text);
+    check_pointer(&doc, "/7~0~1", "7");
+    check_pointer(&doc, "/99~0~1", "99");
+    check_pointer(&doc, "/100~0~1", NULL);
+    check_pointer(&doc, "/7~1~0", NULL);
+    check_pointer(&doc, "/q~0", "-1");
+    snprintf(pointer, sizeof pointer, "/%0600d~0", 0);
+    check_pointer(&doc, pointer, "-2");
+}
+
 static void pointers_to_nothing_find_nothing(void **state) {
     (void)state;
     struct doc doc = must_parse("{\"a\":[1,2],\"b\":\"s\"}");
@@ -119,9 +136,13 @@ static void truth_is_read(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(pointers_follow_rfc_6901),          ARENA_TEST(pointers_to_nothing_find_nothing),
-        ARENA_TEST(elements_are_found_by_index),       ARENA_TEST(strings_and_keys_are_decoded),
-        ARENA_TEST(integers_are_read_in_any_spelling), ARENA_TEST(truth_is_read),
+        ARENA_TEST(pointers_find_escaped_and_long_keys_among_many),
+        ARENA_TEST(pointers_follow_rfc_6901),
+        ARENA_TEST(pointers_to_nothing_find_nothing),
+        ARENA_TEST(elements_are_found_by_index),
+        ARENA_TEST(strings_and_keys_are_decoded),
+        ARENA_TEST(integers_are_read_in_any_spelling),
+        ARENA_TEST(truth_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,17 @@ bool pointer_next(stet_view *rest, stet_view *token) {
     return true;
 }
 
+/* The bytes a token of a valid pointer stands for; there are at most as many. */
+static size_t token_decode(stet_view token, char *out) {
+    size_t size = 0;
+    for (size_t i = 0; i < token.size; i++) {
+        char c = token.bytes[i];
+        if (c == '~') c = token.bytes[++i] == '0' ? '~' : '/';
+        out[size++] = c;
+    }
+    return size;
+}
+
 stet_status pointer_decode(struct arena *arena, stet_view token, stet_view *out) {
     if (memchr(token.bytes, '~', token.size) == NULL) {
         *out = token;
@@ -35,13 +46,7 @@ stet_status pointer_decode(struct arena *arena, stet_view token, stet_view *out)
     }
     char *bytes = arena_bytes(arena, token.size);
     if (bytes == NULL) return STET_NO_MEMORY;
-    size_t size = 0;
-    for (size_t i = 0; i < token.size; i++) {
-        char c = token.bytes[i];
-        if (c == '~') c = token.bytes[++i] == '0' ? '~' : '/';
-        bytes[size++] = c;
-    }
-    *out = view_make(bytes, size);
+    *out = view_make(bytes, token_decode(token, bytes));
     return STET_OK;
 }
 
@@ -131,7 +136,11 @@ stet_status pointer_format(struct arena *arena, const struct pointer_path *path,
 }
 
 doc_node pointer_member(const struct doc *doc, doc_node object, stet_view token) {
+    char decoded[512];
     if (memchr(token.bytes, '~', token.size) == NULL) return doc_member(doc, object, token);
+    if (token.size <= sizeof decoded)
+        return doc_member(doc, object, view_make(decoded, token_decode(token, decoded)));
+    /* One by one: a document has room for few keys of that length. */
     for (doc_node child = doc_first(doc, object); child != DOC_NONE; child = doc_next(doc, child)) {
         const struct doc_item *item = item_at(doc, child);
         if (text_equal_token(item_key(doc, item), (item->flags & ITEM_KEY_ESCAPED) != 0, token))
