@@ -35,8 +35,10 @@
 #define RESOLUTION_TOKEN_TTL_S (24 * 3600)
 #define STAMP_JUMP_MAX_S 300
 #define HEADS_CACHED_MAX 32768 /* Record heads a sequencer remembers per space. */
-/* How far back a conflict document looks for who changed a field. */
+/* How far back a conflict document looks for who changed a field: versions, their data, and fields compared. */
 #define CONFLICT_BLAME_VERSIONS_MAX 64
+#define CONFLICT_BLAME_BYTES_MAX (4u * 1024u * 1024u)
+#define CONFLICT_BLAME_STEPS_MAX 250000
 
 /* Reads. */
 #define LIST_LIMIT_DEFAULT 50

@@ -1,12 +1,15 @@
 #include "core/conflict.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/view.h"
 #include "core/render.h"
 #include "core/resolve.h"
 #include "doc/merge.h"
 
 #include <stdio.h>
+
+enum { BLAME_CHUNK = 8 };
 
 /* One version of the record in a conflict. */
 struct side {
@@ -72,51 +75,87 @@ static stet_status load_own(struct conflict *conflict, const struct mutation *ow
 
 static bool is_current_changed(enum doc_field_state state) { return state != DOC_CLEAN_YOURS; }
 
+/* Looking back from version to version: `newer` is the document of the change `by`. */
+struct look_back {
+    struct store_change by;
+    struct doc newer;
+    size_t open; /* Fields whose author is not known yet. */
+    size_t left; /* Versions that may still be looked at. */
+    size_t bytes;
+    uint64_t steps;
+};
+
+/* Notes for which fields `by` made the difference to the version before it. */
+static void blame_change(struct conflict *conflict, struct look_back *back,
+                         const struct doc *older) {
+    const struct store_change *by = &back->by;
+    back->steps += conflict->merge.field_count;
+    for (size_t i = 0; i < conflict->merge.field_count; i++) {
+        const struct doc_merge_field *field = &conflict->merge.fields[i];
+        struct blame *blame = &conflict->blames[i];
+        if (blame->known || !is_current_changed(field->state)) continue;
+        if (doc_equal(older, doc_pointer(older, field->pointer), &back->newer,
+                      doc_pointer(&back->newer, field->pointer)))
+            continue;
+        *blame = (struct blame){
+            .known = true,
+            .version = by->version,
+            .by = change_updated_by(conflict->arena, by),
+            .at = change_updated_at(conflict->arena, by),
+        };
+        back->open--;
+    }
+}
+
+/* Goes a few versions further back. */
+static stet_status blame_chunk(struct conflict *conflict, struct look_back *back, stet_error *err) {
+    struct store_change versions[BLAME_CHUNK];
+    size_t limit = back->left < BLAME_CHUNK ? back->left : BLAME_CHUNK;
+    size_t count;
+    stet_status status =
+        store_history(conflict->reader, conflict->arena, &conflict->mutation->before,
+                      back->by.version, limit, true, versions, &count, err);
+    if (status != STET_OK) return status;
+    back->left = count < limit ? 0 : back->left - count;
+    for (size_t v = 0; v < count && back->open > 0; v++) {
+        struct doc older;
+        back->bytes += versions[v].data.size;
+        if (versions[v].op == STORE_DELETE || versions[v].pruned ||
+            back->bytes > CONFLICT_BLAME_BYTES_MAX || back->steps > CONFLICT_BLAME_STEPS_MAX) {
+            back->left = 0;
+            break;
+        }
+        status = change_parse(conflict->arena, versions[v].data, &older, err);
+        if (status != STET_OK) return status;
+        blame_change(conflict, back, &older);
+        back->newer = older;
+        back->by = versions[v];
+    }
+    return STET_OK;
+}
+
 /*
- * Finds, for each field that current changed, the newest version between base and current that changed it. Looks back at most
- * CONFLICT_BLAME_VERSIONS_MAX versions; what is older stays unknown.
+ * Finds, for each field that current changed, the newest version between base and current that changed it. How far it looks
+ * back is bounded in versions, in bytes and in fields compared, for it happens on the thread that serves others too; what is
+ * older stays unknown.
  */
 static stet_status find_blames(struct conflict *conflict, stet_error *err) {
     uint64_t behind = conflict->current.row.version - conflict->expected;
-    size_t limit =
-        behind < CONFLICT_BLAME_VERSIONS_MAX ? (size_t)behind + 1 : CONFLICT_BLAME_VERSIONS_MAX + 1;
-    size_t count, open = 0;
-    struct store_change *versions = arena_zalloc(conflict->arena, limit, sizeof *versions);
+    struct look_back back = {
+        .by = conflict->current.row,
+        .newer = conflict->current.doc,
+        .left = behind < CONFLICT_BLAME_VERSIONS_MAX ? (size_t)behind : CONFLICT_BLAME_VERSIONS_MAX,
+    };
+    stet_status status = STET_OK;
     conflict->blames =
         arena_zalloc(conflict->arena, conflict->merge.field_count + 1, sizeof *conflict->blames);
-    if (versions == NULL || conflict->blames == NULL)
+    if (conflict->blames == NULL)
         return error_set(err, STET_NO_MEMORY, "out of memory for a conflict document");
     for (size_t i = 0; i < conflict->merge.field_count; i++)
-        open += is_current_changed(conflict->merge.fields[i].state);
-    stet_status status =
-        store_history(conflict->reader, conflict->arena, &conflict->mutation->before, 0, limit,
-                      true, versions, &count, err);
-    if (status != STET_OK) return status;
-    struct doc newer = conflict->current.doc;
-    for (size_t v = 1; v < count && open > 0; v++) {
-        struct doc older;
-        const struct store_change *by = &versions[v - 1];
-        if (versions[v].op == STORE_DELETE || versions[v].pruned || by->op == STORE_DELETE) break;
-        status = change_parse(conflict->arena, versions[v].data, &older, err);
-        if (status != STET_OK) return status;
-        for (size_t i = 0; i < conflict->merge.field_count; i++) {
-            const struct doc_merge_field *field = &conflict->merge.fields[i];
-            struct blame *blame = &conflict->blames[i];
-            if (blame->known || !is_current_changed(field->state)) continue;
-            if (doc_equal(&older, doc_pointer(&older, field->pointer), &newer,
-                          doc_pointer(&newer, field->pointer)))
-                continue;
-            *blame = (struct blame){
-                .known = true,
-                .version = by->version,
-                .by = change_updated_by(conflict->arena, by),
-                .at = change_updated_at(conflict->arena, by),
-            };
-            open--;
-        }
-        newer = older;
-    }
-    return STET_OK;
+        back.open += is_current_changed(conflict->merge.fields[i].state);
+    while (status == STET_OK && back.left > 0 && back.open > 0)
+        status = blame_chunk(conflict, &back, err);
+    return status;
 }
 
 static stet_status load(struct conflict *conflict, stet_error *err) {

@@ -97,6 +97,27 @@ TEST(a_field_changed_too_long_ago_has_nobody_to_name) {
     assert_non_null(strstr(lost.message, "somebody changed /a"));
 }
 
+/* {"f0": …, "f1": …, "n": n}: so many fields that a few versions are all that may be compared. */
+static const char *wide(int fields, int value, int n) {
+    char *text = arena_bytes(&world.arena, (size_t)fields * 16 + 32);
+    char *p = text + sprintf(text, "{\"n\":%d", n);
+    for (int i = 0; i < fields; i++)
+        p += sprintf(p, ",\"f%d\":%d", i, value);
+    sprintf(p, "}");
+    return text;
+}
+
+TEST(looking_back_over_many_fields_ends_early) {
+    (void)state;
+    enum { FIELDS = 5000, ENOUGH = CONFLICT_BLAME_STEPS_MAX / FIELDS + 2 };
+    must_put("1", none, wide(FIELDS, 1, 1));
+    for (stet_version version = 1; version < ENOUGH + 2; version++)
+        must_put("1", at(version), wide(FIELDS, 2, (int)version));
+    struct answer lost = conflict(STET_OP_PUT, at(1), wide(FIELDS, 3, 0));
+    check_no_json(lost.body, "/fields/~1f7/by");
+    check_json(lost.body, "/fields/~1n/by", "\"ann\"");
+}
+
 TEST(a_deletion_against_an_edit_is_a_conflict_without_a_merge) {
     (void)state;
     must_put("1", none, "{\"a\":1}");
@@ -178,6 +199,7 @@ int main(void) {
         WORLD(a_conflict_of_fields_offers_no_merged),
         WORLD(each_field_names_who_changed_it_last),
         WORLD(a_field_changed_too_long_ago_has_nobody_to_name),
+        WORLD(looking_back_over_many_fields_ends_early),
         WORLD(a_deletion_against_an_edit_is_a_conflict_without_a_merge),
         WORLD(an_edit_against_a_deletion_shows_no_yours),
         WORLD(a_base_that_never_was_has_no_data),
