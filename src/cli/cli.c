@@ -150,9 +150,19 @@ int cli_refuse(struct cli *cli, struct arena *arena, const struct answer *answer
     return code;
 }
 
+/* Data is kept as it was written, line breaks between its tokens included; within strings JSON has none. */
 void cli_print_json(struct cli *cli, stet_view json) {
-    fwrite(json.bytes, 1, json.size, cli->out.stream);
-    if (json.size == 0 || json.bytes[json.size - 1] != '\n') fputc('\n', cli->out.stream);
+    for (size_t at = 0; at < json.size;) {
+        size_t size = 0;
+        while (at + size < json.size && json.bytes[at + size] != '\n' &&
+               json.bytes[at + size] != '\r')
+            size++;
+        fwrite(json.bytes + at, 1, size, cli->out.stream);
+        at += size;
+        while (at < json.size && (json.bytes[at] == '\n' || json.bytes[at] == '\r'))
+            at++;
+    }
+    fputc('\n', cli->out.stream);
 }
 
 int cli_finish(struct cli *cli, int code) {

@@ -103,6 +103,11 @@ void conflict_report(struct terminal *terminal, struct arena *arena, const struc
             (unsigned long long)current);
         return;
     }
+    if (answer_u64(doc, 0, "expected_version") == current) {
+        /* A "test" of the patch does not hold: no other base would help. */
+        fputs("  Nothing was written.\n", terminal->stream);
+        return;
+    }
     fprintf(terminal->stream,
             "  Nothing was written. To go on from what is there now, repeat with --base %llu; to "
             "overwrite it, with\n"

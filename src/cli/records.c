@@ -66,7 +66,9 @@ int run_get(struct cli *cli) {
     if (code != EXIT_DONE) return code;
     doc_node data = answer_member(&doc, 0, "data");
     if (args_switch(cli->args, OPTION_RAW)) {
-        cli_print_json(cli, data != DOC_NONE ? doc_text(&doc, data) : VIEW("null"));
+        stet_view text = data != DOC_NONE ? doc_text(&doc, data) : VIEW("null");
+        fwrite(text.bytes, 1, text.size, cli->out.stream);
+        fputc('\n', cli->out.stream);
     } else if (cli->json) {
         cli_print_json(cli, answer.body);
     } else {

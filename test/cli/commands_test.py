@@ -40,6 +40,7 @@ def story(where):
     run("patch", "tasks/1", '[{"op":"replace","path":"/n","value":4}]', "--json-patch", "--base", "3")
     no(3, "patch", "tasks/1", '[{"op":"test","path":"/n","value":9}]', "--json-patch", "--base", "4")
     check(run("patch", "tasks/1", '{"n":5}', "--base", "4", "--dry-run", "--json").json["data"]["n"] == 5)
+    check("repeat with" not in no(3, "patch", "tasks/1", '[{"op":"test","path":"/n","value":9}]', "--json-patch", "--base", "4").err)
     check(run("get", "tasks/1", "--json").json["version"] == 4)
     once = run("patch", "tasks/1", '{"n":5}', "--base", "4", "--key", "my-key", "--json").json
     again = run("patch", "tasks/1", '{"n":5}', "--base", "4", "--key", "my-key")
@@ -54,6 +55,11 @@ def story(where):
     # Bodies from a file and from standard input; bad ones.
     run("put", "tasks/2", "-", stdin='{"from":"stdin"}')
     check(run("get", "tasks/2", "--json").json["data"] == {"from": "stdin"})
+    run("put", "lines/1", '{\r\n  "a": "b",\n  "c": [\n]}\n')
+    check(run("get", "lines/1", "--raw").out.count("\n") >= 3)
+    for command in (["get", "lines/1"], ["list", "lines"], ["list", "lines", "--all"], ["history", "lines/1", "--with-data"]):
+        printed = run(*command, "--json").out
+        check(printed.count("\n") == 1 and '"c": [' in printed and json.loads(printed))
     check_has(no(1, "put", "tasks/3", '{"a":1').err, "BAD_JSON")
     no(1, "put", "tasks/3", "@/nowhere")
     exists = no(3, "put", "tasks/1", '{"x":1}', "--create")
