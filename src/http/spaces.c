@@ -216,6 +216,16 @@ void handle_space_put(struct request *request) {
     }
 }
 
+/* That its record once was there is nobody's concern. */
+static void space_delete_reply(struct request *request) {
+    if (stet_command_outcome(request->command)->status == STET_DELETED) {
+        request_refuse_field(request, STET_NOT_FOUND, "space", "there is no space \"%.*s\"",
+                             VIEW_ARG(request->match.captures[CAPTURE_SPACE]));
+    } else {
+        created_reply(request);
+    }
+}
+
 void handle_space_delete(struct request *request) {
     stet_error err;
     if (!request_params_done(request) || !request_open_space_named(request, SYSTEM_SPACE)) return;
@@ -223,7 +233,7 @@ void handle_space_delete(struct request *request) {
     if (command == NULL) return;
     stet_status status =
         stet_command_space_delete(command, request->match.captures[CAPTURE_SPACE], &err);
-    if (request_ok(request, status, &err)) request_submit(request, created_reply);
+    if (request_ok(request, status, &err)) request_submit(request, space_delete_reply);
 }
 
 /* ---- Tokens ---- */

@@ -511,6 +511,8 @@ static void spaces_come_and_go(void **state) {
     expect_status(200);
     call("GET", "/v1/work/records/a/1", "", NULL);
     expect_problem(404, "NOT_FOUND", "space");
+    call("DELETE", "/v1/work", "", NULL);
+    expect_problem(404, "NOT_FOUND", "space");
     call("DELETE", "/v1/main", "", NULL);
     assert_true(got.status >= 400);
 }
