@@ -58,7 +58,8 @@ struct mutation {
     struct doc body_doc;
 
     /* Prepared: the writer's own version of the record ("yours"), where it could be computed. */
-    bool has_yours; /* yours_data and yours_hash are set (never for deletes and checks). */
+    bool has_yours;     /* yours_data and yours_hash are set (never for deletes and checks). */
+    bool prepared_late; /* yours came from a head of the batch, which may yet be taken back. */
     stet_view yours_data;
     uint64_t yours_hash;
     uint64_t prepared_version; /* The head the preparation looked at. */

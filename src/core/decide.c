@@ -343,6 +343,7 @@ static stet_status prepare_late(struct decider *decider, struct mutation *mutati
         if (status != STET_OK && status != STET_NOT_FOUND) *err = late;
     }
     if (mutation->has_yours) {
+        mutation->prepared_late = true;
         atomic_fetch_add_explicit(&decider->space->counters.retries, 1, memory_order_relaxed);
     } else if (status == mutation->prepare_status && mutation->prepare_error != NULL) {
         *err = *mutation->prepare_error;
@@ -631,5 +632,8 @@ void decide_reset(struct stet_command *command) {
         command->mutations[i].decision = DECISION_NONE;
         command->mutations[i].status = STET_OK;
         command->mutations[i].error = NULL;
+        /* What it was computed from may not come again. */
+        if (command->mutations[i].prepared_late) command->mutations[i].has_yours = false;
+        command->mutations[i].prepared_late = false;
     }
 }

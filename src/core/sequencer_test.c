@@ -187,6 +187,24 @@ TEST(one_bad_command_does_not_take_its_batch_with_it) {
     check_status(read_record("bad"), STET_NOT_FOUND);
 }
 
+TEST(a_patch_of_a_version_that_failed_is_computed_anew) {
+    (void)state;
+    open_failing();
+    must_put("1", none, "{\"n\":1}");
+    culprit = VIEW("bad");
+    const stet_mutation pair[] = {mutation(STET_OP_PUT, "1", at(1), "{\"from\":\"lost\"}"),
+                                  mutation(STET_OP_CREATE, "bad", none, "{}")};
+    const stet_mutation other = mutation(STET_OP_PUT, "1", at(1), "{\"from\":\"kept\"}");
+    const stet_mutation patch = mutation(STET_OP_PATCH, "1", at(2), "{\"p\":1}");
+    struct stet_command *lost = fixture_submit_write(&world.fixture, pair, 2, NULL);
+    struct stet_command *kept = fixture_submit_write(&world.fixture, &other, 1, NULL);
+    struct stet_command *patched = fixture_submit_write(&world.fixture, &patch, 1, NULL);
+    check_status(take(lost), STET_TOO_LARGE);
+    must(take(kept));
+    must(take(patched));
+    check_data("1", 3, "{\"from\":\"kept\",\"p\":1}");
+}
+
 TEST(an_unknown_outcome_halts_the_space_until_it_is_opened_again) {
     (void)state;
     open_failing();
@@ -221,6 +239,7 @@ int main(void) {
         WORLD(a_full_queue_refuses_and_the_same_command_may_come_again),
         WORLD(a_failed_commit_takes_everything_back),
         WORLD(one_bad_command_does_not_take_its_batch_with_it),
+        WORLD(a_patch_of_a_version_that_failed_is_computed_anew),
         WORLD(an_unknown_outcome_halts_the_space_until_it_is_opened_again),
         WORLD(a_replay_is_answered_even_when_the_space_is_halted),
     };
