@@ -111,6 +111,13 @@ static void close_entry(stet_engine *engine, struct space *space) {
     space_free(space);
 }
 
+static void sweep_soon(stet_engine *engine) {
+    pthread_mutex_lock(&engine->keeper_lock);
+    engine->sweep_due = true;
+    pthread_cond_signal(&engine->keeper_wake);
+    pthread_mutex_unlock(&engine->keeper_lock);
+}
+
 /* Opens an entry that is already in the list as OPENING. Gives it its file first. */
 static stet_status open_entry(stet_engine *engine, struct space *space, stet_error *err) {
     char path[PATH_BYTES];
@@ -164,7 +171,11 @@ stet_status engine_space(stet_engine *engine, stet_view name, struct space **out
         space->state = SPACE_CLOSING;
     }
     pthread_mutex_unlock(&engine->spaces_lock);
-    if (status != STET_OK) close_entry(engine, space);
+    if (status != STET_OK) {
+        bool dropped = atomic_load(&space->dropped);
+        close_entry(engine, space);
+        if (dropped) sweep_soon(engine); /* Its file may have been made meanwhile. */
+    }
     return status;
 }
 
@@ -173,13 +184,6 @@ static bool is_file_of(const struct space *space, stet_view data) {
     if (space->file == NULL) return true;
     const char *file = strrchr(space->file, '/') + 1;
     return memmem(data.bytes, data.size, file, strlen(file)) != NULL;
-}
-
-static void sweep_soon(stet_engine *engine) {
-    pthread_mutex_lock(&engine->keeper_lock);
-    engine->sweep_due = true;
-    pthread_cond_signal(&engine->keeper_wake);
-    pthread_mutex_unlock(&engine->keeper_lock);
 }
 
 void engine_space_drop(stet_engine *engine, stet_view name, stet_view data) {
@@ -210,11 +214,17 @@ static bool is_file_wanted(stet_engine *engine, struct store_reader *reader, str
     snprintf(path, sizeof path, "%s/spaces/%.*s", engine->data_dir, VIEW_ARG(file));
     pthread_mutex_lock(&engine->spaces_lock);
     bool open = false;
-    for (struct space *entry = engine->spaces; entry != NULL && !open; entry = entry->next)
-        open = entry->state == SPACE_OPENING ||
-               (entry->file != NULL && strcmp(entry->file, path) == 0);
+    bool opening = false;
+    for (struct space *entry = engine->spaces; entry != NULL; entry = entry->next) {
+        /* Its file is not known yet. */
+        if (entry->state == SPACE_OPENING)
+            opening = opening || view_equal(view_of(entry->name), space);
+        else
+            open = open || (entry->file != NULL && strcmp(entry->file, path) == 0);
+    }
     pthread_mutex_unlock(&engine->spaces_lock);
-    if (open) return true;
+    if (opening) sweep_soon(engine);
+    if (open || opening) return true;
     struct store_head head;
     struct store_change change;
     if (store_head(reader, VIEW("stet.space"), space, &head, NULL) != STET_OK) return true;
@@ -300,7 +310,7 @@ static void *keep(void *context) {
     pthread_mutex_lock(&engine->keeper_lock);
     while (!atomic_load(&engine->stopping)) {
         struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += KEEPER_INTERVAL_S;
         pthread_cond_timedwait(&engine->keeper_wake, &engine->keeper_lock, &until);
         if (atomic_load(&engine->stopping)) break;
@@ -379,7 +389,12 @@ stet_status engine_open(const stet_options *options, const struct engine_seams *
     pthread_mutex_init(&engine->spaces_lock, NULL);
     pthread_cond_init(&engine->spaces_moved, NULL);
     pthread_mutex_init(&engine->keeper_lock, NULL);
-    pthread_cond_init(&engine->keeper_wake, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    /* The keeper must go on when the wall clock steps back: that is one of the things it tells. */
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&engine->keeper_wake, &attributes);
+    pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&engine->clients_lock, NULL);
 
     stet_status status = STET_OK;

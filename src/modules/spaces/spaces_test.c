@@ -221,6 +221,24 @@ TEST(the_files_of_a_deleted_space_are_removed) {
     assert_int_equal(try_enter("kept"), STET_OK);
 }
 
+TEST(files_of_a_deleted_space_go_though_another_is_being_opened) {
+    (void)state;
+    must(create("deals"));
+    must(create("other"));
+    enter("deals");
+    enter("other");
+    struct space *other = world.fixture.space;
+    space_ref(other);
+    enter("stet");
+    other->state = SPACE_OPENING;
+    must(delete ("deals"));
+    engine_keep(world.fixture.engine);
+    other->state = SPACE_OPEN;
+    space_unref(other);
+    assert_int_equal(count_files("deals-"), 0);
+    assert_true(count_files("other-") > 0);
+}
+
 TEST(the_files_of_a_space_in_use_stay_until_it_is_let_go) {
     (void)state;
     must(create("deals"));
@@ -337,6 +355,7 @@ int main(void) {
         MEMORY(a_space_made_anew_starts_empty_even_while_somebody_holds_the_old_one),
         FOLDER(a_space_made_anew_starts_empty_even_while_somebody_holds_the_old_one),
         FOLDER(the_files_of_a_deleted_space_are_removed),
+        FOLDER(files_of_a_deleted_space_go_though_another_is_being_opened),
         FOLDER(the_files_of_a_space_in_use_stay_until_it_is_let_go),
         FOLDER(an_idle_space_is_closed_and_opened_again_with_its_records),
         MEMORY(an_idle_space_in_memory_stays),
