@@ -129,8 +129,8 @@ static void measure(struct bench *bench, size_t batch_size, double seconds) {
     double total_s = (double)(now - start) / 1e9;
     struct store_usage usage;
     store_usage(bench->store, &usage);
-    printf("%9zu %6zu %12.1f %10.1f %10.1f %10.1f %12.0f %8" PRIu64 "\n", bench->record_count, batch_size,
-           total_s * 1e6 / (double)bench->latency_count,
+    printf("%9zu %6zu %12.1f %10.1f %10.1f %10.1f %12.0f %8" PRIu64 "\n", bench->record_count,
+           batch_size, total_s * 1e6 / (double)bench->latency_count,
            cpu_s * 1e6 / (double)bench->latency_count,
            (double)bench->latencies[bench->latency_count / 2] / 1e3,
            (double)bench->latencies[bench->latency_count * 99 / 100] / 1e3,
@@ -175,7 +175,8 @@ static void run(const char *dir, size_t record_count, double seconds) {
 int main(int argc, char **argv) {
     const char *dir = argc > 1 ? argv[1] : ".";
     double seconds = argc > 2 ? atof(argv[2]) : 5;
-    printf("  records  batch      mean µs     cpu µs     p50 µs     p99 µs    changes/s  log MiB\n");
+    printf(
+        "  records  batch      mean µs     cpu µs     p50 µs     p99 µs    changes/s  log MiB\n");
     if (argc <= 3) {
         run(dir, 10000, seconds);
         run(dir, 1000000, seconds);
