@@ -227,6 +227,12 @@ static stet_view describe(struct conflict *conflict) {
         return arena_format(arena,
                             "a \"test\" of the patch does not hold for \"%.*s\" at version %llu",
                             VIEW_ARG(name), (unsigned long long)current->version);
+    if (conflict->expected == 0)
+        return arena_format(arena,
+                            "\"%.*s\" is at version %llu, last changed by %.*s at %.*sZ; you wrote "
+                            "from another state of it",
+                            VIEW_ARG(name), (unsigned long long)current->version, VIEW_ARG(by),
+                            SECONDS_BYTES, at);
     if (!conflict->merged_known)
         return arena_format(
             arena,

@@ -95,6 +95,9 @@ static void a_base_may_be_a_weak_tag_a_time_or_in_the_envelope(void **state) {
     call("PUT", ONE, STET, envelope);
     expect_status(200); /* The same content: nothing to do. */
     expect_body("\"unchanged\":true");
+    call("PUT", ONE "?base_updated_at=2020-01-01T00:00:00Z", JSON, "{\"a\":4}");
+    expect_problem(409, "CONCURRENT_MODIFICATION", NULL);
+    expect_body("; you wrote from another state of it\"");
 }
 
 static void bases_that_disagree_are_refused(void **state) {
