@@ -213,3 +213,9 @@ struct cache_value *cache_put(struct cache *cache, struct space *space, struct c
     }
     return entry != NULL && shrink(cache, entry) ? &entry->value : NULL;
 }
+
+void cache_offer(struct cache *cache, struct space *space, struct change *change) {
+    const struct cache_space *known = space_of(cache, space);
+    if (known->instance == space->instance && change->row.seq > known->applied)
+        cache_put(cache, space, change);
+}

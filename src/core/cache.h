@@ -40,7 +40,16 @@ uint64_t cache_sync(struct cache *cache, struct space *space);
 struct cache_value *cache_find(struct cache *cache, struct space *space, stet_view type,
                                stet_view id);
 
-/* Takes a reference of its own; an entry that is newer already stays. NULL when memory is out, which is no harm. */
+/*
+ * head: read after the last cache_sync, so that it is the newest up to there. Takes a reference of its own; an entry that is newer
+ * already stays. NULL when memory is out, which is no harm.
+ */
 struct cache_value *cache_put(struct cache *cache, struct space *space, struct change *head);
+
+/*
+ * Some change of the past, published: kept only where the next cache_sync would still meet whatever came after it. One from
+ * before the last sync may have been overwritten since by a change that was not applied because nothing was cached.
+ */
+void cache_offer(struct cache *cache, struct space *space, struct change *change);
 
 #endif

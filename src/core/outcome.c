@@ -101,8 +101,8 @@ static stet_status result_of(struct rendering *rendering, const struct mutation 
         return find_change(rendering, mutation->after_seq, row);
     *row = mutation->change->row;
     if (command->dry_run) return STET_OK;
-    /* Now in this client's cache, so that its next write or read of the record costs no lookup. */
-    cache_put(&command->client->cache, command->space, mutation->change);
+    /* Into this client's cache, so that its next write or read of the record costs no lookup. */
+    cache_offer(&command->client->cache, command->space, mutation->change);
     return STET_OK;
 }
 

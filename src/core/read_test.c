@@ -27,6 +27,29 @@ static int close_engine(void **state) {
     return 0;
 }
 
+static void an_answer_rendered_late_does_not_bring_an_old_head_back(void **state) {
+    (void)state;
+    stet_client *other;
+    assert_int_equal(client_create(fixture.engine, &other, NULL), STET_OK);
+    fixture_put(&fixture, "task", "2", "{}");
+    stet_mutation one = {
+        .op = STET_OP_CREATE, .type = VIEW("task"), .id = VIEW("1"), .body = VIEW("{\"n\":1}")};
+    struct stet_command *first = fixture_submit_write(&fixture, &one, 1, NULL);
+    assert_true(engine_step(fixture.engine));
+    /* Somebody else overwrites it, and a read of another record brings the first client's cache up to that. */
+    stet_client *mine = fixture.client;
+    fixture.client = other;
+    assert_int_equal(fixture_put(&fixture, "task", "1", "{\"n\":2}"), 2);
+    fixture.client = mine;
+    assert_int_equal(fixture_version(&fixture, "task", "2"), 1);
+    assert_ptr_equal(client_next(mine), first);
+    command_render(first);
+    assert_int_equal(first->outcome.version, 1);
+    command_destroy(first);
+    assert_int_equal(fixture_version(&fixture, "task", "1"), 2);
+    client_destroy(other);
+}
+
 /* Runs a read as a worker would. The answer is owned by the caller, NULL on failure. */
 static char *run(struct stet_command *command, stet_status expected, stet_error *err) {
     struct store_reader *reader;
@@ -452,6 +475,7 @@ static void stats_count_and_checks_find_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        WITH_ENGINE(an_answer_rendered_late_does_not_bring_an_old_head_back),
         WITH_ENGINE(a_list_shows_the_live_records_in_order),
         WITH_ENGINE(a_list_counts_when_asked),
         WITH_ENGINE(pages_hold_at_the_first_ones_snapshot),
