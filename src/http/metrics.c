@@ -164,6 +164,8 @@ static void page_server(struct page *page, struct http_server *server) {
         {"stet_http_streams", "Event streams open now.", "", STET_METRIC_GAUGE, AT(streams)},
         {"stet_http_streams_total", "Event streams opened.", "", STET_METRIC_COUNTER,
          AT(streams_total)},
+        {"stet_http_streams_lagging", "Event streams whose reader takes nothing now.", "",
+         STET_METRIC_GAUGE, AT(streams_lagging)},
         {"stet_http_stream_events_total", "Events sent on streams.", "", STET_METRIC_COUNTER,
          AT(stream_events)},
         {"stet_http_long_polls", "Long polls waiting now.", "", STET_METRIC_GAUGE, AT(long_polls)},

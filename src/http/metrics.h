@@ -37,7 +37,7 @@ struct metrics {
     metric bytes_in, bytes_out;
     metric cut_header, cut_body, cut_idle; /* Slow clients, by the deadline they passed. */
     metric aborted;                        /* Gone before their answer was sent. */
-    metric streams, streams_total, stream_events;
+    metric streams, streams_total, streams_lagging, stream_events;
     metric long_polls;
     metric retries_told; /* Answers with Retry-After. */
 };

@@ -228,11 +228,19 @@ static void stream_to_bury(struct stream *stream) {
     stream->loop->dead_streams = stream;
 }
 
+static void set_blocked(struct stream *stream, bool blocked) {
+    struct metrics *metrics = &stream->loop->metrics;
+    if (blocked && !stream->blocked) metric_add(&metrics->streams_lagging, 1);
+    if (!blocked && stream->blocked) metric_sub(&metrics->streams_lagging, 1);
+    stream->blocked = blocked;
+}
+
 /* Lets go of everything outside. The library's streams live on, dead, until their request ends. */
 static void stream_die(struct stream *stream) {
     struct loop *loop = stream->loop;
     if (stream->dead) return;
     stream->dead = true;
+    set_blocked(stream, false);
     timer_cancel(&loop->wheel, &stream->timer);
     if (stream->prev != NULL) stream->prev->next = stream->next;
     if (stream->next != NULL) stream->next->prev = stream->prev;
@@ -304,12 +312,12 @@ static void raw_pump(struct stream *stream) {
         if (sent_any || !stream->blocked) {
             stream_arm(stream, stream->loop->server->options.idle_timeout_s);
         }
-        stream->blocked = true;
+        set_blocked(stream, true);
         return;
     }
     if (sent_any || stream->blocked || !timer_is_set(&stream->timer))
         stream_arm(stream, stream->loop->server->options.bookmark_s);
-    stream->blocked = false;
+    set_blocked(stream, false);
 }
 
 void stream_event(struct stream *stream, uint32_t events) {

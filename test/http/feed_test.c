@@ -183,10 +183,12 @@ static void a_slow_reader_lags_and_misses_nothing(void **state) {
         snprintf(target, sizeof target, "/v1/main/records/t/%d", i);
         put(target, data);
     }
+    wait_for_metric("stet_http_streams_lagging 1\n");
     for (int i = 1; i <= COUNT; i++) {
         snprintf(text, sizeof text, "id: %d\nevent: change\n", i);
         expect_event(&stream, text);
     }
+    wait_for_metric("stet_http_streams_lagging 0\n");
     wire_close(&stream);
 }
 
