@@ -29,7 +29,10 @@ static stet_status read_past(struct stet_command *command, stet_error *err) {
         enum store_bound bound = read->at == STET_AT_VERSION ? STORE_BOUND_VERSION
                                  : read->at == STET_AT_TIME  ? STORE_BOUND_STAMP
                                                              : STORE_BOUND_SEQ;
-        status = store_find(reader, &command->arena, &head, bound, read->at_value, &row, err);
+        /* Before 1970 there was nothing; as an unsigned bound it would be the far future. */
+        uint64_t value =
+            bound == STORE_BOUND_STAMP && (int64_t)read->at_value < 0 ? 0 : read->at_value;
+        status = store_find(reader, &command->arena, &head, bound, value, &row, err);
         if (status == STET_NOT_FOUND && bound != STORE_BOUND_VERSION)
             error_set(err, STET_NOT_FOUND, "the record did not exist then");
     }

@@ -111,6 +111,7 @@ static void a_time_reads_as_the_space_stood_then(void **state) {
     assert_int_equal(read_at(STET_AT_TIME, (uint64_t)second - 1), STET_OK);
     check_answer("/version", "1");
     assert_int_equal(read_at(STET_AT_TIME, 1), STET_NOT_FOUND);
+    assert_int_equal(read_at(STET_AT_TIME, (uint64_t)(stet_time)-1), STET_NOT_FOUND);
 }
 
 static stet_status revert(stet_version base, stet_version to) {
