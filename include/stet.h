@@ -150,7 +150,10 @@ typedef struct stet_options {
  */
 STET_API stet_status stet_open(const stet_options *options, stet_engine **engine, stet_error *err);
 
-/** Stops: no new command is taken, those submitted are completed, everything is closed cleanly. Destroy all clients first. */
+/**
+ * Stops: no new command is taken, those submitted are completed, everything is closed cleanly. Before it, on every thread: destroy
+ * all results, commands, subscriptions and clients and close all spaces; none may be used after it.
+ */
 STET_API void stet_close(stet_engine *engine);
 
 /** Tells other processes how to reach the server that owns this directory. token: a secret for its owner's tools. */
@@ -177,7 +180,11 @@ STET_API const char *stet_storage_advice(const stet_engine *engine);
 STET_API stet_status stet_client_create(stet_engine *engine, stet_client **client, stet_error *err);
 STET_API void stet_client_destroy(stet_client *client);
 
-/** Readable when stet_client_next or stet_client_ready has something. Borrowed; level-triggered; do not read it. */
+/**
+ * Readable when stet_client_next or stet_client_ready has something. Borrowed; do not read it. When it is readable call
+ * stet_client_next until it returns NULL, and after that, with subscriptions, stet_client_ready until it returns NULL: the first
+ * makes the descriptor unreadable for both.
+ */
 STET_API int stet_client_fd(const stet_client *client);
 
 /** The next completed command, or NULL. Clears the descriptor when it returns NULL. */
@@ -358,7 +365,7 @@ typedef struct stet_read {
     stet_view type;
     stet_view id;
     stet_at at;
-    uint64_t at_value; /* A version, a stet_time or a seq. */
+    uint64_t at_value; /* A version, a stet_time (of the server's stamps), or a seq. */
     stet_seq min_seq;  /* Wait until this position is published. */
 } stet_read;
 STET_API stet_status stet_command_read(stet_command *command, const stet_read *read,
@@ -485,7 +492,7 @@ STET_API bool stet_subscription_next(stet_subscription *subscription, stet_event
 STET_API void stet_subscription_bookmark(stet_subscription *subscription, stet_event *event);
 STET_API void *stet_subscription_context(const stet_subscription *subscription);
 
-/** The next subscription that said false and now has something; NULL when none. Call when the descriptor is readable. */
+/** The next subscription that said false and now has something; NULL when none. Call after stet_client_next returned NULL. */
 STET_API stet_subscription *stet_client_ready(stet_client *client);
 
 /* ---- Metrics ------------------------------------------------------------------------------ */
