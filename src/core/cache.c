@@ -27,8 +27,8 @@ void cache_init(struct cache *cache, size_t bytes_max) {
     *cache = (struct cache){.bytes_max = bytes_max};
 }
 
-static uint64_t hash_of(uint64_t instance, stet_view type, stet_view id) {
-    return view_hash(id, view_hash(type, instance));
+static uint64_t hash_of(uint64_t hash_seed, stet_view type, stet_view id) {
+    return view_hash(id, view_hash(type, hash_seed));
 }
 
 static struct cache_entry **bucket_of(struct cache *cache, uint64_t hash) {
@@ -102,7 +102,7 @@ static bool shrink(struct cache *cache, const struct cache_entry *kept) {
 }
 
 static void apply(struct cache *cache, const struct cache_space *known, struct change *change) {
-    uint64_t hash = hash_of(known->instance, change->row.type, change->row.id);
+    uint64_t hash = hash_of(known->hash_seed, change->row.type, change->row.id);
     struct cache_entry *entry =
         entry_find(cache, known->instance, hash, change->row.type, change->row.id);
     if (entry == NULL || entry->generation != known->generation) return;
@@ -126,8 +126,10 @@ uint64_t cache_sync(struct cache *cache, struct space *space) {
         }
     }
     if (!reaches) {
-        *known = (struct cache_space){
-            .instance = space->instance, .applied = published, .generation = ++cache->generations};
+        *known = (struct cache_space){.instance = space->instance,
+                                      .hash_seed = space->hash_seed,
+                                      .applied = published,
+                                      .generation = ++cache->generations};
     }
     shrink(cache, NULL);
     return known->applied;
@@ -138,7 +140,7 @@ struct cache_value *cache_find(struct cache *cache, struct space *space, stet_vi
     const struct cache_space *known = space_of(cache, space);
     struct cache_entry *entry;
     if (known->instance != space->instance) return NULL;
-    entry = entry_find(cache, space->instance, hash_of(space->instance, type, id), type, id);
+    entry = entry_find(cache, space->instance, hash_of(space->hash_seed, type, id), type, id);
     if (entry == NULL) return NULL;
     if (entry->generation != known->generation) {
         entry_remove(cache, entry);
@@ -199,7 +201,7 @@ static struct cache_entry *entry_insert(struct cache *cache, const struct cache_
 
 struct cache_value *cache_put(struct cache *cache, struct space *space, struct change *head) {
     const struct cache_space *known = space_of(cache, space);
-    uint64_t hash = hash_of(space->instance, head->row.type, head->row.id);
+    uint64_t hash = hash_of(space->hash_seed, head->row.type, head->row.id);
     struct cache_value *value;
     struct cache_entry *entry;
     /* Without a sync nobody would apply what comes after. */

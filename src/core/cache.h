@@ -11,6 +11,7 @@ struct cache_entry;
 
 struct cache_space {
     uint64_t instance;
+    uint64_t hash_seed;
     uint64_t applied;    /* Everything published up to here has been applied to the entries. */
     uint64_t generation; /* Entries of another generation are void. */
 };

@@ -29,7 +29,9 @@ struct head_undo {
     struct store_head before;
 };
 
-void heads_init(struct heads *heads) { *heads = (struct heads){0}; }
+void heads_init(struct heads *heads, uint64_t hash_seed) {
+    *heads = (struct heads){.hash_seed = hash_seed};
+}
 
 void heads_done(struct heads *heads) {
     struct head_entry *entry = heads->newest;
@@ -115,7 +117,7 @@ static struct head_entry *find(const struct heads *heads, uint64_t hash, stet_vi
 
 stet_status heads_get(struct heads *heads, struct store_reader *reader, stet_view type,
                       stet_view id, struct store_head **head, stet_error *err) {
-    uint64_t hash = view_hash(id, view_hash(type, 0));
+    uint64_t hash = view_hash(id, view_hash(type, heads->hash_seed));
     struct head_entry *entry = find(heads, hash, type, id);
     if (entry != NULL) {
         if (heads->newest != entry) {

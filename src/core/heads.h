@@ -20,9 +20,11 @@ struct heads {
     struct head_entry *newest, *oldest; /* By use. */
     struct head_undo *journal;
     size_t journal_count, journal_capacity;
+    uint64_t hash_seed;
 };
 
-void heads_init(struct heads *heads);
+/* hash_seed: unknown to those who choose the names of records. */
+void heads_init(struct heads *heads, uint64_t hash_seed);
 void heads_done(struct heads *heads);
 
 /* The head as of now, staged changes included: from the cache, else from the store. Borrowed until the next heads_ call. */

@@ -21,7 +21,7 @@ static int setup(void **state) {
     (void)state;
     const struct store_options options = {.driver = "memory"};
     assert_int_equal(store_open(&options, &store, NULL), STET_OK);
-    heads_init(&heads);
+    heads_init(&heads, 1);
     return 0;
 }
 

@@ -68,6 +68,8 @@ struct space {
     struct ring ring;
     bool ring_ready;    /* ring_init succeeded. */
     uint8_t secret[32]; /* Of resolution tokens. */
+    /* Of tables by names, which others choose: from the secret, so that nobody can choose names that collide. */
+    uint64_t hash_seed;
     struct space_counters counters;
 
     pthread_mutex_t readers_lock;

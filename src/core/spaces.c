@@ -163,10 +163,11 @@ stet_status space_open(struct space *space, const char *file, stet_error *err) {
                       (long long)(ahead / CLOCK_NS_PER_S), space->name);
     status = load_secret(space, err);
     if (status != STET_OK) return status;
+    space->hash_seed = view_hash(view_make(space->secret, sizeof space->secret), space->instance);
     status = ring_init(&space->ring, state->seq);
     if (status != STET_OK) return error_set(err, status, "out of memory for a space");
     space->ring_ready = true;
-    heads_init(&space->heads);
+    heads_init(&space->heads, space->hash_seed);
     receipts_init(&space->receipts);
     return open_modules(space, err);
 }
