@@ -41,13 +41,13 @@ static stet_view encode_origin(struct arena *arena, const stet_origin *origin) {
     json_object_begin(&writer);
     if (origin->created_at != 0) {
         json_key(&writer, VIEW("created_at"));
-        json_u64_text(&writer, (uint64_t)origin->created_at);
+        json_rfc3339(&writer, origin->created_at);
     }
     if (origin->created_by.size > 0)
         json_member_text(&writer, VIEW("created_by"), origin->created_by);
     if (origin->updated_at != 0) {
         json_key(&writer, VIEW("updated_at"));
-        json_u64_text(&writer, (uint64_t)origin->updated_at);
+        json_rfc3339(&writer, origin->updated_at);
     }
     if (origin->updated_by.size > 0)
         json_member_text(&writer, VIEW("updated_by"), origin->updated_by);
