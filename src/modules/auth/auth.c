@@ -339,8 +339,9 @@ stet_status auth_fill_create(struct stet_command *command, const stet_token_requ
     stet_status status = check_actor(request->actor, err);
     if (status == STET_OK && request->name.size > 0) status = check_id(request->name, "name", err);
     if (status != STET_OK) return status;
-    if (request->expires_at < 0) {
-        error_set(err, STET_BAD_REQUEST, "a token expires after 1970");
+    int64_t now = clock_wall_ns(command->client->engine->clock);
+    if (request->expires_at < 0 || (request->expires_at > 0 && request->expires_at <= now)) {
+        error_set(err, STET_BAD_REQUEST, "the token would have expired already");
         error_field(err, "expires_at", 0);
         return STET_BAD_REQUEST;
     }

@@ -147,6 +147,8 @@ TEST(bad_requests_name_their_field) {
     refused = create((stet_token_request){.actor = VIEW("bob"), .expires_at = -1});
     check_status(refused, STET_BAD_REQUEST);
     assert_string_equal(refused.field, "expires_at");
+    refused = create((stet_token_request){.actor = VIEW("bob"), .expires_at = world.clock.wall_ns});
+    assert_string_equal(refused.field, "expires_at");
     check_status(revoke("no-such-token"), STET_NOT_FOUND);
 }
 
