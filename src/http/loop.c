@@ -342,6 +342,7 @@ static void resume_all(struct loop *loop) {
 
 static void *loop_main(void *context) {
     struct loop *loop = context;
+    pthread_setname_np(pthread_self(), "http");
     loop->start_status = loop_init(loop, &loop->start_error);
     bool serving = loop->start_status == STET_OK;
     sem_post(&loop->started);

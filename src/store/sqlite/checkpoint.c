@@ -81,6 +81,7 @@ void checkpoint_copy(struct sqlite_store *store) {
 
 static void *background_main(void *unused) {
     (void)unused;
+    pthread_setname_np(pthread_self(), "checkpoint");
     pthread_mutex_lock(&background.mutex);
     while (!background.stop) {
         struct sqlite_store *store = background.first;
