@@ -289,7 +289,8 @@ typedef enum stet_strategy {
 /** "reject", "last_writer_wins"; STET_BAD_REQUEST for any other text. */
 STET_API stet_status stet_strategy_parse(stet_view text, stet_strategy *strategy, stet_error *err);
 
-/** Where an imported record comes from; zero or empty members are not given. Only for a record that never existed. */
+/** Where an imported record comes from; zero or empty members are not given. Only for a record that never existed:
+ *  one that is there with equal data is unchanged, with other data STET_ALREADY_EXISTS, a deleted one STET_DELETED. */
 typedef struct stet_origin {
     stet_version version; /* The version the record is to start with. */
     stet_time created_at;

@@ -23,6 +23,8 @@
 #define DECIMAL_EXPONENT_MAX 1000
 #define PATCH_OPS_MAX 10000
 #define PATCH_STEPS_MAX 50000000 /* Members one JSON Patch looks at or moves. */
+/* Operations times values of a JSON Patch that is applied while the whole space waits. */
+#define PATCH_INLINE_STEPS_MAX 1000000
 
 /* Writes. */
 #define TRANSACTION_MUTATIONS_MAX 1000

@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/view.h"
 #include "doc/patch.h"
 #include "doc/write.h"
@@ -228,6 +229,14 @@ static stet_status patch_head(struct decider *decider, struct mutation *mutation
     if (status != STET_OK) return status;
     status = change_parse(arena, row.data, &target, err);
     if (status != STET_OK) return status;
+    /* Every operation may look at the whole record, and the whole space waits meanwhile. */
+    uint64_t steps = (uint64_t)doc_count(&mutation->body_doc, 0) * doc_weight(&target, 0);
+    if (mutation->op == STET_OP_PATCH_JSON && steps > PATCH_INLINE_STEPS_MAX) {
+        error_set(err, STET_TOO_LARGE,
+                  "the patch is too dear to be applied on top of another change");
+        error_field(err, "patch", PATCH_INLINE_STEPS_MAX);
+        return STET_TOO_LARGE;
+    }
     status = mutation->op == STET_OP_PATCH
                  ? doc_merge_patch(arena, &target, &mutation->body_doc, data, err)
                  : doc_json_patch(arena, &target, &mutation->body_doc, data, err);
@@ -385,6 +394,11 @@ static stet_status decide_absent(struct decider *decider, size_t index, struct s
     struct mutation *mutation = &decider->command->mutations[index];
     bool fresh = mutation->base.kind == STET_BASE_VERSION && mutation->base.value == head->version;
     bool stale = mutation->base.kind == STET_BASE_VERSION && !fresh;
+    if (mutation->imported && head->deleted) {
+        /* Loading a file again must not undo what was deleted since. */
+        return error_set(err, STET_DELETED,
+                         "the record was deleted; an import does not bring it back");
+    }
     if (creates(mutation))
         return stage_data(decider, index, mutation->yours_data, mutation->yours_hash,
                           (stet_view){0}, head, err);

@@ -484,6 +484,37 @@ TEST(a_repeated_import_is_unchanged_and_another_is_refused) {
     assert_int_equal(seq_now(), seq);
 }
 
+TEST(an_import_does_not_bring_back_what_was_deleted) {
+    (void)state;
+    must(import("1", "{\"n\":1}", &elsewhere));
+    must(apply_one(mutation(STET_OP_DELETE, "1", at(41), "")));
+    check_status(import("1", "{\"n\":1}", &elsewhere), STET_DELETED);
+    check_status(import("1", "{\"n\":1}", &(stet_origin){0}), STET_DELETED);
+}
+
+TEST(a_dear_patch_does_not_run_while_the_space_waits) {
+    (void)state;
+    enum { VALUES = 2000, OPERATIONS = 1000 };
+    struct buffer data, patch;
+    buffer_init(&data, &world.arena, 0);
+    buffer_init(&patch, &world.arena, 0);
+    buffer_append_text(&data, "{\"n\":1,\"list\":[0");
+    for (int i = 1; i < VALUES; i++)
+        buffer_append_format(&data, ",%d", i);
+    buffer_append_text(&data, "]}");
+    buffer_append_text(&patch, "[{\"op\":\"replace\",\"path\":\"/n\",\"value\":2}");
+    for (int i = 1; i < OPERATIONS; i++)
+        buffer_append_text(&patch, ",{\"op\":\"test\",\"path\":\"/list/0\",\"value\":0}");
+    buffer_append_text(&patch, "]");
+    must_put("1", none, world_text(buffer_view(&data)));
+    must(apply_one(mutation(STET_OP_PATCH, "1", at(1), "{\"other\":1}")));
+    stet_mutation one = mutation(STET_OP_PATCH_JSON, "1", at(1), world_text(buffer_view(&patch)));
+    one.on_conflict = STET_STRATEGY_LAST_WRITER_WINS;
+    check_status(apply_one(one), STET_TOO_LARGE);
+    one.base = at(2);
+    must(apply_one(one));
+}
+
 TEST(only_an_administrator_imports) {
     (void)state;
     world.fixture.actor.admin = false;
@@ -546,6 +577,8 @@ int main(void) {
         WORLD(an_imported_record_goes_on_from_its_version),
         WORLD(an_imports_own_time_is_its_base_in_time),
         WORLD(a_repeated_import_is_unchanged_and_another_is_refused),
+        WORLD(an_import_does_not_bring_back_what_was_deleted),
+        WORLD(a_dear_patch_does_not_run_while_the_space_waits),
         WORLD(only_an_administrator_imports),
         WORLD(a_modules_check_refuses_a_write_with_its_own_words),
     };

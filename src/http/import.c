@@ -151,7 +151,8 @@ static stet_status fill_line(struct import *import, stet_command *command, stet_
         if (base == 0) return body_bad(&body, MEMBER_BASE_VERSION, "must be at least 1", err);
         mutation.base = (stet_base){STET_BASE_VERSION, base};
     }
-    if (has_origin) {
+    if (mutation.base.kind == STET_BASE_NONE) {
+        /* An origin, be it empty, makes it an import: repeating it is no conflict, and undoes no delete. */
         mutation.op = STET_OP_CREATE;
         mutation.origin = &origin;
     }
