@@ -270,11 +270,11 @@ static void a_revoked_token_is_told_nothing_more(void **state) {
 
 static void a_stream_ends_with_its_space(void **state) {
     (void)state;
-    call("PUT", "/v1/work", "", NULL);
+    call("PUT", "/v1/team", "", NULL);
     expect_status(201);
-    struct wire stream = stream_open("/v1/work/changes", "");
+    struct wire stream = stream_open("/v1/team/changes", "");
     expect_event(&stream, "event: ready\n");
-    call("DELETE", "/v1/work", "", NULL);
+    call("DELETE", "/v1/team", "", NULL);
     expect_status(200);
     expect_event(&stream, "event: end\n");
     assert_true(wire_closed(&stream, 1000));

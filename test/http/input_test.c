@@ -367,7 +367,7 @@ static void without_a_token_nothing_is_shown(void **state) {
     expect_problem(403, "FORBIDDEN", NULL);
     call("GET", "/v1/stet/stats", bearer, NULL);
     expect_problem(403, "FORBIDDEN", NULL);
-    call("PUT", "/v1/work", bearer, NULL);
+    call("PUT", "/v1/team", bearer, NULL);
     expect_problem(403, "FORBIDDEN", NULL);
     call("GET", "/v1/stet/tokens", "Authorization: Bearer local-secret\r\n", NULL);
     expect_status(200);
