@@ -146,8 +146,12 @@ static void chunked_bodies_are_understood(void **state) {
     assert_true(wire_closed(&wire, 10000));
 }
 
+/* Whether the library sees the end of input at once depends on how the bytes arrive; the body's deadline does not. */
 static void a_truncated_body_writes_nothing(void **state) {
+    struct http_options options = {.no_auth = true, .body_timeout_s = 1};
     (void)state;
+    serve(&options);
+    wire = wire_open();
     wire_send(&wire,
               "PUT " ONE " HTTP/1.1\r\nHost: localhost:%d\r\n" JSON "Content-Length: 8\r\n\r\n{}",
               port);
@@ -475,7 +479,7 @@ int main(void) {
         TEST(a_request_behind_a_long_poll_is_no_hang_up),
         TEST(a_request_may_come_byte_by_byte),
         TEST(chunked_bodies_are_understood),
-        TEST(a_truncated_body_writes_nothing),
+        OWN_SERVER(a_truncated_body_writes_nothing),
         TEST(a_body_that_is_asked_about_is_refused_unsent),
         TEST(endless_chunks_are_cut_off),
         TEST(what_is_no_http_is_refused),
