@@ -111,6 +111,13 @@ static void visit_histograms(const struct visit *visit) {
                         space->counters.batch_bucket, 12, 1,
                         (double)value_of(&space->counters.batch_sum));
     }
+    for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+        if (space->state != SPACE_OPEN) continue;
+        visit_histogram(visit, "stet_feed_lag_changes",
+                        "Changes published since the one a subscriber was given.", space,
+                        space->counters.lag_bucket, 18, 1,
+                        (double)value_of(&space->counters.lag_sum));
+    }
 }
 
 struct gauge {

@@ -42,6 +42,9 @@ struct space_counters {
     _Atomic uint64_t busy; /* Submissions refused because too much was waiting. */
     _Atomic uint64_t subscribers;
     _Atomic uint64_t events; /* Delivered to subscribers. */
+    _Atomic uint64_t
+        lag_bucket[18]; /* Changes published since the one delivered, upper bounds 2^k. */
+    _Atomic uint64_t lag_sum;
 };
 
 /* Somebody on another thread who wants to know when published moved (a client with subscriptions). */

@@ -111,6 +111,20 @@ static void changes_come_in_order_after_the_backlog(void **state) {
     feed_unsubscribe(subscription);
 }
 
+static void how_far_subscribers_are_behind_is_counted(void **state) {
+    (void)state;
+    struct space_counters *counters = &fixture.space->counters;
+    for (int i = 0; i < 4; i++)
+        put("tasks", i % 2 == 0 ? "1" : "2", i < 2 ? "{}" : "{\"n\":1}");
+    stet_subscription *subscription = subscribe(0);
+    assert_string_equal(drain(subscription), "c1+ c2+ c3+ c4+ r4");
+    assert_int_equal(counters->lag_sum, 3 + 2 + 1 + 0);
+    assert_int_equal(counters->lag_bucket[0], 2); /* 0 and 1 behind. */
+    assert_int_equal(counters->lag_bucket[1], 1);
+    assert_int_equal(counters->lag_bucket[2], 1);
+    feed_unsubscribe(subscription);
+}
+
 static void an_event_tells_the_whole_change(void **state) {
     (void)state;
     stet_event event;
@@ -569,6 +583,7 @@ static void an_idle_subscription_is_small(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_ENGINE(changes_come_in_order_after_the_backlog),
+        WITH_ENGINE(how_far_subscribers_are_behind_is_counted),
         WITH_ENGINE(an_event_tells_the_whole_change),
         WITH_ENGINE(from_now_begins_with_ready),
         WITH_ENGINE(filters_pick_types_and_records),

@@ -74,8 +74,19 @@ static void pass(struct stet_subscription *subscription, const struct change *ch
     if (change->row.transaction == change->row.seq) subscription->resume = change->row.seq;
 }
 
-static void count_event(struct stet_subscription *subscription) {
-    atomic_fetch_add_explicit(&subscription->home->space->counters.events, 1, memory_order_relaxed);
+/* How far behind a subscriber is shows in how much was published since what it is given now. */
+static void count_event(struct stet_subscription *subscription, uint64_t seq) {
+    struct space *space = subscription->home->space;
+    struct space_counters *counters = &space->counters;
+    const size_t last = sizeof counters->lag_bucket / sizeof counters->lag_bucket[0] - 1;
+    uint64_t published = ring_published(&space->ring);
+    uint64_t lag = published > seq ? published - seq : 0;
+    size_t bucket = 0;
+    for (uint64_t bound = 1; bucket < last && lag > bound; bound *= 2)
+        bucket++;
+    atomic_fetch_add_explicit(&counters->events, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->lag_bucket[bucket], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->lag_sum, lag, memory_order_relaxed);
 }
 
 static enum step deliver(struct stet_subscription *subscription, uint64_t seq, stet_event *event) {
@@ -102,7 +113,7 @@ static enum step deliver(struct stet_subscription *subscription, uint64_t seq, s
     }
     subscription->cursor = last ? transaction : seq;
     if (last) subscription->resume = transaction;
-    count_event(subscription);
+    count_event(subscription, seq);
     return STEP_EVENT;
 }
 
@@ -139,7 +150,7 @@ static enum step step_page(struct stet_subscription *subscription, stet_event *e
                           .data = view_make(page->text.bytes + one->offset, one->size)};
     subscription->cursor = one->resume != 0 ? one->resume : one->seq;
     if (one->resume != 0) subscription->resume = one->resume;
-    count_event(subscription);
+    count_event(subscription, one->seq);
     return STEP_EVENT;
 }
 
