@@ -237,13 +237,14 @@ typedef struct stet_outcome {
     /** Why, when status is not STET_OK; message is a sentence a person can act on. */
     stet_error error;
     /**
-     * JSON object. Success: the record, or the answer of that kind of command. Failure: the members that belong to the problem
+     * JSON object. Success: the record, or the answer of that kind of command; empty when stet_write.minimal asked for that, or
+     * when a durable write could not be rendered for want of memory. Failure: the members that belong to the problem
      * (for STET_CONCURRENT_MODIFICATION the whole conflict document; for STET_ALREADY_EXISTS the current record; for STET_DELETED
      * the tombstone's version), always with "code" and "detail"; never empty.
      */
     stet_view body;
-    stet_version
-        version; /* Of the record concerned, where there is one; the tombstone's with STET_DELETED. */
+    /* Of the record concerned, where there is one; the tombstone's with STET_DELETED. */
+    stet_version version;
     stet_seq seq;         /* Of the change made, or at which the answer holds. */
     stet_time updated_at; /* Of the record, where there is one. */
     bool created;         /* The record did not exist (or was deleted) before. */
@@ -314,8 +315,8 @@ typedef struct stet_write {
     const stet_mutation *mutations;
     size_t mutation_count; /* Exactly 1 unless transaction. */
     bool transaction;      /* The answer is {"results": […], "seq"}; all or nothing. */
-    stet_view
-        mutation_key; /* The client's unique name for this write, up to 128 bytes; best a UUIDv7. May be empty. */
+    /* The client's unique name for this write, up to 128 bytes; best a UUIDv7. May be empty. */
+    stet_view mutation_key;
     stet_view source; /* Kept in the history ("import"); empty for a plain write. */
     bool dry_run;     /* Answers as the write would and stores nothing. */
     bool minimal;     /* On success leave outcome.body empty: the caller only wants the version. */
@@ -346,10 +347,10 @@ typedef struct stet_resolution {
     stet_view id;
     stet_view token;
     stet_choice choice;
-    stet_view
-        yours; /* The data that lost, as it was sent; required, for the token holds only its hash. */
-    stet_view
-        fields; /* STET_CHOICE_FIELDS: JSON {pointer: "yours" | "current" | "base" | {"value": …}}. */
+    /* The data that lost, as it was sent; required, for the token holds only its hash. */
+    stet_view yours;
+    /* STET_CHOICE_FIELDS: JSON {pointer: "yours" | "current" | "base" | {"value": …}}. */
+    stet_view fields;
     stet_view data; /* STET_CHOICE_CUSTOM: the data to store. */
     bool dry_run;
 } stet_resolution;
@@ -402,7 +403,11 @@ STET_API stet_status stet_command_diff(stet_command *command, stet_view type, st
 STET_API stet_status stet_command_concurrency(stet_command *command, stet_view type, stet_view id,
                                               stet_error *err);
 
-/** The receipt of a mutation key: {"client_mutation_id", "status": "pending" | "confirmed" | "conflict" | "rejected" | "unknown", …}. */
+/**
+ * The receipt of a mutation key: {"client_mutation_id", "status", "seq", …}; status is "confirmed" (with
+ * "results"), "conflict" or "rejected" (with "code"; remembered for a while only), or "unknown": not
+ * committed as of seq. It waits its turn, so a write submitted before it is decided before it.
+ */
 STET_API stet_status stet_command_receipt(stet_command *command, stet_view mutation_key,
                                           stet_error *err);
 
@@ -455,12 +460,13 @@ typedef struct stet_subscription stet_subscription;
 
 typedef struct stet_feed_options {
     bool from_now; /* Ignore since: only what comes. */
-    stet_seq
-        since; /* The last position seen; 0: from the beginning. Inside a transaction it means the one before it. */
+    /* The last position seen; 0: from the beginning. Inside a transaction it means the one
+     * before it. */
+    stet_seq since;
     const stet_view *types; /* Only these types; none: all but system types. */
     size_t type_count;
-    const stet_view *
-        addresses; /* Only these records ("type/id", parts percent-encoded); with types: either matches. */
+    /* Only these records ("type/id", parts percent-encoded); with types: either matches. */
+    const stet_view *addresses;
     size_t address_count;
 } stet_feed_options;
 
@@ -475,8 +481,8 @@ typedef enum stet_event_kind {
 typedef struct stet_event {
     stet_event_kind kind;
     stet_seq seq;
-    stet_seq
-        resume; /* Where to resume after this event; 0 inside a transaction: keep the one before. */
+    /* Where to resume after this event; 0 inside a transaction: keep the one before. */
+    stet_seq resume;
     stet_view data; /* JSON; borrowed until the next call on this client. */
 } stet_event;
 

@@ -64,11 +64,11 @@ struct mutation {
     uint64_t yours_hash;
     uint64_t prepared_version; /* The head the preparation looked at. */
     stet_view last_data;       /* DELETE: that head's data. */
-    stet_status
-        prepare_status; /* A failure to be reported only if nothing earlier in the order of outcomes applies. */
+    /* A failure to be reported only if nothing earlier in the order of outcomes applies. */
+    stet_status prepare_status;
     stet_error *prepare_error;
-    struct change *
-        change; /* Built at preparation when the outcome is likely; staged by the sequencer. Owned. */
+    /* Built at preparation when the outcome is likely; staged by the sequencer. Owned. */
+    struct change *change;
 
     /* Decided. */
     enum decision decision;
@@ -83,8 +83,8 @@ enum command_render { RENDER_RECORD, RENDER_FLAT };
 
 struct stet_command {
     struct job job; /* While a worker has it. */
-    struct stet_command
-        *next; /* In the sequencer's queue, a worker's, or the client's completions. */
+    /* In the sequencer's queue, a worker's, or the client's completions. */
+    struct stet_command *next;
     struct stet_client *client;
     struct space *space; /* A reference while submitted. */
     enum command_kind kind;
@@ -94,10 +94,9 @@ struct stet_command {
     void *context;
     struct arena arena;
     stet_actor actor;
-    const struct module
-        *owner; /* The module on whose behalf a system type is written; NULL for everybody else. */
-    uint64_t submitted_ns; /* Monotonic. */
-    size_t queue_bytes;    /* What it counts for in the sequencer's queue. */
+    /* The module on whose behalf a system type is written; NULL for everybody else. */
+    const struct module *owner;
+    size_t queue_bytes; /* What it counts for in the sequencer's queue. */
 
     /* Write. */
     struct mutation *mutations;
@@ -109,7 +108,7 @@ struct stet_command {
     uint8_t key_bytes[STORE_KEY_BYTES];
     uint8_t request_hash[STORE_HASH_BYTES];
     stet_view source;
-    stet_view merge;     /* Provenance to keep with the change (resolve, revert). */
+    stet_view merge;     /* Provenance to keep with the change (resolve). */
     bool keeps_deleted;  /* A resolution that leaves a tombstone: its check holds for one. */
     bool single_use_key; /* A replay is ALREADY_RESOLVED. */
     enum command_render render;
@@ -139,10 +138,10 @@ struct stet_command {
     bool merged;             /* A strategy settled a stale write. */
     bool minimal;            /* The caller wants no body on success. */
     stet_view key_result;    /* What the key row will say. */
-    stet_status
-        receipt_status; /* COMMAND_RECEIPT: STET_OK when nothing is known, or how it was refused. */
-    uint64_t
-        decided_seq; /* The space's seq at the decision; the transaction's last seq when it staged. */
+    /* COMMAND_RECEIPT: STET_OK when nothing is known, or how it was refused. */
+    stet_status receipt_status;
+    /* The space's seq at the decision; the transaction's last seq when it staged. */
+    uint64_t decided_seq;
     struct change *head; /* A read's record. Owned. */
 
     stet_outcome outcome;

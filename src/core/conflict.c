@@ -33,8 +33,8 @@ struct conflict {
     struct store_reader *reader;
     uint64_t expected; /* 0: the writer named none. */
     struct side base, current;
-    bool
-        is_own; /* current was staged by an earlier mutation of the same command, which is refused. */
+    /* current was staged by an earlier mutation of the same command, which is refused. */
+    bool is_own;
     bool has_yours;
     struct doc yours;
     bool merged_known;

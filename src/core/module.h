@@ -6,8 +6,8 @@
  * other type it watches). It is filled by load over heads when a space opens and kept by apply at staging; a test shows that both
  * agree. After an aborted batch it is reset and loaded anew.
  *
- * Thread: everything but prepare and may_read runs on the space's sequencer thread (or before the space is published to others);
- * prepare and may_read run on any thread and may use no projection.
+ * Thread: everything but may_read runs on the space's sequencer thread (or before the space is published to others); may_read
+ * runs on any thread and may use no projection. What a module's own commands do on the submitting thread is in core/command.h.
  */
 #ifndef CORE_MODULE_H
 #define CORE_MODULE_H

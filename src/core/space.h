@@ -25,8 +25,8 @@ struct engine_module_state {
 struct space_counters {
     _Atomic uint64_t writes;   /* Changes committed. */
     _Atomic uint64_t commands; /* Writes decided, whatever came of them. */
-    _Atomic uint64_t
-        conflicts[3]; /* By conflict type: version_mismatch, concurrent_edit, agent_override. */
+    /* By conflict type: version_mismatch, concurrent_edit, agent_override. */
+    _Atomic uint64_t conflicts[3];
     _Atomic uint64_t unchanged;
     _Atomic uint64_t replays;
     _Atomic uint64_t refused; /* Other refusals. */
@@ -42,8 +42,8 @@ struct space_counters {
     _Atomic uint64_t busy; /* Submissions refused because too much was waiting. */
     _Atomic uint64_t subscribers;
     _Atomic uint64_t events; /* Delivered to subscribers. */
-    _Atomic uint64_t
-        lag_bucket[18]; /* Changes published since the one delivered, upper bounds 2^k. */
+    /* Changes published since the one delivered, upper bounds 2^k. */
+    _Atomic uint64_t lag_bucket[18];
     _Atomic uint64_t lag_sum;
 };
 
@@ -93,9 +93,9 @@ struct space {
     struct receipts receipts;
     struct engine_module_state *modules;
     size_t module_count;
-    bool
-        modules_stale; /* A failed batch was taken back, but the projections could not be loaded anew. */
-    uint64_t seq;      /* Last assigned, staged ones included. */
+    /* A failed batch was taken back, but the projections could not be loaded anew. */
+    bool modules_stale;
+    uint64_t seq;  /* Last assigned, staged ones included. */
     int64_t stamp; /* Likewise. */
 };
 

@@ -35,8 +35,8 @@ struct doc {
 
 struct doc_limits {
     size_t bytes_max; /* At most UINT32_MAX - 64 counts. */
-    uint32_t
-        depth_max; /* A scalar has depth 0, [] has 1. At most DOC_DEPTH_BOUND counts: readers recurse. */
+    /* A scalar has depth 0, [] has 1. At most DOC_DEPTH_BOUND counts: readers recurse. */
+    uint32_t depth_max;
     uint32_t nodes_max; /* Values; keys are not counted. */
 };
 

@@ -25,8 +25,8 @@ struct doc_item {
     uint32_t key_size;
     uint32_t end;   /* One past the last item of the subtree. */
     uint32_t count; /* Children. */
-    uint32_t
-        entries; /* A large object: where its sorted keys begin in doc->entries, else DOC_NONE. */
+    /* A large object: where its sorted keys begin in doc->entries, else DOC_NONE. */
+    uint32_t entries;
     uint8_t kind;
     uint8_t flags;
     uint16_t height;

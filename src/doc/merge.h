@@ -36,13 +36,13 @@ struct doc_rules;
 
 struct doc_merge_result {
     bool clean; /* No field is in conflict. */
-    stet_view
-        merged; /* The whole document, in the arena; conflicting fields hold current's value. */
-    struct doc_merge_field *
-        fields; /* Only fields that changed on at least one side; in the order of the merged document. */
+    /* The whole document, in the arena; conflicting fields hold current's value. */
+    stet_view merged;
+    /* Only fields that changed on at least one side; in the order of the merged document. */
+    struct doc_merge_field *fields;
     size_t field_count;
-    uint64_t
-        steps; /* Work done, about one for each node looked at: the same for the same documents, everywhere. */
+    /* Work done, about one for each node looked at: the same for the same documents, everywhere. */
+    uint64_t steps;
 };
 
 /**

@@ -17,8 +17,8 @@ struct rule_question {
     struct arena *arena;
     const struct doc *base_doc, *current_doc, *yours_doc;
     doc_node base, current, yours;
-    const struct doc_rules
-        *rules;         /* The field's own node: options and nested fields. NULL: the default. */
+    /* The field's own node: options and nested fields. NULL: the default. */
+    const struct doc_rules *rules;
     uint64_t steps_max; /* What the rule may spend. */
 };
 
@@ -30,8 +30,8 @@ struct rule_answer {
 
 struct doc_rule {
     const char *name; /* As in a type's definition. */
-    bool
-        descends; /* Objects are merged member by member; the rule judges what is not an object on some side. */
+    /* Objects are merged member by member; the rule judges what is not an object on some side. */
+    bool descends;
     bool always; /* Asked also when one side did not change. */
     stet_status (*settle)(const struct rule_question *question, struct rule_answer *answer,
                           stet_error *err);

@@ -17,8 +17,8 @@ struct store_driver;
 /* What store.c computes for each change of a batch; arrays of batch->change_count. */
 struct store_plan {
     struct store_head *heads; /* After the change. */
-    bool *
-        final; /* No later change of the batch is of the same record: this head is to be written. */
+    /* No later change of the batch is of the same record: this head is to be written. */
+    bool *final;
     int8_t *live;    /* How the live count of the type moves: -1, 0 or 1. */
     size_t capacity; /* store.c's own, with the two below. */
     uint64_t *slots;
@@ -28,8 +28,8 @@ struct store_plan {
 struct store {
     const struct store_driver *driver;
     struct store_state state; /* Filled by open, kept by store.c. */
-    struct store_reader
-        *writer; /* The writer's own reader; the driver opens and closes it with the store. */
+    /* The writer's own reader; the driver opens and closes it with the store. */
+    struct store_reader *writer;
     struct store_plan plan;
     bool failed; /* A commit had an unknown outcome: the store refuses every later one. */
     char advice[256];

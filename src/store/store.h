@@ -37,22 +37,24 @@ enum store_op { STORE_CREATE = 1, STORE_UPDATE = 2, STORE_DELETE = 3 };
 struct store_head {
     uint64_t version;
     uint64_t seq; /* Of the latest change. */
-    uint64_t
-        first; /* Seq of the record's first change; the record's number. Never pruned, only emptied of data. */
+    /* Seq of the record's first change; the record's number. Never pruned, only emptied of data. */
+    uint64_t first;
     uint64_t hash; /* doc_hash of the data; 0 for a tombstone. */
-    uint64_t
-        ordinal; /* How many changes the record has had; differs from version when an import set the first version. */
+    /* How many changes the record has had; differs from version when an import set the first
+     * version. */
+    uint64_t ordinal;
     bool deleted;
-    uint64_t spine
-        [STORE_SPINE_MAX]; /* Seqs on the skip path of `ordinal`, oldest first; popcount(ordinal) of them, the last is seq. */
+    /* Seqs on the skip path of `ordinal`, oldest first; popcount(ordinal) of them, the last is
+     * seq. */
+    uint64_t spine[STORE_SPINE_MAX];
 };
 
 /* One committed version of one record. Views are borrowed from the arena of the read, or until the commit returns. */
 struct store_change {
     uint64_t seq;
     uint64_t transaction; /* The last seq of the transaction it belongs to. */
-    int64_t
-        stamp; /* Nanoseconds, hybrid logical clock; strictly increasing with seq (equal within nothing). */
+    /* Nanoseconds, hybrid logical clock; strictly increasing with seq (equal within nothing). */
+    int64_t stamp;
     uint64_t version;
     uint64_t base_version; /* What the writer had read; 0 for a creation. */
     uint64_t first;        /* As in the head. */
@@ -64,13 +66,13 @@ struct store_change {
     stet_view id;
     stet_view by;  /* Actor. */
     stet_view key; /* The client's mutation key as it wrote it; empty when none. */
-    stet_view
-        source; /* Where the write came from ("revert", "import", "resolve"); empty for a plain write. */
+    /* Where the write came from ("revert", "import", "resolve"); empty for a plain write. */
+    stet_view source;
     stet_view merge; /* JSON: how it was settled; empty for a write onto the head. */
-    stet_view
-        origin; /* JSON {created_at?, created_by?, updated_at?, updated_by?} of an import; else empty. */
-    stet_view
-        data; /* JSON object. A delete carries the last data. Empty when pruned down to its metadata. */
+    /* JSON {created_at?, created_by?, updated_at?, updated_by?} of an import; else empty. */
+    stet_view origin;
+    /* JSON object. A delete carries the last data. Empty when pruned down to its metadata. */
+    stet_view data;
     bool pruned;
 };
 
@@ -84,12 +86,13 @@ struct store_key {
 
 /* One commit. Heads are derived by the store from the changes and the heads they replace. */
 struct store_batch {
-    struct store_change *
-        changes; /* Ascending seq, consecutive, from state.seq + 1. prev, skip, ordinal, first: filled by the store. */
-    struct store_head *
-        heads; /* Beside each change: in, the record's head before it (version 0: new); out, after it. Two
-                                     changes of one record in a batch: the caller passes the first's out as the second's in, which
-                                     store_head_advance computes beforehand. */
+    /* Ascending seq, consecutive, from state.seq + 1. prev, skip, ordinal, first: filled by the
+     * store. */
+    struct store_change *changes;
+    /* Beside each change: in, the record's head before it (version 0: new); out, after it. Two
+     * changes of one record in a batch: the caller passes the first's out as the second's in,
+     * which store_head_advance computes beforehand. */
+    struct store_head *heads;
     uint64_t *hashes; /* Beside each change: doc_hash of its data, 0 for a delete. */
     size_t change_count;
     const struct store_key *keys;
@@ -111,14 +114,14 @@ struct store_state {
 
 struct store_options {
     const char *driver; /* "sqlite" or "memory". */
-    const char *
-        path; /* The space's file; unused by memory. Created when missing. Borrowed for the call. */
+    /* The space's file; unused by memory. Created when missing. Borrowed for the call. */
+    const char *path;
     const char *vfs; /* SQLite VFS by name, NULL for the default: the seam of the fault tests. */
     size_t reader_cache_bytes; /* Page cache of a reader; 0: 512 KiB. */
     size_t writer_cache_bytes; /* 0: 16 MiB. */
     size_t wal_restart_bytes;  /* 0: WAL_BYTES_RESTART. Tests make it small. */
-    const char
-        *synchronous; /* NULL: "FULL". Only the test that proves FULL is needed passes another. */
+    /* NULL: "FULL". Only the test that proves FULL is needed passes another. */
+    const char *synchronous;
 };
 
 /*

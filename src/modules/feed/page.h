@@ -40,8 +40,8 @@ struct page {
     struct page *next;
     struct page *held_newer, *held_older; /* Among the pages the client holds. */
     struct inbox *inbox;
-    struct stet_subscription
-        *subscription; /* The client's thread only. NULL: nobody wants it any more. */
+    /* The client's thread only. NULL: nobody wants it any more. */
+    struct stet_subscription *subscription;
     struct space *space;
     struct filter *filter;
     uint64_t after; /* In: the position before the page. */

@@ -60,8 +60,8 @@ struct memory_store {
     struct table keys[2];
     unsigned keys_current;
     struct memory_meta *meta;
-    struct store_state
-        state; /* As of the last commit, for other threads; base.state is the sequencer's. */
+    /* As of the last commit, for other threads; base.state is the sequencer's. */
+    struct store_state state;
     unsigned fail_after;
     stet_status fail_status;
     enum memory_failure failure;
@@ -265,8 +265,8 @@ static void type_insert(struct memory_type *type, struct memory_record *record) 
 /* What a commit allocated and has not linked in yet. */
 struct staged {
     struct store_change **changes;
-    struct memory_record *
-        *records; /* Beside the changes: the record to write; owned where `created`. */
+    /* Beside the changes: the record to write; owned where `created`. */
+    struct memory_record **records;
     bool *created;
     struct memory_key **keys;
     size_t change_count;

@@ -21,8 +21,8 @@ enum connection_role {
 
 struct connection {
     sqlite3 *db;
-    sqlite3_stmt
-        *statements[SQL_STATEMENTS]; /* Prepared on first use: an idle space should cost little. */
+    /* Prepared on first use: an idle space should cost little. */
+    sqlite3_stmt *statements[SQL_STATEMENTS];
 };
 
 struct connection_options {
@@ -123,8 +123,8 @@ struct checkpoint {
     atomic_uint_fast64_t log_frames; /* In the log after the last commit. */
     atomic_uint_fast64_t noted_frames; /* Of them, those the background thread was told of. */
     atomic_uint_fast64_t checkpoints;
-    atomic_bool
-        finishing; /* The writer waits its turn to finish: the background thread keeps away. */
+    /* The writer waits its turn to finish: the background thread keeps away. */
+    atomic_bool finishing;
     uint64_t finish_at_frames;       /* The writer's own. */
     struct sqlite_store *queue_next; /* The background thread's queue, under its mutex. */
     bool queued;
