@@ -76,6 +76,16 @@ typedef enum stet_status {
     STET_MISDIRECTED = 33,             /* the Host header does not name this server */
     STET_TOO_MANY_REQUESTS = 34,       /* a limit on requests was passed */
     STET_CANCELLED = 35,               /* cancelled by the caller */
+    STET_INVALID_DATA = 36,            /* the data does not fit its type */
+    STET_INVALID_TYPE = 37,            /* the type definition is not valid */
+    STET_TYPE_VIOLATED = 38,           /* existing records do not fit the type definition */
+    STET_STRATEGY_NOT_ALLOWED = 39,    /* the type does not allow this strategy */
+    STET_UNIQUE_VIOLATION = 40,        /* another record has this value already */
+    STET_INDEX_REQUIRED = 41,          /* the list needs an index */
+    STET_LOCKED = 42,                  /* somebody else holds the lock */
+    STET_LOCK_LOST = 43,               /* the lock is no longer held with this token */
+    STET_TREE_CYCLE = 44,              /* a record cannot be its own ancestor */
+    STET_TOO_MANY_CONFLICTS = 45,      /* too many conflicts wait already */
 } stet_status;
 /* generated: end */
 
