@@ -26,6 +26,15 @@
 /* Operations times values of a JSON Patch that is applied while the whole space waits. */
 #define PATCH_INLINE_STEPS_MAX 1000000
 
+/* Rules of a type. */
+#define TYPE_FIELDS_MAX 1000
+#define TYPE_UNITS_MAX 100
+#define TYPE_RULE_NODES_MAX 20000 /* What patterns with "*" may combine into. */
+
+/* Merging. Past these a field is a conflict, the same for the same documents on every machine. */
+#define MERGE_TEXT_STEPS_MAX 1000000 /* Of comparing two texts: lines or words looked at. */
+#define MERGE_LIST_STEPS_MAX 1000000 /* Values compared only because their hashes are alike. */
+
 /* Writes. */
 #define TRANSACTION_MUTATIONS_MAX 1000
 #define TRANSACTION_BYTES_MAX (16u * 1024u * 1024u)

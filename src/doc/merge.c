@@ -11,7 +11,7 @@
 #include "doc/item.h"
 #include "doc/pointer.h"
 #include "doc/result.h"
-#include "doc/rules.h"
+#include "doc/rule.h"
 #include "doc/splice.h"
 
 /* One value that changed somewhere. The notes of an object's members are in the order of current, then those it lacks. */

@@ -5,7 +5,8 @@
  * is judged by a rule; the default rule takes the side that changed and calls it a conflict when both did, differently.
  * Deleting is a change like any other, so delete against edit is a conflict, at the pointer of what was deleted.
  *
- * Laws, property-tested: merge(b, x, b) = x, merge(b, b, x) = x, merge(b, x, x) = x.
+ * Laws, property-tested: merge(b, x, b) = x, merge(b, b, x) = x, merge(b, x, x) = x; the second not under `immutable`, the
+ * last not under rules that count (rules.h).
  */
 #ifndef DOC_MERGE_H
 #define DOC_MERGE_H
@@ -16,21 +17,32 @@ enum doc_field_state {
     DOC_SAME,          /* Both made the same change. */
     DOC_CLEAN_YOURS,   /* Only yours changed. */
     DOC_CLEAN_CURRENT, /* Only current changed. */
-    DOC_MERGED,        /* Both changed; a rule combined them. */
+    DOC_MERGED,        /* Both changed; a rule combined them or chose between them. */
     DOC_CONFLICT,      /* Both changed; the rule cannot settle it. */
 };
 
+/* Whose value a rule gave up: last_writer_wins, first, min and max choose one side. Whoever wrote it should be told. */
+enum doc_dropped { DOC_DROPPED_NONE, DOC_DROPPED_YOURS, DOC_DROPPED_CURRENT };
+
 struct doc_merge_field {
-    stet_view pointer; /* RFC 6901, in the arena. */
+    /* RFC 6901, in the arena; of the merged document. It names the same place in all three documents unless `list` is set. */
+    stet_view pointer;
+    /*
+     * A field inside a list that is merged by_key: the pointer of the outermost such list, the beginning of `pointer`. The
+     * list names the same place in all three documents; the element may stand elsewhere in each, so use the nodes below.
+     * bytes == NULL: not in a list.
+     */
+    stet_view list;
     enum doc_field_state state;
+    enum doc_dropped dropped;      /* Only of DOC_MERGED. */
     doc_node base, current, yours; /* DOC_NONE: absent there. */
     stet_view merged;              /* JSON text; empty: absent. A conflict holds current's value. */
     const char *rule; /* The name of the rule that judged, such as "reject". Lives for ever. */
 };
 
 /*
- * Rules per field: a tree that is descended along with the documents. NULL is the default everywhere: the root and every
- * value without a rule of its own is judged by rule_reject, and objects recurse.
+ * Rules per field: a tree that is descended along with the documents; rules.h compiles them. NULL is the default everywhere:
+ * the root and every value without a rule of its own is judged by "reject", and objects recurse.
  */
 struct doc_rules;
 

@@ -1,5 +1,5 @@
 #include "doc/doc_testing.h"
-#include "doc/rules.h"
+#include "doc/rule.h"
 
 struct merged {
     struct doc base, current, yours;

@@ -1,4 +1,4 @@
-#include "doc/rules.h"
+#include "doc/rule.h"
 
 #include "base/view.h"
 #include "doc/text.h"

@@ -1,56 +1,40 @@
 /*
- * Field rules of the three-way merge: the seam that the rules of a type plug into.
+ * The field rules of a type, made ready for merging: from the "fields" and "units" of its definition to the tree that
+ * doc_merge descends. docs/merging.md tells people what each rule does; rule.h is the seam behind this.
  *
- * Rules form a tree that is descended along with the documents: one node for each token of a field's pointer, "*" for any.
- * A rule is a struct with a function. The merge itself settles what needs no rule (nobody changed, one side changed, both
- * made the same change) and asks the rule for the rest. Fields that only merge together (`units`) are looked at between
- * judging and writing: merge.c keeps those two apart for that.
+ * Thread: compiled rules are never changed; any number of threads may merge by them.
  */
 #ifndef DOC_RULES_H
 #define DOC_RULES_H
 
 #include "doc/doc.h"
-#include "doc/merge.h"
 
-/* What a rule is asked about: one field on three sides. Nodes may be DOC_NONE. */
-struct rule_question {
-    struct arena *arena;
-    const struct doc *base_doc, *current_doc, *yours_doc;
-    doc_node base, current, yours;
-    /* The field's own node: options and nested fields. NULL: the default. */
-    const struct doc_rules *rules;
-    uint64_t steps_max; /* What the rule may spend. */
-};
+struct doc_rules;
 
-struct rule_answer {
-    enum doc_field_state state; /* CLEAN_YOURS, CLEAN_CURRENT, MERGED or CONFLICT. */
-    stet_view merged;           /* Of MERGED: JSON text in the arena; empty: absent. */
-    uint64_t steps;             /* Spent. */
-};
+/**
+ * Compiles field rules. Members of a field's object that have nothing to do with merging are not looked at, nor are fields
+ * without "merge" but for their pointer.
+ *
+ * @param arena       Where the rules go; they live as long as it does and borrow nothing from the definition.
+ * @param definition  The type's definition. Borrowed until return.
+ * @param fields      Its member "fields", or DOC_NONE.
+ * @param units       Its member "units", or DOC_NONE.
+ * @param rules       Out: NULL when nothing differs from the defaults, which is what doc_merge takes for them.
+ * @param err         Out, may be NULL: field is the pointer in the definition ("/fields/~1amount/merge"), message says what
+ *                    is possible there.
+ *
+ * @return STET_OK
+ *         STET_INVALID_TYPE  not of the shape it should have, or rules that contradict each other.
+ *         STET_TOO_LARGE     more than TYPE_FIELDS_MAX fields or TYPE_UNITS_MAX units (err->limit), or patterns with "*" that
+ *                            combine into more than TYPE_RULE_NODES_MAX rules.
+ */
+stet_status rules_compile(struct arena *arena, const struct doc *definition, doc_node fields,
+                          doc_node units, struct doc_rules **rules, stet_error *err);
 
-struct doc_rule {
-    const char *name; /* As in a type's definition. */
-    /* Objects are merged member by member; the rule judges what is not an object on some side. */
-    bool descends;
-    bool always; /* Asked also when one side did not change. */
-    stet_status (*settle)(const struct rule_question *question, struct rule_answer *answer,
-                          stet_error *err);
-};
-
-struct doc_rules {
-    stet_view token;                  /* Of the pointer, decoded; "*" for any. The root has none. */
-    const struct doc_rule *rule;      /* NULL: the default. */
-    const struct doc_rules *children; /* Exact names before "*". */
-    size_t child_count;
-};
-
-/* "reject": both changed, differently: a conflict. Objects recurse. */
-extern const struct doc_rule rule_reject;
-
-/* The rule at a node; the default for NULL. */
-const struct doc_rule *rules_rule(const struct doc_rules *rules);
-
-/* The node for a member, or NULL. raw: its key as written. */
-const struct doc_rules *rules_member(const struct doc_rules *rules, stet_view raw, bool escaped);
+/*
+ * Whether some rule counts: delta and append take two equal changes for two changes, so that merge(b, x, x) is not x. For
+ * everything else equal changes are one. Who wants to answer "nothing changed" without merging asks this first. NULL: false.
+ */
+bool rules_count(const struct doc_rules *rules);
 
 #endif
