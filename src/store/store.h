@@ -11,6 +11,7 @@
  *   type     dictionary of type names, with live record count and floor_seq (highest pruned seq)
  *   record   one narrow row a record, the *head*: version, seq of the latest change, deleted flag, value hash, spine
  *   change   append-only, keyed by seq: everything about one committed version, the data included
+ *   entry    (index, key, record): index entries, in the order of memcmp; which record has which key is the caller's knowledge
  *   key      mutation keys, two generations
  *   meta     small named values: format version, instance id, secrets
  *
@@ -43,6 +44,7 @@ struct store_head {
     /* How many changes the record has had; differs from version when an import set the first
      * version. */
     uint64_t ordinal;
+    uint64_t parent; /* The number of the parent record (its `first`); 0: a root. */
     bool deleted;
     /* Seqs on the skip path of `ordinal`, oldest first; popcount(ordinal) of them, the last is
      * seq. */
@@ -71,9 +73,46 @@ struct store_change {
     stet_view merge; /* JSON: how it was settled; empty for a write onto the head. */
     /* JSON {created_at?, created_by?, updated_at?, updated_by?} of an import; else empty. */
     stet_view origin;
+    stet_view parent; /* Address "type/id" of the parent record in this version; empty: a root. */
+    stet_view
+        forked_from; /* Address "type/id@version" of what it is a copy of; empty: of nothing. */
+    /* With parent, its number: what the head will say. Only looked at by store_head_advance; reads leave it 0. */
+    uint64_t parent_number;
     /* JSON object. A delete carries the last data. Empty when pruned down to its metadata. */
     stet_view data;
     bool pruned;
+};
+
+/*
+ * Index numbers. The first two are the store's own words for how records hang together; from STORE_INDEX_FIRST on they are given
+ * out by core, one for each index that a type declares, and never twice while entries of the old one are left.
+ */
+enum {
+    STORE_INDEX_PARENT = 0, /* key: the parent's number; record: the child's. Live children only. */
+    STORE_INDEX_FORK =
+        1, /* key: a record's number and a version; record: what was forked from it. */
+    STORE_INDEX_FIRST = 16,
+};
+
+/* One entry to be added or removed. Adding what is there, and removing what is not, does nothing. */
+struct store_entry {
+    uint32_t index;
+    bool remove;
+    stet_view key;   /* Bytes, compared with memcmp. Borrowed until the commit returns. */
+    uint64_t record; /* Its number: head.first. */
+};
+
+/* A number as a key: 8 bytes, so that memcmp orders numbers. */
+enum { STORE_NUMBER_BYTES = 8 };
+static inline void store_number_key(uint64_t number, uint8_t out[STORE_NUMBER_BYTES]) {
+    for (int i = STORE_NUMBER_BYTES; i-- > 0; number >>= 8)
+        out[i] = (uint8_t)number;
+}
+
+/* A version that need not be kept any longer: its data goes, its metadata stays. Never the change of a head. */
+struct store_prune {
+    uint64_t seq;
+    stet_view type; /* Of the change: its floor_seq rises to seq. */
 };
 
 /* What a mutation key did; kept in the transaction of its effect. */
@@ -97,11 +136,16 @@ struct store_batch {
     size_t change_count;
     const struct store_key *keys;
     size_t key_count;
+    const struct store_entry *entries; /* Applied in this order: a later one overrules. */
+    size_t entry_count;
+    const struct store_prune *prunes; /* Applied last, so that it may name changes of this batch. */
+    size_t prune_count;
     int64_t stamp;    /* The stamp of the last change, or the current one when there is none. */
     bool rotate_keys; /* Empty the older generation of keys and start filling it. */
 };
 
-/* Computes the head after a change, and fills change->prev, skip, ordinal and first. Pure. STET_TOO_LARGE when the spine is full. */
+/* Computes the head after a change, and fills change->prev, skip, ordinal and first. Pure. STET_TOO_LARGE when the spine is full.
+   The parent is that of the change: one that stays where it is names its parent again. */
 stet_status store_head_advance(struct store_head *head, struct store_change *change, uint64_t hash,
                                stet_error *err);
 
@@ -194,6 +238,11 @@ stet_status store_history(struct store_reader *reader, struct arena *arena,
                           bool with_data, struct store_change *changes, size_t *count,
                           stet_error *err);
 
+/* Up to limit changes with seq > after, ascending, without their data. */
+stet_status store_since_bare(struct store_reader *reader, struct arena *arena, uint64_t after,
+                             size_t limit, struct store_change *changes, size_t *count,
+                             stet_error *err);
+
 /* Up to limit changes with seq > after, ascending, at most bytes_max of data (but at least one). */
 stet_status store_since(struct store_reader *reader, struct arena *arena, uint64_t after,
                         size_t limit, size_t bytes_max, struct store_change *changes, size_t *count,
@@ -217,6 +266,55 @@ struct store_type {
 stet_status store_types(struct store_reader *reader, struct arena *arena, struct store_type **types,
                         size_t *count, stet_error *err);
 
+/* ---- By number, and by index --------------------------------------------------------------------------------------- */
+
+/*
+ * Heads by record number, with the change each of them points at, all as of one commit. heads[i].version is 0 where there is no
+ * such record. changes may be NULL when only the heads are wanted; with_data false leaves their data empty.
+ */
+stet_status store_records_of(struct store_reader *reader, struct arena *arena,
+                             const uint64_t *records, size_t count, bool with_data,
+                             struct store_head *heads, struct store_change *changes,
+                             stet_error *err);
+
+/* One of them, by its name: type and id are in the arena, empty when there is no such record. */
+stet_status store_head_of(struct store_reader *reader, struct arena *arena, uint64_t record,
+                          stet_view *type, stet_view *id, struct store_head *head, stet_error *err);
+
+struct store_entry_row {
+    stet_view key; /* In the arena. */
+    uint64_t record;
+};
+
+/* Which entries: from <= key < to, in the order of (key, record). */
+struct store_entry_range {
+    uint32_t index;
+    stet_view from; /* Empty: from the first. */
+    stet_view to;   /* Empty: to the last. */
+    /* Where the page before ended: rows behind this one, in the direction of the scan. after_record 0: from the start. */
+    stet_view after_key;
+    uint64_t after_record;
+    bool reverse;
+};
+
+/* Up to limit entries. Fewer than limit: there are no more. */
+stet_status store_entries_scan(struct store_reader *reader, struct arena *arena,
+                               const struct store_entry_range *range, size_t limit,
+                               struct store_entry_row *rows, size_t *count, stet_error *err);
+
+/* Entries in a range (after_key and reverse are not looked at), counted up to limit. */
+stet_status store_entries_count(struct store_reader *reader, const struct store_entry_range *range,
+                                uint64_t limit, uint64_t *count, stet_error *err);
+
+/* Up to limit numbers above `after` of indexes that have entries, ascending. after UINT32_MAX finds none. */
+stet_status store_entry_indexes(struct store_reader *reader, uint32_t after, size_t limit,
+                                uint32_t *indexes, size_t *count, stet_error *err);
+
+/* Removes up to limit entries of an index nobody uses any more. Durable when it returns. *count: how many there were; fewer than limit:
+   none is left. The sequencer's thread, between batches. Statuses as store_commit. */
+stet_status store_entries_drop(struct store *store, uint32_t index, size_t limit, size_t *count,
+                               stet_error *err);
+
 /* STET_NOT_FOUND when the key took no effect yet (or long ago). result is in the arena. */
 stet_status store_key_find(struct store_reader *reader, struct arena *arena,
                            const uint8_t key[STORE_KEY_BYTES], stet_view actor,
@@ -229,7 +327,7 @@ stet_status store_meta_put(struct store *store, stet_view name, stet_view value,
 
 /*
  * Verifies everything that can be verified (the engine's own integrity check; heads against changes; versions without gap or
- * fork; prev and skip; stamps and seqs increasing; transactions whole; live counts). Calls report for each finding; may take long.
+ * fork; prev and skip; stamps and seqs increasing; transactions whole; live counts; parents; that entries name records). Calls report for each finding; may take long.
  * STET_OK when the check ran, whatever it found; *findings counts.
  */
 stet_status store_check(struct store_reader *reader,
