@@ -11,6 +11,8 @@
 /* Any UTF-8 without control characters; slashes are percent-encoded in paths. */
 #define ID_BYTES_MAX 512
 #define ACTOR_BYTES_MAX 256
+/* Percent-encoded, with a version. */
+#define ADDRESS_BYTES_MAX (3 * (TYPE_BYTES_MAX + ID_BYTES_MAX) + 32)
 #define MUTATION_KEY_BYTES_MAX 128
 #define RESOLUTION_TOKEN_BYTES_MAX 120
 
@@ -35,6 +37,11 @@
 #define MERGE_TEXT_STEPS_MAX 1000000 /* Of comparing two texts: lines or words looked at. */
 #define MERGE_LIST_STEPS_MAX 1000000 /* Values compared only because their hashes are alike. */
 
+/* Expressions: bytes; brackets and negations inside one another; operators, fields and constants. */
+#define EXPR_BYTES_MAX 4096
+#define EXPR_DEPTH_MAX 64
+#define EXPR_NODES_MAX 500
+
 /* Writes. */
 #define TRANSACTION_MUTATIONS_MAX 1000
 #define TRANSACTION_BYTES_MAX (16u * 1024u * 1024u)
@@ -45,11 +52,27 @@
 #define RECEIPTS_REMEMBERED_MAX 4096 /* Refused writes whose receipt is still known, per space. */
 #define RESOLUTION_TOKEN_TTL_S (24 * 3600)
 #define STAMP_JUMP_MAX_S 300
+/* Requests of one space that wait for a lock or the like; past it: BUSY. */
+#define HELD_COMMANDS_MAX 4096
+#define DUE_PER_BATCH_MAX 256 /* What time has made due, settled in one commit. */
+/* How often deadlines on the wall clock are looked at anew, for that clock may be set. */
+#define DUE_RECHECK_S 10
+#define CLOCK_CONFIRM_S 60 /* After a jump of the wall clock deadlines wait so long for it to last. */
 #define HEADS_CACHED_MAX 32768 /* Record heads a sequencer remembers per space. */
 /* How far back a conflict document looks for who changed a field: versions, their data, and fields compared. */
 #define CONFLICT_BLAME_VERSIONS_MAX 64
 #define CONFLICT_BLAME_BYTES_MAX (4u * 1024u * 1024u)
 #define CONFLICT_BLAME_STEPS_MAX 250000
+
+/* Indexes. */
+#define INDEX_KEY_BYTES_MAX 1024 /* Of one key; shared out evenly among its fields. */
+#define INDEX_FIELDS_MAX 8
+#define INDEX_BUILDS_MAX 16       /* Types of one space that are being given new indexes at a time. */
+#define INDEX_BUILD_CHUNK 256     /* Records whose keys are computed, then put in, at a time. */
+#define INDEX_COLLISIONS_MAX 1000 /* Values in the way of a new unique index that are counted exactly. */
+#define INDEX_DROP_ROWS 1000      /* Of an index nobody uses any more, removed between two batches. */
+#define INDEX_RING_MAX 16384      /* Changes of keys remembered per space. */
+#define INDEX_RING_KEY_BYTES 32   /* Of each. */
 
 /* Reads. */
 #define LIST_LIMIT_DEFAULT 50

@@ -174,6 +174,12 @@ stet_status doc_string(struct arena *arena, const struct doc *doc, doc_node node
     return STET_OK;
 }
 
+stet_view doc_string_raw(const struct doc *doc, doc_node node, bool *escaped) {
+    const struct doc_item *item = item_at(doc, node);
+    *escaped = (item->flags & ITEM_ESCAPED) != 0;
+    return item_string(doc, item);
+}
+
 bool doc_u64(const struct doc *doc, doc_node node, uint64_t *out) {
     const struct doc_item *item = item_at(doc, node);
     if (item->kind != DOC_NUMBER) return false;

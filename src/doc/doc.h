@@ -109,6 +109,9 @@ doc_node doc_pointer(const struct doc *doc, stet_view pointer);
  */
 stet_status doc_string(struct arena *arena, const struct doc *doc, doc_node node, stet_view *out);
 
+/* A string's text between the quotes, escapes as written, and whether there are any. node: a string. */
+stet_view doc_string_raw(const struct doc *doc, doc_node node, bool *escaped);
+
 /* An exact integer 0 … UINT64_MAX in any spelling (1.0, 10e-1, -0). False for anything else; out is untouched. */
 bool doc_u64(const struct doc *doc, doc_node node, uint64_t *out);
 bool doc_bool(const struct doc *doc, doc_node node, bool *out);

@@ -124,6 +124,77 @@ int text_compare(stet_view a, bool a_escaped, stet_view b, bool b_escaped) {
     }
 }
 
+bool text_starts(stet_view text, bool text_escaped, stet_view prefix, bool prefix_escaped) {
+    if (!text_escaped && !prefix_escaped) return view_starts(text, prefix);
+    struct text_reader reader = reader_of(text, text_escaped);
+    struct text_reader wanted = reader_of(prefix, prefix_escaped);
+    for (;;) {
+        int c = reader_next(&wanted);
+        if (c == -1) return true;
+        if (reader_next(&reader) != c) return false;
+    }
+}
+
+/* Hashes modulo the Mersenne prime 2^61 - 1, in which the window below slides (Karp and Rabin, 1987). */
+#define WINDOW_PRIME ((UINT64_C(1) << 61) - 1)
+#define WINDOW_BASE (HASH_K0 % WINDOW_PRIME)
+
+static uint64_t window_multiply(uint64_t a, uint64_t b) {
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)a * b;
+    uint64_t sum = (uint64_t)(product & WINDOW_PRIME) + (uint64_t)(product >> 61);
+    return sum >= WINDOW_PRIME ? sum - WINDOW_PRIME : sum;
+}
+
+static uint64_t window_append(uint64_t hash, int c) {
+    uint64_t sum = window_multiply(hash, WINDOW_BASE) + (uint64_t)c + 1;
+    return sum >= WINDOW_PRIME ? sum - WINDOW_PRIME : sum;
+}
+
+/* c was appended so many bytes ago that WINDOW_BASE to that power is `power`. */
+static uint64_t window_remove(uint64_t hash, int c, uint64_t power) {
+    uint64_t gone = window_multiply((uint64_t)c + 1, power);
+    return hash >= gone ? hash - gone : hash + WINDOW_PRIME - gone;
+}
+
+static bool reader_starts(struct text_reader reader, struct text_reader wanted) {
+    for (;;) {
+        int c = reader_next(&wanted);
+        if (c == -1) return true;
+        if (reader_next(&reader) != c) return false;
+    }
+}
+
+/* Two readers go over the text, as far apart as the part is long; only where the hashes agree are bytes compared. */
+static bool contains_decoded(struct text_reader lead, struct text_reader part) {
+    struct text_reader trail = lead;
+    struct text_reader rest = part;
+    uint64_t wanted = 0;
+    uint64_t hash = 0;
+    uint64_t power = 1;
+    for (int c = reader_next(&rest); c != -1; c = reader_next(&rest)) {
+        int first = reader_next(&lead);
+        if (first == -1) return false;
+        wanted = window_append(wanted, c);
+        hash = window_append(hash, first);
+        power = window_multiply(power, WINDOW_BASE);
+    }
+    for (;;) {
+        if (hash == wanted && reader_starts(trail, part)) return true;
+        int next = reader_next(&lead);
+        if (next == -1) return false;
+        hash = window_remove(window_append(hash, next), reader_next(&trail), power);
+    }
+}
+
+bool text_contains(stet_view text, bool text_escaped, stet_view part, bool part_escaped) {
+    if (part.size == 0) return true;
+    if (!text_escaped && !part_escaped)
+        return text.size >= part.size &&
+               memmem(text.bytes, text.size, part.bytes, part.size) != NULL;
+    return contains_decoded(reader_of(text, text_escaped), reader_of(part, part_escaped));
+}
+
 bool text_equal_token(stet_view raw, bool escaped, stet_view token) {
     struct text_reader reader = reader_of(raw, escaped);
     for (size_t i = 0; i < token.size; i++) {

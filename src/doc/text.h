@@ -1,6 +1,6 @@
 /*
- * The text of JSON strings: decoding escapes, and comparing and hashing without storing what was decoded. For this folder.
- * Every raw text here was validated by the parser.
+ * The text of JSON strings: decoding escapes, and comparing and hashing without storing what was decoded. For this folder,
+ * and for expr/, which compares stored text where it lies. Every raw text here was validated by the parser.
  */
 #ifndef DOC_TEXT_H
 #define DOC_TEXT_H
@@ -17,6 +17,10 @@ stet_status text_decode(struct arena *arena, stet_view raw, stet_view *out);
 
 /* Like memcmp with sizes, over the decoded bytes. */
 int text_compare(stet_view a, bool a_escaped, stet_view b, bool b_escaped);
+
+/* Whether the decoded text begins with, or holds, the decoded other one. Linear; nothing is allocated. */
+bool text_starts(stet_view text, bool text_escaped, stet_view prefix, bool prefix_escaped);
+bool text_contains(stet_view text, bool text_escaped, stet_view part, bool part_escaped);
 
 /* Whether a key equals the token of a valid JSON pointer (~0 and ~1 in it). */
 bool text_equal_token(stet_view raw, bool escaped, stet_view token);
