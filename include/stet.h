@@ -238,6 +238,11 @@ STET_API void stet_command_destroy(stet_command *command);
  */
 STET_API stet_status stet_submit(stet_space *space, const stet_actor *actor, stet_command *command,
                                  void *context, stet_error *err);
+/**
+ * The caller is no longer interested in a submitted command that may wait (for a lock): it completes soon with STET_CANCELLED. One that
+ * is being decided is not stopped. It still comes back from stet_client_next. The client's thread.
+ */
+STET_API void stet_cancel(stet_command *command);
 STET_API bool stet_command_is_done(const stet_command *command);
 STET_API void *stet_command_context(const stet_command *command);
 
@@ -261,6 +266,9 @@ typedef struct stet_outcome {
     bool unchanged;       /* The write equals the state; nothing was stored but its mutation key. */
     bool replayed; /* The mutation key had taken effect before; this is the first result again. */
     bool merged;   /* A stale write was settled by a rule; body has "merge". */
+    /* The strategy let the record stand: nothing was written; body has "applied": false. */
+    bool dropped;
+    bool parked; /* The write waits for a person: body has "conflict_id", "deadline", "fallback". */
 } stet_outcome;
 
 /** Renders on the first call, in the calling thread (the client's). Only once the command is done. */
@@ -294,7 +302,11 @@ typedef struct stet_base {
 typedef enum stet_strategy {
     STET_STRATEGY_DEFAULT, /* The type's; STET_STRATEGY_REJECT where none is declared. */
     STET_STRATEGY_REJECT,
-    STET_STRATEGY_LAST_WRITER_WINS,
+    STET_STRATEGY_LAST_WRITER_WINS, /* Applied on top; the history says over which versions. */
+    STET_STRATEGY_MERGE, /* Field by field by the type's rules; what they cannot settle is a conflict. */
+    STET_STRATEGY_NEWEST,      /* The later modified_at stands. */
+    STET_STRATEGY_SERVER_WINS, /* Dropped: the record stays as it is. */
+    STET_STRATEGY_ASK,         /* What the rules cannot settle waits for a person. */
 } stet_strategy;
 
 /** "reject", "last_writer_wins"; STET_BAD_REQUEST for any other text. */
@@ -317,6 +329,14 @@ typedef struct stet_mutation {
     stet_base base;
     stet_view body; /* The data (a JSON object) or the patch. Empty for delete, check and revert. */
     stet_strategy on_conflict;
+    /* When the writer made the change, by its own clock: for "newest". 0: not given. */
+    stet_time modified_at;
+    /* Where the record stands in a tree: the address of its parent. sets_parent false: as it is; with an empty parent: a root. */
+    stet_view parent;
+    bool sets_parent;
+    /* A lock the write relies on and its fencing token: STET_LOCK_LOST when that is no longer the one. Empty: none. */
+    stet_view lock;
+    uint64_t lock_token;
     stet_version revert_to;    /* For STET_OP_REVERT. */
     const stet_origin *origin; /* For an import (STET_OP_CREATE); else NULL. Needs actor.admin. */
 } stet_mutation;

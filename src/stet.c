@@ -107,6 +107,10 @@ stet_status stet_submit(stet_space *space, const stet_actor *actor, stet_command
     return command_submit(space_of(space), actor, command, context, err);
 }
 
+void stet_cancel(stet_command *command) {
+    if (command != NULL && !command->done) command_cancel(command);
+}
+
 bool stet_command_is_done(const stet_command *command) { return command->done; }
 void *stet_command_context(const stet_command *command) { return command->context; }
 
@@ -118,16 +122,7 @@ const stet_outcome *stet_command_outcome(stet_command *command) {
 
 stet_status stet_strategy_parse(stet_view text, stet_strategy *strategy, stet_error *err) {
     NEED(strategy != NULL);
-    if (view_equal(text, VIEW("reject"))) {
-        *strategy = STET_STRATEGY_REJECT;
-    } else if (view_equal(text, VIEW("last_writer_wins"))) {
-        *strategy = STET_STRATEGY_LAST_WRITER_WINS;
-    } else {
-        error_set(err, STET_BAD_REQUEST, "on_conflict is \"reject\" or \"last_writer_wins\"");
-        error_field(err, "on_conflict", 0);
-        return STET_BAD_REQUEST;
-    }
-    return STET_OK;
+    return strategy_parse(text, strategy, err);
 }
 
 stet_status stet_command_write(stet_command *command, const stet_write *write, stet_error *err) {

@@ -9,6 +9,7 @@
 #include "base/uuid.h"
 #include "base/view.h"
 #include "core/client.h"
+#include "core/staging.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -40,6 +41,12 @@ void command_clear(struct stet_command *command) {
     struct arena arena = command->arena;
     for (size_t i = 0; i < command->mutation_count; i++)
         change_unref(command->mutations[i].change);
+    for (size_t i = 0; i < command->mutation_count; i++) {
+        change_unref(command->mutations[i].base_change);
+        policy_unref(command->mutations[i].policy);
+    }
+    for (struct staged_record *record = command->extra; record != NULL; record = record->next)
+        change_unref(record->mutation.change);
     change_unref(command->head);
     space_unref(command->space);
     arena_reset(&arena);
@@ -125,8 +132,8 @@ stet_status command_set_key(struct stet_command *command, stet_view key, stet_er
 
 /* What is hashed of one mutation but its body: numbers, names and the hash of the body, of bounded size. */
 enum {
-    HASHED_BYTES_MAX = STORE_HASH_BYTES * 2 + 9 * sizeof(uint64_t) + TYPE_BYTES_MAX + ID_BYTES_MAX +
-                       2 * ACTOR_BYTES_MAX + 4 * sizeof(uint64_t)
+    HASHED_BYTES_MAX = STORE_HASH_BYTES * 3 + 13 * sizeof(uint64_t) + TYPE_BYTES_MAX +
+                       2 * ID_BYTES_MAX + 2 * ACTOR_BYTES_MAX + 4 * sizeof(uint64_t)
 };
 
 struct hashed {
@@ -166,6 +173,15 @@ static void mix_mutation(struct hashed *hashed, const struct mutation *mutation)
     mix(hashed, body, sizeof body);
     mix_view(hashed, mutation->type);
     mix_view(hashed, mutation->generated_id ? (stet_view){0} : mutation->id);
+    if (mutation->modified_at != 0 || mutation->sets_parent || mutation->lock.size > 0) {
+        uint64_t more[] = {(uint64_t)mutation->modified_at, mutation->sets_parent,
+                           mutation->lock_token};
+        uint8_t names[STORE_HASH_BYTES];
+        mix(hashed, more, sizeof more);
+        hash(names, mutation->parent.bytes, mutation->parent.size);
+        mix(hashed, names, sizeof names);
+        mix_view(hashed, mutation->lock);
+    }
     if (!mutation->imported) return;
     mix(hashed, &mutation->origin.created_at, sizeof mutation->origin.created_at);
     mix(hashed, &mutation->origin.updated_at, sizeof mutation->origin.updated_at);
@@ -273,16 +289,24 @@ static stet_status fill_mutation(struct stet_command *command, struct mutation *
     stet_status status = check_type_name(asked->type, "type", err);
     if (status != STET_OK) return status;
     status = check_base(asked, err);
+    if (status == STET_OK && !view_is_empty(asked->lock))
+        status = check_id(asked->lock, "lock", err);
+    if (status == STET_OK && asked->parent.size > ADDRESS_BYTES_MAX) {
+        status = error_set(err, STET_BAD_REQUEST, "the parent's address is too long");
+        error_field(err, "parent", ADDRESS_BYTES_MAX);
+    }
     if (status != STET_OK) return status;
     if (asked->op < STET_OP_CREATE || asked->op > STET_OP_REVERT ||
         asked->base.kind < STET_BASE_NONE || asked->base.kind > STET_BASE_ABSENT ||
-        asked->on_conflict < STET_STRATEGY_DEFAULT ||
-        asked->on_conflict > STET_STRATEGY_LAST_WRITER_WINS)
+        asked->on_conflict < STET_STRATEGY_DEFAULT || asked->on_conflict > STET_STRATEGY_ASK)
         return error_set(err, STET_MISUSE, "there is no such operation, base or strategy");
     mutation->op = asked->op;
     mutation->base = asked->base;
     mutation->on_conflict = asked->on_conflict;
     mutation->revert_to = asked->revert_to;
+    mutation->modified_at = asked->modified_at;
+    mutation->sets_parent = asked->sets_parent;
+    mutation->lock_token = asked->lock_token;
     if (asked->op == STET_OP_REVERT && asked->revert_to == STET_VERSION_NONE) {
         error_set(err, STET_BAD_REQUEST, "the version to go back to is missing");
         error_field(err, "to", 0);
@@ -290,7 +314,10 @@ static stet_status fill_mutation(struct stet_command *command, struct mutation *
     }
     mutation->type = arena_copy(&command->arena, asked->type);
     mutation->body = arena_copy(&command->arena, asked->body);
-    if (mutation->type.bytes == NULL || mutation->body.bytes == NULL)
+    mutation->parent = arena_copy(&command->arena, asked->parent);
+    mutation->lock = arena_copy(&command->arena, asked->lock);
+    if (mutation->type.bytes == NULL || mutation->body.bytes == NULL ||
+        mutation->parent.bytes == NULL || mutation->lock.bytes == NULL)
         return error_set(err, STET_NO_MEMORY, "out of memory");
     status = fill_id(command, mutation, asked->id, err);
     if (status != STET_OK) return status;
@@ -380,13 +407,23 @@ static size_t put_varint(uint8_t *out, uint64_t value) {
 
 stet_view command_encode_result(struct stet_command *command) {
     enum { VARINT_BYTES_MAX = 10 };
-    uint8_t *out = arena_alloc(&command->arena, command->mutation_count * VARINT_BYTES_MAX);
+    uint8_t *out = arena_alloc(&command->arena, (command->mutation_count + 1) * VARINT_BYTES_MAX);
     size_t size = 0;
     if (out == NULL) return (stet_view){0};
+    if (command->kind == COMMAND_MODULE) {
+        /* What the module staged first is what its answer is about. */
+        const struct staged_record *first = command->extra;
+        while (first != NULL && first->next != NULL)
+            first = first->next;
+        uint64_t seq = first == NULL ? 0 : first->mutation.after_seq;
+        size = put_varint(out, seq << 2 | (seq == 0 ? KEY_RESULT_NOTHING : 0));
+        return view_make(out, size);
+    }
     for (size_t i = 0; i < command->mutation_count; i++) {
         const struct mutation *mutation = &command->mutations[i];
         unsigned flags = mutation->decision == DECISION_UNCHANGED ? KEY_RESULT_UNCHANGED : 0;
         if (mutation->decision == DECISION_PASSED) flags = KEY_RESULT_NOTHING;
+        if (mutation->decision == DECISION_DROPPED) flags = KEY_RESULT_DROPPED;
         size += put_varint(out + size, mutation->after_seq << 2 | flags);
     }
     return view_make(out, size);

@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "core/change.h"
 #include "core/module.h"
+#include "core/policy.h"
 #include "core/worker.h"
 #include "doc/doc.h"
 
@@ -32,6 +33,7 @@ enum command_kind {
     COMMAND_RECEIPT, /* On the sequencer: exact, because it waits its turn. */
     COMMAND_STATS,
     COMMAND_CHECK,
+    COMMAND_MODULE,      /* A module's own, on the sequencer: command->owner decides it. */
     COMMAND_MODULE_READ, /* A module's own list: command->read_rows fills the answer on a worker. */
 };
 
@@ -41,6 +43,8 @@ enum decision {
     DECISION_STAGED,    /* A change was made: mutation->change. */
     DECISION_UNCHANGED, /* The result equals the head. */
     DECISION_REFUSED,   /* mutation->status says why. */
+    DECISION_DROPPED,   /* Its strategy lets the record stand: a success that changes nothing. */
+    DECISION_PARKED,    /* It waits for a person: mutation->conflict_id. */
     DECISION_PASSED,    /* A check that held. */
 };
 
@@ -53,6 +57,14 @@ struct mutation {
     stet_version revert_to;
     stet_origin origin;
     bool imported;
+    int64_t modified_at; /* The client's own time of the change, for "newest"; 0: not given. */
+    stet_view parent; /* With sets_parent: the address of the new parent; empty: becomes a root. */
+    bool sets_parent;
+    stet_view
+        forked_from; /* "type/id@version" of what it is a copy of, for a creation; else empty. */
+    stet_view lock;  /* The lock it relies on, with its fencing token; empty: none. */
+    uint64_t lock_token;
+    bool touches;      /* A new version even when the data is equal. */
     bool generated_id; /* The id was made here: it is not part of the request's hash. */
     stet_view body;    /* As sent. */
     struct doc body_doc;
@@ -69,6 +81,15 @@ struct mutation {
     stet_error *prepare_error;
     /* Built at preparation when the outcome is likely; staged by the sequencer. Owned. */
     struct change *change;
+    /* The type's policy at preparation, with a reference; yours was validated against it when `validated`. */
+    const struct policy *policy;
+    bool validated;
+    struct change *base_change; /* The version it was made from, when that was at hand. Owned. */
+    /* A merge made ahead of the sequencer (at preparation, or on a worker): good for the head with this version. 0: none. */
+    uint64_t merged_version;
+    stet_view merged_data;
+    uint64_t merged_hash;
+    stet_view merged_provenance;
 
     /* Decided. */
     enum decision decision;
@@ -77,6 +98,9 @@ struct mutation {
     struct store_head before; /* The head it was decided against. */
     uint64_t after_version;   /* Of the record after the decision. */
     uint64_t after_seq;
+    stet_strategy strategy; /* In force when the base was stale; else STET_STRATEGY_DEFAULT. */
+    stet_view conflict_id;  /* Of the conflict record kept for it; empty: none. */
+    stet_view taken_by; /* With UNIQUE_VIOLATION: the address of the record that has the value. */
 };
 
 enum command_render { RENDER_RECORD, RENDER_FLAT };
@@ -112,6 +136,26 @@ struct stet_command {
     bool keeps_deleted;  /* A resolution that leaves a tombstone: its check holds for one. */
     bool single_use_key; /* A replay is ALREADY_RESOLVED. */
     enum command_render render;
+    /*
+     * A detour over a worker. Set before submitting (work that is too long for the submitting thread), or by the sequencer when a
+     * decision needs more than may be spent there: the command is then not answered but taken to a worker, hop runs, and it comes
+     * back to the sequencer. hop may set command->hop again; a failure completes the command with it. Cleared before it runs.
+     */
+    stet_status (*hop)(struct stet_command *command, struct store_reader *reader, stet_error *err);
+    unsigned hops; /* How often the sequencer sent it on a detour. */
+    /* Held: decided by the sequencer to wait (see staging_hold). */
+    bool held;
+    bool wait_over;              /* It waited as long as it may: decide now. */
+    atomic_bool cancelled;       /* Its client is no longer interested. Any thread. */
+    bool internal;               /* Made by the sequencer for `due`: nobody waits for its answer. */
+    struct staged_record *extra; /* Records that modules staged along with it. */
+    uint64_t held_tag;
+    int64_t held_until; /* Monotonic; 0: at once. */
+    /* COMMAND_MODULE, on the client's thread: writes the answer, a whole JSON object, and sets outcome->version and the like. */
+    stet_status (*answer)(struct stet_command *command, struct json_writer *writer,
+                          stet_error *err);
+    /* Adds members to the body of a failure of the whole command. May be NULL. */
+    void (*explain)(struct stet_command *command, struct json_writer *writer);
     /* Runs on the submitting thread before the rest of the preparation: fills mutations from reads. May be NULL. */
     stet_status (*prepare)(struct stet_command *command, stet_error *err);
     /* Adds members to a flat answer, e.g. a token shown once. May be NULL. */
@@ -136,6 +180,7 @@ struct stet_command {
     bool staged_any;
     struct store_key replay; /* What the key did, when replayed. */
     bool merged;             /* A strategy settled a stale write. */
+    bool parked;             /* It waits for a person: the first mutation's conflict_id. */
     bool minimal;            /* The caller wants no body on success. */
     stet_view key_result;    /* What the key row will say. */
     /* COMMAND_RECEIPT: STET_OK when nothing is known, or how it was refused. */
@@ -148,7 +193,7 @@ struct stet_command {
 };
 
 /* The result blob of a key row: for each mutation seq << 2 | flags, as varints. */
-enum { KEY_RESULT_UNCHANGED = 1, KEY_RESULT_NOTHING = 2 };
+enum { KEY_RESULT_UNCHANGED = 1, KEY_RESULT_NOTHING = 2, KEY_RESULT_DROPPED = 3 };
 stet_view command_encode_result(struct stet_command *command);
 /* Reads one entry from offset; false at the end. */
 bool command_decode_result(stet_view result, size_t *offset, uint64_t *seq, unsigned *flags);

@@ -11,8 +11,12 @@
 #include "core/batch.h"
 #include "core/space.h"
 
-/* Stages what the command does into batch, or records why not in the command. now: the wall clock. */
-void decide(struct space *space, struct batch *batch, struct stet_command *command, int64_t now);
+/*
+ * Stages what the command does into batch, or records why not in the command. Afterwards the command is decided, unless it is held
+ * (command->held: it waits) or has a hop (command->hop: it takes a detour and comes back); then nothing was staged.
+ */
+void decide(struct space *space, struct batch *batch, struct stet_command *command,
+            const struct module_time *time);
 
 /* Forgets a decision, so that the command can be decided again. */
 void decide_reset(struct stet_command *command);

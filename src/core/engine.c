@@ -194,6 +194,8 @@ void engine_space_drop(stet_engine *engine, stet_view name, stet_view data) {
         if (space->state == SPACE_OPEN) {
             ring_close(&space->ring);
             space_poke(space);
+            atomic_store(&space->held_changed, true);
+            sequencer_poke(space->sequencer, space);
         }
     }
     pthread_mutex_unlock(&engine->spaces_lock);
@@ -269,6 +271,9 @@ static void close_unused(stet_engine *engine) {
         pthread_mutex_lock(&engine->spaces_lock);
         for (struct space *space = engine->spaces; space != NULL; space = space->next) {
             if (space->state != SPACE_OPEN || atomic_load(&space->refs) > 0) continue;
+            /* Somebody counts on a deadline in it. */
+            if (atomic_load(&space->due_at) != MODULE_NEVER && !atomic_load(&space->dropped))
+                continue;
             /* What is in memory only is gone when it is closed: idle or not, it stays. */
             bool is_idle = engine->data_dir != NULL &&
                            now - atomic_load(&space->idle_since) >= engine->space_idle_ns;

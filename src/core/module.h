@@ -14,7 +14,10 @@
 
 #include "core/change.h"
 
+struct doc_merge_result;
+struct mutation;
 struct space;
+struct staging; /* core/staging.h */
 struct stet_command;
 
 /* One mutation about to be staged. Borrowed for the call. */
@@ -25,10 +28,53 @@ struct proposal {
     stet_view type;
     stet_view id;
     enum store_op op;
-    const struct store_head *head; /* The record's head before; version 0: it never existed. */
-    stet_view data;                /* The data after; for a delete, the last data. */
-    int64_t now;                   /* The stamp it will carry, or a later one. */
+    const struct store_head *head;   /* The record's head before; version 0: it never existed. */
+    stet_view data;                  /* The data after; for a delete, the last data. */
+    int64_t now;                     /* The stamp it will carry, or a later one. */
+    const struct mutation *mutation; /* NULL: staged by a module, which vouches for it. */
 };
+
+/* What became of a write from a stale base, for a module that keeps account of it. */
+enum settlement_kind {
+    SETTLEMENT_MERGED,  /* By field rules; where one side's value was dropped, a field says so. */
+    SETTLEMENT_APPLIED, /* On top of versions the writer had not seen. */
+    SETTLEMENT_DROPPED, /* The record stays; the writer's change is not stored. */
+    SETTLEMENT_PARKED,  /* It waits for a person: the module must keep it. */
+};
+
+/* Borrowed for the call. */
+struct settlement {
+    enum settlement_kind kind;
+    struct stet_command *command;
+    struct mutation *mutation; /* Its conflict_id is set by the module that keeps the conflict. */
+    size_t index;
+    stet_strategy strategy;
+    uint64_t base_version;                  /* 0: unknown to the record. */
+    const struct store_head *head;          /* The record's head before. */
+    stet_view base, current, yours, result; /* Data; empty: absent, or not known. */
+    bool deletes;                           /* yours is a deletion. */
+    /* Of base, current and yours by the type's rules; NULL where one of them is not known. */
+    const struct doc_merge_result *merge;
+    /* Pointers of fields whose value in current is not in result, though the writer had not seen it, and who wrote them. */
+    const struct settlement_loss *losses;
+    size_t loss_count;
+    int64_t now;
+};
+
+struct settlement_loss {
+    stet_view pointer;
+    stet_view by;     /* The author of the value that was lost. */
+    uint64_t version; /* In which they wrote it. */
+};
+
+/* The two clocks: deadlines run on the wall clock, leases and waits on the monotonic one. Nanoseconds. */
+struct module_time {
+    int64_t wall;
+    int64_t monotonic;
+    /* The wall clock jumped ahead and nobody has confirmed it yet: deadlines are not to be applied. */
+    bool wall_held;
+};
+#define MODULE_NEVER INT64_MAX
 
 struct module {
     const char *name;
@@ -46,6 +92,31 @@ struct module {
 
     /* May refuse a proposal with any status; err->message is for the caller. NULL: accepts everything. */
     stet_status (*check)(void *state, const struct proposal *proposal, stet_error *err);
+
+    /* A write from a stale base was settled, or is to wait: stages the module's own records into the same transaction. What it
+       returns but STET_OK refuses the write. NULL: not interested. */
+    stet_status (*settled)(void *state, struct staging *staging,
+                           const struct settlement *settlement, stet_error *err);
+
+    /*
+     * A command of the module's own (COMMAND_MODULE): decides it by staging records, or refuses it, or holds it: staging_hold in
+     * core/staging.h. Its answer is rendered by command->answer on the client's thread.
+     */
+    stet_status (*decide)(void *state, struct staging *staging, struct stet_command *command,
+                          const struct module_time *now, stet_error *err);
+
+    /* When `due` is next to be called, on each clock; MODULE_NEVER where there is nothing. Called after each batch. */
+    void (*next_due)(void *state, struct module_time *at);
+    /*
+     * Fills an empty command with what time has made due (command_fill_write, command->owner = the module, or kind COMMAND_MODULE); it is
+     * decided at once in the batch at hand, as any other, with its actor. False: nothing is due. refused: the command it filled
+     * last was refused; it must not fill the same one again. Its transaction should be what moves the projection on.
+     */
+    bool (*due)(void *state, const struct module_time *now, bool refused,
+                struct stet_command *command);
+
+    /* Whether a version must be kept although its type's retention lets it go. NULL: keeps none. */
+    bool (*keeps)(void *state, stet_view type, stet_view id, uint64_t version);
 
     /* A change was staged: move the projection. Cannot fail. */
     void (*apply)(void *state, const struct store_change *change);

@@ -409,6 +409,8 @@ static void render_failure(struct rendering *rendering, const stet_error *error)
         json_member_u64(writer, VIEW("version"), row->version);
         json_member_u64(writer, VIEW("seq"), row->seq);
     }
+    if (rendering->command->explain != NULL)
+        rendering->command->explain(rendering->command, writer);
     json_object_end(writer);
 }
 
@@ -429,10 +431,11 @@ static void render_bare(struct rendering *rendering) {
     struct stet_command *command = rendering->command;
     stet_outcome *outcome = &command->outcome;
     const struct mutation *first = &command->mutations[0];
+    bool single = command->kind != COMMAND_MODULE && !command->transaction;
     outcome->status = STET_OK;
     outcome->body = (stet_view){0};
-    outcome->seq = command->transaction ? command->decided_seq : first->after_seq;
-    if (!command->transaction) {
+    outcome->seq = single ? first->after_seq : command->decided_seq;
+    if (single && first->decision == DECISION_STAGED) {
         outcome->version = first->after_version;
         outcome->created = first->change->row.op == STORE_CREATE;
         outcome->updated_at = first->change->row.stamp;
@@ -450,6 +453,9 @@ static stet_status render(struct rendering *rendering) {
         return command->replayed ? render_replay(rendering) : render_write(rendering);
     case COMMAND_READ: return render_read(rendering);
     case COMMAND_RECEIPT: return render_receipt(rendering);
+    case COMMAND_MODULE:
+        command->outcome.seq = command->decided_seq;
+        return command->answer(command, &rendering->writer, rendering->err);
     case COMMAND_LIST:
     case COMMAND_HISTORY:
     case COMMAND_DIFF:

@@ -359,6 +359,7 @@ stet_status read_run(struct stet_command *command, struct store_reader *reader, 
     case COMMAND_RESOLVE:
     case COMMAND_READ:
     case COMMAND_RECEIPT:
+    case COMMAND_MODULE:
     case COMMAND_MODULE_READ: return error_set(err, STET_MISUSE, "not a command for a worker");
     }
     if (status != STET_OK) return status;

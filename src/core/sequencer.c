@@ -8,6 +8,8 @@
 #include "base/limits.h"
 #include "core/client.h"
 #include "core/decide.h"
+#include "core/staging.h"
+#include "core/submit.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -23,7 +25,13 @@ stet_status sequencer_init(struct sequencer *sequencer, struct stet_engine *engi
         return STET_NO_MEMORY;
     }
     pthread_mutex_init(&sequencer->lock, NULL);
-    pthread_cond_init(&sequencer->wake, NULL);
+    /* Waits for what time makes due must not depend on the wall clock being left alone. */
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&sequencer->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&sequencer->rested, NULL);
     return STET_OK;
 }
 
@@ -32,8 +40,11 @@ void sequencer_done(struct sequencer *sequencer) {
     batch_done(sequencer->batch);
     free(sequencer->batch);
     sequencer->batch = NULL;
+    client_destroy(sequencer->client);
+    sequencer->client = NULL;
     pthread_mutex_destroy(&sequencer->lock);
     pthread_cond_destroy(&sequencer->wake);
+    pthread_cond_destroy(&sequencer->rested);
 }
 
 /* ---- Queue ------------------------------------------------------------------------------- */
@@ -47,6 +58,19 @@ static void make_ready(struct sequencer *sequencer, struct space *space) {
         sequencer->ready_first = space;
     }
     sequencer->ready_last = space;
+}
+
+/* At the end of a space's queue. Under the lock. */
+static void enqueue(struct space *space, struct stet_command *command) {
+    command->next = NULL;
+    if (space->queue_last != NULL) {
+        space->queue_last->next = command;
+    } else {
+        space->queue_first = command;
+    }
+    space->queue_last = command;
+    space->queue_count++;
+    space->queue_bytes += command->queue_bytes;
 }
 
 stet_status sequencer_submit(struct sequencer *sequencer, struct space *space,
@@ -67,16 +91,8 @@ stet_status sequencer_submit(struct sequencer *sequencer, struct space *space,
                     by_count ? QUEUE_COMMANDS_MAX : QUEUE_BYTES_MAX);
         return STET_BUSY;
     }
-    command->next = NULL;
     command->queue_bytes = bytes;
-    if (space->queue_last != NULL) {
-        space->queue_last->next = command;
-    } else {
-        space->queue_first = command;
-    }
-    space->queue_last = command;
-    space->queue_count++;
-    space->queue_bytes += bytes;
+    enqueue(space, command);
     if (!space->ready) {
         make_ready(sequencer, space);
         wake = sequencer->sleeping;
@@ -84,6 +100,35 @@ stet_status sequencer_submit(struct sequencer *sequencer, struct space *space,
     pthread_mutex_unlock(&sequencer->lock);
     if (wake) pthread_cond_signal(&sequencer->wake);
     return STET_OK;
+}
+
+stet_status sequencer_resubmit(struct sequencer *sequencer, struct space *space,
+                               struct stet_command *command, stet_error *err) {
+    bool wake = false;
+    pthread_mutex_lock(&sequencer->lock);
+    if (sequencer->stopping) {
+        pthread_mutex_unlock(&sequencer->lock);
+        return error_set(err, STET_SHUTTING_DOWN, "the server is stopping");
+    }
+    enqueue(space, command);
+    if (!space->ready) {
+        make_ready(sequencer, space);
+        wake = sequencer->sleeping;
+    }
+    pthread_mutex_unlock(&sequencer->lock);
+    if (wake) pthread_cond_signal(&sequencer->wake);
+    return STET_OK;
+}
+
+void sequencer_poke(struct sequencer *sequencer, struct space *space) {
+    bool wake = false;
+    pthread_mutex_lock(&sequencer->lock);
+    if (!space->ready) {
+        make_ready(sequencer, space);
+        wake = sequencer->sleeping;
+    }
+    pthread_mutex_unlock(&sequencer->lock);
+    if (wake) pthread_cond_signal(&sequencer->wake);
 }
 
 /* Takes what waits, in order, bounded by commands and by the mutations they hold. */
@@ -103,6 +148,223 @@ static void take(struct sequencer *sequencer, struct space *space, struct batch 
         mutations += command->mutation_count;
     }
     pthread_mutex_unlock(&sequencer->lock);
+}
+
+/* ---- Waiting commands -------------------------------------------------------------------- */
+
+/* Takes the held commands that `wanted` names back into the queue, in their order. */
+static void unhold(struct sequencer *sequencer, struct space *space,
+                   bool (*wanted)(struct stet_command *command, uint64_t value), uint64_t value) {
+    struct stet_command **slot = &space->held_first;
+    space->held_last = NULL;
+    while (*slot != NULL) {
+        struct stet_command *command = *slot;
+        if (!wanted(command, value)) {
+            space->held_last = command;
+            slot = &command->next;
+            continue;
+        }
+        *slot = command->next;
+        space->held_count--;
+        decide_reset(command);
+        pthread_mutex_lock(&sequencer->lock);
+        enqueue(space, command);
+        if (!space->ready) make_ready(sequencer, space);
+        pthread_mutex_unlock(&sequencer->lock);
+    }
+}
+
+static bool has_tag(struct stet_command *command, uint64_t tag) { return command->held_tag == tag; }
+
+static bool is_over(struct stet_command *command, uint64_t now) {
+    if (command->held_until > (int64_t)now) return false;
+    command->wait_over = true;
+    return true;
+}
+
+void space_wake_held(struct space *space, uint64_t tag) {
+    struct batch *batch = space->sequencer->batch;
+    unhold(space->sequencer, space, has_tag, tag);
+    /* One of the batch at hand that is only about to wait. */
+    for (size_t i = 0; i < batch->command_count; i++)
+        if (batch->commands[i]->held && batch->commands[i]->held_tag == tag)
+            batch->commands[i]->held_until = 0;
+}
+
+static void complete_held(struct stet_command *command, stet_status status, const char *message) {
+    decide_reset(command);
+    command->status = error_set(&command->error, status, "%s", message);
+    client_complete(command->client, command, command);
+}
+
+/* Completes those that were cancelled; all of them when the space is gone or the server stops. */
+static void held_sweep(struct space *space, bool stopping) {
+    struct stet_command **slot = &space->held_first;
+    bool dropped = atomic_load(&space->dropped);
+    space->held_last = NULL;
+    while (*slot != NULL) {
+        struct stet_command *command = *slot;
+        bool cancelled = atomic_load(&command->cancelled);
+        if (!cancelled && !dropped && !stopping) {
+            space->held_last = command;
+            slot = &command->next;
+            continue;
+        }
+        *slot = command->next;
+        command->next = NULL;
+        space->held_count--;
+        complete_held(command,
+                      cancelled  ? STET_CANCELLED
+                      : stopping ? STET_SHUTTING_DOWN
+                                 : STET_NOT_FOUND,
+                      cancelled  ? "cancelled while it waited"
+                      : stopping ? "the server is stopping"
+                                 : "the space was deleted");
+    }
+}
+
+/* What was not decided leaves the batch: to wait, or to a worker. */
+static void set_aside(struct sequencer *sequencer, struct space *space, struct batch *batch) {
+    for (size_t i = 0; i < batch->command_count; i++) {
+        struct stet_command *command = batch->commands[i];
+        if (command->hop != NULL) {
+            stet_error err = {0};
+            decide_reset(command);
+            command->hops++;
+            stet_status status = command_detour(command, &err);
+            if (status == STET_OK) {
+                batch->commands[i] = NULL;
+                continue;
+            }
+            command->hop = NULL;
+            command->status = status;
+            command->error = err;
+        } else if (command->held && command->held_until == 0) {
+            decide_reset(command);
+            batch->commands[i] = NULL;
+            pthread_mutex_lock(&sequencer->lock);
+            enqueue(space, command);
+            pthread_mutex_unlock(&sequencer->lock);
+        } else if (command->held) {
+            batch->commands[i] = NULL;
+            command->next = NULL;
+            if (space->held_first == NULL) {
+                space->held_first = command;
+            } else {
+                space->held_last->next = command;
+            }
+            space->held_last = command;
+            space->held_count++;
+            /* It may have been cancelled before anybody could find it here. */
+            if (atomic_load(&command->cancelled)) atomic_store(&space->held_changed, true);
+        }
+    }
+}
+
+/* ---- Time -------------------------------------------------------------------------------- */
+
+static struct module_time sequencer_time(struct sequencer *sequencer) {
+    const struct clock *clock = sequencer->engine->clock;
+    struct module_time time = {.wall = clock_wall_ns(clock),
+                               .monotonic = clock_monotonic_ns(clock)};
+    int64_t offset = time.wall - time.monotonic;
+    int64_t jump = sequencer->wall_offset == 0 ? 0 : offset - sequencer->wall_offset;
+    if (jump > STAMP_JUMP_MAX_S * CLOCK_NS_PER_S) {
+        sequencer->wall_held_until = time.monotonic + CLOCK_CONFIRM_S * CLOCK_NS_PER_S;
+    } else if (jump < -STAMP_JUMP_MAX_S * CLOCK_NS_PER_S) {
+        sequencer->wall_held_until = 0;
+    }
+    sequencer->wall_offset = offset;
+    time.wall_held = time.monotonic < sequencer->wall_held_until;
+    return time;
+}
+
+static bool is_module_due(const struct engine_module_state *module,
+                          const struct module_time *time) {
+    return module->due.monotonic <= time->monotonic ||
+           (module->due.wall <= time->wall && !time->wall_held);
+}
+
+static bool is_due(struct sequencer *sequencer, struct space *space) {
+    return atomic_load_explicit(&space->due_at, memory_order_relaxed) <=
+           clock_monotonic_ns(sequencer->engine->clock);
+}
+
+/* Asks one module what time has made due, and decides it. False when there is no more. */
+static bool decide_due_once(struct sequencer *sequencer, struct space *space, struct batch *batch,
+                            struct engine_module_state *module, const struct module_time *time,
+                            bool *refused) {
+    stet_error err;
+    if (sequencer->client == NULL &&
+        client_create(sequencer->engine, &sequencer->client, &err) != STET_OK)
+        return false;
+    struct stet_command *command = command_create(sequencer->client);
+    if (command == NULL) return false;
+    command->space = space_ref(space);
+    command->internal = true;
+    command->owner = module->module;
+    bool found = module->module->due(module->state, time, *refused, command);
+    if (found) {
+        stet_status status =
+            command->kind == COMMAND_WRITE ? command_prepare(command, &command->error) : STET_OK;
+        if (status == STET_OK) {
+            decide(space, batch, command, time);
+            assert(command->hop == NULL && !command->held);
+            status = command->status;
+        }
+        *refused = status != STET_OK;
+    }
+    /* The batch holds its own references to what was staged; the keys of such commands are not kept. */
+    command->done = true;
+    command->next = space->due_done;
+    space->due_done = command;
+    return found;
+}
+
+static void decide_due(struct sequencer *sequencer, struct space *space, struct batch *batch,
+                       const struct module_time *time) {
+    size_t left = DUE_PER_BATCH_MAX;
+    for (size_t i = 0; i < space->module_count; i++) {
+        struct engine_module_state *module = &space->modules[i];
+        bool refused = false;
+        if (module->module->due == NULL || !is_module_due(module, time)) continue;
+        while (left > 0 && decide_due_once(sequencer, space, batch, module, time, &refused))
+            left--;
+    }
+    unhold(sequencer, space, is_over, (uint64_t)time->monotonic);
+}
+
+/* The commands made for what was due have done their work. */
+static void due_done(struct space *space) {
+    while (space->due_done != NULL) {
+        struct stet_command *command = space->due_done;
+        space->due_done = command->next;
+        command_destroy(command);
+    }
+}
+
+/* When the space is to be looked at next, though nobody sends it anything. */
+static void due_plan(struct sequencer *sequencer, struct space *space) {
+    struct module_time time = sequencer_time(sequencer);
+    int64_t recheck = time.monotonic + DUE_RECHECK_S * CLOCK_NS_PER_S;
+    int64_t at = MODULE_NEVER;
+    for (size_t i = 0; i < space->module_count; i++) {
+        struct engine_module_state *module = &space->modules[i];
+        module->due = (struct module_time){.wall = MODULE_NEVER, .monotonic = MODULE_NEVER};
+        if (module->module->next_due == NULL) continue;
+        module->module->next_due(module->state, &module->due);
+        if (module->due.monotonic < at) at = module->due.monotonic;
+        if (module->due.wall == MODULE_NEVER) continue;
+        int64_t wall = module->due.wall <= time.wall
+                           ? time.monotonic
+                           : module->due.wall - time.wall + time.monotonic;
+        if (wall > recheck || time.wall_held) wall = recheck;
+        if (wall < at) at = wall;
+    }
+    for (struct stet_command *command = space->held_first; command != NULL; command = command->next)
+        if (command->held_until < at) at = command->held_until;
+    if (atomic_load_explicit(&space->held_changed, memory_order_relaxed)) at = time.monotonic;
+    atomic_store_explicit(&space->due_at, at, memory_order_relaxed);
 }
 
 /* ---- One batch --------------------------------------------------------------------------- */
@@ -147,9 +409,11 @@ static void take_back(struct sequencer *sequencer, struct space *space, uint64_t
                       err.message);
 }
 
+enum due_scope { WITHOUT_DUE, WITH_DUE };
+
 /* Decides the batch's commands from `first` on, at most `count` of them, and commits. */
 static stet_status decide_and_commit(struct sequencer *sequencer, struct space *space, size_t first,
-                                     size_t count, stet_error *err) {
+                                     size_t count, enum due_scope scope, stet_error *err) {
     struct stet_engine *engine = sequencer->engine;
     struct batch *batch = sequencer->batch;
     if (space->modules_stale) {
@@ -160,9 +424,11 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
     uint64_t seq = space->seq;
     int64_t stamp = space->stamp;
     uint64_t receipts = receipts_mark(&space->receipts);
-    int64_t now = clock_wall_ns(engine->clock);
+    struct module_time time = sequencer_time(sequencer);
+    int64_t now = time.wall;
+    if (scope == WITH_DUE) decide_due(sequencer, space, batch, &time);
     for (size_t i = first; i < first + count; i++)
-        decide(space, batch, batch->commands[i], now);
+        decide(space, batch, batch->commands[i], &time);
     if (batch->change_count == 0 && batch->key_count == 0) return STET_OK;
 
     for (size_t i = 0; i < batch->change_count; i++)
@@ -239,7 +505,7 @@ static void run_one_by_one(struct sequencer *sequencer, struct space *space) {
         stet_error err = {0};
         decide_reset(command);
         batch_reset_staged(batch);
-        stet_status status = decide_and_commit(sequencer, space, i, 1, &err);
+        stet_status status = decide_and_commit(sequencer, space, i, 1, WITHOUT_DUE, &err);
         if (status != STET_OK) {
             decide_reset(command);
             command->status = status;
@@ -259,21 +525,33 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
     struct batch *batch = sequencer->batch;
     stet_error err = {0};
     batch_reset(batch);
+    if (atomic_exchange(&space->held_changed, false)) held_sweep(space, false);
     take(sequencer, space, batch, max);
     size_t count = batch->command_count;
-    if (count == 0) return 0;
-    stet_status status = decide_and_commit(sequencer, space, 0, count, &err);
+    bool due = is_due(sequencer, space);
+    if (count == 0 && !due) return 0;
+    stet_status status =
+        decide_and_commit(sequencer, space, 0, count, due ? WITH_DUE : WITHOUT_DUE, &err);
     if (status == STET_OK) {
         publish(space, batch);
-    } else if (count > 1 && is_culprit_failure(status)) {
+    } else if ((count > 1 || due) && is_culprit_failure(status)) {
         run_one_by_one(sequencer, space);
     } else {
         fail_all(batch, &err);
     }
+    set_aside(sequencer, space, batch);
     answer(batch->commands, count);
     batch_reset(batch);
+    due_done(space);
+    if (status == STET_OK) {
+        due_plan(sequencer, space);
+    } else if (due) {
+        /* The disk may be full: not at once again. */
+        atomic_store(&space->due_at,
+                     clock_monotonic_ns(sequencer->engine->clock) + DUE_RECHECK_S * CLOCK_NS_PER_S);
+    }
     store_maintain(space->store);
-    return count;
+    return count > 0 ? count : 1;
 }
 
 /* ---- Thread ------------------------------------------------------------------------------ */
@@ -287,20 +565,89 @@ static struct space *next_ready(struct sequencer *sequencer) {
     return space;
 }
 
+/* Readies the spaces in which something is due. Returns when the next one will be. Under the lock. */
+static int64_t ready_due(struct sequencer *sequencer) {
+    int64_t now = clock_monotonic_ns(sequencer->engine->clock);
+    int64_t next = MODULE_NEVER;
+    for (struct space *space = sequencer->spaces; space != NULL; space = space->sequencer_next) {
+        int64_t at = atomic_load_explicit(&space->due_at, memory_order_relaxed);
+        if (at <= now && !space->ready) {
+            make_ready(sequencer, space);
+        } else if (at < next) {
+            next = at;
+        }
+    }
+    return next;
+}
+
+void sequencer_attach(struct sequencer *sequencer, struct space *space) {
+    due_plan(sequencer, space);
+    pthread_mutex_lock(&sequencer->lock);
+    space->sequencer_next = sequencer->spaces;
+    sequencer->spaces = space;
+    space->attached = true;
+    bool wake = sequencer->sleeping;
+    pthread_mutex_unlock(&sequencer->lock);
+    if (wake) pthread_cond_signal(&sequencer->wake);
+}
+
+void sequencer_detach(struct sequencer *sequencer, struct space *space) {
+    pthread_mutex_lock(&sequencer->lock);
+    struct space **slot = &sequencer->spaces;
+    while (space->attached && *slot != space)
+        slot = &(*slot)->sequencer_next;
+    if (space->attached) *slot = space->sequencer_next;
+    space->attached = false;
+    while (sequencer->working == space)
+        pthread_cond_wait(&sequencer->rested, &sequencer->lock);
+    struct space *before = NULL;
+    for (struct space *ready = sequencer->ready_first; ready != NULL; ready = ready->ready_next) {
+        if (ready == space) {
+            if (before == NULL) {
+                sequencer->ready_first = space->ready_next;
+            } else {
+                before->ready_next = space->ready_next;
+            }
+            if (sequencer->ready_last == space) sequencer->ready_last = before;
+            break;
+        }
+        before = ready;
+    }
+    space->ready = false;
+    pthread_mutex_unlock(&sequencer->lock);
+}
+
 bool sequencer_step(struct sequencer *sequencer, size_t max) {
     pthread_mutex_lock(&sequencer->lock);
     struct space *space = next_ready(sequencer);
+    if (space == NULL) {
+        ready_due(sequencer);
+        space = next_ready(sequencer);
+    }
+    sequencer->working = space;
+    /* The last command answered may hold the last reference; the space must outlive the work on it. */
+    if (space != NULL) space_ref(space);
     pthread_mutex_unlock(&sequencer->lock);
     if (space == NULL) return false;
-    /* The last command answered may hold the last reference; the space must outlive the work on it. */
-    space_ref(space);
     sequencer_run_batch(sequencer, space, max);
+    space_unref(space);
     pthread_mutex_lock(&sequencer->lock);
+    sequencer->working = NULL;
     space->ready = false;
     if (space->queue_first != NULL) make_ready(sequencer, space);
+    pthread_cond_broadcast(&sequencer->rested);
     pthread_mutex_unlock(&sequencer->lock);
-    space_unref(space);
     return true;
+}
+
+/* Waits until something is ready, or until that monotonic time. Under the lock. */
+static void sleep_until(struct sequencer *sequencer, int64_t at) {
+    if (at == MODULE_NEVER) {
+        pthread_cond_wait(&sequencer->wake, &sequencer->lock);
+        return;
+    }
+    struct timespec until = {.tv_sec = at / CLOCK_NS_PER_S, .tv_nsec = at % CLOCK_NS_PER_S};
+    pthread_cond_timedwait(&sequencer->wake, &sequencer->lock, &until);
 }
 
 static void *run(void *context) {
@@ -311,8 +658,10 @@ static void *run(void *context) {
         if (sequencer_step(sequencer, max)) continue;
         pthread_mutex_lock(&sequencer->lock);
         while (sequencer->ready_first == NULL && !sequencer->stopping) {
+            int64_t next = ready_due(sequencer);
+            if (sequencer->ready_first != NULL) break;
             sequencer->sleeping = true;
-            pthread_cond_wait(&sequencer->wake, &sequencer->lock);
+            sleep_until(sequencer, next);
             sequencer->sleeping = false;
         }
         bool stop = sequencer->ready_first == NULL && sequencer->stopping;
@@ -336,4 +685,7 @@ void sequencer_stop(struct sequencer *sequencer) {
     pthread_cond_signal(&sequencer->wake);
     if (sequencer->started) pthread_join(sequencer->thread, NULL);
     sequencer->started = false;
+    /* Nobody will decide them any more. */
+    for (struct space *space = sequencer->spaces; space != NULL; space = space->sequencer_next)
+        held_sweep(space, true);
 }

@@ -19,6 +19,7 @@
 struct engine_module_state {
     const struct module *module;
     void *state;
+    struct module_time due; /* When its `due` is to be called. */
 };
 
 /* Counters; relaxed atomics, read by metrics. */
@@ -93,6 +94,17 @@ struct space {
     struct receipts receipts;
     struct engine_module_state *modules;
     size_t module_count;
+    struct policies *policies; /* core/policy.h */
+    /* Commands that wait to be decided again, in the order they began to wait; linked by next. */
+    struct stet_command *held_first, *held_last;
+    size_t held_count;
+    atomic_bool held_changed; /* One of them was cancelled, or the space is gone. */
+    /* Monotonic: when its sequencer must look at it although nothing waits. MODULE_NEVER: never. */
+    _Atomic int64_t due_at;
+    struct stet_command *due_done; /* Made for what was due in the batch at hand. */
+    bool attached;                 /* Its sequencer watches over it. Under the sequencer's lock. */
+    struct space
+        *sequencer_next; /* Among the open spaces of its sequencer. Under the sequencer's lock. */
     /* A failed batch was taken back, but the projections could not be loaded anew. */
     bool modules_stale;
     uint64_t seq;  /* Last assigned, staged ones included. */

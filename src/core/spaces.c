@@ -169,7 +169,11 @@ stet_status space_open(struct space *space, const char *file, stet_error *err) {
     space->ring_ready = true;
     heads_init(&space->heads, space->hash_seed);
     receipts_init(&space->receipts);
-    return open_modules(space, err);
+    status = policies_create(&space->policies, space->hash_seed);
+    if (status != STET_OK) return error_set(err, status, "out of memory for a space");
+    status = open_modules(space, err);
+    if (status == STET_OK) sequencer_attach(space->sequencer, space);
+    return status;
 }
 
 struct space *space_create(struct stet_engine *engine, const char *name) {
@@ -180,13 +184,15 @@ struct space *space_create(struct stet_engine *engine, const char *name) {
     space->instance = atomic_fetch_add(&engine->instances, 1) + 1;
     size_t pinned = atomic_fetch_add(&engine->next_sequencer, 1) % engine->sequencer_count;
     space->sequencer = &engine->sequencers[pinned];
+    atomic_store(&space->due_at, MODULE_NEVER);
     pthread_mutex_init(&space->readers_lock, NULL);
     pthread_mutex_init(&space->watchers_lock, NULL);
     return space;
 }
 
 void space_close(struct space *space) {
-    assert(space->queue_count == 0);
+    sequencer_detach(space->sequencer, space);
+    assert(space->queue_count == 0 && space->held_count == 0);
     for (size_t i = 0; i < space->module_count; i++)
         if (space->modules[i].module->close != NULL)
             space->modules[i].module->close(space->modules[i].state);
@@ -194,6 +200,7 @@ void space_close(struct space *space) {
     if (space->ring_ready) ring_done(&space->ring);
     heads_done(&space->heads);
     receipts_done(&space->receipts);
+    policies_destroy(space->policies);
     while (space->reader_count > 0)
         store_reader_close(space->readers[--space->reader_count]);
     store_close(space->store);

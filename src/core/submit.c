@@ -125,6 +125,37 @@ static size_t weight(const struct stet_command *command) {
     return bytes;
 }
 
+/* ---- Detours ----------------------------------------------------------------------------- */
+
+static void run_hop(struct job *job) {
+    struct stet_command *command = command_of(job);
+    struct stet_engine *engine = command->client->engine;
+    struct store_reader *reader;
+    stet_status (*hop)(struct stet_command *, struct store_reader *, stet_error *) = command->hop;
+    command->hop = NULL;
+    stet_status status = space_reader_take(command->space, &reader, &command->error);
+    if (status == STET_OK) {
+        status = hop(command, reader, &command->error);
+        space_reader_give(command->space, reader);
+    }
+    if (status == STET_OK)
+        status = command->hop != NULL
+                     ? workers_submit(&engine->workers, &command->job, &command->error)
+                     : sequencer_resubmit(command->space->sequencer, command->space, command,
+                                          &command->error);
+    if (status == STET_OK) return;
+    if (command->error.status == STET_OK)
+        error_set(&command->error, status, "could not prepare the command");
+    command->error.status = status;
+    command->status = status;
+    client_complete(command->client, command, command);
+}
+
+stet_status command_detour(struct stet_command *command, stet_error *err) {
+    command->job.run = run_hop;
+    return workers_submit(&command->client->engine->workers, &command->job, err);
+}
+
 static stet_status submit_write(struct stet_command *command, stet_error *err) {
     if (command->kind != COMMAND_RECEIPT) {
         stet_status status = command_prepare(command, &command->error);
@@ -137,13 +168,23 @@ static stet_status submit_write(struct stet_command *command, stet_error *err) {
             return STET_OK;
         }
     }
-    return sequencer_submit(command->space->sequencer, command->space, command, weight(command),
-                            err);
+    command->queue_bytes = weight(command);
+    if (command->hop != NULL) return command_detour(command, err);
+    return sequencer_submit(command->space->sequencer, command->space, command,
+                            command->queue_bytes, err);
 }
 
 static stet_status submit_job(struct stet_command *command, stet_error *err) {
     command->job.run = run_job;
     return workers_submit(&command->client->engine->workers, &command->job, err);
+}
+
+void command_cancel(struct stet_command *command) {
+    struct space *space = command->space;
+    if (space == NULL) return;
+    atomic_store(&command->cancelled, true);
+    atomic_store(&space->held_changed, true);
+    sequencer_poke(space->sequencer, space);
 }
 
 stet_status command_submit(struct space *space, const stet_actor *actor,
@@ -163,6 +204,7 @@ stet_status command_submit(struct space *space, const stet_actor *actor,
     switch (command->kind) {
     case COMMAND_WRITE:
     case COMMAND_RESOLVE:
+    case COMMAND_MODULE:
     case COMMAND_RECEIPT: status = submit_write(command, err); break;
     case COMMAND_READ:
         if (command->read.min_seq > ring_published(&space->ring)) {
