@@ -25,6 +25,9 @@ struct check {
     uint64_t changes;
     uint64_t ordinals;
     uint64_t floor_seq; /* The highest pruned seq of any type. */
+    const struct store_type *types;
+    size_t type_count;
+    uint64_t children; /* Live heads with a parent. */
     struct arena page;
     struct arena row;
     stet_error *err;
@@ -60,6 +63,13 @@ static stet_status pointed(struct check *check, const struct store_change *from,
     return STET_OK;
 }
 
+static uint64_t floor_of(const struct check *check, stet_view type) {
+    for (size_t i = 0; i < check->type_count; i++) {
+        if (view_equal(check->types[i].name, type)) return check->types[i].floor_seq;
+    }
+    return 0;
+}
+
 static stet_status check_change(struct check *check, const struct store_change *change) {
     struct store_change other;
     bool present;
@@ -71,6 +81,9 @@ static stet_status check_change(struct check *check, const struct store_change *
     if ((change->ordinal == 1) != (change->prev == 0) ||
         (change->ordinal == 1) != (change->first == change->seq)) {
         finding(check, "change %" PRIu64 ": first and prev do not fit its ordinal", change->seq);
+    }
+    if (change->pruned && change->seq > floor_of(check, change->type)) {
+        finding(check, "change %" PRIu64 ": pruned, but its type's floor is below", change->seq);
     }
     if (change->prev != 0) {
         status = pointed(check, change, change->prev, "prev", &other, &present);
@@ -115,7 +128,7 @@ static stet_status check_changes(struct check *check, const struct store_state *
     do {
         arena_reset(&check->page);
         status = check->driver->since(check->reader, &check->page, seq, CHECK_PAGE,
-                                      CHECK_PAGE_BYTES, changes, &count, check->err);
+                                      CHECK_PAGE_BYTES, true, changes, &count, check->err);
         for (size_t i = 0; status == STET_OK && i < count; i++) {
             const struct store_change *change = &changes[i];
             if (change->seq != seq + 1 && change->seq - 1 > check->floor_seq) {
@@ -151,6 +164,88 @@ static stet_status check_changes(struct check *check, const struct store_state *
     return status;
 }
 
+/* A child's parent exists, and the tree leads from it to the child while that lives. */
+static stet_status check_parent(struct check *check, stet_view type, const struct store_row *row,
+                                const struct store_change *change) {
+    const struct store_head *head = &row->head;
+    struct store_head parent;
+    uint8_t key[STORE_NUMBER_BYTES];
+    uint64_t entries;
+    if (view_is_empty(change->parent) != (head->parent == 0)) {
+        finding(check, "head \"%.*s/%.*s\": its parent differs from that of its change",
+                VIEW_ARG(type), VIEW_ARG(row->id));
+    }
+    if (head->parent == 0) return STET_OK;
+    stet_status status = check->driver->head_of(check->reader, head->parent, &parent, check->err);
+    if (status != STET_OK) return status;
+    if (parent.version == 0) {
+        finding(check, "head \"%.*s/%.*s\": its parent %" PRIu64 " is no record", VIEW_ARG(type),
+                VIEW_ARG(row->id), head->parent);
+    }
+    if (head->deleted) return STET_OK;
+    check->children++;
+    store_number_key(head->parent, key);
+    stet_view bytes = view_make(key, sizeof key);
+    const struct store_bounds bounds = {
+        .above = {.index = STORE_INDEX_PARENT, .key = bytes, .record = head->first - 1},
+        .below = {.index = STORE_INDEX_PARENT, .key = bytes, .record = head->first + 1}};
+    status = check->driver->entries_count(check->reader, &bounds, 1, &entries, check->err);
+    if (status == STET_OK && entries == 0) {
+        finding(check, "head \"%.*s/%.*s\": its parent does not lead to it", VIEW_ARG(type),
+                VIEW_ARG(row->id));
+    }
+    return status;
+}
+
+/* Every entry names a record, which lives unless it only tells of a fork; and the tree has as many as there are children. */
+static stet_status check_entries(struct check *check) {
+    enum { PAGE = 1024 };
+    struct store_entry_row *rows = malloc(PAGE * sizeof *rows);
+    uint64_t children = 0;
+    uint32_t index = STORE_INDEX_PARENT;
+    size_t found = 1;
+    stet_status status = STET_OK;
+    if (rows == NULL) return error_set(check->err, STET_NO_MEMORY, "could not check the entries");
+    for (; status == STET_OK && found > 0;
+         status =
+             check->driver->entry_indexes(check->reader, index, 1, &index, &found, check->err)) {
+        struct store_bounds bounds = {.above = {.index = index},
+                                      .below = {.index = (uint64_t)index + 1}};
+        size_t count = PAGE;
+        while (count == PAGE) {
+            /* The keys of the page before are where this one begins. */
+            struct arena before = check->page;
+            arena_init(&check->page, 65536);
+            status = check->driver->entries(check->reader, &check->page, &bounds, false, PAGE, rows,
+                                            &count, check->err);
+            arena_done(&before);
+            for (size_t i = 0; status == STET_OK && i < count; i++) {
+                struct store_head head;
+                status = check->driver->head_of(check->reader, rows[i].record, &head, check->err);
+                if (status == STET_OK &&
+                    (head.version == 0 || (head.deleted && index != STORE_INDEX_FORK))) {
+                    finding(check,
+                            "an entry of index %" PRIu32 " names %" PRIu64 ", which is no "
+                            "record%s",
+                            index, rows[i].record, head.version == 0 ? "" : " any more");
+                }
+            }
+            if (status != STET_OK) break;
+            if (index == STORE_INDEX_PARENT) children += count;
+            if (count == 0) break;
+            bounds.above.key = rows[count - 1].key;
+            bounds.above.record = rows[count - 1].record;
+        }
+        if (status != STET_OK) break;
+    }
+    free(rows);
+    if (status == STET_OK && children != check->children) {
+        finding(check, "there are %" PRIu64 " entries of children, and %" PRIu64 " children",
+                children, check->children);
+    }
+    return status;
+}
+
 static stet_status check_head(struct check *check, stet_view type, const struct store_row *row) {
     const struct store_head *head = &row->head;
     struct store_change change;
@@ -168,6 +263,12 @@ static stet_status check_head(struct check *check, stet_view type, const struct 
         finding(check, "head \"%.*s/%.*s\" differs from its change %" PRIu64, VIEW_ARG(type),
                 VIEW_ARG(row->id), head->seq);
     }
+    if (change.pruned) {
+        finding(check, "head \"%.*s/%.*s\": its data was pruned", VIEW_ARG(type),
+                VIEW_ARG(row->id));
+    }
+    status = check_parent(check, type, row, &change);
+    if (status != STET_OK) return status;
     unsigned count = spine_count(head->ordinal);
     if (count == 0 || head->spine[count - 1] != head->seq ||
         change.skip != (count > 1 ? head->spine[count - 2] : 0)) {
@@ -239,7 +340,7 @@ stet_status check_log(struct store_reader *reader,
                           .err = err};
     struct arena types_arena;
     struct store_state state;
-    struct store_type *types;
+    struct store_type *types = NULL;
     size_t type_count = 0;
     arena_init(&types_arena, 4096);
     arena_init(&check.page, 65536);
@@ -250,9 +351,12 @@ stet_status check_log(struct store_reader *reader,
     for (size_t i = 0; status == STET_OK && i < type_count; i++) {
         if (types[i].floor_seq > check.floor_seq) check.floor_seq = types[i].floor_seq;
     }
+    check.types = types;
+    check.type_count = type_count;
     if (status == STET_OK) status = check_changes(&check, &state);
     for (size_t i = 0; status == STET_OK && i < type_count; i++)
         status = check_heads(&check, &types[i]);
+    if (status == STET_OK) status = check_entries(&check);
     if (status == STET_OK && check.floor_seq == 0 && check.ordinals != check.changes) {
         finding(&check, "the heads account for %" PRIu64 " changes, there are %" PRIu64,
                 check.ordinals, check.changes);

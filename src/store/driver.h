@@ -48,6 +48,15 @@ struct store_link {
     int64_t stamp;
 };
 
+/* Entries strictly between two places in the order of (index, key, record); a place need not be that of an entry. */
+struct store_bounds {
+    struct store_place {
+        uint64_t index; /* Wider than an index, for the place behind all of them. */
+        stet_view key;
+        uint64_t record;
+    } above, below;
+};
+
 struct store_driver {
     const char *name;
 
@@ -57,6 +66,9 @@ struct store_driver {
     stet_status (*commit)(struct store *store, const struct store_batch *batch,
                           const struct store_plan *plan, stet_error *err);
     void (*maintain)(struct store *store);
+    /* As store_entries_drop. */
+    stet_status (*entries_drop)(struct store *store, uint32_t index, size_t limit, size_t *count,
+                                stet_error *err);
     stet_status (*meta_put)(struct store *store, stet_view name, stet_view value, stet_error *err);
     void (*usage)(const struct store *store, struct store_usage *usage);
 
@@ -69,14 +81,17 @@ struct store_driver {
     stet_status (*clock)(struct store_reader *reader, struct store_state *state, stet_error *err);
     stet_status (*head)(struct store_reader *reader, stet_view type, stet_view id,
                         struct store_head *head, stet_error *err);
+    /* By number; version 0 when there is no such record. */
+    stet_status (*head_of)(struct store_reader *reader, uint64_t record, struct store_head *head,
+                           stet_error *err);
     /* Both: STET_PRUNED when there is no such row. */
     stet_status (*change)(struct store_reader *reader, struct arena *arena, uint64_t seq,
                           bool with_data, struct store_change *change, stet_error *err);
     stet_status (*link)(struct store_reader *reader, uint64_t seq, struct store_link *link,
                         stet_error *err);
     stet_status (*since)(struct store_reader *reader, struct arena *arena, uint64_t after,
-                         size_t limit, size_t bytes_max, struct store_change *changes,
-                         size_t *count, stet_error *err);
+                         size_t limit, size_t bytes_max, bool with_data,
+                         struct store_change *changes, size_t *count, stet_error *err);
     stet_status (*scan)(struct store_reader *reader, struct arena *arena, stet_view type,
                         stet_view after_id, size_t limit, struct store_row *rows, size_t *count,
                         stet_error *err);
@@ -85,6 +100,13 @@ struct store_driver {
     stet_status (*key_find)(struct store_reader *reader, struct arena *arena,
                             const uint8_t key[STORE_KEY_BYTES], stet_view actor,
                             struct store_key *out, stet_error *err);
+    stet_status (*entries)(struct store_reader *reader, struct arena *arena,
+                           const struct store_bounds *bounds, bool reverse, size_t limit,
+                           struct store_entry_row *rows, size_t *count, stet_error *err);
+    stet_status (*entries_count)(struct store_reader *reader, const struct store_bounds *bounds,
+                                 uint64_t limit, uint64_t *count, stet_error *err);
+    stet_status (*entry_indexes)(struct store_reader *reader, uint32_t after, size_t limit,
+                                 uint32_t *indexes, size_t *count, stet_error *err);
     stet_status (*meta_get)(struct store_reader *reader, struct arena *arena, stet_view name,
                             stet_view *value, stet_error *err);
     /* The engine's own check of its file; as store_check. */

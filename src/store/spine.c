@@ -68,6 +68,7 @@ stet_status store_head_advance(struct store_head *head, struct store_change *cha
     head->seq = change->seq;
     head->first = change->first;
     head->ordinal = change->ordinal;
+    head->parent = change->parent_number;
     head->deleted = change->op == STORE_DELETE;
     head->hash = head->deleted ? 0 : hash;
     head->spine[kept] = change->seq;

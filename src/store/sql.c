@@ -3,9 +3,13 @@
 
 #define CHANGE_COLUMNS                                                                             \
     "seq, txn, stamp, type, version, base, first, prev, skip, ordinal, op, id, actor, key, "       \
-    "source, merge, origin"
+    "source, merge, origin, parent, forked_from"
 #define HEAD_COLUMNS                                                                               \
-    "head.version, head.seq, record.record, head.flags, head.hash, head.ordinal, head.spine"
+    "head.version, head.seq, record.record, head.flags, head.hash, head.ordinal, head.spine, "     \
+    "head.parent"
+/* All entries between two places, neither included. */
+#define ENTRIES_BETWEEN                                                                            \
+    " FROM entry WHERE (idx, key, record) > ($1, $2, $3) AND (idx, key, record) < ($4, $5, $6)"
 /* A record without a head is damage that must show, so it is not left out. */
 #define RECORD_AND_HEAD "record LEFT JOIN head ON head.record = record.record"
 
@@ -26,8 +30,8 @@ const char *const sql_text[SQL_STATEMENTS] = {
                      " WHERE record.type = $1 AND record.id = $2",
     /* SQLite overwrites in place, without reading the row before; PostgreSQL's words: ON CONFLICT (record) DO UPDATE. */
     [SQL_HEADS_PUT] =
-        "INSERT OR REPLACE INTO head (record, version, seq, flags, hash, ordinal, spine)"
-        " SELECT record, version, seq, flags, hash, ordinal, spine FROM batch_head",
+        "INSERT OR REPLACE INTO head (record, version, seq, flags, hash, ordinal, spine, parent)"
+        " SELECT record, version, seq, flags, hash, ordinal, spine, parent FROM batch_head",
     [SQL_SCAN] = "SELECT " HEAD_COLUMNS ", record.id FROM " RECORD_AND_HEAD
                  " WHERE record.type = $1 AND record.id > $2 ORDER BY record.id LIMIT $3",
     /* Each record has its head (a lookup shows when not), so there are as many. */
@@ -49,6 +53,22 @@ const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_KEY_MAX_1] = "SELECT key FROM key_1 ORDER BY key DESC LIMIT 1",
     [SQL_KEY_CLEAR_0] = "DELETE FROM key_0",
     [SQL_KEY_CLEAR_1] = "DELETE FROM key_1",
+    [SQL_CHANGE_PRUNE] = "UPDATE change SET data = NULL, op = op + 16 WHERE seq = $1 AND op < 16",
+    [SQL_TYPE_FLOOR] = "UPDATE type SET floor_seq = $1 WHERE floor_seq < $1 AND type = $2",
+    [SQL_HEAD_OF] = "SELECT version, seq, record, flags, hash, ordinal, spine, parent FROM head"
+                    " WHERE record = $1",
+    [SQL_SINCE_BARE] = "SELECT " CHANGE_COLUMNS " FROM change WHERE seq > $1 ORDER BY seq LIMIT $2",
+    [SQL_ENTRY_ADD] =
+        "INSERT INTO entry (idx, key, record) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    [SQL_ENTRY_REMOVE] = "DELETE FROM entry WHERE idx = $1 AND key = $2 AND record = $3",
+    [SQL_ENTRY_SCAN] = "SELECT key, record" ENTRIES_BETWEEN " ORDER BY idx, key, record LIMIT $7",
+    [SQL_ENTRY_SCAN_BACK] =
+        "SELECT key, record" ENTRIES_BETWEEN " ORDER BY idx DESC, key DESC, record DESC LIMIT $7",
+    [SQL_ENTRY_COUNT] = "SELECT count(*) FROM (SELECT 1" ENTRIES_BETWEEN " LIMIT $7) AS entries",
+    [SQL_ENTRY_INDEX] = "SELECT idx FROM entry WHERE idx > $1 ORDER BY idx LIMIT 1",
+    [SQL_ENTRY_DROP] =
+        "DELETE FROM entry WHERE idx = $1 AND (key, record) IN"
+        " (SELECT key, record FROM entry WHERE idx = $1 ORDER BY key, record LIMIT $2)",
     [SQL_META_GET] = "SELECT value FROM meta WHERE name = $1",
     [SQL_META_SET] = ("INSERT INTO meta (name, value) VALUES ($1, $2) "
                       "ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
@@ -62,8 +82,15 @@ const char *const sql_text[SQL_STATEMENTS] = {
 #define RECORD_TABLE                                                                               \
     "CREATE TABLE record (type INTEGER NOT NULL, id TEXT NOT NULL, record INTEGER NOT NULL,"       \
     " PRIMARY KEY (type, id)) WITHOUT ROWID;"
+#define ENTRY_TABLE                                                                                \
+    "CREATE TABLE entry (idx INTEGER NOT NULL, key BLOB NOT NULL, record INTEGER NOT NULL,"        \
+    " PRIMARY KEY (idx, key, record)) WITHOUT ROWID;"
 /* With NOT NULL, a statement that replaces rows would have to be undone singly. Reading finds what is missing. */
 #define HEAD_TABLE                                                                                 \
+    "CREATE TABLE head (record INTEGER PRIMARY KEY, version INTEGER, seq INTEGER, flags INTEGER,"  \
+    " hash INTEGER, ordinal INTEGER, spine BLOB, parent INTEGER);"
+/* As format 1 had it. */
+#define HEAD_TABLE_1                                                                               \
     "CREATE TABLE head (record INTEGER PRIMARY KEY, version INTEGER, seq INTEGER, flags INTEGER,"  \
     " hash INTEGER, ordinal INTEGER, spine BLOB);"
 
@@ -72,13 +99,13 @@ const char *const sql_schema =
     "INTEGER NOT NULL,"
     " keys_rotated_at INTEGER NOT NULL, keys_current INTEGER NOT NULL);"
     "CREATE TABLE type (type INTEGER PRIMARY KEY, name TEXT NOT NULL, live INTEGER NOT NULL,"
-    " floor_seq INTEGER NOT NULL);" RECORD_TABLE HEAD_TABLE
+    " floor_seq INTEGER NOT NULL);" RECORD_TABLE HEAD_TABLE ENTRY_TABLE
     "CREATE TABLE change (seq INTEGER PRIMARY KEY, txn INTEGER, stamp INTEGER NOT NULL, type "
     "INTEGER NOT NULL,"
     " version INTEGER NOT NULL, base INTEGER, first INTEGER, prev INTEGER, skip INTEGER, ordinal "
     "INTEGER,"
     " op INTEGER NOT NULL, id TEXT NOT NULL, actor TEXT, key TEXT, source TEXT, merge TEXT, origin "
-    "TEXT, data TEXT);"
+    "TEXT, parent TEXT, forked_from TEXT, data TEXT);"
     "CREATE TABLE key_0 (key BLOB NOT NULL, actor TEXT NOT NULL, request BLOB NOT NULL, result "
     "BLOB,"
     " PRIMARY KEY (key, actor)) WITHOUT ROWID;"
@@ -87,17 +114,21 @@ const char *const sql_schema =
     " PRIMARY KEY (key, actor)) WITHOUT ROWID;"
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "INSERT INTO clock VALUES (1, 0, 0, 0, 0);"
-    "INSERT INTO meta VALUES ('store.format', '1');";
+    "INSERT INTO meta VALUES ('store.format', '2');";
 
 const char *const sql_migrations[SQL_FORMAT] = {
     /* Format 0, before the first release, kept neither where an imported record came from nor ordinals that differ from
        versions (nothing could be imported then), and a record's head beside its name. */
     "ALTER TABLE change ADD COLUMN origin TEXT;"
     "ALTER TABLE change ADD COLUMN ordinal INTEGER;"
-    "ALTER TABLE record RENAME TO record_0;" RECORD_TABLE HEAD_TABLE
+    "ALTER TABLE record RENAME TO record_0;" RECORD_TABLE HEAD_TABLE_1
     "INSERT INTO record (type, id, record)"
     " SELECT type, id, coalesce(first, seq) FROM record_0 ORDER BY type, id;"
     "INSERT INTO head (record, version, seq, flags, hash, spine)"
     " SELECT coalesce(first, seq), version, seq, flags, hash, spine FROM record_0 ORDER BY 1;"
     "DROP TABLE record_0;",
+    /* Format 1 knew neither trees nor declared indexes. */
+    "ALTER TABLE change ADD COLUMN parent TEXT;"
+    "ALTER TABLE change ADD COLUMN forked_from TEXT;"
+    "ALTER TABLE head ADD COLUMN parent INTEGER;" ENTRY_TABLE,
 };

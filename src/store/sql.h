@@ -5,7 +5,7 @@
  * (which is how SQLite numbers such names, and how PostgreSQL counts), and NULL stands for what follows from other columns:
  *
  *   change.txn NULL = seq · change.base NULL = version - 1 · change.first NULL = seq · change.ordinal NULL = version
- *   change.prev, skip NULL = 0 · head.ordinal NULL = version · head.flags NULL = live
+ *   change.prev, skip NULL = 0 · head.ordinal NULL = version · head.flags NULL = live · head.parent NULL = 0
  *
  * `type` is the number of a name in the table `type`; `record` is a record's number, the seq of its first change. change.op holds enum store_op, plus SQL_OP_PRUNED once the data is gone.
  * batch_change, batch_record, batch_head and batch_key are the rows of the batch at hand: SQLite reads them through
@@ -16,7 +16,7 @@
 #ifndef STORE_SQL_H
 #define STORE_SQL_H
 
-enum { SQL_FORMAT = 1, SQL_OP_PRUNED = 16, SQL_FLAG_DELETED = 1 };
+enum { SQL_FORMAT = 2, SQL_OP_PRUNED = 16, SQL_FLAG_DELETED = 1 };
 
 enum sql_statement {
     SQL_BEGIN_READ,
@@ -47,6 +47,17 @@ enum sql_statement {
     SQL_KEY_MAX_1,
     SQL_KEY_CLEAR_0,
     SQL_KEY_CLEAR_1,
+    SQL_CHANGE_PRUNE,
+    SQL_TYPE_FLOOR,
+    SQL_HEAD_OF,
+    SQL_SINCE_BARE,
+    SQL_ENTRY_ADD,
+    SQL_ENTRY_REMOVE,
+    SQL_ENTRY_SCAN,
+    SQL_ENTRY_SCAN_BACK,
+    SQL_ENTRY_COUNT,
+    SQL_ENTRY_INDEX,
+    SQL_ENTRY_DROP,
     SQL_META_GET,
     SQL_META_SET,
     SQL_STATEMENTS,

@@ -119,8 +119,19 @@ static stet_status batch_validate(const struct store *store, const struct store_
             return error_set(err, STET_MISUSE,
                              "a transaction's changes must be consecutive, and whole in a batch");
         }
+        if (view_is_empty(change->parent) != (change->parent_number == 0))
+            return error_set(err, STET_MISUSE, "a change's parent needs its address and number");
         seq = change->seq;
         stamp = change->stamp;
+    }
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        if (batch->entries[i].key.size == 0 || batch->entries[i].record == 0)
+            return error_set(err, STET_MISUSE, "an entry needs a key and a record");
+    }
+    for (size_t i = 0; i < batch->prune_count; i++) {
+        const struct store_prune *prune = &batch->prunes[i];
+        if (prune->seq == 0 || prune->seq > seq || prune->type.size == 0)
+            return error_set(err, STET_MISUSE, "only what was committed can be pruned");
     }
     if (count > 0 ? batch->stamp != stamp : batch->stamp < stamp) {
         return error_set(err, STET_MISUSE, "the stamp of a batch must be that of its last change");
@@ -197,8 +208,15 @@ stet_status store_change_at(struct store_reader *reader, struct arena *arena, ui
 stet_status store_since(struct store_reader *reader, struct arena *arena, uint64_t after,
                         size_t limit, size_t bytes_max, struct store_change *changes, size_t *count,
                         stet_error *err) {
-    return reader->store->driver->since(reader, arena, after, limit, bytes_max, changes, count,
-                                        err);
+    return reader->store->driver->since(reader, arena, after, limit, bytes_max, true, changes,
+                                        count, err);
+}
+
+stet_status store_since_bare(struct store_reader *reader, struct arena *arena, uint64_t after,
+                             size_t limit, struct store_change *changes, size_t *count,
+                             stet_error *err) {
+    return reader->store->driver->since(reader, arena, after, limit, SIZE_MAX, false, changes,
+                                        count, err);
 }
 
 stet_status store_scan(struct store_reader *reader, struct arena *arena, stet_view type,
@@ -210,6 +228,99 @@ stet_status store_scan(struct store_reader *reader, struct arena *arena, stet_vi
 stet_status store_types(struct store_reader *reader, struct arena *arena, struct store_type **types,
                         size_t *count, stet_error *err) {
     return reader->store->driver->types(reader, arena, types, count, err);
+}
+
+/* ---- By number, and by index ------------------------------------------------------------------------------------ */
+
+static stet_status records_of(struct store_reader *reader, struct arena *arena,
+                              const uint64_t *records, size_t count, bool with_data,
+                              struct store_head *heads, struct store_change *changes,
+                              stet_error *err) {
+    const struct store_driver *driver = reader->store->driver;
+    for (size_t i = 0; i < count; i++) {
+        stet_status status = driver->head_of(reader, records[i], &heads[i], err);
+        if (status != STET_OK) return status;
+        if (changes == NULL) continue;
+        if (heads[i].version == 0) {
+            changes[i] = (struct store_change){0};
+            continue;
+        }
+        status = driver->change(reader, arena, heads[i].seq, with_data, &changes[i], err);
+        if (status == STET_PRUNED)
+            return error_set(err, STET_CORRUPT, "the change of record %llu is missing",
+                             (unsigned long long)records[i]);
+        if (status != STET_OK) return status;
+    }
+    return STET_OK;
+}
+
+stet_status store_records_of(struct store_reader *reader, struct arena *arena,
+                             const uint64_t *records, size_t count, bool with_data,
+                             struct store_head *heads, struct store_change *changes,
+                             stet_error *err) {
+    stet_status status = reader->store->driver->snapshot_begin(reader, err);
+    if (status != STET_OK) return status;
+    status = records_of(reader, arena, records, count, with_data, heads, changes, err);
+    reader->store->driver->snapshot_end(reader);
+    return status;
+}
+
+stet_status store_head_of(struct store_reader *reader, struct arena *arena, uint64_t record,
+                          stet_view *type, stet_view *id, struct store_head *head,
+                          stet_error *err) {
+    struct store_change change;
+    stet_status status = store_records_of(reader, arena, &record, 1, false, head, &change, err);
+    if (status != STET_OK) return status;
+    *type = change.type;
+    *id = change.id;
+    return STET_OK;
+}
+
+/* No record has number 0, so the place of (key, 0) is just before the key. */
+static struct store_bounds bounds_of(const struct store_entry_range *range) {
+    struct store_place after = {
+        .index = range->index, .key = range->after_key, .record = range->after_record};
+    struct store_bounds bounds = {.above = {.index = range->index, .key = range->from},
+                                  .below = {.index = range->index, .key = range->to}};
+    if (range->to.size == 0) bounds.below.index++;
+    if (range->after_record == 0) return bounds;
+    if (range->reverse) {
+        if (range->to.size == 0 || view_compare(after.key, range->to) < 0) bounds.below = after;
+    } else if (view_compare(after.key, range->from) >= 0) {
+        bounds.above = after;
+    }
+    return bounds;
+}
+
+stet_status store_entries_scan(struct store_reader *reader, struct arena *arena,
+                               const struct store_entry_range *range, size_t limit,
+                               struct store_entry_row *rows, size_t *count, stet_error *err) {
+    struct store_bounds bounds = bounds_of(range);
+    return reader->store->driver->entries(reader, arena, &bounds, range->reverse, limit, rows,
+                                          count, err);
+}
+
+stet_status store_entries_count(struct store_reader *reader, const struct store_entry_range *range,
+                                uint64_t limit, uint64_t *count, stet_error *err) {
+    struct store_entry_range whole = {.index = range->index, .from = range->from, .to = range->to};
+    struct store_bounds bounds = bounds_of(&whole);
+    return reader->store->driver->entries_count(reader, &bounds, limit, count, err);
+}
+
+stet_status store_entry_indexes(struct store_reader *reader, uint32_t after, size_t limit,
+                                uint32_t *indexes, size_t *count, stet_error *err) {
+    return reader->store->driver->entry_indexes(reader, after, limit, indexes, count, err);
+}
+
+stet_status store_entries_drop(struct store *store, uint32_t index, size_t limit, size_t *count,
+                               stet_error *err) {
+    if (store->failed) {
+        return error_set(err, STET_COMMIT_UNKNOWN,
+                         "an earlier commit failed; the store takes no more writes");
+    }
+    stet_status status = store->driver->entries_drop(store, index, limit, count, err);
+    if (status == STET_COMMIT_UNKNOWN) store->failed = true;
+    return status;
 }
 
 stet_status store_key_find(struct store_reader *reader, struct arena *arena,

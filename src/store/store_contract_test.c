@@ -1,7 +1,6 @@
-/* What every driver must do, run against each of them. A new driver adds one line to `drivers`. */
-#include "store/testkit.h"
+/* What every driver must do, run against each of them. */
+#include "store/contract.h"
 
-#include "base/arena.h"
 #include "store/memory/memory.h"
 
 #include <pthread.h>
@@ -9,54 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const drivers[] = {"memory", "sqlite"};
-
-struct fixture {
-    const char *driver;
-    char folder[64];
-    char path[80];
-    struct store *store;
-    struct store_reader *reader;
-    struct arena arena;
-};
-
-static void setup(struct fixture *fixture, const char *driver) {
-    *fixture = (struct fixture){.driver = driver};
-    kit_folder(fixture->folder);
-    snprintf(fixture->path, sizeof fixture->path, "%s/main", fixture->folder);
-    const struct store_options options = {.driver = driver, .path = fixture->path};
-    fixture->store = kit_open(&options);
-    must(store_reader_open(fixture->store, &fixture->reader, err));
-    arena_init(&fixture->arena, 4096);
-}
-
-static void teardown(struct fixture *fixture) {
-    kit_must_check(fixture->reader);
-    arena_done(&fixture->arena);
-    store_reader_close(fixture->reader);
-    store_close(fixture->store);
-    kit_remove(fixture->folder);
-}
-
-/* A test of the suite: its body runs once for each driver, in a fresh store that must pass store_check at the end. */
-#define TEST(name)                                                                                 \
-    static void name##_body(struct fixture *f);                                                    \
-    static void name(void **state) {                                                               \
-        (void)state;                                                                               \
-        for (size_t driver = 0; driver < sizeof drivers / sizeof drivers[0]; driver++) {           \
-            struct fixture fixture;                                                                \
-            setup(&fixture, drivers[driver]);                                                      \
-            name##_body(&fixture);                                                                 \
-            teardown(&fixture);                                                                    \
-        }                                                                                          \
-    }                                                                                              \
-    static void name##_body(struct fixture *f)
-
-static void check_view(stet_view view, const char *expected) {
-    assert_int_equal(view.size, strlen(expected));
-    assert_memory_equal(view.size == 0 ? "" : view.bytes, expected, view.size);
-}
 
 TEST(an_empty_store_has_nothing) {
     struct store_head head = kit_head(f->reader, "task", "1");

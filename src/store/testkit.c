@@ -64,6 +64,38 @@ struct store_change *kit_change(struct kit_batch *kit, enum store_op op, stet_vi
     return add(kit, op, type, id, data, 0);
 }
 
+struct store_change *kit_child(struct kit_batch *kit, enum store_op op, stet_view type,
+                               stet_view id, stet_view data, stet_view parent, uint64_t number) {
+    struct store_change *change = add(kit, op, type, id, data, 0);
+    size_t at = kit->batch.change_count - 1;
+    change->parent = parent;
+    change->parent_number = number;
+    kit->after[at] = kit->batch.heads[at];
+    must(store_head_advance(&kit->after[at], change, kit->batch.hashes[at], err));
+    return change;
+}
+
+void kit_entry(struct kit_batch *kit, uint32_t index, stet_view key, uint64_t record, bool remove) {
+    size_t at = kit->batch.entry_count++;
+    kit->entries = realloc(kit->entries, kit->batch.entry_count * sizeof *kit->entries);
+    kit->entries[at] = (struct store_entry){
+        .index = index, .key = arena_copy(&kit->arena, key), .record = record, .remove = remove};
+    kit->batch.entries = kit->entries;
+}
+
+void kit_link(struct kit_batch *kit, uint64_t parent, uint64_t child, bool remove) {
+    uint8_t key[STORE_NUMBER_BYTES];
+    store_number_key(parent, key);
+    kit_entry(kit, STORE_INDEX_PARENT, view_make(key, sizeof key), child, remove);
+}
+
+void kit_prune(struct kit_batch *kit, uint64_t seq, stet_view type) {
+    size_t at = kit->batch.prune_count++;
+    kit->prunes = realloc(kit->prunes, kit->batch.prune_count * sizeof *kit->prunes);
+    kit->prunes[at] = (struct store_prune){.seq = seq, .type = type};
+    kit->batch.prunes = kit->prunes;
+}
+
 struct store_change *kit_import(struct kit_batch *kit, stet_view type, stet_view id, stet_view data,
                                 uint64_t version) {
     return add(kit, STORE_CREATE, type, id, data, version);
@@ -99,6 +131,8 @@ stet_status kit_commit(struct kit_batch *kit, stet_error *err) {
     free(kit->batch.hashes);
     free(kit->after);
     free(kit->keys);
+    free(kit->entries);
+    free(kit->prunes);
     arena_done(&kit->arena);
     return status;
 }

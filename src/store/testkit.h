@@ -22,6 +22,8 @@ struct kit_batch {
     struct store_head *after; /* Beside the changes: their heads afterwards. */
     struct store_key *keys;
     size_t key_capacity;
+    struct store_entry *entries;
+    struct store_prune *prunes;
     size_t transaction; /* Index of the first change of the transaction being built. */
     struct arena arena;
     stet_status failed; /* A head could not be read; kit_commit returns it. */
@@ -33,6 +35,18 @@ void kit_begin(struct kit_batch *kit, struct store *store);
 /* Adds a change; returns it for the test to adorn before kit_commit. data is copied. */
 struct store_change *kit_change(struct kit_batch *kit, enum store_op op, stet_view type,
                                 stet_view id, stet_view data);
+
+/* As kit_change, under a parent: its address and number. */
+struct store_change *kit_child(struct kit_batch *kit, enum store_op op, stet_view type,
+                               stet_view id, stet_view data, stet_view parent, uint64_t number);
+
+/* Adds an entry to the batch, or removes one. key is copied. */
+void kit_entry(struct kit_batch *kit, uint32_t index, stet_view key, uint64_t record, bool remove);
+
+/* The tree's entry of a child. */
+void kit_link(struct kit_batch *kit, uint64_t parent, uint64_t child, bool remove);
+
+void kit_prune(struct kit_batch *kit, uint64_t seq, stet_view type);
 
 /* As kit_change with a creation at the given first version. */
 struct store_change *kit_import(struct kit_batch *kit, stet_view type, stet_view id, stet_view data,

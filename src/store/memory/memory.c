@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/view.h"
 #include "store/driver.h"
+#include "store/memory/entries.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -26,6 +27,7 @@ struct table {
 struct memory_type {
     stet_view name;
     uint64_t live;
+    uint64_t floor_seq;
     struct memory_record **records; /* In byte order of their ids. */
     size_t count;
     size_t capacity;
@@ -59,6 +61,7 @@ struct memory_store {
     struct table records;
     struct table keys[2];
     unsigned keys_current;
+    struct entries entries;
     struct memory_meta *meta;
     /* As of the last commit, for other threads; base.state is the sequencer's. */
     struct store_state state;
@@ -171,9 +174,10 @@ static stet_view place(char **at, stet_view view) {
 }
 
 static struct store_change *change_copy(const struct store_change *change) {
-    struct store_change *copy = malloc(
-        sizeof *copy + change->type.size + change->id.size + change->by.size + change->key.size +
-        change->source.size + change->merge.size + change->origin.size + change->data.size);
+    struct store_change *copy =
+        malloc(sizeof *copy + change->type.size + change->id.size + change->by.size +
+               change->key.size + change->source.size + change->merge.size + change->origin.size +
+               change->parent.size + change->forked_from.size + change->data.size);
     if (copy == NULL) return NULL;
     char *at = (char *)(copy + 1);
     *copy = *change;
@@ -184,6 +188,9 @@ static struct store_change *change_copy(const struct store_change *change) {
     copy->source = place(&at, change->source);
     copy->merge = place(&at, change->merge);
     copy->origin = place(&at, change->origin);
+    copy->parent = place(&at, change->parent);
+    copy->forked_from = place(&at, change->forked_from);
+    copy->parent_number = 0;
     copy->data = place(&at, change->data);
     return copy;
 }
@@ -269,8 +276,14 @@ struct staged {
     struct memory_record **records;
     bool *created;
     struct memory_key **keys;
+    /* Beside the entries: NULL for one to be removed. */
+    struct entry_node **entries;
+    /* Beside the prunes: the change without its data; once applied, the one it took the place of. */
+    struct store_change **bare;
     size_t change_count;
     size_t key_count;
+    size_t entry_count;
+    size_t prune_count;
 };
 
 static void staged_done(struct staged *staged, bool linked) {
@@ -283,6 +296,12 @@ static void staged_done(struct staged *staged, bool linked) {
     }
     for (size_t i = 0; !linked && staged->keys != NULL && i < staged->key_count; i++)
         free(staged->keys[i]);
+    for (size_t i = 0; !linked && staged->entries != NULL && i < staged->entry_count; i++)
+        free(staged->entries[i]);
+    for (size_t i = 0; staged->bare != NULL && i < staged->prune_count; i++)
+        free(staged->bare[i]);
+    free(staged->entries);
+    free(staged->bare);
     free(staged->changes);
     free(staged->records);
     free(staged->created);
@@ -298,8 +317,12 @@ static stet_status stage(struct memory_store *store, const struct store_batch *b
     staged->records = calloc(count + 1, sizeof *staged->records);
     staged->created = calloc(count + 1, sizeof *staged->created);
     staged->keys = calloc(batch->key_count + 1, sizeof *staged->keys);
+    staged->entry_count = batch->entry_count;
+    staged->prune_count = batch->prune_count;
+    staged->entries = calloc(batch->entry_count + 1, sizeof *staged->entries);
+    staged->bare = calloc(batch->prune_count + 1, sizeof *staged->bare);
     if (staged->changes == NULL || staged->records == NULL || staged->created == NULL ||
-        staged->keys == NULL) {
+        staged->keys == NULL || staged->entries == NULL || staged->bare == NULL) {
         return STET_NO_MEMORY;
     }
     if (store->change_count + count > store->change_capacity) {
@@ -333,7 +356,31 @@ static stet_status stage(struct memory_store *store, const struct store_batch *b
         staged->keys[i] = key_copy(&batch->keys[i]);
         if (staged->keys[i] == NULL) return STET_NO_MEMORY;
     }
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        if (batch->entries[i].remove) continue;
+        staged->entries[i] = entries_make(&store->entries, &batch->entries[i]);
+        if (staged->entries[i] == NULL) return STET_NO_MEMORY;
+    }
+    for (size_t i = 0; i < batch->prune_count; i++) {
+        uint64_t seq = batch->prunes[i].seq;
+        struct store_change bare =
+            *(seq <= store->change_count ? store->changes[seq - 1]
+                                         : staged->changes[seq - 1 - store->change_count]);
+        bare.data = (stet_view){0};
+        bare.pruned = true;
+        staged->bare[i] = change_copy(&bare);
+        if (staged->bare[i] == NULL) return STET_NO_MEMORY;
+    }
     return STET_OK;
+}
+
+static void prune(struct memory_store *store, const struct store_prune *prune,
+                  struct store_change **bare) {
+    struct store_change **kept = &store->changes[prune->seq - 1], *whole = *kept;
+    struct memory_type *type = type_find(store, prune->type);
+    *kept = *bare;
+    *bare = whole;
+    if (type != NULL && prune->seq > type->floor_seq) type->floor_seq = prune->seq;
 }
 
 /* Links everything staged in; cannot fail. */
@@ -357,6 +404,16 @@ static void apply(struct memory_store *store, const struct store_batch *batch,
     for (size_t i = 0; i < batch->key_count; i++) {
         table_add(&store->keys[store->keys_current], staged->keys[i], key_hash_of(staged->keys[i]));
     }
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        const struct store_entry *entry = &batch->entries[i];
+        if (entry->remove) {
+            entries_remove(&store->entries, entry->index, entry->key, entry->record);
+        } else {
+            entries_link(&store->entries, staged->entries[i]);
+        }
+    }
+    for (size_t i = 0; i < batch->prune_count; i++)
+        prune(store, &batch->prunes[i], &staged->bare[i]);
     store->state.seq += batch->change_count;
     store->state.stamp = batch->stamp;
 }
@@ -392,6 +449,24 @@ static stet_status memory_commit(struct store *base, const struct store_batch *b
     if (status != STET_OK) return error_set(err, status, "could not commit: out of memory");
     if (failing != STET_OK)
         return error_set(err, failing, "could not commit: a failure was asked for");
+    return STET_OK;
+}
+
+static stet_status memory_entries_drop(struct store *base, uint32_t index, size_t limit,
+                                       size_t *count, stet_error *err) {
+    struct memory_store *store = (struct memory_store *)base;
+    const struct store_place before = {.index = index};
+    size_t dropped = 0;
+    (void)err;
+    pthread_rwlock_wrlock(&store->lock);
+    while (dropped < limit) {
+        const struct entry_node *node = entries_beside(&store->entries, &before, false);
+        if (node == NULL || node->index != index) break;
+        entries_remove(&store->entries, index, node->key, node->record);
+        dropped++;
+    }
+    pthread_rwlock_unlock(&store->lock);
+    *count = dropped;
     return STET_OK;
 }
 
@@ -491,6 +566,21 @@ static stet_status memory_head(struct store_reader *reader, stet_view type, stet
     return STET_OK;
 }
 
+static stet_status memory_head_of(struct store_reader *reader, uint64_t number,
+                                  struct store_head *head, stet_error *err) {
+    const struct memory_store *store = of(reader);
+    (void)err;
+    memset(head, 0, sizeof *head);
+    read_begin(reader);
+    if (number > 0 && number <= store->change_count) {
+        const struct store_change *first = store->changes[number - 1];
+        const struct memory_record *record = record_find(store, first->type, first->id);
+        if (record->head.first == number) *head = record->head;
+    }
+    read_end(reader);
+    return STET_OK;
+}
+
 static bool copy_in(struct arena *arena, stet_view from, stet_view *to) {
     *to = (stet_view){0};
     if (from.size == 0) return true;
@@ -506,7 +596,8 @@ static bool change_out(struct arena *arena, const struct store_change *from, boo
     return copy_in(arena, from->type, &to->type) && copy_in(arena, from->id, &to->id) &&
            copy_in(arena, from->by, &to->by) && copy_in(arena, from->key, &to->key) &&
            copy_in(arena, from->source, &to->source) && copy_in(arena, from->merge, &to->merge) &&
-           copy_in(arena, from->origin, &to->origin) &&
+           copy_in(arena, from->origin, &to->origin) && copy_in(arena, from->parent, &to->parent) &&
+           copy_in(arena, from->forked_from, &to->forked_from) &&
            (!with_data || copy_in(arena, from->data, &to->data));
 }
 
@@ -545,8 +636,8 @@ static stet_status memory_link(struct store_reader *reader, uint64_t seq, struct
 }
 
 static stet_status memory_since(struct store_reader *reader, struct arena *arena, uint64_t after,
-                                size_t limit, size_t bytes_max, struct store_change *changes,
-                                size_t *count, stet_error *err) {
+                                size_t limit, size_t bytes_max, bool with_data,
+                                struct store_change *changes, size_t *count, stet_error *err) {
     const struct memory_store *store = of(reader);
     stet_status status = STET_OK;
     size_t found = 0, bytes = 0;
@@ -555,7 +646,7 @@ static stet_status memory_since(struct store_reader *reader, struct arena *arena
          after < store->change_count && at < store->change_count && found < limit; at++) {
         bytes += store->changes[at]->data.size;
         if (found > 0 && bytes > bytes_max) break;
-        if (!change_out(arena, store->changes[at], true, &changes[found])) {
+        if (!change_out(arena, store->changes[at], with_data, &changes[found])) {
             status = error_set(err, STET_NO_MEMORY, "could not read the changes since %llu",
                                (unsigned long long)after);
             break;
@@ -599,6 +690,7 @@ static stet_status memory_types(struct store_reader *reader, struct arena *arena
         const struct memory_type *type = store->types[i];
         if (type->count == 0) continue;
         list[found].live = type->live;
+        list[found].floor_seq = type->floor_seq;
         if (!copy_in(arena, type->name, &list[found].name)) {
             status = error_set(err, STET_NO_MEMORY, "could not list the types");
         }
@@ -632,6 +724,62 @@ static stet_status memory_key_find(struct store_reader *reader, struct arena *ar
     }
     read_end(reader);
     return status;
+}
+
+static stet_status memory_entries(struct store_reader *reader, struct arena *arena,
+                                  const struct store_bounds *bounds, bool reverse, size_t limit,
+                                  struct store_entry_row *rows, size_t *count, stet_error *err) {
+    stet_status status = STET_OK;
+    size_t found = 0;
+    read_begin(reader);
+    const struct entry_node *node =
+        entries_beside(&of(reader)->entries, reverse ? &bounds->below : &bounds->above, reverse);
+    for (; node != NULL && found < limit; node = reverse ? node->previous : node->next[0]) {
+        if (reverse ? entries_compare(node, &bounds->above) <= 0
+                    : entries_compare(node, &bounds->below) >= 0)
+            break;
+        rows[found].record = node->record;
+        if (!copy_in(arena, node->key, &rows[found].key)) {
+            status = error_set(err, STET_NO_MEMORY, "could not read an index");
+            break;
+        }
+        found++;
+    }
+    read_end(reader);
+    if (status == STET_OK) *count = found;
+    return status;
+}
+
+static stet_status memory_entries_count(struct store_reader *reader,
+                                        const struct store_bounds *bounds, uint64_t limit,
+                                        uint64_t *count, stet_error *err) {
+    uint64_t found = 0;
+    (void)err;
+    read_begin(reader);
+    for (const struct entry_node *node =
+             entries_beside(&of(reader)->entries, &bounds->above, false);
+         node != NULL && found < limit && entries_compare(node, &bounds->below) < 0;
+         node = node->next[0])
+        found++;
+    read_end(reader);
+    *count = found;
+    return STET_OK;
+}
+
+static stet_status memory_entry_indexes(struct store_reader *reader, uint32_t after, size_t limit,
+                                        uint32_t *indexes, size_t *count, stet_error *err) {
+    struct store_place place = {.index = (uint64_t)after + 1};
+    const struct entry_node *node;
+    size_t found = 0;
+    (void)err;
+    read_begin(reader);
+    while (found < limit && (node = entries_beside(&of(reader)->entries, &place, false)) != NULL) {
+        indexes[found++] = node->index;
+        place.index = (uint64_t)node->index + 1;
+    }
+    read_end(reader);
+    *count = found;
+    return STET_OK;
 }
 
 static stet_status memory_meta_get(struct store_reader *reader, struct arena *arena, stet_view name,
@@ -669,6 +817,7 @@ static void memory_close(struct store *base) {
         free(store->types[i]);
     }
     free(store->types);
+    entries_done(&store->entries);
     free(store->records.slots);
     for (int i = 0; i < 2; i++) {
         keys_clear(&store->keys[i]);
@@ -709,6 +858,7 @@ const struct store_driver store_memory_driver = {
     .close = memory_close,
     .commit = memory_commit,
     .maintain = memory_maintain,
+    .entries_drop = memory_entries_drop,
     .meta_put = memory_meta_put,
     .usage = memory_usage,
     .reader_open = memory_reader_open,
@@ -717,12 +867,16 @@ const struct store_driver store_memory_driver = {
     .snapshot_end = memory_snapshot_end,
     .clock = memory_clock,
     .head = memory_head,
+    .head_of = memory_head_of,
     .change = memory_change,
     .link = memory_link,
     .since = memory_since,
     .scan = memory_scan,
     .types = memory_types,
     .key_find = memory_key_find,
+    .entries = memory_entries,
+    .entries_count = memory_entries_count,
+    .entry_indexes = memory_entry_indexes,
     .meta_get = memory_meta_get,
     .check = memory_check,
 };

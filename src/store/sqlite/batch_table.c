@@ -24,10 +24,11 @@ struct cursor {
 };
 
 static const char *const declarations[BATCH_PARTS] = {
-    [BATCH_CHANGES] = ("CREATE TABLE x (seq, txn, stamp, type, version, base, first, prev, skip, "
-                       "ordinal, op, id, actor, key, source, merge, origin, data)"),
+    [BATCH_CHANGES] =
+        ("CREATE TABLE x (seq, txn, stamp, type, version, base, first, prev, skip, "
+         "ordinal, op, id, actor, key, source, merge, origin, parent, forked_from, data)"),
     [BATCH_RECORDS] = "CREATE TABLE x (type, id, record)",
-    [BATCH_HEADS] = "CREATE TABLE x (record, version, seq, flags, hash, ordinal, spine)",
+    [BATCH_HEADS] = "CREATE TABLE x (record, version, seq, flags, hash, ordinal, spine, parent)",
     [BATCH_KEYS] = "CREATE TABLE x (key, actor, request, result)",
 };
 
@@ -77,7 +78,9 @@ static void change_column(const struct batch_source *source, size_t at, sqlite3_
     case 14: give_text(context, change->source); break;
     case 15: give_text(context, change->merge); break;
     case 16: give_text(context, change->origin); break;
-    case 17: give_text(context, change->data); break;
+    case 17: give_text(context, change->parent); break;
+    case 18: give_text(context, change->forked_from); break;
+    case 19: give_text(context, change->data); break;
     }
 }
 
@@ -106,6 +109,7 @@ static void head_column(const struct batch_source *source, struct cursor *cursor
         if (spine_bytes > 0)
             sqlite3_result_blob64(context, cursor->spine, spine_bytes, SQLITE_STATIC);
         break;
+    case 7: give_u64_unless(context, head->parent, 0); break;
     }
 }
 

@@ -100,6 +100,58 @@ static int write_live_counts(struct sqlite_store *store, const struct store_batc
     return SQLITE_OK;
 }
 
+/* Keys are blobs: an empty view binds as an empty one, which comes before all others. */
+static void bind_place(sqlite3_stmt *statement, int first, uint64_t index, stet_view key,
+                       uint64_t record) {
+    sqlite3_bind_int64(statement, first, (sqlite3_int64)index);
+    sqlite3_bind_blob64(statement, first + 1, key.size == 0 ? "" : key.bytes, key.size,
+                        SQLITE_STATIC);
+    sqlite3_bind_int64(statement, first + 2, (sqlite3_int64)record);
+}
+
+static int write_entries(struct connection *writer, const struct store_batch *batch) {
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        const struct store_entry *entry = &batch->entries[i];
+        sqlite3_stmt *statement =
+            connection_statement(writer, entry->remove ? SQL_ENTRY_REMOVE : SQL_ENTRY_ADD, NULL);
+        if (statement == NULL) return sqlite3_extended_errcode(writer->db);
+        bind_place(statement, 1, entry->index, entry->key, entry->record);
+        int result = step(statement);
+        if (result != SQLITE_OK) return result;
+    }
+    return SQLITE_OK;
+}
+
+static int raise_floor(struct connection *writer, uint32_t type, uint64_t seq) {
+    sqlite3_stmt *statement = connection_statement(writer, SQL_TYPE_FLOOR, NULL);
+    if (statement == NULL) return sqlite3_extended_errcode(writer->db);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)seq);
+    sqlite3_bind_int64(statement, 2, type);
+    return step(statement);
+}
+
+static int write_prunes(struct sqlite_store *store, const struct store_batch *batch) {
+    struct connection *writer = &store->writer;
+    uint64_t floor = 0;
+    for (size_t i = 0; i < batch->prune_count; i++) {
+        const struct store_prune *prune = &batch->prunes[i];
+        sqlite3_stmt *statement = connection_statement(writer, SQL_CHANGE_PRUNE, NULL);
+        if (statement == NULL) return sqlite3_extended_errcode(writer->db);
+        sqlite3_bind_int64(statement, 1, (sqlite3_int64)prune->seq);
+        int result = step(statement);
+        if (result != SQLITE_OK) return result;
+        if (prune->seq > floor) floor = prune->seq;
+        /* Once for each run of one type. */
+        if (i + 1 < batch->prune_count && view_equal(batch->prunes[i + 1].type, prune->type))
+            continue;
+        uint32_t type = dictionary_find_own(&store->types, prune->type);
+        if (type != 0) result = raise_floor(writer, type, floor);
+        if (result != SQLITE_OK) return result;
+        floor = 0;
+    }
+    return SQLITE_OK;
+}
+
 /* Empties the older table, which becomes the one being filled. */
 static int rotate_keys(struct sqlite_store *store, int64_t stamp, unsigned table) {
     int result = connection_run(&store->writer, table == 0 ? SQL_KEY_CLEAR_0 : SQL_KEY_CLEAR_1);
@@ -134,6 +186,8 @@ static int write_batch(struct sqlite_store *store, const struct store_batch *bat
     if (result == SQLITE_OK && batch->rotate_keys) result = rotate_keys(store, batch->stamp, table);
     if (result == SQLITE_OK && batch->key_count > 0)
         result = connection_run(writer, table == 0 ? SQL_KEYS_ADD_0 : SQL_KEYS_ADD_1);
+    if (result == SQLITE_OK) result = write_entries(writer, batch);
+    if (result == SQLITE_OK) result = write_prunes(store, batch);
     store->tables.source = (struct batch_source){0};
     return result;
 }
@@ -246,4 +300,33 @@ stet_status sqlite_meta_put(struct store *base, stet_view name, stet_view value,
     status = commit(store, err);
     if (status == STET_OK) checkpoint_committed(store);
     return status;
+}
+
+stet_status sqlite_entries_drop(struct store *base, uint32_t index, size_t limit, size_t *count,
+                                stet_error *err) {
+    struct sqlite_store *store = (struct sqlite_store *)base;
+    size_t dropped = 0;
+    int result = begin(store);
+    if (result == SQLITE_OK) {
+        sqlite3_stmt *statement = connection_statement(&store->writer, SQL_ENTRY_DROP, NULL);
+        if (statement == NULL) {
+            result = sqlite3_extended_errcode(store->writer.db);
+        } else {
+            sqlite3_bind_int64(statement, 1, index);
+            sqlite3_bind_int64(statement, 2, (sqlite3_int64)limit);
+            result = step(statement);
+            dropped = (size_t)sqlite3_changes(store->writer.db);
+        }
+    }
+    if (result != SQLITE_OK) {
+        stet_status status =
+            connection_error(&store->writer, result, "drop the entries of an index", err);
+        connection_rollback(&store->writer);
+        return status;
+    }
+    stet_status status = commit(store, err);
+    if (status != STET_OK) return status;
+    checkpoint_committed(store);
+    *count = dropped;
+    return STET_OK;
 }

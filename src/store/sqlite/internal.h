@@ -170,6 +170,8 @@ struct sqlite_store {
 stet_status sqlite_commit(struct store *store, const struct store_batch *batch,
                           const struct store_plan *plan, stet_error *err);
 stet_status sqlite_meta_put(struct store *store, stet_view name, stet_view value, stet_error *err);
+stet_status sqlite_entries_drop(struct store *store, uint32_t index, size_t limit, size_t *count,
+                                stet_error *err);
 
 /* read.c: the driver's reading entries. */
 stet_status sqlite_reader_open(struct store *base, struct store_reader **reader, stet_error *err);
@@ -179,13 +181,15 @@ void sqlite_snapshot_end(struct store_reader *base);
 stet_status sqlite_clock(struct store_reader *reader, struct store_state *state, stet_error *err);
 stet_status sqlite_head(struct store_reader *reader, stet_view type, stet_view id,
                         struct store_head *head, stet_error *err);
+stet_status sqlite_head_of(struct store_reader *reader, uint64_t record, struct store_head *head,
+                           stet_error *err);
 stet_status sqlite_change(struct store_reader *reader, struct arena *arena, uint64_t seq,
                           bool with_data, struct store_change *change, stet_error *err);
 stet_status sqlite_link(struct store_reader *reader, uint64_t seq, struct store_link *link,
                         stet_error *err);
 stet_status sqlite_since(struct store_reader *reader, struct arena *arena, uint64_t after,
-                         size_t limit, size_t bytes_max, struct store_change *changes,
-                         size_t *count, stet_error *err);
+                         size_t limit, size_t bytes_max, bool with_data,
+                         struct store_change *changes, size_t *count, stet_error *err);
 stet_status sqlite_scan(struct store_reader *reader, struct arena *arena, stet_view type,
                         stet_view after_id, size_t limit, struct store_row *rows, size_t *count,
                         stet_error *err);
@@ -194,6 +198,13 @@ stet_status sqlite_types(struct store_reader *reader, struct arena *arena,
 stet_status sqlite_key_find(struct store_reader *reader, struct arena *arena,
                             const uint8_t key[STORE_KEY_BYTES], stet_view actor,
                             struct store_key *out, stet_error *err);
+stet_status sqlite_entries(struct store_reader *reader, struct arena *arena,
+                           const struct store_bounds *bounds, bool reverse, size_t limit,
+                           struct store_entry_row *rows, size_t *count, stet_error *err);
+stet_status sqlite_entries_count(struct store_reader *reader, const struct store_bounds *bounds,
+                                 uint64_t limit, uint64_t *count, stet_error *err);
+stet_status sqlite_entry_indexes(struct store_reader *reader, uint32_t after, size_t limit,
+                                 uint32_t *indexes, size_t *count, stet_error *err);
 stet_status sqlite_meta_get(struct store_reader *reader, struct arena *arena, stet_view name,
                             stet_view *value, stet_error *err);
 stet_status sqlite_check(struct store_reader *base,

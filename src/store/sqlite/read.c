@@ -70,6 +70,7 @@ static bool column_head(sqlite3_stmt *statement, struct store_head *head) {
     head->deleted = (sqlite3_column_int64(statement, 3) & SQL_FLAG_DELETED) != 0;
     head->hash = column_u64(statement, 4);
     head->ordinal = column_u64_or(statement, 5, head->version);
+    head->parent = column_u64(statement, 7);
     const void *spine = sqlite3_column_blob(statement, 6);
     return spine_decode(head, spine == NULL ? "" : spine,
                         (size_t)sqlite3_column_bytes(statement, 6));
@@ -105,6 +106,30 @@ stet_status sqlite_head(struct store_reader *reader, stet_view type, stet_view i
     return status;
 }
 
+stet_status sqlite_head_of(struct store_reader *reader, uint64_t record, struct store_head *head,
+                           stet_error *err) {
+    stet_status status = STET_OK;
+    struct store_head found;
+    sqlite3_stmt *statement = lookup(reader, SQL_HEAD_OF, err);
+    if (statement == NULL) return lookup_failed(reader);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)record);
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        if (column_head(statement, &found)) {
+            *head = found;
+        } else {
+            status = error_set(err, STET_CORRUPT, "the head of record %llu is damaged",
+                               (unsigned long long)record);
+        }
+    } else if (result == SQLITE_DONE) {
+        memset(head, 0, sizeof *head);
+    } else {
+        status = read_error(reader, result, err);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
 stet_status sqlite_scan(struct store_reader *reader, struct arena *arena, stet_view type,
                         stet_view after_id, size_t limit, struct store_row *rows, size_t *count,
                         stet_error *err) {
@@ -127,7 +152,7 @@ stet_status sqlite_scan(struct store_reader *reader, struct arena *arena, stet_v
                 error_set(err, STET_CORRUPT, "a head of type \"%.*s\" is damaged", VIEW_ARG(type));
             break;
         }
-        if (!column_view(statement, 7, arena, &rows[found].id)) {
+        if (!column_view(statement, 8, arena, &rows[found].id)) {
             status = error_set(err, STET_NO_MEMORY, "could not list \"%.*s\"", VIEW_ARG(type));
             break;
         }
@@ -170,7 +195,9 @@ static stet_status column_change(struct store_reader *reader, sqlite3_stmt *stat
         !column_view(statement, 14, arena, &found.source) ||
         !column_view(statement, 15, arena, &found.merge) ||
         !column_view(statement, 16, arena, &found.origin) ||
-        (with_data && !column_view(statement, 17, arena, &found.data))) {
+        !column_view(statement, 17, arena, &found.parent) ||
+        !column_view(statement, 18, arena, &found.forked_from) ||
+        (with_data && !column_view(statement, 19, arena, &found.data))) {
         return error_set(err, STET_NO_MEMORY, "could not read change %llu",
                          (unsigned long long)found.seq);
     }
@@ -223,20 +250,20 @@ stet_status sqlite_link(struct store_reader *reader, uint64_t seq, struct store_
 }
 
 stet_status sqlite_since(struct store_reader *reader, struct arena *arena, uint64_t after,
-                         size_t limit, size_t bytes_max, struct store_change *changes,
-                         size_t *count, stet_error *err) {
+                         size_t limit, size_t bytes_max, bool with_data,
+                         struct store_change *changes, size_t *count, stet_error *err) {
     stet_status status = STET_OK;
     size_t found = 0, bytes = 0;
-    sqlite3_stmt *statement = lookup(reader, SQL_SINCE, err);
+    sqlite3_stmt *statement = lookup(reader, with_data ? SQL_SINCE : SQL_SINCE_BARE, err);
     if (statement == NULL) return lookup_failed(reader);
     if (after > INT64_MAX) limit = 0;
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)after);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)limit);
     int result = SQLITE_DONE;
     while (found < limit && (result = sqlite3_step(statement)) == SQLITE_ROW) {
-        bytes += (size_t)sqlite3_column_bytes(statement, 17);
+        if (with_data) bytes += (size_t)sqlite3_column_bytes(statement, 19);
         if (found > 0 && bytes > bytes_max) break;
-        status = column_change(reader, statement, arena, true, &changes[found], err);
+        status = column_change(reader, statement, arena, with_data, &changes[found], err);
         if (status != STET_OK) break;
         found++;
     }
@@ -244,6 +271,77 @@ stet_status sqlite_since(struct store_reader *reader, struct arena *arena, uint6
     sqlite3_reset(statement);
     if (status == STET_OK) *count = found;
     return status;
+}
+
+/* ---- Entries -------------------------------------------------------------------------------------------------- */
+
+static void bind_place(sqlite3_stmt *statement, int first, const struct store_place *place) {
+    sqlite3_bind_int64(statement, first, (sqlite3_int64)place->index);
+    sqlite3_bind_blob64(statement, first + 1, place->key.size == 0 ? "" : place->key.bytes,
+                        place->key.size, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, first + 2, (sqlite3_int64)place->record);
+}
+
+static void bind_bounds(sqlite3_stmt *statement, const struct store_bounds *bounds,
+                        uint64_t limit) {
+    bind_place(statement, 1, &bounds->above);
+    bind_place(statement, 4, &bounds->below);
+    sqlite3_bind_int64(statement, 7, limit > INT64_MAX ? INT64_MAX : (sqlite3_int64)limit);
+}
+
+stet_status sqlite_entries(struct store_reader *reader, struct arena *arena,
+                           const struct store_bounds *bounds, bool reverse, size_t limit,
+                           struct store_entry_row *rows, size_t *count, stet_error *err) {
+    stet_status status = STET_OK;
+    size_t found = 0;
+    sqlite3_stmt *statement = lookup(reader, reverse ? SQL_ENTRY_SCAN_BACK : SQL_ENTRY_SCAN, err);
+    if (statement == NULL) return lookup_failed(reader);
+    bind_bounds(statement, bounds, limit);
+    int result = SQLITE_DONE;
+    while (found < limit && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+        rows[found].record = column_u64(statement, 1);
+        if (!column_view(statement, 0, arena, &rows[found].key)) {
+            status = error_set(err, STET_NO_MEMORY, "could not read an index");
+            break;
+        }
+        found++;
+    }
+    if (result != SQLITE_ROW && result != SQLITE_DONE) status = read_error(reader, result, err);
+    sqlite3_reset(statement);
+    if (status == STET_OK) *count = found;
+    return status;
+}
+
+stet_status sqlite_entries_count(struct store_reader *reader, const struct store_bounds *bounds,
+                                 uint64_t limit, uint64_t *count, stet_error *err) {
+    sqlite3_stmt *statement = lookup(reader, SQL_ENTRY_COUNT, err);
+    if (statement == NULL) return lookup_failed(reader);
+    bind_bounds(statement, bounds, limit);
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) *count = column_u64(statement, 0);
+    sqlite3_reset(statement);
+    return result == SQLITE_ROW ? STET_OK : read_error(reader, result, err);
+}
+
+stet_status sqlite_entry_indexes(struct store_reader *reader, uint32_t after, size_t limit,
+                                 uint32_t *indexes, size_t *count, stet_error *err) {
+    size_t found = 0;
+    int result = SQLITE_ROW;
+    sqlite3_int64 last = after;
+    while (found < limit && result == SQLITE_ROW) {
+        sqlite3_stmt *statement = lookup(reader, SQL_ENTRY_INDEX, err);
+        if (statement == NULL) return lookup_failed(reader);
+        sqlite3_bind_int64(statement, 1, last);
+        result = sqlite3_step(statement);
+        if (result == SQLITE_ROW) {
+            last = sqlite3_column_int64(statement, 0);
+            indexes[found++] = (uint32_t)last;
+        }
+        sqlite3_reset(statement);
+    }
+    if (result != SQLITE_ROW && result != SQLITE_DONE) return read_error(reader, result, err);
+    *count = found;
+    return STET_OK;
 }
 
 /* ---- The small tables ---------------------------------------------------------------------------------------- */

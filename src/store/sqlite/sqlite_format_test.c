@@ -107,6 +107,74 @@ static void format_0_is_brought_forward(void **state) {
     store_close(store);
 }
 
+/* A store as format 1 had it: one record with two versions, one of which was imported, and a deleted one. */
+static const char format_1[] =
+    "CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, stamp "
+    "INTEGER NOT NULL,"
+    " keys_rotated_at INTEGER NOT NULL, keys_current INTEGER NOT NULL);"
+    "CREATE TABLE type (type INTEGER PRIMARY KEY, name TEXT NOT NULL, live INTEGER NOT NULL,"
+    " floor_seq INTEGER NOT NULL);"
+    "CREATE TABLE record (type INTEGER NOT NULL, id TEXT NOT NULL, record INTEGER NOT NULL,"
+    " PRIMARY KEY (type, id)) WITHOUT ROWID;"
+    "CREATE TABLE head (record INTEGER PRIMARY KEY, version INTEGER, seq INTEGER, flags INTEGER,"
+    " hash INTEGER, ordinal INTEGER, spine BLOB);"
+    "CREATE TABLE change (seq INTEGER PRIMARY KEY, txn INTEGER, stamp INTEGER NOT NULL, type "
+    "INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, base INTEGER, first INTEGER, prev INTEGER, skip INTEGER, ordinal "
+    "INTEGER,"
+    " op INTEGER NOT NULL, id TEXT NOT NULL, actor TEXT, key TEXT, source TEXT, merge TEXT, origin "
+    "TEXT, data TEXT);"
+    "CREATE TABLE key_0 (key BLOB NOT NULL, actor TEXT NOT NULL, request BLOB NOT NULL, result "
+    "BLOB,"
+    " PRIMARY KEY (key, actor)) WITHOUT ROWID;"
+    "CREATE TABLE key_1 (key BLOB NOT NULL, actor TEXT NOT NULL, request BLOB NOT NULL, result "
+    "BLOB,"
+    " PRIMARY KEY (key, actor)) WITHOUT ROWID;"
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO clock VALUES (1, 4, 4000, 0, 0);"
+    "INSERT INTO type VALUES (1, 'task', 1, 0);"
+    "INSERT INTO record VALUES (1, 'a', 1), (1, 'b', 2);"
+    "INSERT INTO head VALUES (1, 10, 3, NULL, 7, 2, NULL), (2, 2, 4, 1, 0, NULL, NULL);"
+    "INSERT INTO change VALUES (1, NULL, 1000, 1, 9, NULL, NULL, NULL, NULL, 1, 1, 'a', 'bob', "
+    "NULL, 'import', NULL, '{\"created_by\":\"ann\"}', '{\"n\":1}');"
+    "INSERT INTO change VALUES (2, NULL, 2000, 1, 1, NULL, NULL, NULL, NULL, NULL, 1, 'b', 'bob', "
+    "NULL, NULL, NULL, NULL, '{}');"
+    "INSERT INTO change VALUES (3, NULL, 3000, 1, 10, NULL, 1, 1, NULL, 2, 2, 'a', 'bob', NULL, "
+    "NULL, NULL, NULL, '{\"n\":2}');"
+    "INSERT INTO change VALUES (4, NULL, 4000, 1, 2, NULL, 2, 2, NULL, NULL, 3, 'b', 'bob', NULL, "
+    "NULL, NULL, NULL, '{}');"
+    "INSERT INTO meta VALUES ('store.format', '1');";
+
+static void format_1_is_brought_forward(void **state) {
+    (void)state;
+    struct store_change change;
+    struct kit_batch kit;
+    struct arena arena;
+    run_sql(format_1);
+    struct store *store = open_main();
+    struct store_reader *reader = store_writer_reader(store);
+    arena_init(&arena, 1024);
+    kit_must_check(reader);
+    struct store_head head = kit_head(reader, "task", "a");
+    assert_int_equal(head.version, 10);
+    assert_int_equal(head.parent, 0);
+    kit_begin(&kit, store);
+    kit_child(&kit, STORE_CREATE, VIEW("task"), VIEW("c"), VIEW("{}"), VIEW("task/a"), head.first);
+    kit_link(&kit, head.first, 5, false);
+    kit_must_commit(&kit);
+    must(store_change_at(reader, &arena, 3, &change, err));
+    assert_true(view_equal(change.data, VIEW("{\"n\":2}")));
+    assert_int_equal(change.parent.size, 0);
+    must(store_change_at(reader, &arena, 5, &change, err));
+    assert_true(view_equal(change.parent, VIEW("task/a")));
+    kit_must_check(reader);
+    arena_done(&arena);
+    store_close(store);
+    store = open_main();
+    assert_int_equal(kit_head(store_writer_reader(store), "task", "c").parent, head.first);
+    store_close(store);
+}
+
 static void a_newer_format_is_refused_untouched(void **state) {
     (void)state;
     stet_error err;
@@ -114,7 +182,7 @@ static void a_newer_format_is_refused_untouched(void **state) {
     run_sql("UPDATE meta SET value = '99' WHERE name = 'store.format'");
     assert_int_equal(try_open(&err), STET_FORMAT);
     assert_non_null(strstr(err.message, "99"));
-    run_sql("UPDATE meta SET value = '1' WHERE name = 'store.format'");
+    run_sql("UPDATE meta SET value = '2' WHERE name = 'store.format'");
     store_close(open_main());
 }
 
@@ -280,6 +348,7 @@ static void the_folder_lock_names_its_owner(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(format_0_is_brought_forward, setup, teardown),
+        cmocka_unit_test_setup_teardown(format_1_is_brought_forward, setup, teardown),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused_untouched, setup, teardown),
         cmocka_unit_test_setup_teardown(other_files_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_opener_is_told_who_has_it, setup, teardown),
