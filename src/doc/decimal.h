@@ -35,6 +35,17 @@ int decimal_compare(const struct decimal *a, const struct decimal *b);
  */
 bool decimal_in_bounds(const struct decimal *decimal);
 
+/* Room for what decimal_delta writes. */
+enum { DECIMAL_TEXT_MAX = 2400 };
+
+/*
+ * Writes a + b - c, exactly, without a NUL. It has as many decimal places as a or b was spelled with ("1.10" and "0.90" make
+ * "2.00"), and an exponent only when one of them had one and the number is far from 1. Swapping a and b makes no difference.
+ *
+ * @return the bytes written; 0: a number or the result is out of bounds (decimal_in_bounds), and nothing was written.
+ */
+size_t decimal_delta(stet_view a, stet_view b, stet_view c, char out[DECIMAL_TEXT_MAX]);
+
 /* True when the value is an integer 0 … UINT64_MAX. */
 bool decimal_u64(const struct decimal *decimal, uint64_t *out);
 

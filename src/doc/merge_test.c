@@ -159,16 +159,16 @@ static stet_status settle_both(const struct rule_question *question, struct rule
     return STET_OK;
 }
 static const struct doc_rule rule_both = {.name = "both", .settle = settle_both};
-static const struct doc_rule rule_atomic = {.name = "atomic", .settle = settle_both};
+static const struct doc_rule rule_whole = {.name = "whole", .settle = settle_both};
 
 static void rules_are_found_by_path(void **state) {
     (void)state;
-    const struct doc_rules under_any[] = {{.token = VIEW("note"), .rule = &rule_both}};
-    const struct doc_rules members[] = {
-        {.token = VIEW("whole"), .rule = &rule_atomic},
-        {.token = VIEW("*"), .children = under_any, .child_count = 1},
-    };
-    const struct doc_rules rules = {.children = members, .child_count = 2};
+    const struct doc_rules note = {.token = VIEW("note"), .rule = &rule_both};
+    const struct doc_rules *const under_any[] = {&note};
+    const struct doc_rules whole = {.token = VIEW("whole"), .rule = &rule_whole};
+    const struct doc_rules *const members[] = {&whole};
+    const struct doc_rules any = {.children = under_any, .child_count = 1};
+    const struct doc_rules rules = {.children = members, .child_count = 1, .any = &any};
     struct merged merged =
         must_merge_by(&rules, "{\"x\":{\"note\":1,\"other\":1},\"whole\":{\"a\":1,\"b\":1}}",
                       "{\"x\":{\"note\":2,\"other\":2},\"whole\":{\"a\":2,\"b\":1}}",
