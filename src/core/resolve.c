@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdlib.h>
 
 /* What a token says. Fixed layout, native order: it never leaves the machine that can check it. */
 struct token {
@@ -168,10 +169,72 @@ static stet_status bad_choice(stet_error *err, const char *field, const char *me
     return STET_BAD_REQUEST;
 }
 
+/* The fields of a merge that lie in lists merged by key, by pointer: only there each side has its own places. */
+struct listed {
+    const struct doc_merge_field **fields;
+    size_t count;
+};
+
+static int compare_listed(const void *a, const void *b) {
+    return view_compare((*(const struct doc_merge_field *const *)a)->pointer,
+                        (*(const struct doc_merge_field *const *)b)->pointer);
+}
+
+static stet_status collect_listed(struct arena *arena, const struct doc_merge_result *merge,
+                                  struct listed *listed, stet_error *err) {
+    *listed = (struct listed){0};
+    for (size_t i = 0; i < merge->field_count; i++)
+        listed->count += merge->fields[i].list.bytes != NULL;
+    if (listed->count == 0) return STET_OK;
+    listed->fields = arena_zalloc(arena, listed->count, sizeof(struct doc_merge_field *));
+    if (listed->fields == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    size_t count = 0;
+    for (size_t i = 0; i < merge->field_count; i++) {
+        if (merge->fields[i].list.bytes != NULL) listed->fields[count++] = &merge->fields[i];
+    }
+    qsort(listed->fields, count, sizeof(struct doc_merge_field *), compare_listed);
+    return STET_OK;
+}
+
+static bool shares_list(const struct doc_merge_field *field, stet_view pointer) {
+    return pointer.size > field->list.size && view_starts(pointer, field->list) &&
+           pointer.bytes[field->list.size] == '/';
+}
+
+/* The value of a side at a pointer. False: it leads into a list, to no field of the merge, so each side has its own places. */
+static bool side_value(const struct sides *sides, const struct listed *listed,
+                       const struct doc *side, stet_view pointer, doc_node *value) {
+    size_t begin = 0;
+    size_t end = listed->count;
+    while (begin < end) {
+        size_t middle = begin + (end - begin) / 2;
+        if (view_compare(listed->fields[middle]->pointer, pointer) < 0) {
+            begin = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    /* Of all pointers its neighbours share most with it: when they are not in its list, none is. */
+    if (begin > 0 && shares_list(listed->fields[begin - 1], pointer) &&
+        (begin == listed->count || !view_equal(listed->fields[begin]->pointer, pointer)))
+        return false;
+    if (begin < listed->count && shares_list(listed->fields[begin], pointer)) {
+        const struct doc_merge_field *field = listed->fields[begin];
+        if (!view_equal(field->pointer, pointer)) return false;
+        *value = side == &sides->base      ? field->base
+                 : side == &sides->current ? field->current
+                                           : field->yours;
+        return true;
+    }
+    *value = doc_pointer(side, pointer);
+    return true;
+}
+
 /* One chosen field: the operation that puts its value into the merged document. */
 static stet_status choose_field(const struct sides *sides, const struct doc *fields,
-                                doc_node choice, stet_view pointer, const struct doc *merged,
-                                struct json_writer *patch, stet_error *err) {
+                                doc_node choice, stet_view pointer, const struct listed *listed,
+                                const struct doc *merged, struct json_writer *patch,
+                                stet_error *err) {
     const struct doc *side = NULL;
     doc_node value = DOC_NONE;
     stet_view word;
@@ -184,7 +247,12 @@ static stet_status choose_field(const struct sides *sides, const struct doc *fie
         if (view_equal(word, VIEW("yours"))) side = &sides->yours;
         if (view_equal(word, VIEW("current"))) side = &sides->current;
         if (view_equal(word, VIEW("base"))) side = &sides->base;
-        if (side != NULL) value = doc_pointer(side, pointer);
+        if (side != NULL && !side_value(sides, listed, side, pointer, &value)) {
+            error_set(err, STET_BAD_REQUEST,
+                      "in a list only the fields of the conflict have sides; send {\"value\": …}");
+            error_field_view(err, pointer, 0);
+            return STET_BAD_REQUEST;
+        }
     }
     if (side == NULL) {
         error_set(err, STET_BAD_REQUEST,
@@ -195,7 +263,9 @@ static stet_status choose_field(const struct sides *sides, const struct doc *fie
     bool there = doc_pointer(merged, pointer) != DOC_NONE;
     if (value == DOC_NONE && !there) return STET_OK;
     json_object_begin(patch);
-    json_member_text(patch, VIEW("op"), value == DOC_NONE ? VIEW("remove") : VIEW("add"));
+    /* Not "add" where something is: in a list that would make a second element. */
+    stet_view op = there ? VIEW("replace") : VIEW("add");
+    json_member_text(patch, VIEW("op"), value == DOC_NONE ? VIEW("remove") : op);
     json_member_text(patch, VIEW("path"), pointer);
     if (value != DOC_NONE) json_member_raw(patch, VIEW("value"), doc_text(side, value));
     json_object_end(patch);
@@ -230,6 +300,9 @@ static stet_status choose_fields(struct stet_command *command, struct sides *sid
     }
     status = doc_parse(arena, merge.merged, NULL, &merged, err);
     if (status != STET_OK) return status;
+    struct listed listed;
+    status = collect_listed(arena, &merge, &listed, err);
+    if (status != STET_OK) return status;
     buffer_init(&buffer, arena, 0);
     json_begin(&writer, &buffer);
     json_array_begin(&writer);
@@ -238,7 +311,7 @@ static stet_status choose_fields(struct stet_command *command, struct sides *sid
         stet_view pointer;
         status = doc_key(arena, &fields, choice, &pointer);
         if (status == STET_OK)
-            status = choose_field(sides, &fields, choice, pointer, &merged, &writer, err);
+            status = choose_field(sides, &fields, choice, pointer, &listed, &merged, &writer, err);
         if (status != STET_OK) return status;
     }
     json_array_end(&writer);
