@@ -82,6 +82,10 @@
 /* Past these a page ends early and says where to go on. */
 #define LIST_PAGE_BYTES_MAX (8u * 1024u * 1024u)
 #define LIST_ROWS_MAX 50000 /* Looked at for one page, tombstones included. */
+#define LIST_SORT_MAX 8
+#define LIST_FIELDS_MAX 64
+/* Records a list looks at that no index helps; past it: INDEX_REQUIRED. */
+#define SCAN_RECORDS_MAX 100000
 #define CHECK_FINDINGS_SHOWN_MAX 100
 #define HISTORY_LIMIT_DEFAULT 50
 #define HISTORY_LIMIT_MAX 1000

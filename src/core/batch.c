@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* More than twice the keys of a full batch, so that probes stay short. */
-enum { KEY_SLOTS = 4096, FIRST_CAPACITY = 64 };
+enum { KEY_SLOTS = 4096, FIRST_CAPACITY = 64, ENTRY_SLOTS = 4096 };
 
 void batch_init(struct batch *batch) { *batch = (struct batch){0}; }
 
@@ -19,6 +19,10 @@ void batch_done(struct batch *batch) {
     free(batch->hashes);
     free(batch->keys);
     free(batch->key_slots);
+    free(batch->entries);
+    free(batch->entry_next);
+    free(batch->entry_slots);
+    free(batch->prunes);
     free(batch->commands);
     batch_init(batch);
 }
@@ -29,7 +33,12 @@ static size_t slot_of(const uint8_t key[STORE_KEY_BYTES]) {
     return (size_t)((tail * UINT64_C(0x9E3779B97F4A7C15)) >> 52);
 }
 
+static size_t entry_slot(uint32_t index, stet_view key) {
+    return (size_t)view_hash(key, index) & (ENTRY_SLOTS - 1);
+}
+
 void batch_reset_staged(struct batch *batch) {
+    batch->entry_mark = batch->prune_mark = 0;
     batch_truncate(batch, 0);
     if (batch->key_count > 0) memset(batch->key_slots, 0, KEY_SLOTS * sizeof *batch->key_slots);
     batch->key_count = 0;
@@ -85,6 +94,17 @@ void batch_add_change(struct batch *batch, struct change *change, const struct s
 void batch_truncate(struct batch *batch, size_t change_count) {
     while (batch->change_count > change_count)
         change_unref(batch->changes[--batch->change_count]);
+    while (batch->entry_count > batch->entry_mark) {
+        size_t last = --batch->entry_count;
+        batch->entry_slots[entry_slot(batch->entries[last].index, batch->entries[last].key)] =
+            batch->entry_next[last];
+    }
+    batch->prune_count = batch->prune_mark;
+}
+
+void batch_mark(struct batch *batch) {
+    batch->entry_mark = batch->entry_count;
+    batch->prune_mark = batch->prune_count;
 }
 
 struct change *batch_find_change(const struct batch *batch, uint64_t seq) {
@@ -113,6 +133,60 @@ const struct store_key *batch_find_key(const struct batch *batch,
             return candidate;
     }
     return NULL;
+}
+
+/* ---- Entries and prunes ------------------------------------------------------------------ */
+
+stet_status batch_reserve_entries(struct batch *batch, size_t count, stet_error *err) {
+    size_t needed = batch->entry_count + count, capacity = batch->entry_capacity;
+    if (batch->entry_slots == NULL)
+        batch->entry_slots = calloc(ENTRY_SLOTS, sizeof *batch->entry_slots);
+    if (batch->entry_slots == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory for a batch");
+    if (needed <= capacity) return STET_OK;
+    if (capacity == 0) capacity = FIRST_CAPACITY;
+    while (capacity < needed)
+        capacity *= 2;
+    if (!grow(&batch->entries, sizeof *batch->entries, capacity) ||
+        !grow(&batch->entry_next, sizeof *batch->entry_next, capacity))
+        return error_set(err, STET_NO_MEMORY, "out of memory for a batch");
+    batch->entry_capacity = capacity;
+    return STET_OK;
+}
+
+void batch_add_entry(struct batch *batch, const struct store_entry *entry) {
+    assert(batch->entry_count < batch->entry_capacity && batch->entry_count < UINT32_MAX - 1);
+    uint32_t *slot = &batch->entry_slots[entry_slot(entry->index, entry->key)];
+    size_t i = batch->entry_count++;
+    batch->entries[i] = *entry;
+    batch->entry_next[i] = *slot;
+    *slot = (uint32_t)i + 1;
+}
+
+const struct store_entry *batch_find_entry(const struct batch *batch, uint32_t index, stet_view key,
+                                           const struct store_entry *after) {
+    if (batch->entry_count == 0) return NULL;
+    uint32_t at = after == NULL ? batch->entry_slots[entry_slot(index, key)]
+                                : batch->entry_next[after - batch->entries];
+    for (; at != 0; at = batch->entry_next[at - 1]) {
+        const struct store_entry *entry = &batch->entries[at - 1];
+        if (entry->index == index && view_equal(entry->key, key)) return entry;
+    }
+    return NULL;
+}
+
+stet_status batch_reserve_prune(struct batch *batch, stet_error *err) {
+    if (batch->prune_count < batch->prune_capacity) return STET_OK;
+    size_t capacity = batch->prune_capacity == 0 ? FIRST_CAPACITY : batch->prune_capacity * 2;
+    if (!grow(&batch->prunes, sizeof *batch->prunes, capacity))
+        return error_set(err, STET_NO_MEMORY, "out of memory for a batch");
+    batch->prune_capacity = capacity;
+    return STET_OK;
+}
+
+void batch_add_prune(struct batch *batch, uint64_t seq, stet_view type) {
+    assert(batch->prune_count < batch->prune_capacity);
+    batch->prunes[batch->prune_count++] = (struct store_prune){.seq = seq, .type = type};
 }
 
 stet_status batch_reserve_commands(struct batch *batch, size_t count) {

@@ -17,7 +17,16 @@ struct batch {
     struct store_key *keys;
     size_t key_count;
     size_t key_capacity;
-    uint16_t *key_slots; /* Open-addressed index into keys, +1; KEY_SLOTS of them. */
+    struct store_entry *entries; /* Their keys live in the arenas of the commands. */
+    uint32_t *entry_next;        /* Beside each: the one staged before it for the same slot, +1. */
+    uint32_t *entry_slots;       /* The latest for each hash of (index, key), +1; ENTRY_SLOTS. */
+    size_t entry_count;
+    size_t entry_capacity;
+    struct store_prune *prunes; /* Types borrowed from changes or arenas, as the entries. */
+    size_t prune_count;
+    size_t prune_capacity;
+    size_t entry_mark, prune_mark; /* Where the command at hand began. */
+    uint16_t *key_slots;           /* Open-addressed index into keys, +1; KEY_SLOTS of them. */
     struct stet_command **commands;
     size_t command_count;
     size_t command_capacity;
@@ -32,12 +41,25 @@ void batch_reset_staged(struct batch *batch); /* The same, keeping the commands.
 stet_status batch_reserve(struct batch *batch, stet_error *err);
 
 void batch_add_change(struct batch *batch, struct change *change, const struct store_head *before);
+/* Takes back the changes from change_count on, and all entries and prunes of the command at hand. */
 void batch_truncate(struct batch *batch, size_t change_count);
+/* A command begins: where batch_truncate goes back to. */
+void batch_mark(struct batch *batch);
 struct change *batch_find_change(const struct batch *batch, uint64_t seq);
 
 void batch_add_key(struct batch *batch, const struct store_key *key);
 const struct store_key *batch_find_key(const struct batch *batch,
                                        const uint8_t key[STORE_KEY_BYTES], stet_view actor);
+
+/* Room for so many more, so that adding them cannot fail. */
+stet_status batch_reserve_entries(struct batch *batch, size_t count, stet_error *err);
+void batch_add_entry(struct batch *batch, const struct store_entry *entry);
+stet_status batch_reserve_prune(struct batch *batch, stet_error *err);
+void batch_add_prune(struct batch *batch, uint64_t seq, stet_view type);
+
+/* What is staged for a key, the latest first: after is what the call before returned, NULL to begin. NULL: there is no other. */
+const struct store_entry *batch_find_entry(const struct batch *batch, uint32_t index, stet_view key,
+                                           const struct store_entry *after);
 
 /* Room for that many commands, so that taking one from the queue cannot fail. */
 stet_status batch_reserve_commands(struct batch *batch, size_t count);

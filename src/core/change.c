@@ -27,7 +27,8 @@ static struct change *allocate(size_t text_bytes) {
 struct change *change_create(const struct change_parts *parts) {
     struct change *change =
         allocate(parts->type.size + parts->id.size + parts->by.size + parts->key.size +
-                 parts->source.size + parts->merge.size + parts->origin.size + parts->data.size);
+                 parts->source.size + parts->merge.size + parts->origin.size + parts->parent.size +
+                 parts->forked_from.size + parts->data.size);
     if (change == NULL) return NULL;
     char *end = change->bytes;
     change->hash = parts->hash;
@@ -41,15 +42,17 @@ struct change *change_create(const struct change_parts *parts) {
         .source = place(&end, parts->source),
         .merge = place(&end, parts->merge),
         .origin = place(&end, parts->origin),
+        .parent = place(&end, parts->parent),
+        .forked_from = place(&end, parts->forked_from),
         .data = place(&end, parts->data),
     };
     return change;
 }
 
 struct change *change_from_row(const struct store_change *row) {
-    struct change *change =
-        allocate(row->type.size + row->id.size + row->by.size + row->key.size + row->source.size +
-                 row->merge.size + row->origin.size + row->data.size);
+    struct change *change = allocate(row->type.size + row->id.size + row->by.size + row->key.size +
+                                     row->source.size + row->merge.size + row->origin.size +
+                                     row->parent.size + row->forked_from.size + row->data.size);
     if (change == NULL) return NULL;
     char *end = change->bytes;
     change->row = *row;
@@ -60,6 +63,8 @@ struct change *change_from_row(const struct store_change *row) {
     change->row.source = place(&end, row->source);
     change->row.merge = place(&end, row->merge);
     change->row.origin = place(&end, row->origin);
+    change->row.parent = place(&end, row->parent);
+    change->row.forked_from = place(&end, row->forked_from);
     change->row.data = place(&end, row->data);
     return change;
 }

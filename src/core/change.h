@@ -29,6 +29,8 @@ struct change_parts {
     stet_view source;
     stet_view merge;
     stet_view origin;
+    stet_view parent;
+    stet_view forked_from;
     stet_view data;
     uint64_t base_version;
     uint64_t hash;

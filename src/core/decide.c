@@ -316,6 +316,7 @@ void decide(struct space *space, struct batch *batch, struct stet_command *comma
     struct staging staging = {
         .space = space, .batch = batch, .command = command, .time = *time, .now = time->wall};
     command->decided_seq = space->seq;
+    batch_mark(batch);
     if (command->kind == COMMAND_RECEIPT) {
         decide_receipt(&staging);
     } else {

@@ -54,12 +54,12 @@ struct index_def {
 
 /* ---- Keys: any thread ------------------------------------------------------------------------------------------------ */
 
-/* The key of a document in an index; in the arena. root: the node that is the record's data. STET_OK or STET_NO_MEMORY. */
+/* The key of a record's data in an index; in the arena. STET_OK or STET_NO_MEMORY. */
 stet_status index_key(struct arena *arena, const struct index_def *def, const struct doc *doc,
-                      doc_node root, stet_view *key);
+                      stet_view *key);
 
 /* False: a field of it was cut, or is an array or object; equal keys of that kind need not stand in the values' order. */
-bool index_key_is_exact(const struct index_def *def, stet_view key);
+bool index_key_is_exact(stet_view key);
 
 /* A value to look for. */
 enum index_kind {
@@ -100,13 +100,13 @@ stet_status index_range(struct arena *arena, const struct index_def *def,
 
 struct indexes; /* In struct space. */
 
-stet_status indexes_create(struct indexes **indexes, stet_error *err);
+/* As of the store's last commit. */
+stet_status indexes_create(struct indexes **indexes, struct store *store, stet_error *err);
 void indexes_destroy(struct indexes *indexes); /* Accepts NULL. */
 
 /* One record about to be changed. Borrowed for the call. */
 struct index_change {
     stet_view type;
-    stet_view id;
     uint64_t record; /* Its number: the head's `first` after the change. */
     stet_view
         before; /* Data of the live head before; empty: there was none. Only read where index_concerns. */
@@ -161,16 +161,19 @@ void index_publish(struct space *space, const struct batch *batch);
  *   3 sequencer  index_build_fill: entries of those records that have not changed since step 2 (the others were seen to by step 1).
  *                Back to 2 until the chunk says `last`.
  *   4 sequencer  index_build_collisions tells what breaks a unique index. Then stage the type's record, whose policy names the
- *                numbers, in the same batch; when it is accepted, index_build_end(kept = true); else false, which retires them.
+ *                numbers, in the same batch.
+ *   5 sequencer  index_build_end: kept = true when that is durable (struct module.published), else false, which retires them.
  *
- * Steps 3 and 4 put entries into a batch: the commands they belong to must be decided in it. A batch that fails is told by the status of
- * the command: the chunk may be filled again, as entries that are there already do no harm. A build that nobody ends is given
+ * A command may be decided twice, where its batch fails as a whole: filling a chunk again does no harm. A build that nobody ends is given
  * up when the space closes; its rows are dropped at the next open.
  */
 struct index_build;
 
 /* A number no index of the space has, nor has left rows of. */
 uint32_t index_number_new(struct space *space);
+
+/* A type names this number: to be said of each when definitions are loaded, as an index without rows leaves no trace in the store. */
+void index_number_taken(struct space *space, uint32_t number);
 
 /* defs: copied; their numbers are new. At most one build for each type (STET_BUSY) and INDEX_BUILDS_MAX in a space. */
 stet_status index_build_begin(struct space *space, stet_view type, const struct index_def *defs,
@@ -189,7 +192,10 @@ stet_status index_build_chunk(const struct index_build *build, struct store_read
                               struct arena *arena, stet_view after_id, struct index_chunk *chunk,
                               stet_error *err);
 
-/* arena: lives until the batch is committed, as does the chunk. */
+/*
+ * arena: lives until the batch is committed, as does the chunk; both may be emptied in the next hop. Comes before anything else the
+ * command stages. The entries stay in the batch even where the command is refused or takes its next hop.
+ */
 stet_status index_build_fill(struct space *space, struct batch *batch, struct arena *arena,
                              struct index_build *build, const struct index_chunk *chunk,
                              stet_error *err);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "core/client.h"
 #include "core/decide.h"
+#include "core/index.h"
 #include "core/staging.h"
 #include "core/submit.h"
 
@@ -429,7 +430,9 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
     if (scope == WITH_DUE) decide_due(sequencer, space, batch, &time);
     for (size_t i = first; i < first + count; i++)
         decide(space, batch, batch->commands[i], &time);
-    if (batch->change_count == 0 && batch->key_count == 0) return STET_OK;
+    if (batch->change_count == 0 && batch->key_count == 0 && batch->entry_count == 0 &&
+        batch->prune_count == 0)
+        return STET_OK;
 
     for (size_t i = 0; i < batch->change_count; i++)
         batch->rows[i] = batch->changes[i]->row;
@@ -446,6 +449,10 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
         .change_count = batch->change_count,
         .keys = batch->keys,
         .key_count = batch->key_count,
+        .entries = batch->entries,
+        .entry_count = batch->entry_count,
+        .prunes = batch->prunes,
+        .prune_count = batch->prune_count,
         .stamp = space->stamp,
         .rotate_keys = rotate_keys,
     };
@@ -466,6 +473,7 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
 
 /* Lets readers see what is durable now, and tells the modules. */
 static void publish(struct space *space, struct batch *batch) {
+    index_publish(space, batch);
     if (batch->change_count == 0) return;
     for (size_t i = 0; i < batch->change_count; i++)
         change_ref(batch->changes[i]);
@@ -529,7 +537,10 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
     take(sequencer, space, batch, max);
     size_t count = batch->command_count;
     bool due = is_due(sequencer, space);
-    if (count == 0 && !due) return 0;
+    if (count == 0 && !due) {
+        if (space->chores) space->chores = index_maintain(space);
+        return 0;
+    }
     stet_status status =
         decide_and_commit(sequencer, space, 0, count, due ? WITH_DUE : WITHOUT_DUE, &err);
     if (status == STET_OK) {
@@ -550,6 +561,7 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
         atomic_store(&space->due_at,
                      clock_monotonic_ns(sequencer->engine->clock) + DUE_RECHECK_S * CLOCK_NS_PER_S);
     }
+    if (space->chores) space->chores = index_maintain(space);
     store_maintain(space->store);
     return count > 0 ? count : 1;
 }
@@ -634,7 +646,7 @@ bool sequencer_step(struct sequencer *sequencer, size_t max) {
     pthread_mutex_lock(&sequencer->lock);
     sequencer->working = NULL;
     space->ready = false;
-    if (space->queue_first != NULL) make_ready(sequencer, space);
+    if (space->queue_first != NULL || space->chores) make_ready(sequencer, space);
     pthread_cond_broadcast(&sequencer->rested);
     pthread_mutex_unlock(&sequencer->lock);
     return true;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/view.h"
 #include "core/engine.h"
+#include "core/index.h"
 #include "core/space.h"
 
 #include <assert.h>
@@ -171,6 +172,8 @@ stet_status space_open(struct space *space, const char *file, stet_error *err) {
     receipts_init(&space->receipts);
     status = policies_create(&space->policies, space->hash_seed);
     if (status != STET_OK) return error_set(err, status, "out of memory for a space");
+    status = indexes_create(&space->indexes, space->store, err);
+    if (status != STET_OK) return status;
     status = open_modules(space, err);
     if (status == STET_OK) sequencer_attach(space->sequencer, space);
     return status;
@@ -201,6 +204,7 @@ void space_close(struct space *space) {
     heads_done(&space->heads);
     receipts_done(&space->receipts);
     policies_destroy(space->policies);
+    indexes_destroy(space->indexes);
     while (space->reader_count > 0)
         store_reader_close(space->readers[--space->reader_count]);
     store_close(space->store);

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/index.h"
+#include "core/render.h"
 
 #include <assert.h>
 
@@ -93,12 +95,75 @@ static stet_status ask_modules(struct staging *staging, const struct mutation *m
     return STET_OK;
 }
 
+/* What a version says of other records, and their numbers. */
+struct lineage {
+    stet_view parent;
+    uint64_t parent_number;
+    stet_view forked_from;
+    uint64_t fork;
+    uint64_t fork_version;
+};
+
+/* The head of the record with this address, staged changes included. STET_NOT_FOUND: there is none that lives. */
+static stet_status find_relative(struct staging *staging, stet_view address, const char *field,
+                                 uint64_t *number, stet_error *err) {
+    struct store_head head;
+    stet_view type, id;
+    stet_status status = address_parse(&staging->command->arena, address, &type, &id, err);
+    if (status == STET_OK) status = staging_read(staging, type, id, &head, NULL, err);
+    if (status == STET_OK && (head.version == 0 || head.deleted))
+        status = error_set(err, STET_NOT_FOUND, "\"%.*s\" does not exist", VIEW_ARG(address));
+    if (status == STET_BAD_REQUEST || status == STET_NOT_FOUND) error_field(err, field, 0);
+    if (status == STET_OK) *number = head.first;
+    return status;
+}
+
+/* "type/id@version" */
+static stet_status find_fork(struct staging *staging, stet_view forked_from,
+                             struct lineage *lineage, stet_error *err) {
+    const char *at = memrchr(forked_from.bytes, '@', forked_from.size);
+    size_t size = at == NULL ? 0 : (size_t)(at - forked_from.bytes);
+    if (at == NULL ||
+        !view_parse_u64(view_make(at + 1, forked_from.size - size - 1), &lineage->fork_version)) {
+        error_set(err, STET_BAD_REQUEST, "a fork names \"type/id@version\"");
+        error_field(err, "forked_from", 0);
+        return STET_BAD_REQUEST;
+    }
+    lineage->forked_from = forked_from;
+    return find_relative(staging, view_make(forked_from.bytes, size), "forked_from", &lineage->fork,
+                         err);
+}
+
+/* A record stays under its parent until somebody moves it. One that is created anew begins as a root. */
+static stet_status find_lineage(struct staging *staging, const struct mutation *mutation,
+                                enum store_op op, const struct store_head *head,
+                                struct lineage *lineage, stet_error *err) {
+    stet_status status = STET_OK;
+    if (mutation->sets_parent && op != STORE_DELETE) {
+        lineage->parent = mutation->parent;
+        if (mutation->parent.size > 0)
+            status =
+                find_relative(staging, mutation->parent, "parent", &lineage->parent_number, err);
+    } else if (op != STORE_CREATE && head->parent != 0) {
+        struct store_change row;
+        status = staging_head_change(staging, head, &row, err);
+        lineage->parent = row.parent;
+        lineage->parent_number = head->parent;
+    }
+    if (status == STET_OK && op == STORE_CREATE && mutation->forked_from.size > 0)
+        status = find_fork(staging, mutation->forked_from, lineage, err);
+    return status;
+}
+
 /* Gives a mutation its change, built at preparation or here. */
 static stet_status need_change(struct staging *staging, struct mutation *mutation, enum store_op op,
-                               stet_view data, uint64_t hash, stet_view merge, stet_error *err) {
+                               stet_view data, uint64_t hash, stet_view merge,
+                               const struct lineage *lineage, stet_error *err) {
     struct stet_command *command = staging->command;
     struct change *change = mutation->change;
     bool fits = change != NULL && view_equal(change->row.merge, merge) &&
+                view_equal(change->row.parent, lineage->parent) &&
+                view_equal(change->row.forked_from, lineage->forked_from) &&
                 data.size == change->row.data.size && hash == change->hash &&
                 (data.size == 0 || change->row.data.bytes == data.bytes ||
                  memcmp(change->row.data.bytes, data.bytes, data.size) == 0);
@@ -112,6 +177,8 @@ static stet_status need_change(struct staging *staging, struct mutation *mutatio
             .source = command->source,
             .merge = merge,
             .origin = change == NULL ? (stet_view){0} : change->row.origin,
+            .parent = lineage->parent,
+            .forked_from = lineage->forked_from,
             .data = data,
             .hash = hash,
         };
@@ -121,7 +188,35 @@ static stet_status need_change(struct staging *staging, struct mutation *mutatio
         mutation->change = built;
     }
     mutation->change->row.op = op;
+    mutation->change->row.parent_number = lineage->parent_number;
     return STET_OK;
+}
+
+/* The entries of a change that is numbered. head: the record's before it. */
+static stet_status stage_entries(struct staging *staging, struct mutation *mutation,
+                                 const struct store_head *head, const struct lineage *lineage,
+                                 stet_error *err) {
+    struct space *space = staging->space;
+    const struct change *change = mutation->change;
+    const struct policy *policy = policy_staged(space, mutation->type);
+    bool lived = head->version > 0 && !head->deleted, lives = !change_is_delete(change);
+    struct index_change entries = {
+        .type = mutation->type,
+        .record = change->row.first,
+        .after = lives ? change->row.data : (stet_view){0},
+        .parent_before = lived ? head->parent : 0,
+        .parent_after = lives ? lineage->parent_number : 0,
+        .fork = lineage->fork,
+        .fork_version = lineage->fork_version,
+    };
+    if (lived && index_concerns(space, policy, mutation->type)) {
+        struct store_change row;
+        stet_status status = staging_head_change(staging, head, &row, err);
+        if (status != STET_OK) return status;
+        entries.before = row.data;
+    }
+    return index_stage(space, staging->batch, &staging->command->arena, policy, &entries,
+                       &mutation->taken_by, err);
 }
 
 /* Numbers the mutation's next version and puts it into the batch. What it would break was asked before. */
@@ -129,7 +224,15 @@ static stet_status stage(struct staging *staging, struct mutation *mutation, enu
                          stet_view data, uint64_t hash, stet_view merge, struct store_head *head,
                          stet_error *err) {
     struct space *space = staging->space;
-    stet_status status = need_change(staging, mutation, op, data, hash, merge, err);
+    struct store_head before = *head;
+    struct lineage lineage = {0};
+    stet_status status = find_lineage(staging, mutation, op, &before, &lineage, err);
+    /* Looking for relatives, heads may have come and gone. */
+    if (status == STET_OK && (mutation->sets_parent || lineage.fork != 0))
+        status = heads_get(&space->heads, store_writer_reader(space->store), mutation->type,
+                           mutation->id, &head, err);
+    if (status == STET_OK)
+        status = need_change(staging, mutation, op, data, hash, merge, &lineage, err);
     if (status != STET_OK) return status;
     status = batch_reserve(staging->batch, err);
     if (status != STET_OK) return status;
@@ -147,7 +250,8 @@ static stet_status stage(struct staging *staging, struct mutation *mutation, enu
     if (change->row.base_version > head->version) change->row.base_version = 0;
     status = store_head_advance(&after, &change->row, hash, err);
     if (status != STET_OK) return status;
-    struct store_head before = *head;
+    status = stage_entries(staging, mutation, &before, &lineage, err);
+    if (status != STET_OK) return status;
     status = heads_stage(&space->heads, head, err);
     if (status != STET_OK) return status;
     *head = after;
