@@ -4,20 +4,23 @@
  * Each figure is the median of ROUNDS rounds; a round does one thing for at least ROUND_NS. The rounds of all things take
  * turns, so that a slow second of the machine hits all of them.
  */
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/view.h"
 #include "doc/diff.h"
 #include "doc/merge.h"
 #include "doc/patch.h"
+#include "doc/rules.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROUNDS = 15 };
+enum { ROUNDS = 15, RUNS = 100 }; /* Runs between two looks at the clock. */
+enum { TEXT_LINES = 200, TEXT_CHANGED = 5 };
 #define ROUND_NS INT64_C(20000000)
 
-#define RECORD(status, total, assigned)                                                            \
+#define RECORD(status, total, tags, assigned)                                                      \
     "{\"number\":\"INV-2026-00417\",\"customer\":{\"id\":\"c-8812\",\"name\":\"M\xc3\xbcller & "   \
     "S\xc3\xb6hne GmbH\","                                                                         \
     "\"vat\":\"DE811907980\"},\"status\":\"" status                                                \
@@ -26,12 +29,25 @@ enum { ROUNDS = 15 };
     "\"Consulting, March\","                                                                       \
     "\"quantity\":12,\"price\":95.50},{\"sku\":\"B-220\",\"text\":\"Travel\",\"quantity\":1,"      \
     "\"price\":184.20}],"                                                                          \
-    "\"total\":" total ",\"tax_rate\":0.19,\"notes\":null,\"tags\":[\"b2b\",\"net30\"],"           \
+    "\"total\":" total ",\"tax_rate\":0.19,\"notes\":null,\"tags\":[" tags "],"                    \
     "\"reference\":\"PO-4711 of 18 Feb. 2026\",\"assigned_to\":\"" assigned "\"}"
 
-static const char record[] = RECORD("open", "1330.20", "anna.schmidt");
-static const char record_current[] = RECORD("sent", "1330.20", "anna.schmidt");
-static const char record_yours[] = RECORD("open", "1329.90", "omar.haddad");
+#define TAGS "\"b2b\",\"net30\""
+
+static const char record[] = RECORD("open", "1330.20", TAGS, "anna.schmidt");
+/* Four fields changed, each by one side. */
+static const char record_current[] = RECORD("sent", "1330.20", TAGS ",\"eu\"", "anna.schmidt");
+static const char record_yours[] = RECORD("open", "1329.90", TAGS, "omar.haddad");
+/* The same four changed by both, as the rules below settle it. */
+static const char record_all_current[] =
+    RECORD("sent", "1340.20", TAGS ",\"eu\"", "anna b. schmidt");
+static const char record_all_yours[] = RECORD("paid", "1329.90", "\"net30\",\"vip\"", "anna.meier");
+static const char definition[] =
+    "{\"fields\":{\"/status\":{\"merge\":\"last_writer_wins\"},\"/"
+    "total\":{\"merge\":\"delta\",\"minimum\":0},"
+    "\"/tags\":{\"merge\":\"set\"},\"/assigned_to\":{\"merge\":\"first\"},"
+    "\"/lines\":{\"merge\":\"by_key\",\"key\":\"sku\"}}}";
+static const char definition_text[] = "{\"fields\":{\"/body\":{\"merge\":\"text\"}}}";
 static const char patch_merge[] = "{\"status\":\"paid\",\"paid\":true}";
 static const char patch_json[] =
     "[{\"op\":\"test\",\"path\":\"/status\",\"value\":\"open\"},"
@@ -43,6 +59,10 @@ struct fixture {
     struct arena kept; /* The parsed documents. */
     struct arena arena;
     struct doc base, current, yours, merge, json;
+    struct doc all_current, all_yours;
+    struct doc_rules *rules;
+    struct doc text_base, text_current, text_yours;
+    struct doc_rules *text_rules;
     struct json_tokener *tokener;
     uint64_t sink; /* Results end here, so that nothing is optimised away. */
 };
@@ -93,11 +113,25 @@ static void run_diff(struct fixture *fixture) {
     fixture->sink += count;
 }
 
-static void run_merge(struct fixture *fixture) {
+static void merge(struct fixture *fixture, const struct doc *base, const struct doc *current,
+                  const struct doc *yours, const struct doc_rules *rules) {
     struct doc_merge_result result;
-    must(doc_merge(&fixture->arena, &fixture->base, &fixture->current, &fixture->yours, NULL, 0,
-                   &result, NULL));
+    must(doc_merge(&fixture->arena, base, current, yours, rules, 0, &result, NULL));
+    if (!result.clean) must(STET_INTERNAL);
     fixture->sink += result.merged.size;
+}
+
+static void run_merge(struct fixture *fixture) {
+    merge(fixture, &fixture->base, &fixture->current, &fixture->yours, NULL);
+}
+
+static void run_merge_rules(struct fixture *fixture) {
+    merge(fixture, &fixture->base, &fixture->all_current, &fixture->all_yours, fixture->rules);
+}
+
+static void run_merge_text(struct fixture *fixture) {
+    merge(fixture, &fixture->text_base, &fixture->text_current, &fixture->text_yours,
+          fixture->text_rules);
 }
 
 static const struct {
@@ -107,11 +141,13 @@ static const struct {
     {"parse", run_parse},
     {"json-c parse", run_json_c},
     {"hash", run_hash},
-    {"equal", run_equal},
+    {"equal (spelled alike)", run_equal},
     {"merge patch (2 fields)", run_merge_patch},
     {"json patch (test, replace)", run_json_patch},
     {"diff (2 differ)", run_diff},
-    {"merge (1 against 2)", run_merge},
+    {"merge (2 against 2 fields)", run_merge},
+    {"merge (4 fields by rules)", run_merge_rules},
+    {"merge (10 KB of text)", run_merge_text},
 };
 enum { THINGS = sizeof things / sizeof things[0], PARSE = 0, JSON_C = 1 };
 
@@ -122,11 +158,11 @@ static double round_ns(struct fixture *fixture, void (*run)(struct fixture *)) {
     int64_t spent;
     uint64_t runs = 0;
     do {
-        for (int i = 0; i < 1000; i++) {
+        for (int i = 0; i < RUNS; i++) {
             run(fixture);
             arena_reset(&fixture->arena);
         }
-        runs += 1000;
+        runs += RUNS;
         spent = clock_monotonic_ns(clock) - begin;
     } while (spent < ROUND_NS);
     return (double)spent / (double)runs;
@@ -137,16 +173,51 @@ static int compare(const void *a, const void *b) {
     return (difference > 0) - (difference < 0);
 }
 
+static struct doc must_parse(struct arena *arena, stet_view text) {
+    struct doc doc;
+    must(doc_parse(arena, text, NULL, &doc, NULL));
+    return doc;
+}
+
+/* Lines of 50 bytes, of which TEXT_CHANGED, evenly spread from line `first` on, are other ones. */
+static struct doc make_text(struct arena *arena, int first) {
+    struct buffer text;
+    buffer_init(&text, arena, 0);
+    buffer_append_text(&text, "{\"body\":\"");
+    for (int line = 0; line < TEXT_LINES; line++) {
+        bool changed = first >= 0 && line % (TEXT_LINES / TEXT_CHANGED) == first;
+        buffer_append_format(&text, "Line %3d of the minutes of the meeting in %s.\\n", line,
+                             changed ? "Kiel" : "Bonn");
+    }
+    buffer_append_text(&text, "\"}");
+    must(buffer_status(&text));
+    return must_parse(arena, buffer_view(&text));
+}
+
+static struct doc_rules *must_compile(struct arena *arena, stet_view text) {
+    struct doc_rules *rules;
+    struct doc doc = must_parse(arena, text);
+    must(rules_compile(arena, &doc, doc_member(&doc, 0, VIEW("fields")), DOC_NONE, &rules, NULL));
+    return rules;
+}
+
 int main(void) {
     struct fixture fixture = {.tokener = json_tokener_new()};
     if (fixture.tokener == NULL) must(STET_NO_MEMORY);
     arena_init(&fixture.kept, 16384);
     arena_init(&fixture.arena, 65536);
-    must(doc_parse(&fixture.kept, VIEW(record), NULL, &fixture.base, NULL));
-    must(doc_parse(&fixture.kept, VIEW(record_current), NULL, &fixture.current, NULL));
-    must(doc_parse(&fixture.kept, VIEW(record_yours), NULL, &fixture.yours, NULL));
-    must(doc_parse(&fixture.kept, VIEW(patch_merge), NULL, &fixture.merge, NULL));
-    must(doc_parse(&fixture.kept, VIEW(patch_json), NULL, &fixture.json, NULL));
+    fixture.base = must_parse(&fixture.kept, VIEW(record));
+    fixture.current = must_parse(&fixture.kept, VIEW(record_current));
+    fixture.yours = must_parse(&fixture.kept, VIEW(record_yours));
+    fixture.merge = must_parse(&fixture.kept, VIEW(patch_merge));
+    fixture.json = must_parse(&fixture.kept, VIEW(patch_json));
+    fixture.all_current = must_parse(&fixture.kept, VIEW(record_all_current));
+    fixture.all_yours = must_parse(&fixture.kept, VIEW(record_all_yours));
+    fixture.rules = must_compile(&fixture.kept, VIEW(definition));
+    fixture.text_base = make_text(&fixture.kept, -1);
+    fixture.text_current = make_text(&fixture.kept, 3);
+    fixture.text_yours = make_text(&fixture.kept, 20);
+    fixture.text_rules = must_compile(&fixture.kept, VIEW(definition_text));
 
     double rounds[THINGS][ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {

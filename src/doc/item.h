@@ -56,6 +56,13 @@ static inline stet_view item_text(const struct doc *doc, const struct doc_item *
     return (stet_view){.bytes = doc->text.bytes + item->start, .size = item->size};
 }
 
+/* Whether two values are spelled alike: then they are equal. */
+static inline bool item_same_text(const struct doc *a, const struct doc_item *ai,
+                                  const struct doc *b, const struct doc_item *bi) {
+    return ai->size == bi->size &&
+           memcmp(a->text.bytes + ai->start, b->text.bytes + bi->start, ai->size) == 0;
+}
+
 /* A string's text between the quotes, escapes as written. */
 static inline stet_view item_string(const struct doc *doc, const struct doc_item *item) {
     assert(item->kind == DOC_STRING);

@@ -278,7 +278,21 @@ static stet_status judge_members(struct merger *merger, const struct site *site,
     return STET_OK;
 }
 
+/* Past this, objects are walked even when they look alike: deep ones would have their text compared at every level. */
+enum { SAME_TEXT_BYTES_MAX = 4096 };
+
+/* Whether three objects are spelled alike: then nobody changed anything in them. */
+static bool are_untouched(const struct merger *merger, const struct site *site) {
+    if (site->base == DOC_NONE) return false;
+    const struct doc_item *base = item_at(merger->base, site->base);
+    return base->size <= SAME_TEXT_BYTES_MAX &&
+           item_same_text(merger->base, base, merger->current,
+                          item_at(merger->current, site->current)) &&
+           item_same_text(merger->base, base, merger->yours, item_at(merger->yours, site->yours));
+}
+
 static stet_status judge_object(struct merger *merger, const struct site *site, struct note **out) {
+    if (are_untouched(merger, site)) return STET_OK;
     struct note *first = NULL;
     stet_status status = judge_members(merger, site, &first);
     if (status != STET_OK) return status;
