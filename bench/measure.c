@@ -73,9 +73,8 @@ static void cpu_add(struct cpu *cpu, const char *name, int64_t ns) {
     cpu->threads[i].ns += ns;
 }
 
-void cpu_read(pid_t pid, struct cpu *cpu) {
+static void add_process(pid_t pid, struct cpu *cpu) {
     char path[64], file[400], name[64], line[128];
-    cpu->count = 0;
     snprintf(path, sizeof path, "/proc/%ld/task", (long)pid);
     DIR *folder = opendir(path);
     if (folder == NULL) return;
@@ -87,6 +86,28 @@ void cpu_read(pid_t pid, struct cpu *cpu) {
         snprintf(file, sizeof file, "%s/%s/schedstat", path, entry->d_name);
         if (!read_line(file, line, sizeof line)) continue;
         cpu_add(cpu, name, strtoll(line, NULL, 10));
+    }
+    closedir(folder);
+}
+
+void cpu_read(pid_t pid, struct cpu *cpu) {
+    cpu->count = 0;
+    add_process(pid, cpu);
+}
+
+void cpu_add_children(pid_t pid, struct cpu *cpu) {
+    char path[300], line[256];
+    DIR *folder = opendir("/proc");
+    if (folder == NULL) return;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        long child = strtol(entry->d_name, NULL, 10), parent = 0;
+        if (child <= 0) continue;
+        snprintf(path, sizeof path, "/proc/%ld/stat", child);
+        if (!read_line(path, line, sizeof line)) continue;
+        /* Behind the name, which may hold anything: ") S PARENT". */
+        const char *behind = strrchr(line, ')');
+        if (behind == NULL || sscanf(behind, ") %*c %ld", &parent) != 1) continue;
+        if (parent == (long)pid) add_process((pid_t)child, cpu);
     }
     closedir(folder);
 }

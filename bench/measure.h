@@ -40,6 +40,8 @@ struct cpu {
 
 /* Reads it from /proc; a process that is gone has no threads. */
 void cpu_read(pid_t pid, struct cpu *cpu);
+/* Adds that of its children, each a process of its own, by the same names. */
+void cpu_add_children(pid_t pid, struct cpu *cpu);
 /* What was used between the two, by name, in cpu `after`'s order. */
 void cpu_since(const struct cpu *before, const struct cpu *after, struct cpu *used);
 int64_t cpu_total(const struct cpu *cpu);

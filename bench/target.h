@@ -1,6 +1,8 @@
 /*
- * A target: a server under load. http_load drives its connections; a target turns operations into bytes and bytes into replies,
- * and starts and stops the server. Another server is another file with one more of these.
+ * A target: a server under load. The generator (load.h) drives its links; a target turns operations into bytes and bytes into
+ * replies, and starts and stops the server. Another server is another file with one more of these.
+ *
+ * What a target cannot do ends the program with a sentence: a figure must not come from half a server.
  */
 #ifndef BENCH_TARGET_H
 #define BENCH_TARGET_H
@@ -14,13 +16,20 @@ enum { REQUEST_BYTES_MAX = 4096, REPLY_BYTES_MAX = 16384 };
 enum op_kind {
     OP_CREATE,       /* Of a record that is not there yet. */
     OP_PUT,          /* From version `base`. */
+    OP_PATCH,        /* The same, with a merge patch. */
     OP_POST,         /* A new record whose id the server chooses. */
     OP_GET,          /* The whole record. */
     OP_GET_IF_MOVED, /* The record, unless it still has version `base`. */
+    /*
+     * Adds one to the member "count", however often the target has to try. A target that merges sends `data`, made from version
+     * `base`; one that retries reads for itself. The body of the reply holds the new count.
+     */
+    OP_ADD,
 };
 
 struct op {
     enum op_kind kind;
+    stet_view type;
     stet_view id;
     stet_view data;
     stet_view key; /* A fresh UUIDv7 for writes. */
@@ -33,7 +42,8 @@ enum reply_kind { REPLY_OK, REPLY_CREATED, REPLY_NOT_MODIFIED, REPLY_CONFLICT, R
 struct reply {
     enum reply_kind kind;
     uint64_t version; /* 0 when the reply names none. */
-    stet_view body;
+    uint64_t retries; /* What the target tried in vain before. */
+    stet_view body;   /* Borrowed until the link's next send or close. */
 };
 
 struct target_options {
@@ -50,27 +60,37 @@ struct target_commits {
     double commits;
 };
 
+/* A connection. A target's own kind of link begins with this. */
+struct link {
+    int fd;    /* Readable when receive may have something to do. */
+    int timer; /* The same, for a target that waits before it tries again; -1: none. */
+};
+
 struct target {
     const char *name;
-    /* Starts the server and fills host, port and pid; ends the program when it cannot. */
+    const char *const *variants; /* NULL-terminated: the ways it can be used; NULL: one way. */
+    const char *variant;         /* Among those; set before links are opened. */
+    bool many_processes;         /* Processor time is that of pid and its children. */
+
+    /* Starts the server and fills pid; ends the program when it cannot. */
     void (*start)(struct target *target, const struct target_options *options);
-    void (*stop)(struct target *target); /* Once, at the end. */
-    /* Writes a request of at most REQUEST_BYTES_MAX bytes; returns its size. */
-    size_t (*encode)(struct target *target, const struct op *op, char *out);
-    /* Bytes used by the reply at the start of `bytes`, or 0 when it is not complete. Ends the program when it makes no sense. */
-    size_t (*decode)(struct target *target, const struct op *op, stet_view bytes,
-                     struct reply *reply);
+    void (*stop)(struct target *target); /* Once, at the end; also of one that did not start. */
+    struct link *(*open)(struct target *target);
+    void (*close)(struct link *link);
+    /* One operation at a time. */
+    void (*send)(struct target *target, struct link *link, const struct op *op);
+    /* False: not complete. Ends the program when the answer makes no sense. */
+    bool (*receive)(struct target *target, struct link *link, const struct op *op,
+                    struct reply *reply);
+    /* Declares how records of a type are settled; `definition` as in PUT …/types/{type}. May be NULL. */
+    void (*declare)(struct target *target, const char *type, const char *definition);
     /* May be NULL. */
     void (*commits)(struct target *target, struct target_commits *commits);
 
-    char host[64]; /* IPv4. */
-    int port;
     pid_t pid; /* 0: not started by us. */
 };
 
 extern struct target target_stet;
-
-/* A connected, non-blocking TCP socket with TCP_NODELAY. Ends the program when it cannot. */
-int target_connect(const struct target *target);
+extern struct target target_postgres; /* Where there is libpq; see meson.build. */
 
 #endif

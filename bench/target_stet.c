@@ -17,8 +17,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RECORDS "/v1/main/records/task"
+#define RECORDS "/v1/main/records/"
 
+struct stet_link {
+    struct link link;
+    size_t in_size;
+    char in[REPLY_BYTES_MAX];
+};
+
+static char host[64]; /* IPv4. */
+static int port;
 static char folder[4096]; /* Of the server we started. */
 static char common[512];  /* The header lines of every request. */
 static size_t common_size;
@@ -30,11 +38,12 @@ static void fail(const char *what) {
     exit(1);
 }
 
-int target_connect(const struct target *target) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)target->port)};
+/* A connected, non-blocking socket. */
+static int connect_server(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || inet_pton(AF_INET, target->host, &address.sin_addr) != 1) fail(target->host);
+    if (fd < 0 || inet_pton(AF_INET, host, &address.sin_addr) != 1) fail(host);
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) fail("connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) fail("fcntl");
@@ -52,8 +61,8 @@ static void run(const char *command, char *out, size_t size) {
     if (pclose(pipe) != 0) fail(command);
 }
 
-static void take_url(struct target *target, const char *url) {
-    if (sscanf(url, "http://%63[^:/]:%d", target->host, &target->port) != 2) fail(url);
+static void take_url(const char *url) {
+    if (sscanf(url, "http://%63[^:/]:%d", host, &port) != 2) fail(url);
 }
 
 static void spawn(struct target *target, const struct target_options *options, const char *program,
@@ -82,7 +91,7 @@ static void wait_for_url(struct target *target, const char *url_file) {
         if (waitpid(target->pid, NULL, WNOHANG) != 0) fail("the server ended at once");
         usleep(20000);
     }
-    take_url(target, url);
+    take_url(url);
 }
 
 static void stet_start(struct target *target, const struct target_options *options) {
@@ -90,7 +99,7 @@ static void stet_start(struct target *target, const struct target_options *optio
     const char *program = options->program != NULL ? options->program : "build/stet";
     errno = 0;
     if (options->url != NULL) {
-        take_url(target, options->url);
+        take_url(options->url);
         snprintf(token, sizeof token, "%s", options->token == NULL ? "" : options->token);
     } else {
         snprintf(folder, sizeof folder, "%s/http_load.XXXXXX", options->dir);
@@ -104,8 +113,8 @@ static void stet_start(struct target *target, const struct target_options *optio
         wait_for_url(target, url_file);
     }
     common_size = (size_t)snprintf(common, sizeof common,
-                                   " HTTP/1.1\r\nHost: %s:%d\r\nAuthorization: Bearer %s\r\n",
-                                   target->host, target->port, token);
+                                   " HTTP/1.1\r\nHost: %s:%d\r\nAuthorization: Bearer %s\r\n", host,
+                                   port, token);
 }
 
 static void stet_stop(struct target *target) {
@@ -136,21 +145,24 @@ static char *put_u64(char *out, uint64_t value) {
     return put(out, (stet_view){digits + at, sizeof digits - at});
 }
 
-static char *put_line(char *out, const char *method, stet_view id) {
+static char *put_line(char *out, const char *method, const struct op *op) {
     out = put(out, (stet_view){method, strlen(method)});
     out = PUT_TEXT(out, " " RECORDS);
-    if (id.size > 0) {
+    out = put(out, op->type);
+    if (op->id.size > 0) {
         *out++ = '/';
-        out = put(out, id);
+        out = put(out, op->id);
     }
     return put(out, (stet_view){common, common_size});
 }
 
-static char *put_write(char *out, const struct op *op) {
+static char *put_write(char *out, const struct op *op, const char *media) {
     if (op->minimal) out = PUT_TEXT(out, "Prefer: return=minimal\r\n");
     out = PUT_TEXT(out, "Idempotency-Key: ");
     out = put(out, op->key);
-    out = PUT_TEXT(out, "\r\nContent-Type: application/json\r\nContent-Length: ");
+    out = PUT_TEXT(out, "\r\nContent-Type: application/");
+    out = put(out, (stet_view){media, strlen(media)});
+    out = PUT_TEXT(out, "\r\nContent-Length: ");
     out = put_u64(out, op->data.size);
     out = PUT_TEXT(out, "\r\n\r\n");
     return put(out, op->data);
@@ -162,31 +174,37 @@ static char *put_tag(char *out, uint64_t version) {
     return PUT_TEXT(out, "\"\r\n");
 }
 
-static size_t stet_encode(struct target *target, const struct op *op, char *out) {
+static size_t encode(const struct op *op, char *out) {
     char *end = out;
-    (void)target;
     switch (op->kind) {
     case OP_CREATE:
-        end = put_line(end, "PUT", op->id);
+        end = put_line(end, "PUT", op);
         end = PUT_TEXT(end, "If-None-Match: *\r\n");
-        end = put_write(end, op);
+        end = put_write(end, op, "json");
         break;
     case OP_PUT:
-        end = put_line(end, "PUT", op->id);
+        end = put_line(end, "PUT", op);
         end = PUT_TEXT(end, "If-Match: ");
         end = put_tag(end, op->base);
-        end = put_write(end, op);
+        end = put_write(end, op, "json");
+        break;
+    case OP_PATCH:
+    case OP_ADD:
+        end = put_line(end, "PATCH", op);
+        end = PUT_TEXT(end, "If-Match: ");
+        end = put_tag(end, op->base);
+        end = put_write(end, op, "merge-patch+json");
         break;
     case OP_POST:
-        end = put_line(end, "POST", (stet_view){0});
-        end = put_write(end, op);
+        end = put_line(end, "POST", op);
+        end = put_write(end, op, "json");
         break;
     case OP_GET:
-        end = put_line(end, "GET", op->id);
+        end = put_line(end, "GET", op);
         end = PUT_TEXT(end, "\r\n");
         break;
     case OP_GET_IF_MOVED:
-        end = put_line(end, "GET", op->id);
+        end = put_line(end, "GET", op);
         end = PUT_TEXT(end, "If-None-Match: ");
         end = put_tag(end, op->base);
         end = PUT_TEXT(end, "\r\n");
@@ -225,10 +243,8 @@ static enum reply_kind kind_of(int status) {
     }
 }
 
-static size_t stet_decode(struct target *target, const struct op *op, stet_view bytes,
-                          struct reply *reply) {
-    (void)target;
-    (void)op;
+/* Bytes used by the reply at the start of `bytes`, or 0 when it is not complete. */
+static size_t decode(stet_view bytes, struct reply *reply) {
     const char *head_end = bytes.size < 16 ? NULL : memmem(bytes.bytes, bytes.size, "\r\n\r\n", 4);
     if (head_end == NULL) return 0;
     size_t head = (size_t)(head_end - bytes.bytes) + 4;
@@ -247,7 +263,76 @@ static size_t stet_decode(struct target *target, const struct op *op, stet_view 
     return head + body;
 }
 
-/* ---- Metrics ----------------------------------------------------------------------------- */
+/* ---- Links ------------------------------------------------------------------------------- */
+
+static struct link *link_open(struct target *target) {
+    struct stet_link *link = malloc(sizeof *link);
+    (void)target;
+    if (link == NULL) fail("out of memory for connections");
+    link->link = (struct link){.fd = connect_server(), .timer = -1};
+    link->in_size = 0;
+    return &link->link;
+}
+
+static void link_close(struct link *link) {
+    close(link->fd);
+    free(link);
+}
+
+static void link_send(struct target *target, struct link *link, const struct op *op) {
+    char out[REQUEST_BYTES_MAX];
+    size_t size = encode(op, out);
+    (void)target;
+    /* A connection with nothing under way takes a request of this size whole. */
+    if (write(link->fd, out, size) != (ssize_t)size) fail("a connection was lost");
+}
+
+static bool link_receive(struct target *target, struct link *base, const struct op *op,
+                         struct reply *reply) {
+    struct stet_link *link = (struct stet_link *)base;
+    (void)target;
+    (void)op;
+    ssize_t got = read(base->fd, link->in + link->in_size, sizeof link->in - link->in_size);
+    if (got < 0 && errno == EAGAIN) return false;
+    if (got <= 0) fail("the server closed a connection, or an answer is too long");
+    link->in_size += (size_t)got;
+    size_t used = decode((stet_view){link->in, link->in_size}, reply);
+    if (used == 0) return false;
+    errno = 0;
+    if (used != link->in_size) fail("an answer is longer than it says");
+    link->in_size = 0;
+    return true;
+}
+
+/* ---- Requests by the way ----------------------------------------------------------------- */
+
+/* On a connection of its own, which the server closes at the end of the answer. out: NUL-terminated. */
+static void ask(const char *request, size_t request_size, char *out, size_t size) {
+    size_t got_size = 0;
+    int fd = connect_server();
+    if (write(fd, request, request_size) != (ssize_t)request_size) fail("write");
+    while (got_size < size - 1) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        poll(&ready, 1, -1);
+        ssize_t got = read(fd, out + got_size, size - 1 - got_size);
+        if (got <= 0) break;
+        got_size += (size_t)got;
+    }
+    close(fd);
+    out[got_size] = '\0';
+}
+
+static void stet_declare(struct target *target, const char *type, const char *definition) {
+    char request[REQUEST_BYTES_MAX], answer[REPLY_BYTES_MAX];
+    (void)target;
+    int size = snprintf(request, sizeof request,
+                        "PUT /v1/main/types/%s%sConnection: close\r\nContent-Type: application/json"
+                        "\r\nContent-Length: %zu\r\n\r\n%s",
+                        type, common, strlen(definition), definition);
+    ask(request, (size_t)size, answer, sizeof answer);
+    errno = 0;
+    if (strncmp(answer, "HTTP/1.1 20", 11) != 0) fail(answer);
+}
 
 /* The value of a sample of the space "main". */
 static double sample(const char *text, const char *name) {
@@ -257,24 +342,12 @@ static double sample(const char *text, const char *name) {
     return at == NULL ? 0 : atof(at + strlen(start));
 }
 
-/* On a connection of its own, which the server closes at the end of the answer. */
 static void stet_commits(struct target *target, struct target_commits *commits) {
     static char text[1 << 18];
     char request[1024];
-    size_t size = 0;
-    int fd = target_connect(target);
-    int length =
-        snprintf(request, sizeof request, "GET /metrics%sConnection: close\r\n\r\n", common);
-    if (write(fd, request, (size_t)length) != length) fail("write");
-    while (size < sizeof text - 1) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        poll(&ready, 1, -1);
-        ssize_t got = read(fd, text + size, sizeof text - 1 - size);
-        if (got <= 0) break;
-        size += (size_t)got;
-    }
-    close(fd);
-    text[size] = '\0';
+    (void)target;
+    int size = snprintf(request, sizeof request, "GET /metrics%sConnection: close\r\n\r\n", common);
+    ask(request, (size_t)size, text, sizeof text);
     commits->writes = sample(text, "stet_batch_commands_sum");
     commits->commits = sample(text, "stet_batch_commands_count");
 }
@@ -283,7 +356,10 @@ struct target target_stet = {
     .name = "stet",
     .start = stet_start,
     .stop = stet_stop,
-    .encode = stet_encode,
-    .decode = stet_decode,
+    .open = link_open,
+    .close = link_close,
+    .send = link_send,
+    .receive = link_receive,
+    .declare = stet_declare,
     .commits = stet_commits,
 };

@@ -90,6 +90,24 @@ void workload_data(size_t record, uint64_t version, char out[WORKLOAD_DATA_BYTES
     put_digits(out + NUMBER_AT, 10, record);
 }
 
+/* Where the field of version v's turn stands. */
+static size_t pair_at(uint64_t version) { return version % 2 == 0 ? VERSION_AT : NUMBER_AT; }
+
+size_t workload_pair(size_t record, uint64_t seen, uint64_t made, char out[WORKLOAD_DATA_BYTES]) {
+    workload_data(record, seen, out);
+    put_digits(out + pair_at(seen), 10, seen);
+    put_digits(out + pair_at(seen + 1), 10, seen == 0 ? 0 : seen - 1);
+    put_digits(out + pair_at(made), 10, made);
+    return WORKLOAD_DATA_BYTES;
+}
+
+size_t workload_pair_patch(uint64_t made, char out[WORKLOAD_DATA_BYTES]) {
+    return (size_t)snprintf(out, WORKLOAD_DATA_BYTES,
+                            made % 2 == 0 ? "{\"version\":\"%010llu\"}"
+                                          : "{\"number\":\"INV-%010llu\"}",
+                            (unsigned long long)made);
+}
+
 void workload_key(char out[WORKLOAD_KEY_BYTES]) {
     uint8_t uuid[UUID_BYTES];
     uuid_v7(clock_system(), entropy_system(), uuid);

@@ -35,6 +35,13 @@ uint64_t workload_random(struct workload *workload);
 void workload_id(size_t record, char out[WORKLOAD_ID_BYTES]);
 /* A JSON object that no other version of the record equals. */
 void workload_data(size_t record, uint64_t version, char out[WORKLOAD_DATA_BYTES]);
+/*
+ * A record in which two fields change by turns: version v changes the one of v's turn. The data as it stood at version `seen` with the
+ * write that makes version `made` on top (seen = made: as it stands then). Returns WORKLOAD_DATA_BYTES.
+ */
+size_t workload_pair(size_t record, uint64_t seen, uint64_t made, char out[WORKLOAD_DATA_BYTES]);
+/* That write alone, as a merge patch; returns its size. */
+size_t workload_pair_patch(uint64_t made, char out[WORKLOAD_DATA_BYTES]);
 void workload_key(char out[WORKLOAD_KEY_BYTES]);
 
 #endif
