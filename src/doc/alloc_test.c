@@ -3,6 +3,7 @@
  * memory again. The link gives the arena's functions to these (--wrap).
  */
 #include "doc/doc_testing.h"
+#include "doc/rules.h"
 #include "doc/write.h"
 
 void *__real_arena_alloc(struct arena *arena, size_t size);
@@ -71,6 +72,21 @@ static stet_status run_merge(stet_error *err) {
     return doc_merge(&work, &base, &current, &yours, NULL, 0, &result, err);
 }
 
+/* One definition, and documents in which each rule has something to settle. */
+static struct doc definition, ruled_base, ruled_current, ruled_yours;
+static struct doc_rules *rules;
+
+static stet_status run_compile(stet_error *err) {
+    struct doc_rules *compiled;
+    return rules_compile(&work, &definition, doc_member(&definition, 0, VIEW("fields")),
+                         doc_member(&definition, 0, VIEW("units")), &compiled, err);
+}
+
+static stet_status run_merge_rules(stet_error *err) {
+    struct doc_merge_result result;
+    return doc_merge(&work, &ruled_base, &ruled_current, &ruled_yours, rules, 0, &result, err);
+}
+
 static stet_status run_write(stet_error *err) {
     struct buffer buffer;
     struct json_writer writer;
@@ -133,6 +149,12 @@ static void merging_survives(void **state) {
     sweep(run_merge, 12);
 }
 
+static void merging_by_rules_survives(void **state) {
+    (void)state;
+    sweep(run_compile, 20);
+    sweep(run_merge_rules, 30);
+}
+
 static void writing_survives(void **state) {
     (void)state;
     sweep(run_write, 2);
@@ -152,6 +174,23 @@ static int setup_docs(void **state) {
                             "\\n\",\"value\":1},{\"op\":\"copy\",\"from\":\"/o\",\"path\":\"/o2\"},"
                             "{\"op\":\"add\",\"path\":\"/o2/p/"
                             "-\",\"value\":7},{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/z\"}]");
+    definition = must_parse(
+        "{\"fields\":{\"/n\":{\"merge\":\"delta\",\"minimum\":0},\"/set\":{\"merge\":\"set\"},"
+        "\"/log\":{\"merge\":\"append\"},\"/text\":{\"merge\":\"text\"},\"/l\":{\"merge\":"
+        "\"by_key\",\"key\":\"k/~\",\"fields\":{\"/n\":{\"merge\":\"max\"}}},\"/*/x\":{\"merge\":"
+        "\"first\"}},\"units\":[[\"/start\",\"/e~1nd\"]]}");
+    assert_int_equal(rules_compile(&test_arena, &definition,
+                                   doc_member(&definition, 0, VIEW("fields")),
+                                   doc_member(&definition, 0, VIEW("units")), &rules, NULL),
+                     STET_OK);
+    ruled_base =
+        must_parse("{\"n\":1,\"set\":[1],\"log\":[],\"text\":\"a b\\nc\",\"l\":[{\"k/~\":1,"
+                   "\"n\":1}],\"start\":1,\"e/nd\":1}");
+    ruled_current = must_parse("{\"n\":2,\"set\":[1,2],\"log\":[1],\"text\":\"x b\\nc\",\"l\":[{"
+                               "\"k/~\":1,\"n\":2},{\"k/~\":3}],\"start\":2,\"e/nd\":1}");
+    ruled_yours =
+        must_parse("{\"n\":3,\"set\":[1,3],\"log\":[2],\"text\":\"a y\\nd\",\"l\":[{\"k/~\":"
+                   "2},{\"k/~\":1,\"n\":3}],\"start\":1,\"e/nd\":3}");
     return 0;
 }
 
@@ -162,6 +201,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(patching_survives, setup_docs, teardown_arena),
         cmocka_unit_test_setup_teardown(comparing_survives, setup_docs, teardown_arena),
         cmocka_unit_test_setup_teardown(merging_survives, setup_docs, teardown_arena),
+        cmocka_unit_test_setup_teardown(merging_by_rules_survives, setup_docs, teardown_arena),
         cmocka_unit_test_setup_teardown(writing_survives, setup_docs, teardown_arena),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
