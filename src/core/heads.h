@@ -27,7 +27,8 @@ struct heads {
 void heads_init(struct heads *heads, uint64_t hash_seed);
 void heads_done(struct heads *heads);
 
-/* The head as of now, staged changes included: from the cache, else from the store. Borrowed until the next heads_ call. */
+/* The head as of now, staged changes included: from the cache, else from the store. Borrowed while it is among the
+   HEADS_CACHED_MAX asked for last, and until what was staged is taken back. */
 stet_status heads_get(struct heads *heads, struct store_reader *reader, stet_view type,
                       stet_view id, struct store_head **head, stet_error *err);
 

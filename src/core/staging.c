@@ -23,15 +23,47 @@ stet_status staging_head_change(struct staging *staging, const struct store_head
                            head->seq, row, err);
 }
 
+/* The head of the record with this address, staged changes included. STET_NOT_FOUND: there is none that lives. */
+static stet_status find_relative(struct staging *staging, stet_view address, const char *field,
+                                 uint64_t *number, stet_error *err) {
+    struct store_head head;
+    stet_view type, id;
+    stet_status status = address_parse(&staging->command->arena, address, &type, &id, err);
+    if (status == STET_OK) status = staging_read(staging, type, id, &head, NULL, err);
+    if (status == STET_OK && (head.version == 0 || head.deleted))
+        status = error_set(err, STET_NOT_FOUND, "\"%.*s\" does not exist", VIEW_ARG(address));
+    if (status == STET_BAD_REQUEST || status == STET_NOT_FOUND) error_field(err, field, 0);
+    if (status == STET_OK) *number = head.first;
+    return status;
+}
+
+/* Whether a mutation takes its record to another parent. */
+static stet_status moves_record(struct staging *staging, const struct mutation *mutation,
+                                const struct store_head *head, bool *moves, stet_error *err) {
+    uint64_t from = head->parent, to = 0;
+    stet_status status = STET_OK;
+    *moves = false;
+    if (!mutation->sets_parent) return STET_OK;
+    if (mutation->parent.size > 0)
+        status = find_relative(staging, mutation->parent, "parent", &to, err);
+    *moves = from != to;
+    return status;
+}
+
 /* Whether yours equals the head's data. The hashes tell nearly always; equal ones are verified. */
 stet_status staging_equals_head(struct staging *staging, const struct mutation *mutation,
                                 const struct store_head *head, bool *equal, stet_error *err) {
     *equal = false;
-    if (!mutation->has_yours || head->deleted || mutation->yours_hash != head->hash) return STET_OK;
+    if (!mutation->has_yours || head->deleted || mutation->yours_hash != head->hash ||
+        mutation->touches)
+        return STET_OK;
     struct arena *arena = &staging->command->arena;
     struct store_change row;
     struct doc ours, theirs;
-    stet_status status = staging_head_change(staging, head, &row, err);
+    bool moves;
+    stet_status status = moves_record(staging, mutation, head, &moves, err);
+    if (status != STET_OK || moves) return status;
+    status = staging_head_change(staging, head, &row, err);
     if (status != STET_OK) return status;
     if (row.data.size == mutation->yours_data.size && view_equal(row.data, mutation->yours_data)) {
         *equal = true;
@@ -103,20 +135,6 @@ struct lineage {
     uint64_t fork;
     uint64_t fork_version;
 };
-
-/* The head of the record with this address, staged changes included. STET_NOT_FOUND: there is none that lives. */
-static stet_status find_relative(struct staging *staging, stet_view address, const char *field,
-                                 uint64_t *number, stet_error *err) {
-    struct store_head head;
-    stet_view type, id;
-    stet_status status = address_parse(&staging->command->arena, address, &type, &id, err);
-    if (status == STET_OK) status = staging_read(staging, type, id, &head, NULL, err);
-    if (status == STET_OK && (head.version == 0 || head.deleted))
-        status = error_set(err, STET_NOT_FOUND, "\"%.*s\" does not exist", VIEW_ARG(address));
-    if (status == STET_BAD_REQUEST || status == STET_NOT_FOUND) error_field(err, field, 0);
-    if (status == STET_OK) *number = head.first;
-    return status;
-}
 
 /* "type/id@version" */
 static stet_status find_fork(struct staging *staging, stet_view forked_from,
@@ -227,10 +245,6 @@ static stet_status stage(struct staging *staging, struct mutation *mutation, enu
     struct store_head before = *head;
     struct lineage lineage = {0};
     stet_status status = find_lineage(staging, mutation, op, &before, &lineage, err);
-    /* Looking for relatives, heads may have come and gone. */
-    if (status == STET_OK && (mutation->sets_parent || lineage.fork != 0))
-        status = heads_get(&space->heads, store_writer_reader(space->store), mutation->type,
-                           mutation->id, &head, err);
     if (status == STET_OK)
         status = need_change(staging, mutation, op, data, hash, merge, &lineage, err);
     if (status != STET_OK) return status;
