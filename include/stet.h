@@ -408,9 +408,21 @@ typedef struct stet_list {
     unsigned limit;  /* 0: the default. */
     stet_view after; /* "next" of the page before; empty: from the start. */
     stet_seq min_seq;
-    bool total; /* Count the type's live records too. */
+    bool total; /* Count the records too: the type's live ones, with `where` those that match. */
+    /* An expression (docs/expressions.md): only the records that match. Empty: all. */
+    stet_view where;
+    /* Fields to sort by, commas between, "-" before one for descending: "-$updated_at,amount". Empty: by id, or in the order of the
+       index that finds what `where` asks for. */
+    stet_view sort;
+    stet_view fields; /* The only fields the records' data is to show, commas between. Empty: all. */
+    bool explain;     /* Say which index was used, and how many records were looked at. */
 } stet_list;
-/** Answers {"records": […], "seq", "next"?, "total"?}. STET_CURSOR_EXPIRED in the outcome: start again. */
+/**
+ * Answers {"records": […], "seq", "next"?, "total"?, "explain"?}. In the outcome: STET_CURSOR_EXPIRED, start again;
+ * STET_INDEX_REQUIRED, too many records would have to be looked at: "index" says which index the type lacks.
+ *
+ * @return additionally STET_BAD_REQUEST, STET_TOO_LARGE: where, sort or fields; err->field says which, the message where in it.
+ */
 STET_API stet_status stet_command_list(stet_command *command, const stet_list *list,
                                        stet_error *err);
 
@@ -498,10 +510,13 @@ typedef struct stet_feed_options {
     /* Only these records ("type/id", parts percent-encoded); with types: either matches. */
     const stet_view *addresses;
     size_t address_count;
+    /* An expression (docs/expressions.md): only changes after or before which the record matches; of those that no longer do, the
+       event says "left": true. Of a deleted record its last data decide. Empty: all. */
+    stet_view where;
 } stet_feed_options;
 
 typedef enum stet_event_kind {
-    STET_EVENT_CHANGE,   /* data: {"seq", "prev", "transaction", "op", "record"}. */
+    STET_EVENT_CHANGE,   /* data: {"seq", "prev", "transaction", "op", "record", "left"?}. */
     STET_EVENT_READY,    /* The backlog is through; what follows is live. data: {"seq"}. */
     STET_EVENT_BOOKMARK, /* Only a position. data: {"seq"}. */
     STET_EVENT_RESET, /* What was asked for is older than what is kept. data: {"seq"}: the new start. */

@@ -8,6 +8,7 @@
 #include "base/view.h"
 #include "core/client.h"
 #include "core/metrics.h"
+#include "core/query.h"
 #include "core/resolve.h"
 #include "core/submit.h"
 #include "modules/auth/auth.h"
@@ -189,6 +190,10 @@ stet_status stet_command_list(stet_command *command, const stet_list *list, stet
     if (status != STET_OK) return status;
     if (!keep(command, list->after, &kept.after))
         return error_set(err, STET_NO_MEMORY, "out of memory");
+    status = query_parse(&command->arena, &kept, &command->query, err);
+    if (status != STET_OK) return status;
+    command->explain = query_explain;
+    kept.where = kept.sort = kept.fields = (stet_view){0}; /* The caller's; compiled. */
     command->list = kept;
     return STET_OK;
 }

@@ -168,6 +168,7 @@ struct stet_command {
     /* Reads. */
     stet_read read;
     stet_list list;
+    struct query *query; /* Of a list with where, sort or fields; core/query.h. */
     stet_history history;
     stet_version diff_from, diff_to;
     stet_status (*read_rows)(struct stet_command *command, struct store_reader *reader,

@@ -1,13 +1,15 @@
 /*
- * Lists: one page of a type's records in byte order of their ids, as of one snapshot.
+ * Lists: one page of a type's records as of one snapshot: in byte order of their ids, or as a query (core/query.h) wants them.
  *
- * The first page's snapshot S is what is published when it is asked for; the cursor carries S and the last id, so every page of a
- * list shows the space as of S, whatever is written in between. There is no stored snapshot: a head row with seq ≤ S stands
+ * The first page's snapshot S is what is published when it is asked for; the cursor carries S and where the page ended, so every page of
+ * a list shows the space as of S, whatever is written in between. There is no stored snapshot: a head row with seq ≤ S stands
  * as it is; a newer one is rewound to S through the record's history. Only the worker that runs a page knows of it.
  */
 #ifndef CORE_LIST_H
 #define CORE_LIST_H
 
+#include "core/cursor.h"
+#include "core/query_plan.h"
 #include "core/read.h"
 
 /* For read_run, which says what it returns. */
@@ -16,5 +18,52 @@ stet_status list_run(struct stet_command *command, struct store_reader *reader,
 
 /* STET_FORBIDDEN for a system type whose module lets nobody read it by the general routes. */
 stet_status read_type_allowed(const struct stet_command *command, stet_view type, stet_error *err);
+
+/* ---- A page while it is made: list.c and list_sorted.c ----------------------------------------- */
+
+struct list_page {
+    struct stet_command *command;
+    struct store_reader *reader;
+    struct json_writer *writer;
+    struct query *query; /* NULL: a plain list. */
+    struct plan plan;
+    struct arena rows_arena;   /* One chunk of rows. */
+    struct arena record_arena; /* One record. */
+    uint64_t snapshot;
+    uint64_t live; /* Records of the type. */
+    size_t limit;
+    size_t shown;
+    size_t rewinds;
+    size_t rows_seen;
+    size_t rows_matched;
+    size_t bytes_from;
+    bool has_cursor;
+    struct cursor cursor; /* Of the page before. */
+    struct cursor next;   /* Where this one ended; its key is in key_bytes. */
+    char key_bytes[INDEX_KEY_BYTES_MAX + 64];
+    bool more;
+};
+
+stet_status list_expired(stet_error *err);
+
+/* The record as of the page's snapshot, in record_arena. STET_NOT_FOUND: it was not there then. */
+stet_status list_change_at(struct list_page *page, const struct store_head *head,
+                           struct store_change *change, stet_error *err);
+
+/* Whether the actor may see a record, and the query wants it. record: set when the query has a where; in record_arena. */
+stet_status list_wants(struct list_page *page, const struct store_change *change,
+                       struct query_record *record, bool *wants, stet_error *err);
+
+/* Renders a record into the page. record_arena is in use. */
+stet_status list_show(struct list_page *page, const struct store_change *change, stet_error *err);
+
+/* Whether there is no room for another record. */
+bool list_is_full(const struct list_page *page);
+
+/* Notes where the page ended. */
+void list_end_at(struct list_page *page, stet_view key, uint64_t record);
+
+/* Every plan but PLAN_IDS: fills the array of records. list_sorted.c */
+stet_status list_sorted(struct list_page *page, stet_error *err);
 
 #endif

@@ -132,3 +132,31 @@ void expr_bounds(const struct expr *expr, stet_view pointer, struct expr_bounds 
         .doc = &expr->constants, .point = DOC_NONE, .low = DOC_NONE, .high = DOC_NONE};
     visit(expr, expr->root, pointer, out);
 }
+
+/* ---- Which fields ------------------------------------------------------------------------ */
+
+static size_t add_field(const struct operand *operand, stet_view *pointers, size_t count,
+                        size_t max) {
+    if (operand->kind != OPERAND_DATA || count == max) return count;
+    for (size_t index = 0; index < count; index++) {
+        if (view_equal(pointers[index], operand->pointer)) return count;
+    }
+    pointers[count] = operand->pointer;
+    return count + 1;
+}
+
+static size_t add_fields(const struct expr_node *node, stet_view *pointers, size_t count,
+                         size_t max) {
+    if (node->kind == NODE_OR || node->kind == NODE_NOT) return count;
+    if (node->kind == NODE_AND) {
+        for (const struct expr_node *part = node->first; part != NULL; part = part->next)
+            count = add_fields(part, pointers, count, max);
+        return count;
+    }
+    count = add_field(&node->left, pointers, count, max);
+    return add_field(&node->right, pointers, count, max);
+}
+
+size_t expr_bounded_fields(const struct expr *expr, stet_view *pointers, size_t max) {
+    return add_fields(expr->root, pointers, 0, max);
+}

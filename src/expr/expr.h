@@ -126,4 +126,7 @@ struct expr_bounds {
 /* pointer: of a field of the data. */
 void expr_bounds(const struct expr *expr, stet_view pointer, struct expr_bounds *out);
 
+/* Pointers of up to max fields that expr_bounds may know something about, each once. Returns how many. */
+size_t expr_bounded_fields(const struct expr *expr, stet_view *pointers, size_t max);
+
 #endif

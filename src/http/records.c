@@ -119,6 +119,10 @@ void handle_record_list(struct request *request) {
     if (status == STET_OK) status = params_text(params, "after", &list.after, &err);
     if (status == STET_OK) status = params_u64(params, "min_seq", UINT64_MAX, &list.min_seq, &err);
     if (status == STET_OK) status = params_flag(params, "total", &list.total, &err);
+    if (status == STET_OK) status = params_text(params, "where", &list.where, &err);
+    if (status == STET_OK) status = params_text(params, "sort", &list.sort, &err);
+    if (status == STET_OK) status = params_text(params, "fields", &list.fields, &err);
+    if (status == STET_OK) status = params_flag(params, "explain", &list.explain, &err);
     if (status == STET_OK) status = params_finish(params, &err);
     if (!request_ok(request, status, &err)) return;
     read_submit(request, fill_list, &list, request_reply_outcome);
