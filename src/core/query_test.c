@@ -597,6 +597,58 @@ static void too_much_change_expires_an_indexed_list(void **state) {
     check_refused(&list, STET_CURSOR_EXPIRED, "after");
 }
 
+/* One more record than may be looked at without an index. */
+static void put_too_many(void) {
+    enum { TOGETHER = TRANSACTION_MUTATIONS_MAX };
+    static stet_mutation mutations[TOGETHER];
+    static char texts[TOGETHER][2][32];
+    for (int index = 0; index <= SCAN_RECORDS_MAX; index += TOGETHER) {
+        for (int one = 0; one < TOGETHER; one++) {
+            snprintf(texts[one][0], sizeof texts[one][0], "%07d", index + one);
+            snprintf(texts[one][1], sizeof texts[one][1], "{\"n\":%d,\"m\":%d}", index + one,
+                     one % 10);
+            mutations[one] = (stet_mutation){.op = STET_OP_CREATE,
+                                             .type = VIEW("tasks"),
+                                             .id = view_of(texts[one][0]),
+                                             .body = view_of(texts[one][1])};
+        }
+        assert_int_equal(fixture_write(&fixture, mutations, TOGETHER, NULL), STET_OK);
+    }
+}
+
+static void check_required(const char *where, const char *sort, const char *index) {
+    stet_list list = tasks(where, sort);
+    struct answer answer = list_with(&list);
+    assert_int_equal(answer.status, STET_INDEX_REQUIRED);
+    assert_int_equal(answer.err.limit, SCAN_RECORDS_MAX);
+    assert_string_equal(answer.body, index);
+}
+
+static void too_many_records_need_an_index(void **state) {
+    (void)state;
+    DECLARE("/m");
+    put_too_many();
+    check_required("n = 5", NULL, "[\"/n\"]");
+    check_required(NULL, "-n,m", "[\"/n\",\"/m\"]");
+    check_required("n > 5 && k = 'x' && j in [1,2]", "l", "[\"/k\",\"/l\",\"/n\"]");
+    check_required("n != 5", NULL, "");
+    check_required(NULL, "$updated_at", "");
+    /* Few enough behind the index; in its order; or by id. */
+    check_index("m = 5 && n < 100", NULL, "[\"/m\"]", "false",
+                "0000005 0000015 0000025 0000035 0000045 0000055 0000065 0000075 0000085 0000095");
+    check_index("m = 3 && n < 30", "-n", "[\"/m\"]", "true", "0000023 0000013 0000003");
+    stet_list list = tasks(NULL, "m");
+    list.limit = 3;
+    assert_string_equal(ids(must_list(&list)), "0000000 0000010 0000020");
+    list.sort = VIEW("$id");
+    assert_string_equal(ids(must_list(&list)), "0000000 0000001 0000002");
+    list = tasks("m = 5", NULL);
+    list.limit = 1;
+    list.total = true;
+    assert_string_equal(at(must_list(&list), "/total"), "10100");
+    check_required("m >= 0", "-n", "[\"/n\",\"/m\"]");
+}
+
 #define WITH_ENGINE(name) cmocka_unit_test_setup_teardown(name, open_engine, close_engine)
 
 int main(void) {
@@ -616,6 +668,7 @@ int main(void) {
         WITH_ENGINE(a_list_whose_index_is_gone_starts_again),
         WITH_ENGINE(indexed_lists_under_writes_equal_the_model),
         WITH_ENGINE(too_much_change_expires_an_indexed_list),
+        WITH_ENGINE(too_many_records_need_an_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,6 +104,7 @@ static bool take_question(struct request *request, struct question *question) {
         status = take_list(request, "type", &options->types, &options->type_count, &err);
     if (status == STET_OK)
         status = take_list(request, "id", &options->addresses, &options->address_count, &err);
+    if (status == STET_OK) status = params_text(params, "where", &options->where, &err);
     if (status == STET_OK) status = params_u64(params, "limit", CHANGES_LIMIT_MAX, &limit, &err);
     if (status == STET_OK) status = params_u64(params, "wait_s", WAIT_S_MAX, &wait_s, &err);
     if (status == STET_OK) status = params_finish(params, &err);

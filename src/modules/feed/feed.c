@@ -174,6 +174,7 @@ static struct feed_space *home_get(struct feed_client *feed, struct space *space
     home->processed = ring_published(&space->ring);
     home->whole = home->processed;
     window_init(&home->window, feed->client, space);
+    filter_look_init(&home->look, space, feed->client, NULL);
     home->next = feed->spaces;
     if (home->next != NULL) home->next->prev = home;
     feed->spaces = home;
@@ -188,6 +189,7 @@ static void home_put(struct feed_space *home) {
     *(home->prev != NULL ? &home->prev->next : &home->feed->spaces) = home->next;
     if (home->next != NULL) home->next->prev = home->prev;
     window_done(&home->window);
+    filter_look_done(&home->look);
     index_done(&home->index);
     free(home);
     space_unref(space);

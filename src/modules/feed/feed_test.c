@@ -563,6 +563,104 @@ static void a_deleted_space_says_so(void **state) {
     feed_unsubscribe(subscription);
 }
 
+/* ---- Where ------------------------------------------------------------------------------- */
+
+static stet_subscription *subscribe_where(const char *where, uint64_t since) {
+    return subscribe_with((stet_feed_options){.since = since, .where = view_of(where)}, NULL);
+}
+
+/* As drain, with "<" behind what left. */
+static const char *drain_left(stet_subscription *subscription) {
+    static char text[1024];
+    stet_event event;
+    size_t used = 0;
+    text[0] = '\0';
+    while (feed_next(subscription, &event)) {
+        bool left = memmem(event.data.bytes, event.data.size, ",\"left\":true}", 13) != NULL;
+        if (event.kind != STET_EVENT_CHANGE) continue;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%llu%s", used > 0 ? " " : "",
+                                 (unsigned long long)event.seq, left ? "<" : "");
+    }
+    return text;
+}
+
+/* Records that come, stay, leave, return, are deleted inside and outside, and never were there. */
+static void put_comings_and_goings(void) {
+    put("deals", "1", "{\"stage\":\"won\"}");          /* 1: comes */
+    put("deals", "2", "{\"stage\":\"open\"}");         /* 2: is not there */
+    put("deals", "1", "{\"stage\":\"won\",\"n\":1}");  /* 3: stays */
+    put("deals", "2", "{\"stage\":\"open\",\"n\":1}"); /* 4 */
+    put("deals", "1", "{\"stage\":\"lost\"}");         /* 5: leaves */
+    put("deals", "1", "{\"stage\":\"lost\",\"n\":1}"); /* 6 */
+    put("deals", "2", "{\"stage\":\"won\"}");          /* 7: comes */
+    put("deals", "2", NULL);                           /* 8: deleted inside */
+    put("deals", "1", NULL);                           /* 9: deleted outside */
+    put("deals", "2", "{\"stage\":\"open\"}");         /* 10: back, outside */
+}
+
+static void where_shows_what_matches_or_did(void **state) {
+    (void)state;
+    put_comings_and_goings();
+    stet_subscription *late = subscribe_where("stage = 'won'", 0);
+    assert_string_equal(drain_left(late), "1 3 5< 7 8");
+    feed_unsubscribe(late);
+}
+
+static void where_means_the_same_live(void **state) {
+    (void)state;
+    stet_subscription *live = subscribe_where("stage = 'won'", 0);
+    stet_subscription *other = subscribe_where("stage != 'won' && $created_by = 'ann'", 0);
+    drain(live);
+    drain(other);
+    put_comings_and_goings();
+    while (feed_ready(reader) != NULL)
+        ;
+    assert_string_equal(drain_left(live), "1 3 5< 7 8");
+    assert_string_equal(drain_left(other), "2 4 5 6 7< 9 10");
+    feed_unsubscribe(live);
+    feed_unsubscribe(other);
+}
+
+static void where_means_the_same_behind_the_ring(void **state) {
+    (void)state;
+    put_comings_and_goings();
+    for (int index = 0; index <= RING_CHANGES; index++)
+        put("noise", "1", index % 2 == 0 ? "{\"n\":1}" : "{\"n\":2}");
+    stet_subscription *late = subscribe_where("stage = 'won' && $created_by = 'ann'", 0);
+    char all[64] = "";
+    for (;;) {
+        const char *some = drain_left(late);
+        if (some[0] != '\0') snprintf(all + strlen(all), sizeof all - strlen(all), "%s", some);
+        engine_step(fixture.engine);
+        if (feed_ready(reader) == NULL) break;
+    }
+    assert_string_equal(all, "1 3 5< 7 8");
+    feed_unsubscribe(late);
+}
+
+static void a_transaction_ends_at_its_last_match(void **state) {
+    (void)state;
+    static const char *const types[] = {"deals", "noise", "other"};
+    stet_subscription *live = subscribe_where("$type = 'deals'", 0);
+    drain(live);
+    put_together("1", types, 3);
+    assert_ptr_equal(feed_ready(reader), live);
+    assert_string_equal(drain(live), "c1+");
+    assert_int_equal(bookmark(live), 3);
+    feed_unsubscribe(live);
+}
+
+static void a_bad_where_is_refused(void **state) {
+    (void)state;
+    stet_subscription *none = NULL;
+    stet_error err = {0};
+    stet_feed_options options = {.where = VIEW("stage =")};
+    assert_int_equal(
+        feed_subscribe(reader, fixture.space, &fixture.actor, &options, NULL, &none, &err),
+        STET_BAD_REQUEST);
+    assert_null(none);
+}
+
 static void an_idle_subscription_is_small(void **state) {
     (void)state;
     const stet_view address = VIEW("tasks/01890a5d-ac96-774b-bcce-b302099a8057");
@@ -604,6 +702,11 @@ int main(void) {
         WITH_ENGINE(subscribers_of_one_client_share_the_text),
         WITH_ENGINE(a_closed_space_ends_its_subscriptions),
         WITH_ENGINE(a_deleted_space_says_so),
+        WITH_ENGINE(where_shows_what_matches_or_did),
+        WITH_ENGINE(where_means_the_same_live),
+        WITH_ENGINE(where_means_the_same_behind_the_ring),
+        WITH_ENGINE(a_transaction_ends_at_its_last_match),
+        WITH_ENGINE(a_bad_where_is_refused),
         WITH_ENGINE(an_idle_subscription_is_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "core/command.h"
+#include "core/read.h"
 #include "core/render.h"
 
 #include <assert.h>
@@ -73,10 +74,24 @@ static struct filter *build(const stet_actor *actor, const stet_feed_options *op
     return filter;
 }
 
+static stet_status parse_where(struct filter *filter, stet_view text, stet_error *err) {
+    struct expr_options options = {.field = "where"};
+    struct expr *where = NULL;
+    if (view_is_empty(text)) return STET_OK;
+    filter->where = calloc(1, sizeof *filter->where);
+    if (filter->where == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory for a subscription");
+    arena_init(&filter->where->arena, 1024);
+    stet_status status = expr_parse(&filter->where->arena, text, &options, &where, err);
+    filter->where->expr = where;
+    return status;
+}
+
 stet_status filter_create(const struct space *space, const stet_actor *actor,
                           const stet_feed_options *options, struct filter **filter,
                           stet_error *err) {
     struct filter_record records[SUBSCRIPTION_FILTERS_MAX];
+    struct filter *built;
     struct arena arena;
     stet_status status = STET_OK;
     if (options->type_count + options->address_count > SUBSCRIPTION_FILTERS_MAX) {
@@ -91,9 +106,16 @@ stet_status filter_create(const struct space *space, const stet_actor *actor,
     if (status != STET_OK) goto done;
     status = read_addresses(space, &arena, options, records, err);
     if (status != STET_OK) goto done;
-    *filter = build(actor, options, records);
-    if (*filter == NULL)
+    built = build(actor, options, records);
+    if (built == NULL) {
         status = error_set(err, STET_NO_MEMORY, "out of memory for a subscription");
+        goto done;
+    }
+    status = parse_where(built, options->where, err);
+    if (status == STET_OK)
+        *filter = built;
+    else
+        filter_unref(built);
 done:
     arena_done(&arena);
     return status;
@@ -106,7 +128,10 @@ struct filter *filter_ref(struct filter *filter) {
 
 void filter_unref(struct filter *filter) {
     if (filter == NULL) return;
-    if (atomic_fetch_sub_explicit(&filter->refs, 1, memory_order_acq_rel) == 1) free(filter);
+    if (atomic_fetch_sub_explicit(&filter->refs, 1, memory_order_acq_rel) != 1) return;
+    if (filter->where != NULL) arena_done(&filter->where->arena);
+    free(filter->where);
+    free(filter);
 }
 
 static bool is_named(const struct filter *filter, const struct store_change *change) {
@@ -121,14 +146,112 @@ static bool is_named(const struct filter *filter, const struct store_change *cha
     return false;
 }
 
-bool filter_matches(const struct filter *filter, const struct space *space,
-                    const struct store_change *change) {
+/* ---- Where ------------------------------------------------------------------------------- */
+
+enum { LOOK_BYTES = 4096 };
+
+void filter_look_init(struct filter_look *look, struct space *space, stet_client *client,
+                      struct store_reader *reader) {
+    *look = (struct filter_look){.space = space, .client = client, .reader = reader};
+    arena_init(&look->arena, LOOK_BYTES);
+    arena_init(&look->before_arena, LOOK_BYTES);
+}
+
+void filter_look_done(struct filter_look *look) {
+    change_unref(look->held);
+    arena_done(&look->arena);
+    arena_done(&look->before_arena);
+    *look = (struct filter_look){0};
+}
+
+static stet_status find_created(void *context, struct arena *arena,
+                                const struct store_change *change, struct created *created) {
+    struct filter_look *look = context;
+    if (look->client != NULL)
+        return client_created(look->client, look->space, change, arena, created, NULL);
+    return read_created(look->reader, arena, change, created, NULL);
+}
+
+static stet_status look_at(struct filter_look *look, struct arena *arena,
+                           const struct store_change *row, struct query_record *record) {
+    *record = (struct query_record){
+        .change = row, .arena = arena, .find_created = find_created, .context = look};
+    return query_record_init(record, NULL);
+}
+
+/* The change itself, parsed once for all who ask. False: it cannot be looked at. */
+static bool look_at_change(struct filter_look *look, const struct store_change *row,
+                           struct change *shared) {
+    if (shared != NULL && look->held == shared) return true;
+    change_unref(look->held);
+    look->held = NULL;
+    arena_reset(&look->arena);
+    if (view_is_empty(row->data) || look_at(look, &look->arena, row, &look->record) != STET_OK)
+        return false;
+    if (shared != NULL) look->held = change_ref(shared);
+    return true;
+}
+
+/* The version before, from the store. */
+static stet_status read_before(struct filter_look *look, uint64_t seq, struct store_change *row) {
+    struct store_reader *reader = look->reader;
+    stet_status status = STET_OK;
+    if (reader == NULL) status = space_reader_take(look->space, &reader, NULL);
+    if (status != STET_OK) return status;
+    status = store_change_at(reader, &look->before_arena, seq, row, NULL);
+    if (look->reader == NULL) space_reader_give(look->space, reader);
+    return status;
+}
+
+/* Whether the version before the change matched. What can no longer be read might have. */
+static bool matched_before(const struct filter *filter, struct filter_look *look,
+                           const struct store_change *row) {
+    struct query_record record;
+    struct store_change before;
+    struct change *shared;
+    bool known;
+    bool matches = true;
+    if (row->op != STORE_UPDATE || row->prev == 0) return false;
+    arena_reset(&look->before_arena);
+    shared = ring_find(&look->space->ring, row->prev);
+    if (shared != NULL) before = shared->row;
+    known = shared != NULL || read_before(look, row->prev, &before) == STET_OK;
+    if (known && !view_is_empty(before.data) &&
+        look_at(look, &look->before_arena, &before, &record) == STET_OK)
+        matches = query_record_matches(&record, filter->where->expr) || record.status != STET_OK;
+    change_unref(shared);
+    return matches;
+}
+
+static enum filter_verdict judge_where(const struct filter *filter, struct filter_look *look,
+                                       const struct store_change *row, struct change *shared) {
+    if (!look_at_change(look, row, shared)) return FILTER_LEFT;
+    look->record.change = row;
+    if (query_record_matches(&look->record, filter->where->expr)) return FILTER_YES;
+    if (look->record.status != STET_OK) {
+        change_unref(look->held);
+        look->held = NULL;
+        return FILTER_LEFT;
+    }
+    return matched_before(filter, look, row) ? FILTER_LEFT : FILTER_NO;
+}
+
+enum filter_verdict filter_judge(const struct filter *filter, struct filter_look *look,
+                                 const struct store_change *row, struct change *shared) {
     bool named;
     if (filter->type_count + filter->record_count == 0)
-        named = !type_is_system(change->type);
+        named = !type_is_system(row->type);
     else
-        named = is_named(filter, change);
-    return named && space_may_read(space, &filter->actor, change);
+        named = is_named(filter, row);
+    if (!named || !space_may_read(look->space, &filter->actor, row)) return FILTER_NO;
+    return filter->where == NULL ? FILTER_YES : judge_where(filter, look, row, shared);
+}
+
+void filter_mark_left(struct buffer *event) {
+    if (buffer_status(event) != STET_OK) return;
+    assert(event->size > 0 && event->bytes[event->size - 1] == '}');
+    event->size--;
+    buffer_append_text(event, ",\"left\":true}");
 }
 
 bool filter_follows(const struct filter *filter, stet_view type) {

@@ -1,9 +1,14 @@
 /*
  * What one subscriber wants to see, and who it is. Immutable and counted by reference: the pages read for it on workers share it.
+ *
+ * With `where`, a change is for it when the record matches after the change, or did before it: whoever keeps a list of the
+ * matching records learns what to take off it. The version before is looked at only when the one after does not match.
  */
 #ifndef FEED_FILTER_H
 #define FEED_FILTER_H
 
+#include "core/client.h"
+#include "core/query.h"
 #include "core/space.h"
 
 struct filter_record {
@@ -18,7 +23,35 @@ struct filter {
     size_t record_count;
     stet_view *types;              /* Behind the struct, in the same block, as all its texts. */
     struct filter_record *records; /* Likewise. */
+    struct filter_where *where;    /* Owned; NULL: whatever the names let through. */
 };
+
+struct filter_where {
+    const struct expr *expr;
+    struct arena arena;
+};
+
+enum filter_verdict {
+    FILTER_NO,
+    FILTER_YES,
+    FILTER_LEFT, /* It matched before the change and does not any more; or nobody can tell. */
+};
+
+/* How a thread looks at changes for where: its own memory, and what it looked at last, so that many subscribers to one change
+   have it parsed once. */
+struct filter_look {
+    struct space *space;
+    stet_client *client;         /* Whose thread it is; NULL: a worker, with a reader. */
+    struct store_reader *reader; /* NULL: taken from the space when one is needed. */
+    struct change *held;         /* What `record` is of, with a reference; NULL: nothing. */
+    struct query_record record;
+    struct arena arena;
+    struct arena before_arena;
+};
+
+void filter_look_init(struct filter_look *look, struct space *space, stet_client *client,
+                      struct store_reader *reader);
+void filter_look_done(struct filter_look *look); /* Accepts a zeroed one. */
 
 /* Owned: filter_unref. Errors as feed_subscribe. */
 stet_status filter_create(const struct space *space, const stet_actor *actor,
@@ -27,9 +60,12 @@ stet_status filter_create(const struct space *space, const stet_actor *actor,
 struct filter *filter_ref(struct filter *filter);
 void filter_unref(struct filter *filter);
 
-/* Whether a change is for this subscriber. Without names: everything but system types. Any thread. */
-bool filter_matches(const struct filter *filter, const struct space *space,
-                    const struct store_change *change);
+/* Whether a change is for this subscriber. Without names: everything but system types. shared: the change the row is of, if any. */
+enum filter_verdict filter_judge(const struct filter *filter, struct filter_look *look,
+                                 const struct store_change *row, struct change *shared);
+
+/* Adds "left": true to the event rendered last: an object at the end of the buffer. */
+void filter_mark_left(struct buffer *event);
 
 /* Whether changes of a type may be for it: whose pruning it has to be told of. */
 bool filter_follows(const struct filter *filter, stet_view type);

@@ -95,14 +95,19 @@ struct reading {
     uint64_t transaction;
     uint64_t transaction_match; /* The last change of `transaction` that matches. */
     size_t scanned;
+    struct filter_look look;
     struct {
         uint64_t first;
         struct created created;
     } memo[CREATED_MEMO];
 };
 
-static bool matches(const struct reading *reading, const struct store_change *change) {
-    return filter_matches(reading->page->filter, reading->page->space, change);
+static enum filter_verdict judge(struct reading *reading, const struct store_change *change) {
+    return filter_judge(reading->page->filter, &reading->look, change, NULL);
+}
+
+static bool matches(struct reading *reading, const struct store_change *change) {
+    return judge(reading, change) != FILTER_NO;
 }
 
 static stet_status created_of(struct reading *reading, const struct store_change *change,
@@ -153,7 +158,7 @@ static stet_status look_ahead(struct reading *reading, size_t index, stet_error 
     return STET_OK;
 }
 
-static stet_status add_event(struct reading *reading, size_t index, stet_error *err) {
+static stet_status add_event(struct reading *reading, size_t index, bool left, stet_error *err) {
     struct page *page = reading->page;
     const struct store_change *change = &reading->rows[index];
     struct json_writer writer;
@@ -170,7 +175,8 @@ static stet_status add_event(struct reading *reading, size_t index, stet_error *
     if (status != STET_OK) return status;
     json_begin(&writer, &page->text);
     render_event(&writer, change, &created);
-    if (json_end(&writer) != STET_OK)
+    if (json_end(&writer) == STET_OK && left) filter_mark_left(&page->text);
+    if (buffer_status(&page->text) != STET_OK)
         return error_set(err, buffer_status(&page->text), "could not render a page");
     page->events[page->event_count++] =
         (struct page_event){.seq = change->seq,
@@ -193,8 +199,9 @@ static stet_status add_rows(struct reading *reading, bool *more, stet_error *err
             *more = false;
             return STET_OK;
         }
-        if (matches(reading, change)) {
-            stet_status status = add_event(reading, index, err);
+        enum filter_verdict verdict = judge(reading, change);
+        if (verdict != FILTER_NO) {
+            stet_status status = add_event(reading, index, verdict == FILTER_LEFT, err);
             if (status != STET_OK) return status;
         }
         page->end = change->seq;
@@ -298,7 +305,9 @@ static stet_status page_read(struct page *page) {
     reading->published = ring_published(&page->space->ring);
     status = space_reader_take(page->space, &reading->reader, NULL);
     if (status != STET_OK) goto done;
+    filter_look_init(&reading->look, page->space, NULL, reading->reader);
     status = read_page(reading, NULL);
+    filter_look_done(&reading->look);
     space_reader_give(page->space, reading->reader);
     page_trim(page);
 done:

@@ -52,17 +52,18 @@ void feed_bookmark(stet_subscription *subscription, stet_event *event) {
 
 enum step { STEP_EVENT, STEP_DONE, STEP_LOST, STEP_YIELD, STEP_FAILED };
 
-static bool matches(const struct stet_subscription *subscription, const struct change *change) {
-    return filter_matches(subscription->filter, subscription->home->space, &change->row);
+static enum filter_verdict judge(const struct stet_subscription *subscription,
+                                 struct change *change) {
+    return filter_judge(subscription->filter, &subscription->home->look, &change->row, change);
 }
 
 /* Finds the last matching change of a transaction. False when the ring lost part of it. */
 static bool look_ahead(struct stet_subscription *subscription, uint64_t seq, uint64_t transaction) {
     uint64_t match = seq;
     while (++seq <= transaction) {
-        const struct change *change = window_get(&subscription->home->window, seq);
+        struct change *change = window_get(&subscription->home->window, seq);
         if (change == NULL) return false;
-        if (matches(subscription, change)) match = seq;
+        if (judge(subscription, change) != FILTER_NO) match = seq;
     }
     subscription->transaction = transaction;
     subscription->transaction_match = match;
@@ -89,7 +90,8 @@ static void count_event(struct stet_subscription *subscription, uint64_t seq) {
     atomic_fetch_add_explicit(&counters->lag_sum, lag, memory_order_relaxed);
 }
 
-static enum step deliver(struct stet_subscription *subscription, uint64_t seq, stet_event *event) {
+static enum step deliver(struct stet_subscription *subscription, uint64_t seq, bool left,
+                         stet_event *event) {
     struct window *window = &subscription->home->window;
     struct change *change = window_get(window, seq);
     uint64_t transaction;
@@ -106,7 +108,7 @@ static enum step deliver(struct stet_subscription *subscription, uint64_t seq, s
         if (change == NULL) return STEP_LOST;
     }
     *event = (stet_event){.kind = STET_EVENT_CHANGE, .seq = seq, .resume = last ? transaction : 0};
-    status = window_text(window, change, &event->data);
+    status = window_text(window, change, left, &event->data);
     if (status != STET_OK) {
         subscription->failure = (uint8_t)status;
         return STEP_FAILED;
@@ -122,10 +124,11 @@ static enum step step_ring(struct stet_subscription *subscription, uint64_t last
                            stet_event *event) {
     size_t scanned = 0;
     while (subscription->cursor < last) {
-        const struct change *change =
-            window_get(&subscription->home->window, subscription->cursor + 1);
+        struct change *change = window_get(&subscription->home->window, subscription->cursor + 1);
         if (change == NULL) return STEP_LOST;
-        if (matches(subscription, change)) return deliver(subscription, change->row.seq, event);
+        enum filter_verdict verdict = judge(subscription, change);
+        if (verdict != FILTER_NO)
+            return deliver(subscription, change->row.seq, verdict == FILTER_LEFT, event);
         pass(subscription, change);
         if (++scanned >= SCAN_CHANGES_MAX) return STEP_YIELD;
     }

@@ -52,6 +52,7 @@ struct feed_space {
     bool closed;        /* The ring is: nothing more will come. */
     struct index index;
     struct window window;
+    struct filter_look look;
 };
 
 struct feed_client {

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "core/render.h"
+#include "modules/feed/filter.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,9 +84,17 @@ static bool text_keep(struct window *window, size_t slot) {
     return true;
 }
 
-stet_status window_text(struct window *window, struct change *change, stet_view *text) {
+stet_status window_text(struct window *window, struct change *change, bool left, stet_view *text) {
     size_t slot = change->row.seq % WINDOW_CHANGES;
     bool inside = window->slots[slot].change == change;
+    if (left) {
+        /* Only for those whose list it left: not to be shared with the others. */
+        stet_status status = render(window, change);
+        if (status != STET_OK) return status;
+        filter_mark_left(&window->text);
+        *text = buffer_view(&window->text);
+        return buffer_status(&window->text);
+    }
     if (!inside || window->slots[slot].text == NULL) {
         stet_status status = render(window, change);
         if (status != STET_OK) return status;

@@ -35,7 +35,7 @@ void window_put(struct window *window, struct change *change);
 /* The change at a seq, or NULL when the ring no longer has it. Borrowed until the next call. */
 struct change *window_get(struct window *window, uint64_t seq);
 
-/* The event of a change that window_get gave out. Borrowed until the next call. */
-stet_status window_text(struct window *window, struct change *change, stet_view *text);
+/* The event of a change that window_get gave out. Borrowed until the next call. left: see FILTER_LEFT. */
+stet_status window_text(struct window *window, struct change *change, bool left, stet_view *text);
 
 #endif
