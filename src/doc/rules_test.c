@@ -104,6 +104,11 @@ static void a_policy_holds_for_all_below(void **state) {
                  "{\"a\":{\"b\":3,\"c\":1},\"o\":{\"n\":3,\"m\":3}}");
     check_view(result.merged, "{\"a\":{\"b\":3,\"c\":2},\"o\":{\"n\":4,\"m\":2}}");
     assert_true(result.clean);
+    rules = must_compile("{\"\":{\"merge\":\"first\"},\"/l\":{\"merge\":\"by_key\",\"key\":\"k\"}}",
+                         "[]");
+    result = merge_by(rules, "{\"l\":[{\"k\":1,\"n\":1}]}", "{\"l\":[{\"k\":1,\"n\":2}]}",
+                      "{\"l\":[{\"k\":1,\"n\":3}]}");
+    check_fields(&result, "/l/0/n merged -yours by first\n");
 }
 
 static void the_smaller_and_the_larger_are_found_exactly(void **state) {
@@ -431,6 +436,27 @@ static void the_number_of_rules_is_bounded(void **state) {
     check_refused(text.bytes, STET_TOO_LARGE, "/fields", "combination");
 }
 
+static void no_rule_is_deeper_than_a_record(void **state) {
+    (void)state;
+    struct buffer text;
+    buffer_init(&text, &test_arena, 0);
+    buffer_append_text(&text, "{\"fields\":{\"");
+    for (int i = 0; i < JSON_DEPTH_MAX; i++)
+        buffer_append_text(&text, "/a");
+    buffer_append_text(&text,
+                       "\":{\"merge\":\"by_key\",\"key\":\"k\",\"fields\":{\"/x\":{\"merge\":"
+                       "\"set\"}}}}}");
+    buffer_append_char(&text, '\0');
+    struct doc definition = must_parse(text.bytes);
+    struct doc_rules *rules;
+    stet_error err = {0};
+    assert_int_equal(rules_compile(&test_arena, &definition,
+                                   doc_member(&definition, 0, VIEW("fields")), DOC_NONE, &rules,
+                                   &err),
+                     STET_TOO_LARGE);
+    assert_int_equal(err.limit, JSON_DEPTH_MAX);
+}
+
 static void an_exact_name_goes_before_a_pattern(void **state) {
     (void)state;
     const struct doc_rules *rules = must_compile(
@@ -498,6 +524,7 @@ int main(void) {
         ARENA_TEST(options_are_checked),
         ARENA_TEST(contradictions_are_refused),
         ARENA_TEST(the_number_of_rules_is_bounded),
+        ARENA_TEST(no_rule_is_deeper_than_a_record),
         ARENA_TEST(an_exact_name_goes_before_a_pattern),
         ARENA_TEST(counting_rules_are_told),
         ARENA_TEST(a_dear_text_is_a_conflict_and_soon),
