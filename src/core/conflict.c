@@ -94,8 +94,10 @@ static void blame_change(struct conflict *conflict, struct look_back *back,
         const struct doc_merge_field *field = &conflict->merge.fields[i];
         struct blame *blame = &conflict->blames[i];
         if (blame->known || !is_current_changed(field->state)) continue;
-        if (doc_equal(older, doc_pointer(older, field->pointer), &back->newer,
-                      doc_pointer(&back->newer, field->pointer)))
+        /* An element stands elsewhere in each version: of its list it is known who changed it last. */
+        stet_view pointer = field->list.bytes != NULL ? field->list : field->pointer;
+        if (doc_equal(older, doc_pointer(older, pointer), &back->newer,
+                      doc_pointer(&back->newer, pointer)))
             continue;
         *blame = (struct blame){
             .known = true,
