@@ -264,8 +264,9 @@ static void advance(struct writer *writer, size_t from) {
 }
 
 static void tags_of(enum index_kind kind, uint8_t *first, uint8_t *last) {
+    *first = *last = TAG_ABSENT;
     switch (kind) {
-    case INDEX_ABSENT: *first = *last = TAG_ABSENT; break;
+    case INDEX_ABSENT: break;
     case INDEX_NULL: *first = *last = TAG_NULL; break;
     case INDEX_FALSE: *first = *last = TAG_FALSE; break;
     case INDEX_TRUE: *first = *last = TAG_TRUE; break;

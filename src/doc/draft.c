@@ -219,7 +219,7 @@ static stet_status draft_field(struct compiler *compiler, struct draft *root, st
     if (status != STET_OK) return status;
     doc_node nested = doc_member(definition, entry, VIEW("fields"));
     if (nested == DOC_NONE || doc_count(definition, nested) == 0) return STET_OK;
-    struct draft *elements;
+    struct draft *elements = NULL;
     status = draft_child(compiler, draft, VIEW("*"), &elements);
     if (status != STET_OK) return status;
     struct pointer_path at = path_name(where, VIEW("fields"));
