@@ -55,6 +55,31 @@ static int page_print(struct cli *cli, struct arena *arena, const struct answer 
     return EXIT_DONE;
 }
 
+/* Which index a page used, in words, beside the answer. */
+static void print_explained(struct cli *cli, const struct doc *doc) {
+    doc_node explain = answer_member(doc, 0, "explain");
+    if (explain == DOC_NONE || cli->json) return;
+    doc_node index = answer_member(doc, explain, "index");
+    bool used = doc_kind(doc, index) == DOC_ARRAY;
+    stet_view name =
+        used ? answer_value(doc, index) : answer_text(cli->arena, doc, explain, "index");
+    fprintf(cli->errors.stream, "%s%.*s: looked at %llu, %llu matched\n", used ? "index " : "",
+            VIEW_ARG(name), (unsigned long long)answer_u64(doc, explain, "rows_examined"),
+            (unsigned long long)answer_u64(doc, explain, "rows_matched"));
+}
+
+static void list_query(struct cli *cli, struct buffer *path) {
+    static const struct {
+        enum option_id option;
+        const char *name;
+    } texts[] = {{OPTION_WHERE, "where"}, {OPTION_SORT, "sort"}, {OPTION_FIELDS, "fields"}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (args_given(cli->args, texts[i].option))
+            cli_query(path, texts[i].name, view_of(args_text(cli->args, texts[i].option)));
+    }
+    if (args_switch(cli->args, OPTION_EXPLAIN)) cli_query(path, "explain", VIEW("1"));
+}
+
 int run_list(struct cli *cli) {
     struct arena page;
     struct buffer after;
@@ -78,10 +103,12 @@ int run_list(struct cli *cli) {
         } else if (all) {
             cli_query_u64(&path, "limit", LIST_LIMIT_MAX);
         }
+        list_query(cli, &path);
         if (after.size > 0) cli_query(&path, "after", buffer_view(&after));
         code = cli_get(cli, &path, &page, &answer, &doc);
         if (code != EXIT_DONE) break;
         code = page_print(cli, &page, &answer, &doc, "records", first, print_records);
+        print_explained(cli, &doc);
         first = false;
         buffer_reset(&after);
         buffer_append_view(&after, answer_text(&page, &doc, 0, "next"));

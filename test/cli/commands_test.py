@@ -93,6 +93,17 @@ def story(where):
     check_has(run("list", "tasks").out, r"^ID +VERSION +UPDATED +BY +DATA\n")
     check_has(run("list", "tasks", "--limit", "1").err, "There is more: --after")
 
+    # Lists that choose, sort and show part.
+    for number, stage in ((1, "won"), (2, "open"), (3, "won")):
+        run("put", f"deals/{number}", json.dumps({"stage": stage, "amount": number * 1000, "note": "x"}))
+    won = run("list", "deals", "--where", 'stage = "won"', "--sort", "-amount", "--fields", "amount", "--explain")
+    check_has(won.out, r'(?s)3 .*\{"amount":3000\}.*1 .*\{"amount":1000\}')
+    check_has(won.err, "scan: looked at 3, 2 matched")
+    check("note" not in won.out)
+    pages = run("list", "deals", "--where", "amount > 0", "--sort", "-amount", "--limit", "1", "--all", "--json").out
+    check([json.loads(line)["id"] for line in pages.splitlines()] == ["3", "2", "1"])
+    check_has(no(1, "list", "deals", "--where", "stage == 1").err, "at byte 7")
+
     # Ids of all kinds.
     for address in ("odd/a b/c", "odd/%2F", "odd/ä?#&", "odd/.."):
         run("put", address, '{"odd":true}')

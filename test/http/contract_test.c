@@ -409,6 +409,61 @@ static void a_transaction_is_all_or_nothing(void **state) {
     expect_problem(400, "BAD_REQUEST", "/mutations/0/data");
 }
 
+static void lists_say_where_sort_and_fields(void **state) {
+    (void)state;
+    call("PUT", "/v1/main/records/deals/1", JSON,
+         "{\"stage\":\"won\",\"amount\":5,\"note\":\"a\"}");
+    call("PUT", "/v1/main/records/deals/2", JSON, "{\"stage\":\"open\",\"amount\":9}");
+    call("PUT", "/v1/main/records/deals/3", JSON, "{\"stage\":\"won\",\"amount\":7}");
+    call("GET",
+         "/v1/main/records/deals?where=stage%20%3D%20%22won%22%20%26%26%20amount%3E1&sort=-amount"
+         "&fields=amount&total=1&explain=1",
+         "", NULL);
+    expect_status(200);
+    expect_body("\"data\":{\"amount\":7}},{");
+    expect_body("\"data\":{\"amount\":5}}],");
+    expect_body("\"total\":2,\"explain\":{\"index\":\"scan\",\"sorted\":true,"
+                "\"rows_examined\":3,\"rows_matched\":2}}");
+    call("GET", "/v1/main/records/deals?sort=amount&limit=2", "", NULL);
+    expect_body("\"id\":\"3\"");
+    char target[1024];
+    snprintf(target, sizeof target, "/v1/main/records/deals?sort=amount&limit=2&after=%s",
+             member("next"));
+    call("GET", target, "", NULL);
+    expect_body("{\"records\":[{\"type\":\"deals\",\"id\":\"2\"");
+    expect_no_body("\"next\"");
+    strncat(target, "&where=amount%3E1", sizeof target - strlen(target) - 1);
+    call("GET", target, "", NULL);
+    expect_problem(400, "BAD_REQUEST", "after");
+}
+
+static void what_no_list_can_mean_is_refused(void **state) {
+    (void)state;
+    char target[7000];
+    call("GET", "/v1/main/records/deals?where=stage%20%3D", "", NULL);
+    expect_problem(400, "BAD_REQUEST", "where");
+    expect_body("expected a field or a value at byte 7, found the end");
+    call("GET", "/v1/main/records/deals?where=", "", NULL);
+    expect_problem(400, "BAD_REQUEST", "where");
+    call("GET", "/v1/main/records/deals?sort=%24nothing", "", NULL);
+    expect_problem(400, "BAD_REQUEST", "sort");
+    call("GET", "/v1/main/records/deals?fields=a,,b", "", NULL);
+    expect_problem(400, "BAD_REQUEST", "fields");
+    call("GET", "/v1/main/records/deals?explain=yes", "", NULL);
+    expect_problem(400, "BAD_REQUEST", "explain");
+    int size = snprintf(target, sizeof target, "/v1/main/records/deals?where=");
+    memset(target + size, '(', 65);
+    snprintf(target + size + 65, sizeof target - 80 - (size_t)size, "a");
+    call("GET", target, "", NULL);
+    expect_problem(413, "TOO_LARGE", "where");
+    expect_body("\"limit\":64");
+    memset(target + size, 'a', 4097);
+    target[size + 4097] = '\0';
+    call("GET", target, "", NULL);
+    expect_problem(413, "TOO_LARGE", "where");
+    expect_body("\"limit\":4096");
+}
+
 static void lists_are_paged(void **state) {
     (void)state;
     char target[512];
@@ -570,6 +625,8 @@ int main(void) {
         TEST(an_earlier_version_comes_back),
         TEST(a_conflict_is_resolved_by_its_token),
         TEST(a_transaction_is_all_or_nothing),
+        TEST(lists_say_where_sort_and_fields),
+        TEST(what_no_list_can_mean_is_refused),
         TEST(lists_are_paged),
         TEST(an_import_reports_each_bad_line),
         TEST(a_long_import_goes_through_its_window),

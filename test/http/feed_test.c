@@ -86,6 +86,26 @@ static void a_page_of_changes_says_where_to_go_on(void **state) {
     expect_problem(406, "NOT_ACCEPTABLE", "Accept");
 }
 
+static void changes_may_be_chosen_by_where(void **state) {
+    (void)state;
+    put("/v1/main/records/t/1", "{\"n\":1}");
+    put("/v1/main/records/t/2", "{\"n\":2}");
+    call("PUT", "/v1/main/records/t/2", JSON "If-Match: \"1\"\r\n", "{\"n\":0}");
+    call("GET", "/v1/main/changes?since=0&where=n%3E1", "", NULL);
+    expect_no_body("\"address\":\"t/1\"");
+    expect_body("\"data\":{\"n\":2}}},{\"seq\":3");
+    expect_body("\"data\":{\"n\":0}},\"left\":true}],\"next\":3}");
+    struct wire stream = stream_open("/v1/main/changes?where=n%3E1", "");
+    expect_event(&stream, "event: ready\n");
+    put("/v1/main/records/t/3", "{\"n\":1}");
+    put("/v1/main/records/t/4", "{\"n\":4}");
+    expect_event(&stream, "id: 5\n");
+    expect_event(&stream, "\"address\":\"t/4\"");
+    wire_close(&stream);
+    call("GET", "/v1/main/changes?where=n%3E", "", NULL);
+    expect_problem(400, "BAD_REQUEST", "where");
+}
+
 /* Far more changes than are kept in memory: the first have to be read from the store. */
 static void a_poll_that_does_not_wait_gets_what_is_stored(void **state) {
     char *body = malloc(80 * 1000);
@@ -382,6 +402,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_page_of_changes_says_where_to_go_on),
+        TEST(changes_may_be_chosen_by_where),
         TEST(a_poll_that_does_not_wait_gets_what_is_stored),
         TEST(a_waiting_poll_is_woken_by_a_write),
         TEST(a_stream_sends_backlog_ready_and_changes),
