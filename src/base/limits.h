@@ -74,6 +74,10 @@
 #define INDEX_RING_MAX 16384      /* Changes of keys remembered per space. */
 #define INDEX_RING_KEY_BYTES 32   /* Of each. */
 
+/* History that types let go (retain). */
+#define RETAIN_SWEEP_S 3600      /* How often what has grown too old is looked for. */
+#define RETAIN_SWEEP_CHANGES 256 /* Looked at between two batches. */
+
 /* Reads. */
 #define LIST_LIMIT_DEFAULT 50
 #define LIST_LIMIT_MAX 1000

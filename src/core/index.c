@@ -34,6 +34,14 @@ stet_status indexes_create(struct indexes **indexes, struct store *store, stet_e
         }
         if (count > 0) created->next_number = numbers[count - 1] + 1;
     }
+    const struct store_entry_range forks = {.index = STORE_INDEX_FORK};
+    uint64_t fork_count;
+    stet_status status = store_entries_count(reader, &forks, 1, &fork_count, err);
+    if (status != STET_OK) {
+        indexes_destroy(created);
+        return status;
+    }
+    created->has_forks = fork_count > 0;
     *indexes = created;
     return STET_OK;
 }
@@ -262,6 +270,7 @@ static stet_status stage_tree(struct stager *stager) {
     if (status == STET_OK && change->fork != 0) {
         status = number_key(stager, change->fork, change->fork_version, &key);
         if (status == STET_OK) collect(stager, STORE_INDEX_FORK, key, false);
+        stager->space->indexes->has_forks = true;
     }
     return status;
 }
@@ -307,6 +316,27 @@ stet_status index_stage(struct space *space, struct batch *batch, struct arena *
     for (size_t i = 0; i < stager.entry_count; i++)
         batch_add_entry(batch, &stager.entries[i]);
     return STET_OK;
+}
+
+stet_status index_is_forked(struct space *space, const struct batch *batch, uint64_t record,
+                            uint64_t version, bool *forked, stet_error *err) {
+    uint8_t from[2 * STORE_NUMBER_BYTES], to[2 * STORE_NUMBER_BYTES];
+    uint64_t count;
+    *forked = false;
+    if (!space->indexes->has_forks) return STET_OK;
+    store_number_key(record, from);
+    store_number_key(version, from + STORE_NUMBER_BYTES);
+    store_number_key(record, to);
+    store_number_key(version + 1, to + STORE_NUMBER_BYTES);
+    const struct store_entry_range range = {.index = STORE_INDEX_FORK,
+                                            .from = view_make(from, sizeof from),
+                                            .to = view_make(to, sizeof to)};
+    stet_status status =
+        store_entries_count(store_writer_reader(space->store), &range, 1, &count, err);
+    *forked = status == STET_OK &&
+              (count > 0 || (batch != NULL &&
+                             batch_find_entry(batch, STORE_INDEX_FORK, range.from, NULL) != NULL));
+    return status;
 }
 
 /* ---- The ring -------------------------------------------------------------------------------------------------------- */

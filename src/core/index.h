@@ -134,6 +134,10 @@ stet_status index_stage(struct space *space, struct batch *batch, struct arena *
                         const struct policy *policy, const struct index_change *change,
                         stet_view *taken_by, stet_error *err);
 
+/* Whether something was forked from this version of a record. batch: what is staged; may be NULL. */
+stet_status index_is_forked(struct space *space, const struct batch *batch, uint64_t record,
+                            uint64_t version, bool *forked, stet_error *err);
+
 /* ---- Validating what was read ---------------------------------------------------------------------------------------- */
 
 enum index_changed { INDEX_UNCHANGED, INDEX_CHANGED, INDEX_UNKNOWN };

@@ -34,6 +34,7 @@ struct indexes {
     uint32_t *retired;
     size_t retired_count, retired_capacity;
     uint32_t next_number;
+    bool has_forks; /* False: no record of the space is a fork. */
 };
 
 /* A value that several records have in a unique index that is being filled, or had when it was put in. */

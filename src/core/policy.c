@@ -174,6 +174,23 @@ const struct policy *policy_staged(const struct space *space, stet_view type) {
     return entry == NULL ? NULL : entry->policy;
 }
 
+bool policies_retain(const struct space *space, uint32_t *days, uint64_t *seq) {
+    const struct policies *policies = space->policies;
+    bool any = false;
+    *days = 0;
+    *seq = 0;
+    for (size_t i = 0; policies->count > 0 && i < policies->bucket_count; i++) {
+        for (const struct policies_entry *entry = policies->buckets[i]; entry != NULL;
+             entry = entry->chain) {
+            const struct policy *policy = entry->policy;
+            any = any || policy->retain_versions > 0 || policy->retain_days > 0;
+            if (policy->retain_days > *days) *days = policy->retain_days;
+            if (policy->seq > *seq) *seq = policy->seq;
+        }
+    }
+    return any;
+}
+
 /* Doubles the buckets; without memory for that the chains only grow longer. */
 static void grow(struct policies *policies) {
     size_t bucket_count = policies->bucket_count * 2;

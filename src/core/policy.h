@@ -63,6 +63,10 @@ const char *strategy_name(stet_strategy strategy);
 /* STET_BAD_REQUEST, with the field "on_conflict", for a word that names none. */
 stet_status strategy_parse(stet_view text, stet_strategy *strategy, stet_error *err);
 
+/* Of the published policies: whether any lets history go; *days: the most that one waits for, *seq: the newest definition. The sequencer's
+   thread. */
+bool policies_retain(const struct space *space, uint32_t *days, uint64_t *seq);
+
 /* The strategy a write asks for, or the type's. STET_STRATEGY_NOT_ALLOWED: the type does not let a request choose it. */
 stet_status policy_strategy(const struct policy *policy, stet_strategy asked,
                             stet_strategy *strategy, stet_error *err);

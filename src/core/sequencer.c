@@ -9,6 +9,7 @@
 #include "core/client.h"
 #include "core/decide.h"
 #include "core/index.h"
+#include "core/retain.h"
 #include "core/staging.h"
 #include "core/submit.h"
 
@@ -335,6 +336,13 @@ static void decide_due(struct sequencer *sequencer, struct space *space, struct 
     unhold(sequencer, space, is_over, (uint64_t)time->monotonic);
 }
 
+/* What is done in the pause between two batches, a little at a time. */
+static void do_chores(struct sequencer *sequencer, struct space *space) {
+    struct module_time time = sequencer_time(sequencer);
+    space->chores = index_maintain(space);
+    space->chores = retain_sweep(space, &time) || space->chores;
+}
+
 /* The commands made for what was due have done their work. */
 static void due_done(struct space *space) {
     while (space->due_done != NULL) {
@@ -364,6 +372,8 @@ static void due_plan(struct sequencer *sequencer, struct space *space) {
     }
     for (struct stet_command *command = space->held_first; command != NULL; command = command->next)
         if (command->held_until < at) at = command->held_until;
+    int64_t sweep = retain_next(space);
+    if (sweep < at) at = sweep;
     if (atomic_load_explicit(&space->held_changed, memory_order_relaxed)) at = time.monotonic;
     atomic_store_explicit(&space->due_at, at, memory_order_relaxed);
 }
@@ -538,7 +548,9 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
     size_t count = batch->command_count;
     bool due = is_due(sequencer, space);
     if (count == 0 && !due) {
-        if (space->chores) space->chores = index_maintain(space);
+        do_chores(sequencer, space);
+        if (!space->chores) due_plan(sequencer, space);
+        store_maintain(space->store);
         return 0;
     }
     stet_status status =
@@ -554,6 +566,7 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
     answer(batch->commands, count);
     batch_reset(batch);
     due_done(space);
+    do_chores(sequencer, space);
     if (status == STET_OK) {
         due_plan(sequencer, space);
     } else if (due) {
@@ -561,7 +574,6 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
         atomic_store(&space->due_at,
                      clock_monotonic_ns(sequencer->engine->clock) + DUE_RECHECK_S * CLOCK_NS_PER_S);
     }
-    if (space->chores) space->chores = index_maintain(space);
     store_maintain(space->store);
     return count > 0 ? count : 1;
 }

@@ -96,7 +96,8 @@ struct space {
     size_t module_count;
     struct policies *policies; /* core/policy.h */
     struct indexes *indexes;   /* core/index.h */
-    bool chores; /* There is work for the pauses between batches: rows of former indexes to be removed. */
+    struct retain *retain;     /* core/retain.h */
+    bool chores; /* There is work for the pauses between batches: rows or versions to be removed. */
     /* Commands that wait to be decided again, in the order they began to wait; linked by next. */
     struct stet_command *held_first, *held_last;
     size_t held_count;

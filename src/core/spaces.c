@@ -5,6 +5,7 @@
 #include "base/view.h"
 #include "core/engine.h"
 #include "core/index.h"
+#include "core/retain.h"
 #include "core/space.h"
 
 #include <assert.h>
@@ -174,6 +175,8 @@ stet_status space_open(struct space *space, const char *file, stet_error *err) {
     if (status != STET_OK) return error_set(err, status, "out of memory for a space");
     status = indexes_create(&space->indexes, space->store, err);
     if (status != STET_OK) return status;
+    status = retain_open(space, err);
+    if (status != STET_OK) return status;
     status = open_modules(space, err);
     if (status == STET_OK) sequencer_attach(space->sequencer, space);
     return status;
@@ -205,6 +208,7 @@ void space_close(struct space *space) {
     receipts_done(&space->receipts);
     policies_destroy(space->policies);
     indexes_destroy(space->indexes);
+    retain_close(space);
     while (space->reader_count > 0)
         store_reader_close(space->readers[--space->reader_count]);
     store_close(space->store);

@@ -8,6 +8,7 @@
 #include "base/view.h"
 #include "core/index.h"
 #include "core/render.h"
+#include "core/retain.h"
 
 #include <assert.h>
 
@@ -265,6 +266,8 @@ static stet_status stage(struct staging *staging, struct mutation *mutation, enu
     status = store_head_advance(&after, &change->row, hash, err);
     if (status != STET_OK) return status;
     status = stage_entries(staging, mutation, &before, &lineage, err);
+    if (status == STET_OK)
+        status = retain_stage(staging, policy_staged(space, mutation->type), change, &before, err);
     if (status != STET_OK) return status;
     status = heads_stage(&space->heads, head, err);
     if (status != STET_OK) return status;

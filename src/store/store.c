@@ -427,6 +427,16 @@ stet_status store_find(struct store_reader *reader, struct arena *arena,
     return status;
 }
 
+stet_status store_find_bare(struct store_reader *reader, struct arena *arena,
+                            const struct store_head *head, enum store_bound kind, uint64_t bound,
+                            struct store_change *change, stet_error *err) {
+    stet_status status = reader->store->driver->snapshot_begin(reader, err);
+    if (status != STET_OK) return status;
+    status = find(reader, arena, head, kind, bound, false, change, err);
+    reader->store->driver->snapshot_end(reader);
+    return status;
+}
+
 stet_status store_history(struct store_reader *reader, struct arena *arena,
                           const struct store_head *head, uint64_t before_version, size_t limit,
                           bool with_data, struct store_change *changes, size_t *count,

@@ -231,6 +231,11 @@ stet_status store_find(struct store_reader *reader, struct arena *arena,
                        const struct store_head *head, enum store_bound kind, uint64_t bound,
                        struct store_change *change, stet_error *err);
 
+/* As store_find, without the change's data. */
+stet_status store_find_bare(struct store_reader *reader, struct arena *arena,
+                            const struct store_head *head, enum store_bound kind, uint64_t bound,
+                            struct store_change *change, stet_error *err);
+
 /* Up to limit changes of a record, newest first, versions below before_version (0: from the head). Stops at pruned ones.
    with_data false leaves data empty. *count says how many. */
 stet_status store_history(struct store_reader *reader, struct arena *arena,
