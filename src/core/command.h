@@ -151,6 +151,9 @@ struct stet_command {
     struct staged_record *extra; /* Records that modules staged along with it. */
     uint64_t held_tag;
     int64_t held_until; /* Monotonic; 0: at once. */
+    /* Set by a module that let it wait: runs once on the sequencer's thread when the command is about to be answered, whatever came of
+       it, so that the module can forget it and let others go on (space_wake_held). Not for commands that hop. */
+    void (*left)(struct stet_command *command);
     /* COMMAND_MODULE, on the client's thread: writes the answer, a whole JSON object, and sets outcome->version and the like. */
     stet_status (*answer)(struct stet_command *command, struct json_writer *writer,
                           stet_error *err);

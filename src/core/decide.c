@@ -286,7 +286,7 @@ static void decide_write(struct staging *staging) {
     command->merged = staging->merged && status == STET_OK;
     if (status == STET_OK && !command->dry_run) {
         accept(staging, first_change);
-        if (!command->staged_any)
+        if (!command->staged_any && command->kind != COMMAND_MODULE)
             atomic_fetch_add_explicit(&space->counters.unchanged, 1, memory_order_relaxed);
     } else {
         heads_undo(&space->heads, mark);

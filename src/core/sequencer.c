@@ -189,7 +189,8 @@ void space_wake_held(struct space *space, uint64_t tag) {
     unhold(space->sequencer, space, has_tag, tag);
     /* One of the batch at hand that is only about to wait. */
     for (size_t i = 0; i < batch->command_count; i++)
-        if (batch->commands[i]->held && batch->commands[i]->held_tag == tag)
+        if (batch->commands[i] != NULL && batch->commands[i]->held &&
+            batch->commands[i]->held_tag == tag)
             batch->commands[i]->held_until = 0;
 }
 
@@ -202,12 +203,12 @@ static void complete_held(struct stet_command *command, stet_status status, cons
 /* Completes those that were cancelled; all of them when the space is gone or the server stops. */
 static void held_sweep(struct space *space, bool stopping) {
     struct stet_command **slot = &space->held_first;
+    struct stet_command *gone = NULL, **gone_last = &gone;
     bool dropped = atomic_load(&space->dropped);
     space->held_last = NULL;
     while (*slot != NULL) {
         struct stet_command *command = *slot;
-        bool cancelled = atomic_load(&command->cancelled);
-        if (!cancelled && !dropped && !stopping) {
+        if (!atomic_load(&command->cancelled) && !dropped && !stopping) {
             space->held_last = command;
             slot = &command->next;
             continue;
@@ -215,6 +216,16 @@ static void held_sweep(struct space *space, bool stopping) {
         *slot = command->next;
         command->next = NULL;
         space->held_count--;
+        *gone_last = command;
+        gone_last = &command->next;
+    }
+    /* Only now: a module that is told of it may wake others. */
+    while (gone != NULL) {
+        struct stet_command *command = gone;
+        bool cancelled = atomic_load(&command->cancelled);
+        gone = command->next;
+        command->next = NULL;
+        if (command->left != NULL) command->left(command);
         complete_held(command,
                       cancelled  ? STET_CANCELLED
                       : stopping ? STET_SHUTTING_DOWN
@@ -257,8 +268,9 @@ static void set_aside(struct sequencer *sequencer, struct space *space, struct b
             }
             space->held_last = command;
             space->held_count++;
-            /* It may have been cancelled before anybody could find it here. */
-            if (atomic_load(&command->cancelled)) atomic_store(&space->held_changed, true);
+            /* It may have been cancelled, or its space deleted, before anybody could find it here. */
+            if (atomic_load(&command->cancelled) || atomic_load(&space->dropped))
+                atomic_store(&space->held_changed, true);
         }
     }
 }
@@ -499,6 +511,8 @@ static void publish(struct space *space, struct batch *batch) {
 
 /* Hands the commands back, one wake-up for each client. */
 static void answer(struct stet_command **commands, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (commands[i] != NULL && commands[i]->left != NULL) commands[i]->left(commands[i]);
     for (size_t i = 0; i < count; i++) {
         if (commands[i] == NULL) continue;
         struct stet_client *client = commands[i]->client;

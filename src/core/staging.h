@@ -56,7 +56,7 @@ stet_status staging_delete(struct staging *staging, stet_view type, stet_view id
 stet_status staging_hold(struct staging *staging, uint64_t tag, int64_t until_monotonic,
                          stet_error *err);
 
-/* Lets all that wait for the tag be decided again, in the order they began to wait. From decide, apply or due. */
+/* Lets all that wait for the tag be decided again, in the order they began to wait. From decide, apply, due or command->left. */
 void space_wake_held(struct space *space, uint64_t tag);
 
 /* The arena that lives as long as the command being decided. */

@@ -229,6 +229,31 @@ TEST(one_cancelled_before_it_was_decided_ends_as_well) {
     check_status(take(waiting), STET_CANCELLED);
 }
 
+static int left_count;
+static void note_left(struct stet_command *command) {
+    assert_false(command->done);
+    left_count++;
+    space_wake_held(home, GATE_TAG);
+}
+
+TEST(a_module_is_told_once_when_one_that_waited_is_answered) {
+    (void)state;
+    left_count = 0;
+    check_status(take(ask(WISH_ENTER, 0)), STET_OK);
+    struct stet_command *cancelled = ask(WISH_ENTER, 30);
+    struct stet_command *other = ask(WISH_ENTER, 30);
+    cancelled->left = other->left = note_left;
+    work();
+    assert_int_equal(left_count, 0);
+    command_cancel(cancelled);
+    work();
+    assert_int_equal(left_count, 1);
+    check_status(take(cancelled), STET_CANCELLED);
+    check_status(take(ask(WISH_LEAVE, 0)), STET_OK);
+    check_status(take(other), STET_OK);
+    assert_int_equal(left_count, 2);
+}
+
 TEST(stopping_completes_what_waits) {
     (void)state;
     check_status(take(ask(WISH_ENTER, 0)), STET_OK);
@@ -342,6 +367,7 @@ int main(void) {
         WORLD(a_wait_is_over_at_its_time),
         WORLD(a_cancelled_wait_ends_and_takes_nothing),
         WORLD(one_cancelled_before_it_was_decided_ends_as_well),
+        WORLD(a_module_is_told_once_when_one_that_waited_is_answered),
         WORLD(stopping_completes_what_waits),
         WORLD(an_alarm_rings_at_its_time_and_nobody_needs_to_ask),
         WORLD(a_refused_alarm_is_asked_for_another_way),
