@@ -414,8 +414,9 @@ typedef struct stet_list {
     /* Fields to sort by, commas between, "-" before one for descending: "-$updated_at,amount". Empty: by id, or in the order of the
        index that finds what `where` asks for. */
     stet_view sort;
-    stet_view fields; /* The only fields the records' data is to show, commas between. Empty: all. */
-    bool explain;     /* Say which index was used, and how many records were looked at. */
+    stet_view
+        fields;   /* The only fields the records' data is to show, commas between. Empty: all. */
+    bool explain; /* Say which index was used, and how many records were looked at. */
 } stet_list;
 /**
  * Answers {"records": […], "seq", "next"?, "total"?, "explain"?}. In the outcome: STET_CURSOR_EXPIRED, start again;
@@ -458,6 +459,41 @@ STET_API stet_status stet_command_stats(stet_command *command, stet_error *err);
 
 /** Verifies the stored space: {"ok", "findings": […], …}. May take long; runs on a worker. */
 STET_API stet_status stet_command_check(stet_command *command, stet_error *err);
+
+/* -- Locks: a name that one holder at a time has, for a while -- */
+
+typedef struct stet_lock_request {
+    stet_view name; /* 1 to 512 bytes, as an id. */
+    unsigned ttl_s; /* After which it is free again unless it is renewed. 0: 30; at most 3600. */
+    unsigned
+        wait_s; /* How long to wait, in the order of asking, while somebody has it; at most 60. */
+    stet_view note; /* For people who find it held; at most 256 bytes, may be empty. */
+    stet_view
+        mutation_key; /* As of a write: repeated with the same one it answers as the first time. May be empty. */
+    bool dry_run;
+} stet_lock_request;
+
+/**
+ * Takes a lock for the acting person. It is not reentrant: who holds it already waits like anybody else. Answers {"id", "version",
+ * "seq", "holder", "token", "ttl_s", "acquired_at", "expires_at", "note"?, "waiting"}; token is a fencing token: it rises with every
+ * acquisition of the name. Hand it to the writes that rely on the lock (stet_mutation.lock_token).
+ *
+ * @return STET_LOCKED in the outcome: held by somebody else all the time; body has "holder", "expires_at", "retry_after".
+ *         STET_CANCELLED in the outcome: stet_cancel was called while it waited. It was not acquired.
+ */
+STET_API stet_status stet_command_lock_acquire(stet_command *command,
+                                               const stet_lock_request *request, stet_error *err);
+/** Begins the time anew; the token stays. ttl_s 0: as before. STET_LOCK_LOST in the outcome: it is not held with this token. */
+STET_API stet_status stet_command_lock_renew(stet_command *command, stet_view name, uint64_t token,
+                                             unsigned ttl_s, stet_error *err);
+/** Lets go: {"id", "released", "seq"}. STET_LOCK_LOST as above. */
+STET_API stet_status stet_command_lock_release(stet_command *command, stet_view name,
+                                               uint64_t token, stet_error *err);
+/** As acquire answers. STET_NOT_FOUND in the outcome: nobody holds it. */
+STET_API stet_status stet_command_lock_read(stet_command *command, stet_view name, stet_error *err);
+/** {"locks": […], "seq", "next"?} by name. after: "next" of the page before; limit 0: the default. */
+STET_API stet_status stet_command_lock_list(stet_command *command, stet_view after, unsigned limit,
+                                            stet_error *err);
 
 /* -- Spaces and tokens: submit to the space "stet", with an admin actor -- */
 

@@ -13,13 +13,14 @@
 #include "core/submit.h"
 #include "modules/auth/auth.h"
 #include "modules/feed/feed.h"
+#include "modules/locks/locks.h"
 #include "modules/spaces/spaces.h"
 #include "stet_wiring.h"
 #include "store/lock.h"
 
 #include <sodium.h>
 
-const struct module *const stet_modules[] = {&auth_module, &spaces_module, NULL};
+const struct module *const stet_modules[] = {&auth_module, &locks_module, &spaces_module, NULL};
 
 /* A stet_space is a counted reference to a struct space; the public name hides the inner one. */
 static struct space *space_of(stet_space *space) { return (struct space *)space; }
@@ -254,6 +255,37 @@ stet_status stet_command_stats(stet_command *command, stet_error *err) {
 }
 stet_status stet_command_check(stet_command *command, stet_error *err) {
     return fill_plain(command, COMMAND_CHECK, err);
+}
+
+/* ---- Locks ------------------------------------------------------------------------------- */
+
+stet_status stet_command_lock_acquire(stet_command *command, const stet_lock_request *request,
+                                      stet_error *err) {
+    NEED(command != NULL && request != NULL);
+    return locks_fill_acquire(command, request, err);
+}
+
+stet_status stet_command_lock_renew(stet_command *command, stet_view name, uint64_t token,
+                                    unsigned ttl_s, stet_error *err) {
+    NEED(command != NULL);
+    return locks_fill_renew(command, name, token, ttl_s, err);
+}
+
+stet_status stet_command_lock_release(stet_command *command, stet_view name, uint64_t token,
+                                      stet_error *err) {
+    NEED(command != NULL);
+    return locks_fill_release(command, name, token, err);
+}
+
+stet_status stet_command_lock_read(stet_command *command, stet_view name, stet_error *err) {
+    NEED(command != NULL);
+    return locks_fill_read(command, name, err);
+}
+
+stet_status stet_command_lock_list(stet_command *command, stet_view after, unsigned limit,
+                                   stet_error *err) {
+    NEED(command != NULL);
+    return locks_fill_list(command, after, limit, err);
 }
 
 /* ---- Spaces and tokens -------------------------------------------------------------------- */

@@ -57,22 +57,30 @@
 #define DUE_PER_BATCH_MAX 256 /* What time has made due, settled in one commit. */
 /* How often deadlines on the wall clock are looked at anew, for that clock may be set. */
 #define DUE_RECHECK_S 10
-#define CLOCK_CONFIRM_S 60 /* After a jump of the wall clock deadlines wait so long for it to last. */
+#define CLOCK_CONFIRM_S                                                                            \
+    60 /* After a jump of the wall clock deadlines wait so long for it to last. */
 #define HEADS_CACHED_MAX 32768 /* Record heads a sequencer remembers per space. */
 /* How far back a conflict document looks for who changed a field: versions, their data, and fields compared. */
 #define CONFLICT_BLAME_VERSIONS_MAX 64
 #define CONFLICT_BLAME_BYTES_MAX (4u * 1024u * 1024u)
 #define CONFLICT_BLAME_STEPS_MAX 250000
 
+/* Locks. */
+#define LOCKS_MAX 100000u /* Held in one space. */
+#define LOCK_TTL_S_DEFAULT 30
+#define LOCK_TTL_S_MAX 3600
+#define LOCK_NOTE_BYTES_MAX 256
+
 /* Indexes. */
 #define INDEX_KEY_BYTES_MAX 1024 /* Of one key; shared out evenly among its fields. */
 #define INDEX_FIELDS_MAX 8
-#define INDEX_BUILDS_MAX 16       /* Types of one space that are being given new indexes at a time. */
-#define INDEX_BUILD_CHUNK 256     /* Records whose keys are computed, then put in, at a time. */
-#define INDEX_COLLISIONS_MAX 1000 /* Values in the way of a new unique index that are counted exactly. */
-#define INDEX_DROP_ROWS 1000      /* Of an index nobody uses any more, removed between two batches. */
-#define INDEX_RING_MAX 16384      /* Changes of keys remembered per space. */
-#define INDEX_RING_KEY_BYTES 32   /* Of each. */
+#define INDEX_BUILDS_MAX 16   /* Types of one space that are being given new indexes at a time. */
+#define INDEX_BUILD_CHUNK 256 /* Records whose keys are computed, then put in, at a time. */
+#define INDEX_COLLISIONS_MAX                                                                       \
+    1000                     /* Values in the way of a new unique index that are counted exactly. */
+#define INDEX_DROP_ROWS 1000 /* Of an index nobody uses any more, removed between two batches. */
+#define INDEX_RING_MAX 16384 /* Changes of keys remembered per space. */
+#define INDEX_RING_KEY_BYTES 32 /* Of each. */
 
 /* History that types let go (retain). */
 #define RETAIN_SWEEP_S 3600      /* How often what has grown too old is looked for. */

@@ -22,7 +22,8 @@ int cli_exit_of_http(int http) {
     case 404:
     case 410: return EXIT_NOT_FOUND;
     case 409:
-    case 412: return EXIT_CONFLICT;
+    case 412:
+    case 423: return EXIT_CONFLICT;
     case 408:
     case 429:
     case 502:

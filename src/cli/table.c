@@ -63,6 +63,14 @@ static const struct command_row commands[COMMAND_COUNT] = {
          "\"client_mutation_id\"?}. Loading the same file again changes nothing. A line that fails "
          "is reported by "
          "its number and does not keep the others from being loaded; the exit code is then 1.\n"},
+    [COMMAND_LOCK] =
+        {"lock", "NAME -- COMMAND...", 2, 1000, "Run a command while holding a lock",
+         "One holder at a time has a lock: the command runs nowhere else under the same name "
+         "meanwhile. The lock is renewed while the command runs and released when it ends; should "
+         "it be lost all the same, the command gets SIGTERM. The command finds the name in "
+         "STET_LOCK and the fencing token in STET_LOCK_TOKEN, for the writes that rely on it. The "
+         "exit code is the command's; 3 when somebody else holds the lock.\n"},
+    [COMMAND_LOCKS] = {"locks", "", 0, 0, "List the locks that are held", ""},
     [COMMAND_TOKEN_CREATE] = {"token create", "", 0, 0, "Make an access token and print it, once",
                               ""},
     [COMMAND_TOKEN_LIST] = {"token list", "", 0, 0, "List the tokens, without their secrets", ""},
@@ -77,12 +85,13 @@ static const struct command_row commands[COMMAND_COUNT] = {
     [COMMAND_HELP] = {"help", "[COMMAND]", 0, 2, "Explain the program or one command", ""},
 };
 
-#define ON(name) (UINT32_C(1) << COMMAND_##name)
+#define ON(name) (UINT64_C(1) << COMMAND_##name)
 #define ON_SERVE ON(SERVE)
+#define ON_LOCKS (ON(LOCK) | ON(LOCKS))
 #define ON_RECORD (ON(GET) | ON(PUT) | ON(PATCH) | ON(DELETE) | ON(LIST) | ON(HISTORY) | ON(DIFF))
 #define ON_SPACES (ON(SPACE_LIST) | ON(SPACE_CREATE) | ON(SPACE_DELETE))
 #define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
-#define ON_REMOTE (ON_RECORD | ON_SPACES | ON_TOKENS | ON(IMPORT) | ON(CHECK))
+#define ON_REMOTE (ON_RECORD | ON_LOCKS | ON_SPACES | ON_TOKENS | ON(IMPORT) | ON(CHECK))
 #define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
 #define SECONDS_MAX (100u * 365 * 24 * 3600)
 
@@ -175,7 +184,7 @@ static const struct option_row options[OPTION_COUNT] = {
                       ON_REMOTE & ~ON_TOKENS,
                       "Who acts, for a server that runs with --no-auth; others go by the token"},
     [OPTION_SPACE] = {"space", "NAME", OPTION_TEXT, 0, "main", "STET_SPACE", NULL,
-                      ON_RECORD | ON(IMPORT) | ON(CHECK),
+                      ON_RECORD | ON_LOCKS | ON(IMPORT) | ON(CHECK),
                       "The space to use; check: all when not given"},
     [OPTION_TIMEOUT_S] = {"timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, "600",
                           "STET_TIMEOUT_S", NULL, ON_REMOTE,
@@ -223,6 +232,12 @@ static const struct option_row options[OPTION_COUNT] = {
                        ON(HISTORY), "Only versions below this one"},
     [OPTION_WITH_DATA] = {"with-data", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(HISTORY),
                           "Each version's data as well"},
+    [OPTION_TTL] = {"ttl", "SECONDS", OPTION_NUMBER, LOCK_TTL_S_MAX, NULL, NULL, NULL, ON(LOCK),
+                    "After how long without a renewal the lock is free again. Default: 30"},
+    [OPTION_WAIT] = {"wait", "SECONDS", OPTION_NUMBER, SECONDS_MAX, NULL, NULL, NULL, ON(LOCK),
+                     "How long to wait for the lock. Default: not at all"},
+    [OPTION_NOTE] = {"note", "TEXT", OPTION_TEXT, 0, NULL, NULL, NULL, ON(LOCK),
+                     "For those who find the lock held"},
     [OPTION_TOKEN_ACTOR] =
         {"actor", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_TOKENS | ON(INIT),
          "Who the token stands for; every change made with it carries this name. list and revoke: "
@@ -245,8 +260,8 @@ static const char *const exits[] = {
     [EXIT_FAILED] = "failed; the message says why",
     [EXIT_USAGE] = "the command line, the environment or the configuration file makes no sense; "
                    "nothing was done",
-    [EXIT_CONFLICT] = "conflict: somebody else changed the record first, or it exists already; "
-                      "nothing was written",
+    [EXIT_CONFLICT] = "conflict: somebody else changed the record first, it exists already, or "
+                      "somebody else holds the lock; nothing was written",
     [EXIT_NOT_FOUND] = "no such record, version, space or token",
     [EXIT_UNREACHABLE] =
         "the server cannot be reached, is busy or takes no writes now; try again later",

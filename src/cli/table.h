@@ -26,6 +26,8 @@ enum command_id {
     COMMAND_HISTORY,
     COMMAND_DIFF,
     COMMAND_IMPORT,
+    COMMAND_LOCK,
+    COMMAND_LOCKS,
     COMMAND_TOKEN_CREATE,
     COMMAND_TOKEN_LIST,
     COMMAND_TOKEN_REVOKE,
@@ -96,6 +98,9 @@ enum option_id {
     OPTION_ALL,
     OPTION_BEFORE,
     OPTION_WITH_DATA,
+    OPTION_TTL,
+    OPTION_WAIT,
+    OPTION_NOTE,
     OPTION_TOKEN_ACTOR,
     OPTION_NAME,
     OPTION_ADMIN,
@@ -120,7 +125,7 @@ struct option_row {
     const char *fallback;    /* The default; NULL: none. */
     const char *environment; /* "STET_LISTEN"; NULL: none. */
     const char *config;      /* "listen"; NULL: not in the configuration file. */
-    uint32_t commands;       /* A bit for each command that takes it. */
+    uint64_t commands;       /* A bit for each command that takes it. */
     const char *words;
 };
 

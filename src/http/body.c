@@ -43,6 +43,10 @@ static const stet_view names[MEMBER_COUNT] = {
     NAME(MEMBER_CREATED_BY, "created_by"),
     NAME(MEMBER_UPDATED_AT, "updated_at"),
     NAME(MEMBER_UPDATED_BY, "updated_by"),
+    NAME(MEMBER_TOKEN, "token"),
+    NAME(MEMBER_TTL_S, "ttl_s"),
+    NAME(MEMBER_WAIT_S, "wait_s"),
+    NAME(MEMBER_NOTE, "note"),
 #undef NAME
 };
 
@@ -85,6 +89,7 @@ stet_status body_read(struct body *body, struct arena *arena, const struct doc *
     body->arena = arena;
     body->doc = doc;
     body->prefix = prefix;
+    body->nulls = 0;
     for (int i = 0; i < MEMBER_COUNT; i++)
         body->nodes[i] = DOC_NONE;
     if (doc_kind(doc, node) != DOC_OBJECT) {
@@ -100,9 +105,13 @@ stet_status body_read(struct body *body, struct arena *arena, const struct doc *
         enum member member = member_of(key);
         if (member == MEMBER_COUNT || (allowed & MEMBER_BIT(member)) == 0)
             return unknown_member(body, key, err);
-        if (body->nodes[member] != DOC_NONE)
+        if (body->nodes[member] != DOC_NONE || body_is_null(body, member))
             return body_bad(body, member, "is given in two spellings", err);
-        if (doc_kind(doc, child) != DOC_NULL) body->nodes[member] = child;
+        if (doc_kind(doc, child) == DOC_NULL) {
+            body->nulls |= MEMBER_BIT(member);
+        } else {
+            body->nodes[member] = child;
+        }
     }
     return STET_OK;
 }

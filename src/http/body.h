@@ -39,6 +39,10 @@ enum member {
     MEMBER_CREATED_BY,
     MEMBER_UPDATED_AT,
     MEMBER_UPDATED_BY,
+    MEMBER_TOKEN,
+    MEMBER_TTL_S,
+    MEMBER_WAIT_S,
+    MEMBER_NOTE,
     MEMBER_COUNT,
 };
 
@@ -49,6 +53,7 @@ struct body {
     const struct doc *doc;
     const char *prefix;           /* Of the pointers in errors: "" or "/mutations/3". */
     doc_node nodes[MEMBER_COUNT]; /* DOC_NONE: absent, or null. */
+    uint64_t nulls;               /* A MEMBER_BIT for each that stands there as null. */
 };
 
 /* As large as the largest body may be; what is inside is bounded when it becomes data. */
@@ -62,6 +67,11 @@ extern const struct doc_limits body_limits;
  */
 stet_status body_read(struct body *body, struct arena *arena, const struct doc *doc, doc_node node,
                       uint64_t allowed, const char *prefix, stet_error *err);
+
+/* Whether the member says "none": it is there as null. */
+static inline bool body_is_null(const struct body *body, enum member member) {
+    return (body->nulls & MEMBER_BIT(member)) != 0;
+}
 
 static inline bool body_has(const struct body *body, enum member member) {
     return body->nodes[member] != DOC_NONE;

@@ -35,6 +35,13 @@ void handle_record_delete(struct request *request);
 void handle_resolve(struct request *request);
 void handle_revert(struct request *request);
 
+/* locks.c */
+void handle_lock_list(struct request *request);
+void handle_lock_get(struct request *request);
+void handle_lock_acquire(struct request *request);
+void handle_lock_renew(struct request *request);
+void handle_lock_release(struct request *request);
+
 /* transactions.c, import.c, changes.c, metrics.c */
 void handle_transaction(struct request *request);
 void handle_import(struct request *request);

@@ -193,6 +193,16 @@ stet_status params_text(struct params *params, const char *name, stet_view *out,
     return STET_OK;
 }
 
+stet_status params_maybe(struct params *params, const char *name, bool *given, stet_view *out,
+                         stet_error *err) {
+    struct params_item *item;
+    stet_status status = params_take(params, name, &item, err);
+    if (status != STET_OK) return status;
+    *given = item != NULL;
+    if (item != NULL) *out = item->value;
+    return STET_OK;
+}
+
 stet_status params_u64(struct params *params, const char *name, uint64_t max, uint64_t *out,
                        stet_error *err) {
     struct params_item *item;

@@ -56,6 +56,9 @@ stet_status params_parse(struct arena *arena, stet_view query, struct params *pa
  * twice. They return STET_OK or STET_BAD_REQUEST with the name in err->field.
  */
 stet_status params_text(struct params *params, const char *name, stet_view *out, stet_error *err);
+/* May be there without a value. *given says whether it is there. */
+stet_status params_maybe(struct params *params, const char *name, bool *given, stet_view *out,
+                         stet_error *err);
 stet_status params_u64(struct params *params, const char *name, uint64_t max, uint64_t *out,
                        stet_error *err);
 stet_status params_flag(struct params *params, const char *name, bool *out, stet_error *err);

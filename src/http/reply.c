@@ -138,7 +138,8 @@ void request_refuse_http(struct request *request, const stet_error *err, int htt
         .content_type = "application/problem+json",
     };
     char wait[16];
-    unsigned wait_s = problem_retry_after_s(err->status);
+    unsigned wait_s =
+        request->retry_after_s > 0 ? request->retry_after_s : problem_retry_after_s(err->status);
     if (wait_s > 0) {
         snprintf(wait, sizeof wait, "%u", wait_s);
         reply.extra[reply.extra_count].name = "Retry-After";

@@ -73,7 +73,9 @@ struct request {
     bool ambiguous;  /* Where it ends may be read in two ways: the connection ends with it. */
     bool taken_over; /* The socket now belongs to a stream; not an answer of ours. */
 
-    int http; /* The answer's code; 0: none yet. */
+    unsigned
+        retry_after_s; /* Said with a refusal, when more is known than its status tells; 0: not. */
+    int http;          /* The answer's code; 0: none yet. */
     uint64_t reply_bytes;
     int64_t started_ns;
     struct request *pool_next;

@@ -84,6 +84,19 @@ static stet_status read_preconditions(struct terms *terms, const struct headers 
     return set_base(terms, STET_BASE_ABSENT, 0, "If-None-Match", err);
 }
 
+static stet_status read_relations_query(struct terms *terms, struct params *params,
+                                        stet_error *err) {
+    stet_status status = params_maybe(params, "parent", &terms->sets_parent, &terms->parent, err);
+    if (status == STET_OK) status = params_text(params, "lock", &terms->lock, err);
+    if (status == STET_OK)
+        status = params_u64(params, "lock_token", UINT64_MAX, &terms->lock_token, err);
+    if (status != STET_OK || (terms->lock.size > 0) == params_has(params, "lock_token"))
+        return status;
+    error_set(err, STET_BAD_REQUEST, "lock and lock_token belong together");
+    error_field(err, "lock_token", 0);
+    return STET_BAD_REQUEST;
+}
+
 static stet_status read_query(struct terms *terms, struct params *params, enum terms_scope scope,
                               stet_error *err) {
     stet_view text = {0};
@@ -113,6 +126,8 @@ static stet_status read_query(struct terms *terms, struct params *params, enum t
     status = params_text(params, "on_conflict", &text, err);
     if (status == STET_OK && text.size > 0) status = set_strategy(terms, text, "on_conflict", err);
     if (status != STET_OK) return status;
+    status = read_relations_query(terms, params, err);
+    if (status != STET_OK) return status;
     /* Checked, and of use once a strategy compares times. */
     return params_time(params, "modified_at", &time, err);
 }
@@ -129,15 +144,60 @@ stet_status terms_read(struct terms *terms, struct request *request, enum terms_
     return status;
 }
 
+static stet_status read_lock(const struct body *body, stet_mutation *mutation, stet_error *err) {
+    struct body lock;
+    uint64_t token = 0;
+    stet_view name = {0};
+    stet_view prefix = arena_format(body->arena, "%s/lock", body->prefix);
+    if (prefix.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    stet_status status =
+        body_read(&lock, body->arena, body->doc, body->nodes[MEMBER_LOCK],
+                  MEMBER_BIT(MEMBER_NAME) | MEMBER_BIT(MEMBER_TOKEN), prefix.bytes, err);
+    if (status == STET_OK) status = body_text(&lock, MEMBER_NAME, &name, err);
+    if (status == STET_OK) status = body_u64(&lock, MEMBER_TOKEN, &token, err);
+    if (status != STET_OK) return status;
+    if (name.size == 0) return body_bad(&lock, MEMBER_NAME, "is missing", err);
+    if (!body_has(&lock, MEMBER_TOKEN)) return body_bad(&lock, MEMBER_TOKEN, "is missing", err);
+    if (mutation->lock.size > 0 &&
+        (!view_equal(mutation->lock, name) || mutation->lock_token != token))
+        return body_bad(body, MEMBER_LOCK, "differs from the one in the query", err);
+    mutation->lock = name;
+    mutation->lock_token = token;
+    return STET_OK;
+}
+
+stet_status terms_read_relations(const struct body *body, stet_mutation *mutation,
+                                 stet_error *err) {
+    if (body_has(body, MEMBER_PARENT) || body_is_null(body, MEMBER_PARENT)) {
+        stet_view parent = {0};
+        doc_node node = body->nodes[MEMBER_PARENT];
+        /* An empty text says the same as null: a root. */
+        bool is_root = node == DOC_NONE || view_equal(doc_text(body->doc, node), VIEW("\"\""));
+        stet_status status = is_root ? STET_OK : body_text(body, MEMBER_PARENT, &parent, err);
+        if (status != STET_OK) return status;
+        if (mutation->sets_parent && !view_equal(mutation->parent, parent))
+            return body_bad(body, MEMBER_PARENT, "differs from the one in the query", err);
+        mutation->parent = parent;
+        mutation->sets_parent = true;
+    }
+    return body_has(body, MEMBER_LOCK) ? read_lock(body, mutation, err) : STET_OK;
+}
+
 stet_status terms_read_body(struct terms *terms, const struct body *body, stet_error *err) {
     stet_view text = {0};
     uint64_t version = 0;
     stet_time time = 0;
     stet_status status = STET_OK;
-    if (body_has(body, MEMBER_PARENT))
-        return body_bad(body, MEMBER_PARENT, "is not supported yet", err);
-    if (body_has(body, MEMBER_LOCK))
-        return body_bad(body, MEMBER_LOCK, "is not supported yet", err);
+    stet_mutation relations = {.parent = terms->parent,
+                               .sets_parent = terms->sets_parent,
+                               .lock = terms->lock,
+                               .lock_token = terms->lock_token};
+    status = terms_read_relations(body, &relations, err);
+    if (status != STET_OK) return status;
+    terms->parent = relations.parent;
+    terms->sets_parent = relations.sets_parent;
+    terms->lock = relations.lock;
+    terms->lock_token = relations.lock_token;
     if (body_has(body, MEMBER_BASE_VERSION)) {
         status = body_u64(body, MEMBER_BASE_VERSION, &version, err);
         if (status == STET_OK)

@@ -19,6 +19,10 @@ struct terms {
     stet_view key;
     bool dry_run;
     enum prefer prefer;
+    stet_view parent; /* With sets_parent; empty: it becomes a root. */
+    bool sets_parent;
+    stet_view lock;
+    uint64_t lock_token;
 };
 
 #define TERMS_MEMBERS                                                                              \
@@ -38,6 +42,9 @@ stet_status terms_read(struct terms *terms, struct request *request, enum terms_
                        stet_error *err);
 /* From an envelope read with TERMS_MEMBERS. */
 stet_status terms_read_body(struct terms *terms, const struct body *body, stet_error *err);
+
+/* The members "parent" and "lock" of an envelope or of one mutation of a transaction. */
+stet_status terms_read_relations(const struct body *body, stet_mutation *mutation, stet_error *err);
 
 /* Answers a write: the common end of all of them. request->state is its struct terms. */
 void terms_reply(struct request *request);

@@ -63,9 +63,11 @@ static stet_status read_mutation(struct arena *arena, const struct doc *doc, doc
         &body, arena, doc, node,
         MEMBER_BIT(MEMBER_OP) | MEMBER_BIT(MEMBER_TYPE) | MEMBER_BIT(MEMBER_ID) |
             MEMBER_BIT(MEMBER_BASE_VERSION) | MEMBER_BIT(MEMBER_BASE_UPDATED_AT) |
-            MEMBER_BIT(MEMBER_DATA) | MEMBER_BIT(MEMBER_PATCH) | MEMBER_BIT(MEMBER_ON_CONFLICT),
+            MEMBER_BIT(MEMBER_DATA) | MEMBER_BIT(MEMBER_PATCH) | MEMBER_BIT(MEMBER_ON_CONFLICT) |
+            MEMBER_BIT(MEMBER_PARENT) | MEMBER_BIT(MEMBER_LOCK),
         prefix.bytes, err);
     if (status == STET_OK) status = read_op(&body, mutation, err);
+    if (status == STET_OK) status = terms_read_relations(&body, mutation, err);
     if (status == STET_OK) status = body_text(&body, MEMBER_TYPE, &mutation->type, err);
     if (status == STET_OK && mutation->type.size == 0)
         status = body_bad(&body, MEMBER_TYPE, "is missing", err);

@@ -41,6 +41,16 @@ static void plan_submit(struct request *request, struct write_plan *plan) {
     stet_error err;
     plan->mutation.base = plan->terms.base;
     plan->mutation.on_conflict = plan->terms.on_conflict;
+    plan->mutation.parent = plan->terms.parent;
+    plan->mutation.sets_parent = plan->terms.sets_parent;
+    plan->mutation.lock = plan->terms.lock;
+    plan->mutation.lock_token = plan->terms.lock_token;
+    if (plan->terms.sets_parent &&
+        (plan->mutation.op == STET_OP_DELETE || plan->mutation.op == STET_OP_REVERT)) {
+        request_refuse_field(request, STET_BAD_REQUEST, "parent",
+                             "the parent is set by a write of the record's data");
+        return;
+    }
     stet_write write = {
         .mutations = &plan->mutation,
         .mutation_count = 1,

@@ -108,7 +108,7 @@ static void envelopes_refuse_what_they_do_not_know(void **state) {
         {"{\"data\":{},\"on_conflict\":\"perhaps\"}", "/on_conflict"},
         {"{\"data\":{},\"client_mutation_id\":7}", "/client_mutation_id"},
         {"{\"data\":{},\"client_mutation_id\":\"\\u0000\"}", "/client_mutation_id"},
-        {"{\"data\":{},\"parent\":\"t/2\"}", "/parent"},
+        {"{\"data\":{},\"parent\":7}", "/parent"},
         {"{\"data\":{},\"lock\":\"x\"}", "/lock"},
         {"{\"data\":{},\"id\":\"2\"}", "/id"},
     };
