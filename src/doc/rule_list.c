@@ -45,59 +45,53 @@ static stet_status result_close(struct buffer *buffer, struct splice *splice,
 
 enum { IN_BASE = 1, IN_CURRENT = 2, IN_YOURS = 4, WRITTEN = 8 };
 
-/* Notes which values a list holds. *gave_up: the table did. */
-static void set_note(struct table *table, uint8_t *flags, const struct doc *doc, doc_node list,
-                     uint8_t flag, bool *gave_up) {
-    for (doc_node child = first_of(doc, list); child != DOC_NONE && !*gave_up;
-         child = doc_next(doc, child)) {
-        uint32_t index;
-        if (table_add(table, doc, child, &index)) {
-            flags[index] |= flag;
-        } else {
-            *gave_up = true;
-        }
+/* Notes which values a list holds, and their places in the table. False: it gave up. */
+static bool set_note(struct table *table, uint8_t *flags, const struct doc *doc, doc_node list,
+                     uint8_t flag, uint32_t *places) {
+    for (doc_node child = first_of(doc, list); child != DOC_NONE; child = doc_next(doc, child)) {
+        if (!table_add(table, doc, child, places)) return false;
+        flags[*places++] |= flag;
     }
+    return true;
 }
 
 /* Writes the elements of a list that belong to the result and do not stand there yet. */
-static bool set_write(struct table *table, uint8_t *flags, const struct doc *doc, doc_node list,
+static void set_write(uint8_t *flags, const struct doc *doc, doc_node list, const uint32_t *places,
                       struct splice *splice) {
     for (doc_node child = doc_first(doc, list); child != DOC_NONE; child = doc_next(doc, child)) {
-        uint32_t index;
-        if (!table_add(table, doc, child, &index)) return false;
-        uint8_t in = flags[index];
-        bool removed = (in & IN_BASE) != 0 && ((in & IN_CURRENT) == 0 || (in & IN_YOURS) == 0);
-        if (removed || (in & WRITTEN) != 0) continue;
-        flags[index] |= WRITTEN;
+        uint8_t *in = &flags[*places++];
+        bool removed = (*in & IN_BASE) != 0 && ((*in & IN_CURRENT) == 0 || (*in & IN_YOURS) == 0);
+        if (removed || (*in & WRITTEN) != 0) continue;
+        *in |= WRITTEN;
         splice_keep(splice, doc, child);
     }
-    return true;
 }
 
 static stet_status settle_set(const struct rule_question *question, struct rule_answer *answer,
                               stet_error *err) {
     if (!are_lists(question)) return answer_conflict(answer);
-    size_t values_max = count_of(question->base_doc, question->base) +
-                        doc_count(question->current_doc, question->current) +
-                        doc_count(question->yours_doc, question->yours);
+    size_t base_count = count_of(question->base_doc, question->base);
+    size_t current_count = doc_count(question->current_doc, question->current);
+    size_t total = base_count + current_count + doc_count(question->yours_doc, question->yours);
     struct table table;
-    uint8_t *flags = arena_zalloc(question->arena, values_max, sizeof *flags);
-    if (flags == NULL || table_init(&table, question->arena, values_max) != STET_OK)
+    uint8_t *flags = arena_zalloc(question->arena, total, sizeof *flags);
+    uint32_t *places = arena_alloc(question->arena, total * sizeof *places);
+    if (flags == NULL || places == NULL || table_init(&table, question->arena, total) != STET_OK)
         return error_set(err, STET_NO_MEMORY, "could not merge two sets");
-    bool gave_up = false;
-    set_note(&table, flags, question->base_doc, question->base, IN_BASE, &gave_up);
-    set_note(&table, flags, question->current_doc, question->current, IN_CURRENT, &gave_up);
-    set_note(&table, flags, question->yours_doc, question->yours, IN_YOURS, &gave_up);
+    uint32_t *current_places = places + base_count;
+    uint32_t *yours_places = current_places + current_count;
+    bool noted =
+        set_note(&table, flags, question->base_doc, question->base, IN_BASE, places) &&
+        set_note(&table, flags, question->current_doc, question->current, IN_CURRENT,
+                 current_places) &&
+        set_note(&table, flags, question->yours_doc, question->yours, IN_YOURS, yours_places);
+    *answer = (struct rule_answer){.state = DOC_CONFLICT, .steps = table.steps};
+    if (!noted) return STET_OK;
     struct buffer buffer;
     struct splice splice;
-    *answer = (struct rule_answer){.state = DOC_CONFLICT};
-    if (!gave_up) {
-        result_open(question, &buffer, &splice);
-        gave_up = !set_write(&table, flags, question->current_doc, question->current, &splice) ||
-                  !set_write(&table, flags, question->yours_doc, question->yours, &splice);
-    }
-    answer->steps = table.steps;
-    if (gave_up) return STET_OK;
+    result_open(question, &buffer, &splice);
+    set_write(flags, question->current_doc, question->current, current_places, &splice);
+    set_write(flags, question->yours_doc, question->yours, yours_places, &splice);
     return result_close(&buffer, &splice, answer, err);
 }
 

@@ -12,7 +12,7 @@ stet_status table_init(struct table *table, struct arena *arena, size_t values_m
     *table = (struct table){
         .values = arena_alloc(arena, values_max * sizeof(struct table_value)),
         .capacity = (uint32_t)values_max,
-        .slots = arena_zalloc(arena, slots, sizeof(uint32_t)),
+        .slots = arena_zalloc(arena, slots, sizeof(struct table_slot)),
         .slot_mask = slots - 1,
     };
     return table->values == NULL || table->slots == NULL ? STET_NO_MEMORY : STET_OK;
@@ -20,15 +20,16 @@ stet_status table_init(struct table *table, struct arena *arena, size_t values_m
 
 bool table_add(struct table *table, const struct doc *doc, doc_node node, uint32_t *index) {
     struct table_value value = {.doc = doc, .node = node, .hash = doc_hash(doc, node)};
+    uint32_t tag = (uint32_t)value.hash;
     uint32_t slot = (uint32_t)(value.hash >> 32) & table->slot_mask;
     bool first = true;
-    for (; table->slots[slot] != 0; slot = (slot + 1) & table->slot_mask) {
-        const struct table_value *other = &table->values[table->slots[slot] - 1];
+    for (; table->slots[slot].index != 0; slot = (slot + 1) & table->slot_mask) {
         if (!first) table->steps++;
         first = false;
-        if (other->hash == value.hash) {
-            if (doc_equal(doc, node, other->doc, other->node)) {
-                *index = table->slots[slot] - 1;
+        if (table->slots[slot].tag == tag) {
+            const struct table_value *other = &table->values[table->slots[slot].index - 1];
+            if (other->hash == value.hash && doc_equal(doc, node, other->doc, other->node)) {
+                *index = table->slots[slot].index - 1;
                 return true;
             }
             table->steps += doc_weight(doc, node);
@@ -38,6 +39,6 @@ bool table_add(struct table *table, const struct doc *doc, doc_node node, uint32
     assert(table->count < table->capacity);
     table->values[table->count] = value;
     *index = table->count++;
-    table->slots[slot] = table->count;
+    table->slots[slot] = (struct table_slot){.tag = tag, .index = table->count};
     return true;
 }

@@ -15,11 +15,16 @@ struct table_value {
     uint64_t hash;
 };
 
+struct table_slot {
+    uint32_t tag;   /* The lower half of the hash: most of what differs is told apart here. */
+    uint32_t index; /* Into values plus 1; 0: free. */
+};
+
 struct table {
     struct table_value *values; /* Distinct ones, in the order they were added. */
     uint32_t count;
     uint32_t capacity;
-    uint32_t *slots; /* Index into values plus 1; 0: free. */
+    struct table_slot *slots;
     uint32_t slot_mask;
     uint64_t steps; /* Comparisons that a good hash would have spared. */
 };
