@@ -204,7 +204,7 @@ static void render_explain(struct list_page *page) {
     } else {
         json_array_begin(writer);
         for (size_t index = 0; index < plan->index->field_count; index++)
-            json_text(writer, plan->index->fields[index].pointer);
+            plan_render_field(writer, &plan->index->fields[index]);
         json_array_end(writer);
     }
     json_member_bool(writer, VIEW("sorted"),

@@ -25,23 +25,25 @@ struct sorted_row {
     size_t size;
     size_t capacity;
     uint64_t record;
-    uint64_t seq; /* Of the change to show. */
+    uint64_t seq;          /* Of the change to show. */
+    struct change *change; /* Itself, a reference; NULL: to be read again. */
 };
 
 struct sorted {
     struct list_page *page;
     struct sorted_row *rows; /* A heap while it is filled. */
     size_t count;
-    size_t count_max; /* One more than is shown: whether there is more. */
-    bool early;       /* The index was left before its end, … */
-    uint8_t *horizon; /* … at this key and record: nothing behind it is known. Owned. */
+    size_t count_max;  /* One more than is shown: whether there is more. */
+    size_t kept_bytes; /* Of the changes that rows hold. */
+    bool early;        /* The index was left before its end, … */
+    uint8_t *horizon;  /* … at this key and record: nothing behind it is known. Owned. */
     size_t horizon_size;
     uint64_t horizon_record;
     uint64_t *counted; /* With a total: records the index showed. Owned. */
     size_t counted_count;
     size_t counted_capacity;
-    uint64_t
-        *changed; /* Numbers of records that changed after the snapshot; LIST_REWINDS_MAX. Owned. */
+    /* Numbers of records that changed after the snapshot; LIST_REWINDS_MAX. Owned. */
+    uint64_t *changed;
     size_t changed_count;
     uint64_t changed_to; /* Changes were looked at up to here. */
 };
@@ -99,8 +101,23 @@ static void sort_rows(struct sorted *sorted) {
     }
 }
 
-static stet_status set_row(struct sorted_row *row, stet_view key, uint64_t record, uint64_t seq,
-                           stet_error *err) {
+static void drop_change(struct sorted *sorted, struct sorted_row *row) {
+    if (row->change != NULL) sorted->kept_bytes -= row->change->footprint;
+    change_unref(row->change);
+    row->change = NULL;
+}
+
+/* In the order of an index hardly any row is pushed out again: its change is worth keeping, up to what a page holds. */
+static void keep_change(struct sorted *sorted, struct sorted_row *row,
+                        const struct store_change *change) {
+    if (sorted->page->plan.kind != PLAN_ORDERED) return;
+    if (sorted->kept_bytes + change->data.size > LIST_PAGE_BYTES_MAX) return;
+    row->change = change_from_row(change);
+    if (row->change != NULL) sorted->kept_bytes += row->change->footprint;
+}
+
+static stet_status set_row(struct sorted *sorted, struct sorted_row *row, stet_view key,
+                           const struct store_change *change, stet_error *err) {
     if (row->capacity < key.size) {
         uint8_t *bytes = realloc(row->key, key.size);
         if (bytes == NULL) return no_memory(err);
@@ -109,27 +126,30 @@ static stet_status set_row(struct sorted_row *row, stet_view key, uint64_t recor
     }
     if (key.size > 0) memcpy(row->key, key.bytes, key.size);
     row->size = key.size;
-    row->record = record;
-    row->seq = seq;
+    row->record = change->first;
+    row->seq = change->seq;
+    drop_change(sorted, row);
+    keep_change(sorted, row, change);
     return STET_OK;
 }
 
 /* Keeps a row if it is among the first behind the cursor. */
-static stet_status keep_row(struct sorted *sorted, stet_view key, uint64_t record, uint64_t seq,
+static stet_status keep_row(struct sorted *sorted, stet_view key, const struct store_change *change,
                             stet_error *err) {
     const struct list_page *page = sorted->page;
     const struct sorted_row *last = &sorted->rows[0];
+    uint64_t record = change->first;
     stet_status status;
     if (page->has_cursor &&
         order_of(sorted, key, record, page->cursor.key, page->cursor.record) <= 0)
         return STET_OK;
     if (sorted->count < sorted->count_max) {
-        status = set_row(&sorted->rows[sorted->count], key, record, seq, err);
+        status = set_row(sorted, &sorted->rows[sorted->count], key, change, err);
         if (status == STET_OK) sift_up(sorted, sorted->count++);
         return status;
     }
     if (order_of(sorted, key, record, key_of(last), last->record) >= 0) return STET_OK;
-    status = set_row(&sorted->rows[0], key, record, seq, err);
+    status = set_row(sorted, &sorted->rows[0], key, change, err);
     if (status == STET_OK) sift_down(sorted, 0, sorted->count);
     return status;
 }
@@ -173,7 +193,7 @@ static stet_status take_row(struct sorted *sorted, const struct store_change *ch
         order_of(sorted, key, change->first, view_make(sorted->horizon, sorted->horizon_size),
                  sorted->horizon_record) > 0)
         return STET_OK;
-    return keep_row(sorted, key, change->first, change->seq, err);
+    return keep_row(sorted, key, change, err);
 }
 
 /* ---- From all heads ---------------------------------------------------------------------- */
@@ -392,22 +412,29 @@ static stet_status take_changed(struct sorted *sorted, stet_error *err) {
 
 /* ---- The page ---------------------------------------------------------------------------- */
 
+static stet_status show_row(struct sorted *sorted, const struct sorted_row *row, stet_error *err) {
+    struct list_page *page = sorted->page;
+    struct store_change change;
+    stet_status status;
+    arena_reset(&page->record_arena);
+    if (row->change != NULL) return list_show(page, &row->change->row, err);
+    status = store_change_at(page->reader, &page->record_arena, row->seq, &change, err);
+    if (status == STET_PRUNED || (status == STET_OK && view_is_empty(change.data)))
+        return list_expired(err);
+    return status == STET_OK ? list_show(page, &change, err) : status;
+}
+
 static stet_status show_rows(struct sorted *sorted, stet_error *err) {
     struct list_page *page = sorted->page;
     sort_rows(sorted);
     for (size_t index = 0; index < sorted->count; index++) {
         const struct sorted_row *row = &sorted->rows[index];
-        struct store_change change;
         stet_status status;
         if (list_is_full(page)) {
             page->more = true;
             return STET_OK;
         }
-        arena_reset(&page->record_arena);
-        status = store_change_at(page->reader, &page->record_arena, row->seq, &change, err);
-        if (status == STET_PRUNED || (status == STET_OK && view_is_empty(change.data)))
-            return list_expired(err);
-        if (status == STET_OK) status = list_show(page, &change, err);
+        status = show_row(sorted, row, err);
         if (status != STET_OK) return status;
         list_end_at(page, key_of(row), row->record);
     }
@@ -420,8 +447,10 @@ static stet_status show_rows(struct sorted *sorted, stet_error *err) {
 }
 
 static void sorted_done(struct sorted *sorted) {
-    for (size_t index = 0; sorted->rows != NULL && index < sorted->count_max; index++)
+    for (size_t index = 0; sorted->rows != NULL && index < sorted->count_max; index++) {
         free(sorted->rows[index].key);
+        change_unref(sorted->rows[index].change);
+    }
     free(sorted->rows);
     free(sorted->horizon);
     free(sorted->counted);

@@ -207,14 +207,26 @@ static stet_status count_entries(struct store_reader *reader, const struct plan 
 
 /* ---- The index that would help ----------------------------------------------------------- */
 
-static void suggest_field(struct json_writer *writer, stet_view pointer, stet_view *named,
-                          size_t *count) {
+void plan_render_field(struct json_writer *writer, const struct index_field *field) {
+    char text[1024];
+    bool fits = field->pointer.size < sizeof text;
+    if (!field->descending || !fits) {
+        json_text(writer, field->pointer); /* A longer one is nobody's to read anyway. */
+        return;
+    }
+    text[0] = '-';
+    memcpy(text + 1, field->pointer.bytes, field->pointer.size);
+    json_text(writer, view_make(text, field->pointer.size + 1));
+}
+
+static void suggest_field(struct json_writer *writer, stet_view pointer, bool descending,
+                          stet_view *named, size_t *count) {
     if (*count == INDEX_FIELDS_MAX) return;
     for (size_t index = 0; index < *count; index++) {
         if (view_equal(named[index], pointer)) return;
     }
     named[(*count)++] = pointer;
-    json_text(writer, pointer);
+    plan_render_field(writer, &(struct index_field){pointer, descending});
 }
 
 /* First what has one value, then what is sorted by, then what has several or a range. */
@@ -226,16 +238,17 @@ static void suggest(const struct query *query, struct json_writer *writer, size_
         query->where == NULL ? 0 : expr_bounded_fields(query->where, fields, INDEX_FIELDS_MAX);
     for (size_t index = 0; index < field_count; index++) {
         expr_bounds(query->where, fields[index], &bounds);
-        if (is_one_value(&bounds)) suggest_field(writer, fields[index], named, count);
+        if (is_one_value(&bounds)) suggest_field(writer, fields[index], false, named, count);
     }
     for (size_t index = 0; index < query->sort_count; index++) {
         if (query->sort[index].field.meta != EXPR_META_NONE) break;
-        suggest_field(writer, query->sort[index].field.pointer, named, count);
+        suggest_field(writer, query->sort[index].field.pointer, query->sort[index].descending,
+                      named, count);
     }
     for (size_t index = 0; index < field_count; index++) {
         expr_bounds(query->where, fields[index], &bounds);
         if (!is_one_range(&bounds) && !is_some_values(&bounds)) continue;
-        suggest_field(writer, fields[index], named, count);
+        suggest_field(writer, fields[index], false, named, count);
         break;
     }
 }

@@ -46,4 +46,7 @@ stet_status plan_choose(struct arena *arena, struct store_reader *reader,
                         bool count_all, const struct cursor *cursor, struct plan *plan,
                         stet_error *err);
 
+/* As type definitions name a field of an index: its pointer, "-" before one that is descending. */
+void plan_render_field(struct json_writer *writer, const struct index_field *field);
+
 #endif
