@@ -26,10 +26,12 @@ static struct index_def by_stage = {.number = 21, .field_count = 2, .fields = st
 /* What the module that owns stet.type does when a definition is published. */
 static void declare(struct index_def *const *indexes, size_t count) {
     static uint64_t versions;
-    struct policy *policy = calloc(1, sizeof *policy);
+    struct arena arena;
+    arena_init(&arena, 1024);
+    struct policy *policy = arena_zalloc(&arena, 1, sizeof *policy);
     assert_non_null(policy);
     atomic_init(&policy->refs, 1);
-    arena_init(&policy->arena, 256);
+    policy->arena = arena;
     policy->type = VIEW("task");
     policy->version = policy->seq = ++versions;
     policy->indexes = indexes;
@@ -103,6 +105,8 @@ static void a_unique_value_belongs_to_one_record(void **state) {
     check_status(refused, STET_UNIQUE_VIOLATION);
     assert_string_equal(refused.field, "/email");
     assert_non_null(strstr(refused.message, "task/a"));
+    check_json(refused.body, "/field", "\"/email\"");
+    check_json(refused.body, "/address", "\"task/a\"");
     assert_int_equal(fixture_version(&world.fixture, "task", "b"), 0);
     must_put("a", at(1), "{\"email\":\"x@y\",\"n\":1}");
     must_put("a", at(2), "{\"email\":\"z@y\"}");

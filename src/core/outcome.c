@@ -304,6 +304,10 @@ static stet_status render_refusal(struct rendering *rendering, struct mutation *
         render_address(writer, mutation->type, mutation->id);
         json_member_u64(writer, VIEW("current_version"), mutation->before.version);
         return STET_OK;
+    case STET_UNIQUE_VIOLATION:
+        if (mutation->taken_by.size > 0)
+            json_member_text(writer, VIEW("address"), mutation->taken_by);
+        return STET_OK;
     default: return STET_OK;
     }
 }

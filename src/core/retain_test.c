@@ -15,10 +15,12 @@
 
 static void declare(uint32_t versions, uint32_t days) {
     static uint64_t sequence;
-    struct policy *policy = calloc(1, sizeof *policy);
+    struct arena arena;
+    arena_init(&arena, 1024);
+    struct policy *policy = arena_zalloc(&arena, 1, sizeof *policy);
     assert_non_null(policy);
     atomic_init(&policy->refs, 1);
-    arena_init(&policy->arena, 256);
+    policy->arena = arena;
     policy->type = VIEW("task");
     policy->version = policy->seq = ++sequence;
     policy->retain_versions = versions;

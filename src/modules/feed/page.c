@@ -12,6 +12,8 @@
 
 /* A page that finds nothing goes on for so many changes before it lets others have their turn. */
 enum { ROWS_CHUNK = 128, ROWS_BYTES = 1024 * 1024, ROWS_SCANNED_MAX = 20000, CREATED_MEMO = 64 };
+/* Begun anew where versions are let go while a page is read; each try begins above them. */
+enum { TRIES_MAX = 16 };
 
 /* ---- Inbox ------------------------------------------------------------------------------- */
 
@@ -95,6 +97,7 @@ struct reading {
     uint64_t transaction;
     uint64_t transaction_match; /* The last change of `transaction` that matches. */
     size_t scanned;
+    bool overtaken; /* What was to be shown was let go meanwhile. */
     struct filter_look look;
     struct {
         uint64_t first;
@@ -199,6 +202,11 @@ static stet_status add_rows(struct reading *reading, bool *more, stet_error *err
             *more = false;
             return STET_OK;
         }
+        if (change->pruned && filter_follows(page->filter, change->type)) {
+            reading->overtaken = true;
+            *more = false;
+            return STET_OK;
+        }
         enum filter_verdict verdict = judge(reading, change);
         if (verdict != FILTER_NO) {
             stet_status status = add_event(reading, index, verdict == FILTER_LEFT, err);
@@ -259,12 +267,19 @@ static stet_status find_floor(struct reading *reading, uint64_t *floor, stet_err
     return status;
 }
 
-static stet_status read_page(struct reading *reading, stet_error *err) {
+/* Reads once. *again: versions were let go while it did, and the floor rose above where it began. */
+static stet_status try_page(struct reading *reading, bool *again, stet_error *err) {
     struct page *page = reading->page;
     uint64_t floor = 0;
     bool more = true;
     stet_status status = find_floor(reading, &floor, err);
     if (status != STET_OK) return status;
+    page->event_count = 0;
+    page->resume = 0;
+    buffer_reset(&page->text);
+    reading->scanned = 0;
+    reading->transaction = 0;
+    reading->overtaken = false;
     page->start = page->after;
     page->reset = floor > page->after;
     if (page->reset) {
@@ -281,6 +296,17 @@ static stet_status read_page(struct reading *reading, stet_error *err) {
         if (status == STET_OK) status = add_rows(reading, &more, err);
         if (status != STET_OK) return status;
     }
+    *again = reading->overtaken;
+    return STET_OK;
+}
+
+static stet_status read_page(struct reading *reading, stet_error *err) {
+    bool again = true;
+    for (int tries = 0; again && tries < TRIES_MAX; tries++) {
+        stet_status status = try_page(reading, &again, err);
+        if (status != STET_OK) return status;
+    }
+    if (again) return error_set(err, STET_BUSY, "history is let go faster than it can be read");
     return STET_OK;
 }
 
