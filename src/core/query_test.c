@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "core/engine_fixture.h"
 
@@ -35,6 +36,26 @@ static int close_engine(void **state) {
     arena_done(&arena);
     fixture_close(&fixture);
     return 0;
+}
+
+static char folder[64];
+
+static int open_engine_on_disk(void **state) {
+    (void)state;
+    const struct engine_seams seams = {.manual = true, .synchronous = "OFF"};
+    snprintf(folder, sizeof folder, "/tmp/query_test.XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    const stet_options options = {.data_dir = folder};
+    fixture_open_with(&fixture, &options, &seams, fixture_no_modules);
+    arena_init(&arena, 65536);
+    return 0;
+}
+
+static int close_engine_on_disk(void **state) {
+    char command[96];
+    close_engine(state);
+    snprintf(command, sizeof command, "rm -rf -- '%s'", folder);
+    return system(command);
 }
 
 /* ---- Lists in a word --------------------------------------------------------------------- */
@@ -577,6 +598,12 @@ static void indexed_lists_under_writes_equal_the_model(void **state) {
     random_lists(600);
 }
 
+static void stored_lists_under_writes_equal_the_model(void **state) {
+    (void)state;
+    DECLARE("-/a", "/b,/c", "/c");
+    random_lists(100);
+}
+
 /* ---- Too much ---------------------------------------------------------------------------- */
 
 static void too_much_change_expires_an_indexed_list(void **state) {
@@ -667,6 +694,8 @@ int main(void) {
         WITH_ENGINE(a_page_looks_at_little_more_than_it_shows),
         WITH_ENGINE(a_list_whose_index_is_gone_starts_again),
         WITH_ENGINE(indexed_lists_under_writes_equal_the_model),
+        cmocka_unit_test_setup_teardown(stored_lists_under_writes_equal_the_model,
+                                        open_engine_on_disk, close_engine_on_disk),
         WITH_ENGINE(too_much_change_expires_an_indexed_list),
         WITH_ENGINE(too_many_records_need_an_index),
     };
