@@ -495,6 +495,45 @@ STET_API stet_status stet_command_lock_read(stet_command *command, stet_view nam
 STET_API stet_status stet_command_lock_list(stet_command *command, stet_view after, unsigned limit,
                                             stet_error *err);
 
+/* -- Types: what is declared about the records of a type; docs/types.md. Declaring needs actor.admin -- */
+
+/** Declares a type, or deletes its declaration (records stay). Conditional, like any write. */
+typedef struct stet_type_write {
+    stet_view name;
+    bool deletes;
+    stet_view definition; /* A JSON object. */
+    stet_base base;       /* As of a record: none names a type that must not exist yet. */
+    stet_view mutation_key;
+    bool dry_run;
+    bool force; /* Also when existing records break it; the type then says how many did. */
+} stet_type_write;
+/**
+ * Answers {"id", "version", "seq", …the definition}. Existing records are looked through, and new indexes filled, before it is in force:
+ * that may take long, writes go on meanwhile.
+ *
+ * In the outcome: STET_INVALID_TYPE with a pointer into the definition; STET_TYPE_VIOLATED, where body has "violations": {"count",
+ * "examples": [{"address", "field", "detail"}]}; and what other writes answer.
+ */
+STET_API stet_status stet_command_type_write(stet_command *command, const stet_type_write *write,
+                                             stet_error *err);
+
+/** Declares many types at once: what differs from the declarations that are there is written in one transaction. */
+typedef struct stet_types_apply {
+    stet_view types; /* A JSON object: name → definition. */
+    bool prune;      /* Delete the declarations of types that are not named. */
+    bool force;
+    bool dry_run; /* Say what would change. */
+    stet_view mutation_key;
+} stet_types_apply;
+/** Answers {"types": {name: {"change": "created" | "changed" | "unchanged" | "deleted", "version", "changed"?: [pointers]}}, "seq"}. */
+STET_API stet_status stet_command_types_apply(stet_command *command, const stet_types_apply *apply,
+                                              stet_error *err);
+
+/** One type, answered as stet_command_type_write does. */
+STET_API stet_status stet_command_type_get(stet_command *command, stet_view name, stet_error *err);
+/** {"types": [{"id", "version", …}], "seq"} */
+STET_API stet_status stet_command_type_list(stet_command *command, stet_error *err);
+
 /* -- Spaces and tokens: submit to the space "stet", with an admin actor -- */
 
 /** Name: [a-z][a-z0-9_-]*, up to 64 bytes. Answers {"id", "name", "version", "seq", …}; STET_ALREADY_EXISTS. */

@@ -15,12 +15,14 @@
 #include "modules/feed/feed.h"
 #include "modules/locks/locks.h"
 #include "modules/spaces/spaces.h"
+#include "modules/types/types.h"
 #include "stet_wiring.h"
 #include "store/lock.h"
 
 #include <sodium.h>
 
-const struct module *const stet_modules[] = {&auth_module, &locks_module, &spaces_module, NULL};
+const struct module *const stet_modules[] = {&types_module, &auth_module, &locks_module,
+                                             &spaces_module, NULL};
 
 /* A stet_space is a counted reference to a struct space; the public name hides the inner one. */
 static struct space *space_of(stet_space *space) { return (struct space *)space; }
@@ -286,6 +288,30 @@ stet_status stet_command_lock_list(stet_command *command, stet_view after, unsig
                                    stet_error *err) {
     NEED(command != NULL);
     return locks_fill_list(command, after, limit, err);
+}
+
+/* ---- Types ------------------------------------------------------------------------------- */
+
+stet_status stet_command_type_write(stet_command *command, const stet_type_write *write,
+                                    stet_error *err) {
+    NEED(command != NULL && write != NULL);
+    return types_fill_write(command, write, err);
+}
+
+stet_status stet_command_types_apply(stet_command *command, const stet_types_apply *apply,
+                                     stet_error *err) {
+    NEED(command != NULL && apply != NULL);
+    return types_fill_apply(command, apply, err);
+}
+
+stet_status stet_command_type_get(stet_command *command, stet_view name, stet_error *err) {
+    NEED(command != NULL);
+    return types_fill_get(command, name, err);
+}
+
+stet_status stet_command_type_list(stet_command *command, stet_error *err) {
+    NEED(command != NULL);
+    return types_fill_list(command, err);
 }
 
 /* ---- Spaces and tokens -------------------------------------------------------------------- */

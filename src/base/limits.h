@@ -31,7 +31,23 @@
 /* Rules of a type. */
 #define TYPE_FIELDS_MAX 1000
 #define TYPE_UNITS_MAX 100
+#define TYPE_ENUM_VALUES_MAX 1000
+#define TYPE_INDEXES_MAX 32 /* Of one type; as many unique ones besides. */
+#define TYPE_TAGS_MAX 16
+#define TYPE_TAG_BYTES_MAX 256
+#define TYPE_TITLE_BYTES_MAX 256
+#define TYPE_DESCRIPTION_BYTES_MAX 4096
+#define TYPES_MAX 1000         /* Declared in one space. */
+#define SURVEY_CHUNK 256       /* Records judged at a time when a definition changes. */
+#define SURVEY_RECORDS_MAX 1000 /* That do not fit a new definition, told apart. */
+#define ASK_PERSONS_MAX 32
+#define ASK_DEADLINE_S_DEFAULT 86400
+#define ASK_DEADLINE_S_MAX (365 * 86400)
+#define RETAIN_VERSIONS_MAX 1000000
+#define RETAIN_DAYS_MAX 36500
+#define CACHE_TTL_S_MAX 86400
 #define TYPE_RULE_NODES_MAX 20000 /* What patterns with "*" may combine into. */
+#define VALIDATE_STEPS_MAX 10000000 /* Values looked at to judge one record, or fill it in. */
 
 /* Merging. Past these a field is a conflict, the same for the same documents on every machine. */
 #define MERGE_TEXT_STEPS_MAX 1000000 /* Of comparing two texts: lines or words looked at. */

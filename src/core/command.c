@@ -39,6 +39,7 @@ struct stet_command *command_create(stet_client *client) {
 void command_clear(struct stet_command *command) {
     struct stet_client *client = command->client;
     struct arena arena = command->arena;
+    if (command->release != NULL) command->release(command);
     for (size_t i = 0; i < command->mutation_count; i++)
         change_unref(command->mutations[i].change);
     for (size_t i = 0; i < command->mutation_count; i++) {

@@ -154,11 +154,19 @@ struct stet_command {
     /* Set by a module that let it wait: runs once on the sequencer's thread when the command is about to be answered, whatever came of
        it, so that the module can forget it and let others go on (space_wake_held). Not for commands that hop. */
     void (*left)(struct stet_command *command);
-    /* COMMAND_MODULE, on the client's thread: writes the answer, a whole JSON object, and sets outcome->version and the like. */
+    /*
+     * COMMAND_MODULE, on the client's thread: writes the answer, a whole JSON object, and sets outcome->version and the like. A
+     * COMMAND_WRITE may have one of its own, too, for its success; a replay is answered as any other.
+     */
     stet_status (*answer)(struct stet_command *command, struct json_writer *writer,
                           stet_error *err);
     /* Adds members to the body of a failure of the whole command. May be NULL. */
     void (*explain)(struct stet_command *command, struct json_writer *writer);
+    /* Adds members to what is said of one refused mutation. May be NULL. */
+    void (*explain_mutation)(struct stet_command *command, size_t index,
+                             struct json_writer *writer);
+    /* Gives back what module_data holds beside the arena, when the command is cleared: the client's thread. May be NULL. */
+    void (*release)(struct stet_command *command);
     /* Runs on the submitting thread before the rest of the preparation: fills mutations from reads. May be NULL. */
     stet_status (*prepare)(struct stet_command *command, stet_error *err);
     /* Adds members to a flat answer, e.g. a token shown once. May be NULL. */

@@ -90,6 +90,9 @@ struct module {
     /* One live head at open or after a reset. */
     stet_status (*load)(void *state, const struct store_change *head, stet_error *err);
 
+    /* The loads are over. NULL: not interested. */
+    stet_status (*loaded)(void *state, stet_error *err);
+
     /* May refuse a proposal with any status; err->message is for the caller. NULL: accepts everything. */
     stet_status (*check)(void *state, const struct proposal *proposal, stet_error *err);
 

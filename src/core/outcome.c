@@ -265,12 +265,37 @@ static stet_status render_read(struct rendering *rendering) {
     stet_status status = created_of(rendering, row, &created);
     if (status != STET_OK) return status;
     json_object_begin(&rendering->writer);
-    render_record_members(&rendering->writer, row, &created);
+    if (command->render == RENDER_FLAT) {
+        render_flat_members(&rendering->writer, row, &created);
+    } else {
+        render_record_members(&rendering->writer, row, &created);
+    }
     json_object_end(&rendering->writer);
     return STET_OK;
 }
 
 /* ---- Refusal ----------------------------------------------------------------------------- */
+
+static stet_status render_flat_conflict(struct rendering *rendering,
+                                        const struct mutation *mutation) {
+    struct json_writer *writer = &rendering->writer;
+    struct store_change row;
+    struct created created;
+    json_key(writer, VIEW("address"));
+    render_address(writer, mutation->type, mutation->id);
+    if (mutation->base.kind == STET_BASE_VERSION)
+        json_member_u64(writer, VIEW("expected_version"), mutation->base.value);
+    json_member_u64(writer, VIEW("current_version"), mutation->before.version);
+    if (mutation->before.version == 0) return STET_OK;
+    stet_status status = find_change(rendering, mutation->before.seq, &row);
+    if (status == STET_OK) status = created_of(rendering, &row, &created);
+    if (status != STET_OK) return status;
+    json_key(writer, VIEW("current"));
+    json_object_begin(writer);
+    render_flat_members(writer, &row, &created);
+    json_object_end(writer);
+    return STET_OK;
+}
 
 /* The members beyond code and detail of one refused mutation. May change the detail to something better. */
 static stet_status render_refusal(struct rendering *rendering, struct mutation *mutation,
@@ -281,6 +306,9 @@ static stet_status render_refusal(struct rendering *rendering, struct mutation *
     stet_status status;
     switch (mutation->status) {
     case STET_CONCURRENT_MODIFICATION:
+        /* What is answered flat may hold private members, and is resolved by writing it again. */
+        if (rendering->command->render == RENDER_FLAT)
+            return render_flat_conflict(rendering, mutation);
         return conflict_render(rendering->command, mutation, writer, detail, rendering->err);
     case STET_ALREADY_EXISTS:
         status = find_change(rendering, mutation->before.seq, &row);
@@ -335,6 +363,8 @@ static stet_status render_refused_mutation(struct rendering *rendering, size_t i
     json_member_text(writer, VIEW("detail"), *detail);
     if (mutation->error != NULL && mutation->error->field[0] != '\0')
         json_member_text(writer, VIEW("field"), view_of(mutation->error->field));
+    if (rendering->command->explain_mutation != NULL)
+        rendering->command->explain_mutation(rendering->command, index, writer);
     stet_view members = buffer_view(&part.buffer);
     if (members.size > 2) { /* More than "{}": splice what is between the braces. */
         buffer_append_char(writer->buffer, ',');
@@ -454,7 +484,11 @@ static stet_status render(struct rendering *rendering) {
     case COMMAND_WRITE:
     case COMMAND_RESOLVE:
         if (command->status != STET_OK) return render_refused_write(rendering);
-        return command->replayed ? render_replay(rendering) : render_write(rendering);
+        if (command->replayed) return render_replay(rendering);
+        if (command->answer == NULL) return render_write(rendering);
+        command->outcome.seq = command->decided_seq;
+        command->outcome.unchanged = !command->staged_any && !command->dry_run;
+        return command->answer(command, &rendering->writer, rendering->err);
     case COMMAND_READ: return render_read(rendering);
     case COMMAND_RECEIPT: return render_receipt(rendering);
     case COMMAND_MODULE:

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/index.h"
 #include "core/space.h"
 
 #include <assert.h>
@@ -214,15 +215,21 @@ static void grow(struct policies *policies) {
 }
 
 stet_status policies_reserve(struct policies *policies, stet_error *err) {
-    if (policies->staged_count == policies->staged_capacity) {
-        size_t capacity = policies->staged_capacity == 0 ? 8 : policies->staged_capacity * 2;
+    return policies_reserve_many(policies, 1, err);
+}
+
+stet_status policies_reserve_many(struct policies *policies, size_t more, stet_error *err) {
+    if (policies->staged_count + more > policies->staged_capacity) {
+        size_t capacity = policies->staged_capacity == 0 ? 8 : policies->staged_capacity;
+        while (capacity < policies->staged_count + more)
+            capacity *= 2;
         struct policies_staged *staged =
             realloc(policies->staged, capacity * sizeof *policies->staged);
         if (staged == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a type");
         policies->staged = staged;
         policies->staged_capacity = capacity;
     }
-    /* One for each that may be staged in this batch, this one included. */
+    /* One for each that may be staged in this batch. */
     while (policies->spare_count < policies->staged_capacity) {
         struct policies_entry *entry = calloc(1, sizeof *entry);
         if (entry == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a type");
@@ -277,3 +284,13 @@ void policies_publish(struct policies *policies) {
 }
 
 void policies_reset(struct policies *policies) { drop_staged(policies); }
+
+bool policies_name_index(const struct space *space, uint32_t number) {
+    const struct policies *policies = space->policies;
+    for (size_t i = 0; i < policies->bucket_count; i++)
+        for (const struct policies_entry *entry = policies->buckets[i]; entry != NULL;
+             entry = entry->chain)
+            for (size_t j = 0; j < entry->policy->index_count; j++)
+                if (entry->policy->indexes[j]->number == number) return true;
+    return false;
+}

@@ -77,12 +77,15 @@ struct policies; /* In struct space. */
 
 stet_status policies_create(struct policies **policies, uint64_t hash_seed);
 void policies_destroy(struct policies *policies);
-/* Makes room for one more staged entry, so that policies_stage cannot fail: called from the module's check. */
+/* Makes room for one more staged entry, or for many, so that policies_stage cannot fail: called from the module's check. */
 stet_status policies_reserve(struct policies *policies, stet_error *err);
+stet_status policies_reserve_many(struct policies *policies, size_t more, stet_error *err);
 /* Takes the reference. policy NULL: the definition of `type` was deleted. Room was reserved. */
 void policies_stage(struct policies *policies, stet_view type, const struct policy *policy);
 /* The staged entries are published: others find them now. */
 void policies_publish(struct policies *policies);
+/* Whether a published policy names the number of an index. */
+bool policies_name_index(const struct space *space, uint32_t number);
 /* Forgets what was staged and not published (reset), or everything. */
 void policies_reset(struct policies *policies);
 

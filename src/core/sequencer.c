@@ -411,6 +411,7 @@ static void count_commit(struct space *space, const struct batch *batch, int64_t
 static void fail_all(struct batch *batch, const stet_error *err) {
     for (size_t i = 0; i < batch->command_count; i++) {
         decide_reset(batch->commands[i]);
+        batch->commands[i]->hop = NULL; /* What it has put into the batch so far is not there. */
         batch->commands[i]->status = err->status;
         batch->commands[i]->error = *err;
     }
@@ -536,10 +537,12 @@ static void run_one_by_one(struct sequencer *sequencer, struct space *space) {
         struct stet_command *command = batch->commands[i];
         stet_error err = {0};
         decide_reset(command);
+        command->hop = NULL;
         batch_reset_staged(batch);
         stet_status status = decide_and_commit(sequencer, space, i, 1, WITHOUT_DUE, &err);
         if (status != STET_OK) {
             decide_reset(command);
+            command->hop = NULL;
             command->status = status;
             command->error = err;
         } else {

@@ -87,6 +87,9 @@ stet_status space_load_modules(struct space *space, stet_error *err) {
         }
         if (wanted) status = load_type(space, &arena, types[i].name, err);
     }
+    for (size_t m = 0; status == STET_OK && m < space->module_count; m++)
+        if (space->modules[m].module->loaded != NULL)
+            status = space->modules[m].module->loaded(space->modules[m].state, err);
     arena_done(&arena);
     arena_done(&types_arena);
     return status;

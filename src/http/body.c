@@ -38,6 +38,7 @@ static const stet_view names[MEMBER_COUNT] = {
     NAME(MEMBER_ADMIN, "admin"),
     NAME(MEMBER_EXPIRES_AT, "expires_at"),
     NAME(MEMBER_REPLACE, "replace"),
+    NAME(MEMBER_TYPES, "types"),
     NAME(MEMBER_VERSION, "version"),
     NAME(MEMBER_CREATED_AT, "created_at"),
     NAME(MEMBER_CREATED_BY, "created_by"),

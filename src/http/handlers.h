@@ -42,6 +42,13 @@ void handle_lock_acquire(struct request *request);
 void handle_lock_renew(struct request *request);
 void handle_lock_release(struct request *request);
 
+/* types.c */
+void handle_type_list(struct request *request);
+void handle_types_apply(struct request *request);
+void handle_type_get(struct request *request);
+void handle_type_put(struct request *request);
+void handle_type_delete(struct request *request);
+
 /* transactions.c, import.c, changes.c, metrics.c */
 void handle_transaction(struct request *request);
 void handle_import(struct request *request);

@@ -233,7 +233,7 @@ static int refusal_http(const struct terms *terms, stet_status status) {
 static const char *location(struct request *request, stet_view record) {
     struct doc doc;
     stet_view address;
-    if (request->match.captures[CAPTURE_ID].size > 0) {
+    if (request->match.captures[CAPTURE_ID].size > 0 || request->method == METHOD_PUT) {
         stet_view base = request->loop->server->gate.base_path;
         return arena_format(&request->arena, "%.*s%.*s", VIEW_ARG(base), VIEW_ARG(request->path))
             .bytes;
