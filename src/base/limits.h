@@ -52,6 +52,19 @@
 /* Merging. Past these a field is a conflict, the same for the same documents on every machine. */
 #define MERGE_TEXT_STEPS_MAX 1000000 /* Of comparing two texts: lines or words looked at. */
 #define MERGE_LIST_STEPS_MAX 1000000 /* Values compared only because their hashes are alike. */
+/* Steps and bytes of documents for a merge that is made while the whole space waits; a dearer one takes a detour over a worker. */
+#define MERGE_INLINE_STEPS_MAX 20000
+#define MERGE_INLINE_BYTES_MAX (256u * 1024u)
+#define MERGE_AHEAD_BYTES_MIN (16u * 1024u) /* Below, guessing the head ahead is not worth while. */
+#define MERGE_STEPS_MAX 20000000            /* Of a merge on a worker; past it: a conflict. */
+/* How often a write takes that detour before it is merged in its turn, whatever it costs up to a limit; past that: a conflict. */
+#define PREPARE_RETRIES_MAX 3
+#define MERGE_FORCED_STEPS_MAX 1000000
+/* Overwriting somebody: how many versions back those who lose something are looked for (past it: a conflict), and how many bytes
+   and fields are compared to tell who lost what (past it everybody in between is told). */
+#define OVERWRITE_VERSIONS_MAX 1000
+#define OVERWRITE_BYTES_MAX (8u * 1024u * 1024u)
+#define OVERWRITE_STEPS_MAX 250000
 
 /* Expressions: bytes; brackets and negations inside one another; operators, fields and constants. */
 #define EXPR_BYTES_MAX 4096

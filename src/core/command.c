@@ -394,6 +394,14 @@ const struct mutation *command_find_staged(const struct stet_command *command, u
     return NULL;
 }
 
+const struct mutation *command_find_parked(const struct stet_command *command) {
+    stet_view id = command->mutations[0].conflict_id;
+    for (const struct staged_record *record = command->extra; record != NULL; record = record->next)
+        if (record->mutation.decision == DECISION_STAGED && view_equal(record->mutation.id, id))
+            return &record->mutation;
+    return NULL;
+}
+
 /* ---- Key results ------------------------------------------------------------------------- */
 
 static size_t put_varint(uint8_t *out, uint64_t value) {
@@ -425,7 +433,11 @@ stet_view command_encode_result(struct stet_command *command) {
         unsigned flags = mutation->decision == DECISION_UNCHANGED ? KEY_RESULT_UNCHANGED : 0;
         if (mutation->decision == DECISION_PASSED) flags = KEY_RESULT_NOTHING;
         if (mutation->decision == DECISION_DROPPED) flags = KEY_RESULT_DROPPED;
-        size += put_varint(out + size, mutation->after_seq << 2 | flags);
+        /* What waits is found by the record that keeps it. */
+        const struct mutation *kept =
+            mutation->decision == DECISION_PARKED ? command_find_parked(command) : NULL;
+        uint64_t seq = kept == NULL ? mutation->after_seq : kept->after_seq;
+        size += put_varint(out + size, seq << 2 | flags);
     }
     return view_make(out, size);
 }

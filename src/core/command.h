@@ -20,6 +20,7 @@
 #include "doc/doc.h"
 
 struct json_writer;
+struct merging;
 
 enum command_kind {
     COMMAND_EMPTY,
@@ -85,11 +86,8 @@ struct mutation {
     const struct policy *policy;
     bool validated;
     struct change *base_change; /* The version it was made from, when that was at hand. Owned. */
-    /* A merge made ahead of the sequencer (at preparation, or on a worker): good for the head with this version. 0: none. */
-    uint64_t merged_version;
-    stet_view merged_data;
-    uint64_t merged_hash;
-    stet_view merged_provenance;
+    struct merging *ahead; /* A merge made ahead of the sequencer (core/merging.h), in the arena. */
+    stet_view origin_json; /* What its change keeps of an import, and of modified_at. */
 
     /* Decided. */
     enum decision decision;
@@ -212,6 +210,9 @@ bool command_decode_result(stet_view result, size_t *offset, uint64_t *seq, unsi
 
 /* The mutation of this command that staged the change with this seq; NULL: it is another command's. */
 const struct mutation *command_find_staged(const struct stet_command *command, uint64_t seq);
+
+/* The record that a module staged to keep a parked write: the one with the first mutation's conflict_id. NULL: there is none. */
+const struct mutation *command_find_parked(const struct stet_command *command);
 
 /* Checks names as every entrance does. field: "type", "id", … */
 stet_status check_type_name(stet_view type, const char *field, stet_error *err);

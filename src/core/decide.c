@@ -89,6 +89,10 @@ static stet_status decide_existing(struct staging *staging, struct mutation *mut
     if (!only_absent && mutation->base.kind == STET_BASE_NONE)
         return error_set(err, STET_PRECONDITION_REQUIRED,
                          "the write must name the version it was made from");
+    bool stale = !only_absent && mutation->base.value != head->version;
+    /* Two who each add one to a counter write the same, and both must count. */
+    if (stale && settle_counts(staging, mutation))
+        return settle_stale(staging, mutation, head, err);
     stet_status status = staging_equals_head(staging, mutation, head, &equal, err);
     if (status != STET_OK) return status;
     if (equal) {
@@ -96,7 +100,7 @@ static stet_status decide_existing(struct staging *staging, struct mutation *mut
         return STET_OK;
     }
     if (only_absent) return error_set(err, STET_ALREADY_EXISTS, "the record exists already");
-    if (mutation->base.value != head->version) return settle_stale(staging, mutation, head, err);
+    if (stale) return settle_stale(staging, mutation, head, err);
     if (mutation->op == STET_OP_DELETE)
         return staging_tombstone(staging, mutation, staging->command->merge, head, err);
     if (!mutation->has_yours) {
@@ -124,8 +128,10 @@ static stet_status decide_mutation(struct staging *staging, size_t index) {
                   VIEW_ARG(mutation->type));
         return refuse_with(staging, mutation, &err);
     }
-    stet_status status = heads_get(&space->heads, store_writer_reader(space->store), mutation->type,
-                                   mutation->id, &head, &err);
+    stet_status status = settle_check_strategy(staging, mutation, &err);
+    if (status != STET_OK) return refuse_with(staging, mutation, &err);
+    status = heads_get(&space->heads, store_writer_reader(space->store), mutation->type,
+                       mutation->id, &head, &err);
     if (status != STET_OK) return refuse_with(staging, mutation, &err);
     mutation->before = *head;
     mutation->after_version = head->version;
@@ -284,6 +290,8 @@ static void decide_write(struct staging *staging) {
     }
     command->status = status;
     command->merged = staging->merged && status == STET_OK;
+    command->parked = status == STET_OK && command->mutation_count == 1 &&
+                      command->mutations[0].decision == DECISION_PARKED;
     if (status == STET_OK && !command->dry_run) {
         accept(staging, first_change);
         if (!command->staged_any && command->kind != COMMAND_MODULE)
@@ -341,6 +349,7 @@ void decide_reset(struct stet_command *command) {
         command->mutations[i].error = NULL;
         command->mutations[i].conflict_id = (stet_view){0};
         command->mutations[i].taken_by = (stet_view){0};
+        command->mutations[i].strategy = STET_STRATEGY_DEFAULT;
         /* What it was computed from may not come again. */
         if (command->mutations[i].prepared_late) command->mutations[i].has_yours = false;
         command->mutations[i].prepared_late = false;

@@ -6,6 +6,8 @@
 #include "base/view.h"
 #include "core/client.h"
 #include "core/conflict.h"
+#include "core/parked.h"
+#include "core/provenance.h"
 #include "core/render.h"
 
 #include <assert.h>
@@ -73,9 +75,12 @@ static stet_status created_of(struct rendering *rendering, const struct store_ch
 
 /* ---- Success ----------------------------------------------------------------------------- */
 
+/* What a write did to the record that its answer shows. */
+enum effect { EFFECT_WRITTEN, EFFECT_UNCHANGED, EFFECT_DROPPED };
+
 /* The members of a record as an answer shows it. */
 static stet_status render_result(struct rendering *rendering, const struct store_change *row,
-                                 bool unchanged) {
+                                 enum effect effect) {
     struct stet_command *command = rendering->command;
     struct json_writer *writer = &rendering->writer;
     struct created created;
@@ -86,11 +91,43 @@ static stet_status render_result(struct rendering *rendering, const struct store
         if (command->decorate != NULL) command->decorate(command, writer);
     } else {
         render_record_members(writer, row, &created);
-        if (!view_is_empty(row->merge)) json_member_raw(writer, VIEW("merge"), row->merge);
+        if (!view_is_empty(row->merge) && effect == EFFECT_WRITTEN) {
+            json_key(writer, VIEW("merge"));
+            if (command->dry_run) {
+                json_raw(writer, row->merge);
+            } else {
+                provenance_render(writer, row);
+            }
+        }
     }
-    if (unchanged) json_member_bool(writer, VIEW("unchanged"), true);
+    if (effect == EFFECT_UNCHANGED) json_member_bool(writer, VIEW("unchanged"), true);
+    if (effect == EFFECT_DROPPED) json_member_bool(writer, VIEW("applied"), false);
     if (command->dry_run) json_member_bool(writer, VIEW("dry_run"), true);
     return STET_OK;
+}
+
+/* A write that waits for a person. kept: the change of the record that keeps it. */
+static stet_status render_parked(struct rendering *rendering, const struct store_change *kept,
+                                 uint64_t version) {
+    struct stet_command *command = rendering->command;
+    struct json_writer *writer = &rendering->writer;
+    command->outcome.parked = true;
+    command->outcome.version = version;
+    command->outcome.seq = kept->transaction;
+    json_object_begin(writer);
+    stet_status status =
+        parked_render(rendering->arena, writer, kept, command->dry_run, rendering->err);
+    if (status != STET_OK) return status;
+    if (!command->dry_run) json_member_u64(writer, VIEW("seq"), kept->transaction);
+    if (command->key.size > 0) json_member_text(writer, VIEW("client_mutation_id"), command->key);
+    if (command->dry_run) json_member_bool(writer, VIEW("dry_run"), true);
+    json_object_end(writer);
+    return STET_OK;
+}
+
+/* Whether a change that a mutation's key led to is not of the record it was for, but of one that keeps the write. */
+static bool keeps_parked(const struct stet_command *command, const struct store_change *row) {
+    return command->kind == COMMAND_WRITE && command->owner == NULL && type_is_system(row->type);
 }
 
 /* The change that a mutation led to, or that stands where it changed nothing. */
@@ -117,6 +154,11 @@ static stet_status render_write(struct rendering *rendering) {
     struct stet_command *command = rendering->command;
     struct json_writer *writer = &rendering->writer;
     stet_outcome *outcome = &command->outcome;
+    if (command->parked) {
+        const struct mutation *kept = command_find_parked(command);
+        assert(kept != NULL);
+        return render_parked(rendering, &kept->change->row, command->mutations[0].before.version);
+    }
     if (command->transaction) {
         json_object_begin(writer);
         json_key(writer, VIEW("results"));
@@ -134,16 +176,20 @@ static stet_status render_write(struct rendering *rendering) {
         }
         stet_status status = result_of(rendering, mutation, &row);
         if (status != STET_OK) return status;
-        bool unchanged = mutation->decision != DECISION_STAGED;
+        enum effect effect = mutation->decision == DECISION_STAGED    ? EFFECT_WRITTEN
+                             : mutation->decision == DECISION_DROPPED ? EFFECT_DROPPED
+                                                                      : EFFECT_UNCHANGED;
         if (!command->transaction) {
             note_record(outcome, rendering->arena, &row);
-            outcome->created = mutation->decision == DECISION_STAGED && row.op == STORE_CREATE;
-            outcome->unchanged = unchanged;
+            outcome->created = effect == EFFECT_WRITTEN && row.op == STORE_CREATE;
+            outcome->unchanged = effect == EFFECT_UNCHANGED;
+            outcome->dropped = effect == EFFECT_DROPPED;
             outcome->merged = command->merged;
-            if (command->minimal) return STET_OK;
+            /* Who only wants the version must still learn that it is not theirs. */
+            if (command->minimal && effect != EFFECT_DROPPED) return STET_OK;
         }
         json_object_begin(writer);
-        status = render_result(rendering, &row, unchanged);
+        status = render_result(rendering, &row, effect);
         if (status != STET_OK) return status;
         json_object_end(writer);
     }
@@ -158,6 +204,11 @@ static stet_status render_write(struct rendering *rendering) {
         outcome->unchanged = !command->staged_any && !command->dry_run;
     }
     return STET_OK;
+}
+
+static enum effect effect_of(unsigned flags) {
+    if (flags == 0) return EFFECT_WRITTEN;
+    return flags == KEY_RESULT_DROPPED ? EFFECT_DROPPED : EFFECT_UNCHANGED;
 }
 
 /* The first result once more, from the changes it made. */
@@ -183,17 +234,21 @@ static stet_status render_replay(struct rendering *rendering) {
         }
         stet_status status = find_change(rendering, seq, &row);
         if (status != STET_OK) return status;
-        bool unchanged = flags != 0;
+        if (!command->transaction && keeps_parked(command, &row))
+            return render_parked(rendering, &row, 0);
+        enum effect effect = effect_of(flags);
+        bool written = effect == EFFECT_WRITTEN;
         if (!command->transaction) {
             note_record(outcome, rendering->arena, &row);
-            outcome->created = !unchanged && row.op == STORE_CREATE;
-            outcome->unchanged = unchanged;
-            outcome->merged = !unchanged && !view_is_empty(row.merge);
-            if (command->minimal) return STET_OK;
+            outcome->created = written && row.op == STORE_CREATE;
+            outcome->unchanged = effect == EFFECT_UNCHANGED;
+            outcome->dropped = effect == EFFECT_DROPPED;
+            outcome->merged = written && !view_is_empty(row.merge);
+            if (command->minimal && effect != EFFECT_DROPPED) return STET_OK;
         }
-        if (!unchanged && row.transaction > outcome->seq) outcome->seq = row.transaction;
+        if (written && row.transaction > outcome->seq) outcome->seq = row.transaction;
         json_object_begin(writer);
-        status = render_result(rendering, &row, unchanged);
+        status = render_result(rendering, &row, effect);
         if (status != STET_OK) return status;
         json_object_end(writer);
         if (!command->transaction) break;
@@ -210,49 +265,97 @@ static stet_status render_replay(struct rendering *rendering) {
     return STET_OK;
 }
 
-static stet_status render_receipt(struct rendering *rendering) {
+/* One result of a receipt. *last: the newest position of what was written. */
+static stet_status render_receipt_result(struct rendering *rendering, uint64_t seq, unsigned flags,
+                                         uint64_t *last) {
+    struct json_writer *writer = &rendering->writer;
+    struct store_change row;
+    stet_status status = find_change(rendering, seq, &row);
+    if (status != STET_OK && status != STET_PRUNED) return status;
+    json_object_begin(writer);
+    if (status == STET_OK) {
+        json_key(writer, VIEW("address"));
+        render_address(writer, row.type, row.id);
+        json_member_u64(writer, VIEW("version"), row.version);
+        if (flags == 0 && row.transaction > *last) *last = row.transaction;
+    }
+    json_member_u64(writer, VIEW("seq"), seq);
+    if (effect_of(flags) == EFFECT_UNCHANGED) json_member_bool(writer, VIEW("unchanged"), true);
+    if (effect_of(flags) == EFFECT_DROPPED) json_member_bool(writer, VIEW("applied"), false);
+    json_object_end(writer);
+    return STET_OK;
+}
+
+/* A parked write's receipt follows its conflict. *parked false: it is no such receipt. */
+static stet_status render_parked_receipt(struct rendering *rendering, bool *parked) {
     struct stet_command *command = rendering->command;
     struct json_writer *writer = &rendering->writer;
-    stet_view state = VIEW("confirmed");
-    if (!command->replayed) {
-        state = VIEW("rejected");
-        if (command->receipt_status == STET_CONCURRENT_MODIFICATION) state = VIEW("conflict");
-        if (command->receipt_status == STET_OK) state = VIEW("unknown");
-    }
+    struct store_change row;
+    size_t offset = 0;
+    uint64_t seq, version;
+    unsigned flags;
+    stet_view state;
+    *parked = false;
+    if (!command_decode_result(command->replay.result, &offset, &seq, &flags) || seq == 0 ||
+        flags != 0 || offset < command->replay.result.size)
+        return STET_OK;
+    stet_status status = find_change(rendering, seq, &row);
+    if (status == STET_PRUNED) return STET_OK;
+    if (status != STET_OK || !parked_is_kept(rendering->arena, &row)) return status;
+    *parked = true;
+    status = parked_follow(command, &row, &state, &version, rendering->err);
+    if (status != STET_OK) return status;
     json_object_begin(writer);
     json_member_text(writer, VIEW("client_mutation_id"), command->key);
     json_member_text(writer, VIEW("status"), state);
-    if (command->replayed) {
-        size_t offset = 0;
-        uint64_t seq, last = 0;
-        unsigned flags;
-        json_key(writer, VIEW("results"));
-        json_array_begin(writer);
-        while (command_decode_result(command->replay.result, &offset, &seq, &flags)) {
-            struct store_change row;
-            if (seq == 0) continue;
-            stet_status status = find_change(rendering, seq, &row);
-            if (status != STET_OK && status != STET_PRUNED) return status;
-            json_object_begin(writer);
-            if (status == STET_OK) {
-                json_key(writer, VIEW("address"));
-                render_address(writer, row.type, row.id);
-                json_member_u64(writer, VIEW("version"), row.version);
-                if (flags == 0 && row.transaction > last) last = row.transaction;
-            }
-            json_member_u64(writer, VIEW("seq"), seq);
-            if (flags != 0) json_member_bool(writer, VIEW("unchanged"), true);
-            json_object_end(writer);
-        }
-        json_array_end(writer);
-        if (last > 0) json_member_u64(writer, VIEW("seq"), last);
-        command->outcome.seq = last;
-    } else {
-        if (command->receipt_status != STET_OK)
-            json_member_text(writer, VIEW("code"), view_of(status_code(command->receipt_status)));
-        json_member_u64(writer, VIEW("seq"), command->decided_seq);
-        command->outcome.seq = command->decided_seq;
+    json_member_text(writer, VIEW("conflict_id"), row.id);
+    if (version > 0) json_member_u64(writer, VIEW("version"), version);
+    json_member_u64(writer, VIEW("seq"), row.transaction);
+    json_object_end(writer);
+    command->outcome.seq = row.transaction;
+    return STET_OK;
+}
+
+static stet_status render_known_receipt(struct rendering *rendering) {
+    struct stet_command *command = rendering->command;
+    struct json_writer *writer = &rendering->writer;
+    size_t offset = 0;
+    uint64_t seq, last = 0;
+    unsigned flags;
+    bool parked;
+    stet_status status = render_parked_receipt(rendering, &parked);
+    if (status != STET_OK || parked) return status;
+    json_object_begin(writer);
+    json_member_text(writer, VIEW("client_mutation_id"), command->key);
+    json_member_text(writer, VIEW("status"), VIEW("confirmed"));
+    json_key(writer, VIEW("results"));
+    json_array_begin(writer);
+    while (command_decode_result(command->replay.result, &offset, &seq, &flags)) {
+        if (seq == 0) continue;
+        status = render_receipt_result(rendering, seq, flags, &last);
+        if (status != STET_OK) return status;
     }
+    json_array_end(writer);
+    if (last > 0) json_member_u64(writer, VIEW("seq"), last);
+    command->outcome.seq = last;
+    json_object_end(writer);
+    return STET_OK;
+}
+
+static stet_status render_receipt(struct rendering *rendering) {
+    struct stet_command *command = rendering->command;
+    struct json_writer *writer = &rendering->writer;
+    stet_view state = VIEW("rejected");
+    if (command->replayed) return render_known_receipt(rendering);
+    if (command->receipt_status == STET_CONCURRENT_MODIFICATION) state = VIEW("conflict");
+    if (command->receipt_status == STET_OK) state = VIEW("unknown");
+    json_object_begin(writer);
+    json_member_text(writer, VIEW("client_mutation_id"), command->key);
+    json_member_text(writer, VIEW("status"), state);
+    if (command->receipt_status != STET_OK)
+        json_member_text(writer, VIEW("code"), view_of(status_code(command->receipt_status)));
+    json_member_u64(writer, VIEW("seq"), command->decided_seq);
+    command->outcome.seq = command->decided_seq;
     json_object_end(writer);
     return STET_OK;
 }
@@ -475,6 +578,7 @@ static void render_bare(struct rendering *rendering) {
         outcome->updated_at = first->change->row.stamp;
         outcome->merged = command->merged;
     }
+    outcome->parked = command->parked;
     buffer_reset(&rendering->buffer);
 }
 

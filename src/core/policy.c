@@ -86,7 +86,9 @@ stet_status policy_strategy(const struct policy *policy, stet_strategy asked,
         *strategy = policy == NULL ? STET_STRATEGY_REJECT : policy->on_conflict;
         return STET_OK;
     }
-    if (policy != NULL && asked != policy->on_conflict && (policy->overrides & 1u << asked) == 0) {
+    /* To be refused may always be asked for. */
+    if (policy != NULL && asked != STET_STRATEGY_REJECT && asked != policy->on_conflict &&
+        (policy->overrides & 1u << asked) == 0) {
         error_set(err, STET_STRATEGY_NOT_ALLOWED,
                   "type \"%.*s\" does not let a request choose this strategy",
                   VIEW_ARG(policy->type));

@@ -3,12 +3,15 @@
  * an immutable version, so what is computed from it ("yours") stays true however far the head moves on.
  */
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/view.h"
 #include "core/client.h"
+#include "core/merging.h"
 #include "core/render.h"
 #include "core/resolve.h"
-#include "doc/patch.h"
+#include "core/settle_hop.h"
 
 #include <assert.h>
 
@@ -29,12 +32,14 @@ static bool is_worth_postponing(stet_status status) {
            status == STET_BAD_REQUEST;
 }
 
-/* {created_at, created_by, updated_at, updated_by} of an import, as the change keeps it. */
-static stet_view encode_origin(struct arena *arena, const stet_origin *origin) {
+/* {created_at, created_by, updated_at, updated_by} of an import, and the writer's own modified_at, as the change keeps them. */
+static stet_view encode_origin(struct arena *arena, const struct mutation *mutation) {
+    static const stet_origin nothing = {0};
+    const stet_origin *origin = mutation->imported ? &mutation->origin : &nothing;
     struct buffer buffer;
     struct json_writer writer;
     if (origin->created_at == 0 && origin->updated_at == 0 && view_is_empty(origin->created_by) &&
-        view_is_empty(origin->updated_by))
+        view_is_empty(origin->updated_by) && mutation->modified_at == 0)
         return (stet_view){0};
     buffer_init(&buffer, arena, 0);
     json_begin(&writer, &buffer);
@@ -51,6 +56,10 @@ static stet_view encode_origin(struct arena *arena, const stet_origin *origin) {
     }
     if (origin->updated_by.size > 0)
         json_member_text(&writer, VIEW("updated_by"), origin->updated_by);
+    if (mutation->modified_at != 0) {
+        json_key(&writer, VIEW("modified_at"));
+        json_rfc3339(&writer, mutation->modified_at);
+    }
     json_object_end(&writer);
     return json_end(&writer) == STET_OK ? buffer_view(&buffer) : (stet_view){0};
 }
@@ -65,8 +74,7 @@ static stet_status build_change(struct stet_command *command, struct mutation *m
         .key = command->key,
         .source = command->source,
         .merge = command->merge,
-        .origin =
-            mutation->imported ? encode_origin(&command->arena, &mutation->origin) : (stet_view){0},
+        .origin = mutation->origin_json,
         .data = mutation->yours_data,
         .hash = mutation->yours_hash,
     };
@@ -110,6 +118,14 @@ static stet_status version_data(struct stet_command *command, const struct mutat
         *data = arena_copy(&command->arena, head->row.data);
         return data->bytes == NULL ? error_set(err, STET_NO_MEMORY, "out of memory") : STET_OK;
     }
+    struct change *recent =
+        head == NULL ? NULL : ring_find_version(&command->space->ring, &head->row, version);
+    if (recent != NULL && !change_is_delete(recent)) {
+        *data = arena_copy(&command->arena, recent->row.data);
+        change_unref(recent);
+        return data->bytes == NULL ? error_set(err, STET_NO_MEMORY, "out of memory") : STET_OK;
+    }
+    change_unref(recent);
     stet_status status = store_head(reader, mutation->type, mutation->id, &stored, err);
     if (status != STET_OK) return status;
     if (stored.version == 0) return error_set(err, STET_NOT_FOUND, "the record does not exist");
@@ -132,30 +148,15 @@ static stet_status version_data(struct stet_command *command, const struct mutat
 static stet_status yours_from_patch(struct stet_command *command, struct mutation *mutation,
                                     struct store_reader *reader, const struct change *head,
                                     stet_error *err) {
-    struct arena *arena = &command->arena;
-    struct doc target, result;
-    stet_view base, data;
+    stet_view base;
     if (mutation->base.kind != STET_BASE_VERSION) return STET_OK; /* Will be refused anyway. */
     stet_status status =
         version_data(command, mutation, reader, head, mutation->base.value, &base, err);
-    if (status != STET_OK) return status;
-    status = change_parse(arena, base, &target, err);
-    if (status != STET_OK) return status;
-    status = mutation->op == STET_OP_PATCH
-                 ? doc_merge_patch(arena, &target, &mutation->body_doc, &data, err)
-                 : doc_json_patch(arena, &target, &mutation->body_doc, &data, err);
-    if (status != STET_OK) return status;
-    status = doc_parse(arena, data, NULL, &result, err);
-    if (status != STET_OK) return status;
-    if (doc_kind(&result, 0) != DOC_OBJECT) {
-        error_set(err, STET_PATCH_FAILED, "the patch does not leave a JSON object");
-        error_field(err, "patch", 0);
-        return STET_PATCH_FAILED;
-    }
-    mutation->yours_data = data;
-    mutation->yours_hash = doc_hash(&result, 0);
-    mutation->has_yours = true;
-    return STET_OK;
+    if (status == STET_OK)
+        status = merging_patch(&command->arena, mutation->op, &mutation->body_doc, base,
+                               &mutation->yours_data, &mutation->yours_hash, err);
+    mutation->has_yours = status == STET_OK;
+    return status;
 }
 
 static stet_status yours_from_version(struct stet_command *command, struct mutation *mutation,
@@ -216,17 +217,38 @@ static stet_status prepare_from_record(struct stet_command *command, struct muta
         err->status = status;
         status = postpone(command, mutation, err);
     }
+    if (status == STET_OK) status = settle_ahead(command, mutation, head, err);
 done:
     space_reader_give(command->space, reader);
     change_unref(head);
     return status;
 }
 
+/* A client's clock may be wrong, but a time that has not come would win over everybody until then. */
+static stet_status check_modified_at(const struct stet_command *command,
+                                     const struct mutation *mutation, stet_error *err) {
+    if (mutation->modified_at == 0) return STET_OK;
+    int64_t latest =
+        clock_wall_ns(command->client->engine->clock) + (int64_t)STAMP_JUMP_MAX_S * CLOCK_NS_PER_S;
+    const char *what = NULL;
+    if (mutation->modified_at < 0) what = "modified_at is before 1970";
+    if (mutation->modified_at > latest) what = "modified_at is too far in the future";
+    if (what == NULL) return STET_OK;
+    error_set(err, STET_BAD_REQUEST, "%s", what);
+    error_field(err, "modified_at", mutation->modified_at < 0 ? 0 : STAMP_JUMP_MAX_S);
+    return STET_BAD_REQUEST;
+}
+
 static stet_status prepare_mutation(struct stet_command *command, struct mutation *mutation,
                                     stet_error *err) {
-    stet_status status = STET_OK;
+    stet_status status = check_modified_at(command, mutation, err);
+    if (status != STET_OK) return status;
     if (mutation->imported && !command->actor.admin)
         return error_set(err, STET_FORBIDDEN, "only an administrator may import");
+    if (mutation->policy == NULL) mutation->policy = policy_find(command->space, mutation->type);
+    mutation->origin_json = encode_origin(&command->arena, mutation);
+    if (mutation->modified_at != 0 && view_is_empty(mutation->origin_json))
+        return error_set(err, STET_NO_MEMORY, "out of memory");
     if (mutation->op == STET_OP_CREATE || mutation->op == STET_OP_PUT) {
         mutation->yours_data = mutation->body;
         mutation->yours_hash = doc_hash(&mutation->body_doc, 0);
@@ -235,7 +257,15 @@ static stet_status prepare_mutation(struct stet_command *command, struct mutatio
     bool needs_record = mutation->base.kind == STET_BASE_UPDATED_AT ||
                         mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON ||
                         mutation->op == STET_OP_REVERT || mutation->op == STET_OP_DELETE;
-    if (needs_record) status = prepare_from_record(command, mutation, err);
+    if (needs_record) {
+        status = prepare_from_record(command, mutation, err);
+    } else if (mutation->base.kind == STET_BASE_VERSION) {
+        /* Only a look: a fresh write must not pay for the stale ones. */
+        cache_sync(&command->client->cache, command->space);
+        struct cache_value *cached =
+            cache_find(&command->client->cache, command->space, mutation->type, mutation->id);
+        if (cached != NULL) status = settle_ahead(command, mutation, cached->head, err);
+    }
     if (status == STET_OK && mutation->has_yours) status = build_change(command, mutation, err);
     return status;
 }

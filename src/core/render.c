@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/provenance.h"
 #include "doc/doc.h"
 
 #include <assert.h>
@@ -116,7 +117,7 @@ done:
 /* ---- Times and authors ---- */
 
 struct origin {
-    int64_t created_at, updated_at; /* 0: not given. */
+    int64_t created_at, updated_at, modified_at; /* 0: not given. */
     stet_view created_by, updated_by;
 };
 
@@ -140,7 +141,7 @@ static stet_view origin_text(struct arena *arena, const struct doc *doc, stet_vi
     return text;
 }
 
-/* What an import said of its own; nothing where it said nothing or memory is out. */
+/* What an import, or a write with modified_at, said of its own; nothing where it said nothing or memory is out. */
 static struct origin origin_read(struct arena *arena, const struct store_change *change) {
     struct origin origin = {0};
     struct doc doc;
@@ -148,6 +149,7 @@ static struct origin origin_read(struct arena *arena, const struct store_change 
     if (doc_parse(arena, change->origin, NULL, &doc, NULL) != STET_OK) return origin;
     origin.created_at = origin_time(arena, &doc, VIEW("created_at"));
     origin.updated_at = origin_time(arena, &doc, VIEW("updated_at"));
+    origin.modified_at = origin_time(arena, &doc, VIEW("modified_at"));
     origin.created_by = origin_text(arena, &doc, VIEW("created_by"));
     origin.updated_by = origin_text(arena, &doc, VIEW("updated_by"));
     return origin;
@@ -155,6 +157,12 @@ static struct origin origin_read(struct arena *arena, const struct store_change 
 
 int64_t change_updated_at(struct arena *arena, const struct store_change *change) {
     struct origin origin = origin_read(arena, change);
+    return origin.updated_at != 0 ? origin.updated_at : change->stamp;
+}
+
+int64_t change_modified_at(struct arena *arena, const struct store_change *change) {
+    struct origin origin = origin_read(arena, change);
+    if (origin.modified_at != 0) return origin.modified_at;
     return origin.updated_at != 0 ? origin.updated_at : change->stamp;
 }
 
@@ -307,7 +315,10 @@ void render_history_entry(struct json_writer *writer, const struct store_change 
     json_member_text(writer, VIEW("by"), change->by);
     render_source(writer, change->source);
     if (!view_is_empty(change->origin)) json_member_raw(writer, VIEW("origin"), change->origin);
-    if (!view_is_empty(change->merge)) json_member_raw(writer, VIEW("merge"), change->merge);
+    if (!view_is_empty(change->merge)) {
+        json_key(writer, VIEW("merge"));
+        provenance_render(writer, change);
+    }
     render_key(writer, change);
     if (change->pruned) json_member_bool(writer, VIEW("pruned"), true);
     if (with_data && change->op != STORE_DELETE && !view_is_empty(change->data))

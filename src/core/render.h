@@ -37,6 +37,8 @@ stet_status address_parse(struct arena *arena, stet_view address, stet_view *typ
 
 /* When and by whom this version was made: an import's own words, else stamp and actor. */
 int64_t change_updated_at(struct arena *arena, const struct store_change *change);
+/* When its writer says the change was made; else as above. For "newest". */
+int64_t change_modified_at(struct arena *arena, const struct store_change *change);
 stet_view change_updated_by(struct arena *arena, const struct store_change *change);
 
 /* created_at and created_by, from a record's first change. Views point into it or into the arena. */

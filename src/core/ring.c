@@ -122,6 +122,32 @@ struct change *ring_find(struct ring *ring, uint64_t seq) {
     return change;
 }
 
+const struct change *ring_peek(const struct ring *ring, uint64_t seq) {
+    if (seq <= ring->floor || seq > atomic_load_explicit(&ring->published, memory_order_relaxed))
+        return NULL;
+    return ring->slots[seq % RING_CHANGES];
+}
+
+struct change *ring_find_version(struct ring *ring, const struct store_change *from,
+                                 uint64_t version) {
+    struct change *found = NULL;
+    if (version > from->version || from->version - version >= from->ordinal) return NULL;
+    uint64_t ordinal = from->ordinal - (from->version - version);
+    pthread_mutex_lock(&ring->lock);
+    uint64_t published = ring_published(ring);
+    uint64_t seq = from->ordinal == ordinal ? from->seq : ring_way_back(from, ordinal);
+    while (seq > ring->floor && seq <= published) {
+        struct change *change = *slot_of(ring, seq);
+        if (change->row.ordinal == ordinal) {
+            found = change_ref(change);
+            break;
+        }
+        seq = ring_way_back(&change->row, ordinal);
+    }
+    pthread_mutex_unlock(&ring->lock);
+    return found;
+}
+
 bool ring_wait(struct ring *ring, uint64_t seq, unsigned timeout_ms) {
     struct timespec until;
     bool waiting = true;

@@ -47,6 +47,22 @@ bool ring_take(struct ring *ring, uint64_t after, struct change **changes, size_
 /* The change at a seq with a reference, or NULL. */
 struct change *ring_find(struct ring *ring, uint64_t seq);
 
+/* The same without a reference or a lock, for the sequencer, which alone puts in and takes out: borrowed until its next ring_publish. */
+const struct change *ring_peek(const struct ring *ring, uint64_t seq);
+
+/*
+ * One version of a record, reached from the change `from` of it along prev and skip, with a reference; NULL: the way leaves the ring,
+ * or there is no such version. from: any change of the record with that version or a later one.
+ */
+struct change *ring_find_version(struct ring *ring, const struct store_change *from,
+                                 uint64_t version);
+
+/* Where the way back from a change to an earlier ordinal of its record goes on. */
+static inline uint64_t ring_way_back(const struct store_change *from, uint64_t ordinal) {
+    uint64_t skipped = from->ordinal & (from->ordinal - 1); /* store/spine.h */
+    return from->skip != 0 && skipped >= ordinal ? from->skip : from->prev;
+}
+
 /* Waits until published ≥ seq, at most timeout_ms. False when it did not come to that. */
 bool ring_wait(struct ring *ring, uint64_t seq, unsigned timeout_ms);
 

@@ -22,12 +22,26 @@ struct engine_module_state {
     struct module_time due; /* When its `due` is to be called. */
 };
 
+/* What became of a write from a stale base. */
+enum settled_how {
+    SETTLED_MERGED,
+    SETTLED_APPLIED,   /* On top of what its writer had not seen. */
+    SETTLED_DROPPED,   /* The record stayed as it was. */
+    SETTLED_UNCHANGED, /* Merged, and equal to what stood there. */
+    SETTLED_PARKED,
+    SETTLED_REFUSED, /* A conflict. */
+    SETTLED_WAYS
+};
+
 /* Counters; relaxed atomics, read by metrics. */
 struct space_counters {
     _Atomic uint64_t writes;   /* Changes committed. */
     _Atomic uint64_t commands; /* Writes decided, whatever came of them. */
     /* By conflict type: version_mismatch, concurrent_edit, agent_override. */
     _Atomic uint64_t conflicts[3];
+    /* Writes from a stale base, by strategy and what became of them. */
+    _Atomic uint64_t settled[STET_STRATEGY_ASK + 1][SETTLED_WAYS];
+    _Atomic uint64_t merge_detours; /* Merges too dear for the sequencer, sent to a worker. */
     _Atomic uint64_t unchanged;
     _Atomic uint64_t replays;
     _Atomic uint64_t refused; /* Other refusals. */

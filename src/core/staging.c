@@ -9,19 +9,29 @@
 #include "core/index.h"
 #include "core/render.h"
 #include "core/retain.h"
+#include "store/spine.h"
 
 #include <assert.h>
 
-/* The change behind a head: staged in this batch, or published, or stored. Data borrowed from the change or the arena. */
+/* What this batch or the ring holds; NULL: it is in the store only. */
+static const struct change *in_memory(struct staging *staging, uint64_t seq) {
+    const struct change *change = batch_find_change(staging->batch, seq);
+    return change != NULL ? change : ring_peek(&staging->space->ring, seq);
+}
+
+stet_status staging_change_at(struct staging *staging, uint64_t seq, struct store_change *row,
+                              stet_error *err) {
+    const struct change *change = in_memory(staging, seq);
+    if (change == NULL)
+        return store_change_at(store_writer_reader(staging->space->store), staging_arena(staging),
+                               seq, row, err);
+    *row = change->row;
+    return STET_OK;
+}
+
 stet_status staging_head_change(struct staging *staging, const struct store_head *head,
                                 struct store_change *row, stet_error *err) {
-    const struct change *staged = batch_find_change(staging->batch, head->seq);
-    if (staged != NULL) {
-        *row = staged->row;
-        return STET_OK;
-    }
-    return store_change_at(store_writer_reader(staging->space->store), &staging->command->arena,
-                           head->seq, row, err);
+    return staging_change_at(staging, head->seq, row, err);
 }
 
 /* The head of the record with this address, staged changes included. STET_NOT_FOUND: there is none that lives. */
@@ -78,20 +88,32 @@ stet_status staging_equals_head(struct staging *staging, const struct mutation *
     return STET_OK;
 }
 
-/* One version of a record, those staged in this batch included. */
+/* The seq on the head's spine from which the way to an ordinal is shortest. */
+static uint64_t nearest_on_spine(const struct store_head *head, uint64_t ordinal) {
+    unsigned index = spine_count(head->ordinal) - 1;
+    while (index > 0 && spine_ordinal(head->ordinal, index - 1) >= ordinal)
+        index--;
+    return head->spine[index];
+}
+
 stet_status staging_version(struct staging *staging, const struct mutation *mutation,
                             const struct store_head *head, uint64_t version,
                             struct store_change *row, stet_error *err) {
-    const struct batch *batch = staging->batch;
     struct store_reader *reader = store_writer_reader(staging->space->store);
     struct store_head stored;
-    for (size_t i = 0; i < batch->change_count; i++) {
-        *row = batch->changes[i]->row;
-        if (row->first == head->first && row->version == version) return STET_OK;
+    if (version == 0 || version > head->version || head->version - version >= head->ordinal)
+        return error_set(err, STET_NOT_FOUND, "the record has no version %llu",
+                         (unsigned long long)version);
+    uint64_t ordinal = head->ordinal - (head->version - version);
+    const struct change *change = in_memory(staging, nearest_on_spine(head, ordinal));
+    while (change != NULL && change->row.ordinal != ordinal)
+        change = in_memory(staging, ring_way_back(&change->row, ordinal));
+    if (change != NULL) {
+        *row = change->row;
+        return STET_OK;
     }
     stet_status status = store_head(reader, mutation->type, mutation->id, &stored, err);
     if (status != STET_OK) return status;
-    if (stored.version == 0) return error_set(err, STET_NOT_FOUND, "the record does not exist");
     status = store_find(reader, &staging->command->arena, &stored, STORE_BOUND_VERSION, version,
                         row, err);
     if (status == STET_OK && row->version != version)
@@ -195,7 +217,7 @@ static stet_status need_change(struct staging *staging, struct mutation *mutatio
             .key = command->key,
             .source = command->source,
             .merge = merge,
-            .origin = change == NULL ? (stet_view){0} : change->row.origin,
+            .origin = mutation->origin_json,
             .parent = lineage->parent,
             .forked_from = lineage->forked_from,
             .data = data,
@@ -324,6 +346,18 @@ stet_status staging_hold(struct staging *staging, uint64_t tag, int64_t until_mo
 
 /* ---- For modules ------------------------------------------------------------------------- */
 
+/* Copies what is borrowed: a module may look at it until its command is answered. */
+static stet_status keep_row(struct arena *arena, struct store_change *row, stet_error *err) {
+    stet_view *const views[] = {&row->type,        &row->id,    &row->by,     &row->key,
+                                &row->source,      &row->merge, &row->origin, &row->parent,
+                                &row->forked_from, &row->data};
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        *views[i] = arena_copy(arena, *views[i]);
+        if (views[i]->bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    }
+    return STET_OK;
+}
+
 stet_status staging_read(struct staging *staging, stet_view type, stet_view id,
                          struct store_head *head, struct store_change *row, stet_error *err) {
     struct store_head *current;
@@ -333,6 +367,7 @@ stet_status staging_read(struct staging *staging, stet_view type, stet_view id,
     if (status != STET_OK) return status;
     if (row != NULL && current->version > 0) {
         status = staging_head_change(staging, current, row, err);
+        if (status == STET_OK) status = keep_row(staging_arena(staging), row, err);
         if (status != STET_OK) return status;
     }
     *head = *current;

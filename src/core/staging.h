@@ -66,7 +66,11 @@ static inline struct arena *staging_arena(struct staging *staging) {
 
 /* ---- For core -------------------------------------------------------------------------------------------------------- */
 
-/* The change behind a head: staged in this batch, or published, or stored. Data borrowed from the change or the arena. */
+/* The change at a seq that is staged in this batch, published or stored. Borrowed until the batch is published, or in the arena. */
+stet_status staging_change_at(struct staging *staging, uint64_t seq, struct store_change *row,
+                              stet_error *err);
+
+/* The change behind a head, likewise. */
 stet_status staging_head_change(struct staging *staging, const struct store_head *head,
                                 struct store_change *row, stet_error *err);
 
@@ -74,7 +78,7 @@ stet_status staging_head_change(struct staging *staging, const struct store_head
 stet_status staging_equals_head(struct staging *staging, const struct mutation *mutation,
                                 const struct store_head *head, bool *equal, stet_error *err);
 
-/* One version of a record, those staged in this batch included. STET_NOT_FOUND: there is none with this number. */
+/* One version of a record, those staged in this batch included, likewise. STET_NOT_FOUND: there is none with this number; STET_PRUNED. */
 stet_status staging_version(struct staging *staging, const struct mutation *mutation,
                             const struct store_head *head, uint64_t version,
                             struct store_change *row, stet_error *err);

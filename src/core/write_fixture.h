@@ -19,7 +19,7 @@ struct answer {
     stet_version version;
     stet_seq seq;
     stet_time updated_at;
-    bool created, unchanged, replayed, merged;
+    bool created, unchanged, replayed, merged, dropped, parked;
     const char *body;
     const char *message;
     const char *field;
@@ -94,6 +94,8 @@ static inline struct answer answer_of(struct stet_command *command) {
         .unchanged = outcome->unchanged,
         .replayed = outcome->replayed,
         .merged = outcome->merged,
+        .dropped = outcome->dropped,
+        .parked = outcome->parked,
         .body = world_text(outcome->body),
         .message = world_text(view_of(outcome->error.message)),
         .field = world_text(view_of(outcome->error.field)),

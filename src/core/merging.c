@@ -1,0 +1,60 @@
+#include "core/merging.h"
+
+#include "base/error.h"
+#include "base/view.h"
+#include "core/provenance.h"
+#include "doc/patch.h"
+
+static stet_status finish(struct arena *arena, const struct merging_sides *sides,
+                          struct merging *merging, stet_error *err) {
+    stet_status status = change_parse(arena, merging->result.merged, &merging->merged, err);
+    if (status != STET_OK) return status;
+    merging->hash = doc_hash(&merging->merged, 0);
+    return provenance_of_merge(arena, sides->strategy, sides->base->version,
+                               sides->current->version, &merging->result, &merging->base,
+                               &merging->yours, &merging->provenance, err);
+}
+
+stet_status merging_run(struct arena *arena, const struct merging_sides *sides, uint64_t steps_max,
+                        struct merging *merging, stet_error *err) {
+    stet_error why = {0};
+    *merging = (struct merging){.head_seq = sides->current->seq,
+                                .policy_seq = policy_seq(sides->policy),
+                                .strategy = sides->strategy};
+    stet_status status = change_parse(arena, sides->base->data, &merging->base, err);
+    if (status == STET_OK)
+        status = change_parse(arena, sides->current->data, &merging->current, err);
+    if (status == STET_OK) status = change_parse(arena, sides->yours, &merging->yours, err);
+    if (status != STET_OK) return status;
+    status = doc_merge(arena, &merging->base, &merging->current, &merging->yours,
+                       sides->policy == NULL ? NULL : sides->policy->rules, steps_max,
+                       &merging->result, &why);
+    if (status == STET_TOO_LARGE) {
+        merging->too_dear = true;
+        return STET_OK;
+    }
+    if (status != STET_OK) {
+        if (err != NULL) *err = why;
+        return status;
+    }
+    return merging->result.clean ? finish(arena, sides, merging, err) : STET_OK;
+}
+
+stet_status merging_patch(struct arena *arena, stet_op op, const struct doc *patch, stet_view onto,
+                          stet_view *data, uint64_t *hash, stet_error *err) {
+    struct doc target, result;
+    stet_status status = change_parse(arena, onto, &target, err);
+    if (status != STET_OK) return status;
+    status = op == STET_OP_PATCH ? doc_merge_patch(arena, &target, patch, data, err)
+                                 : doc_json_patch(arena, &target, patch, data, err);
+    if (status != STET_OK) return status;
+    status = doc_parse(arena, *data, NULL, &result, err);
+    if (status != STET_OK) return status;
+    if (doc_kind(&result, 0) != DOC_OBJECT) {
+        error_set(err, STET_PATCH_FAILED, "the patch does not leave a JSON object");
+        error_field(err, "patch", 0);
+        return STET_PATCH_FAILED;
+    }
+    *hash = doc_hash(&result, 0);
+    return STET_OK;
+}

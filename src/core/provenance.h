@@ -1,0 +1,55 @@
+/*
+ * Provenance: what a version's history keeps of how it was settled, as the `merge` of its change.
+ *
+ *     {"strategy": "merge", "parents": [base, current],
+ *      "fields": {pointer: {"from": "yours" | "current" | "both" | "rule", "rule"?, "dropped"?, "yours"?, "list"?}},
+ *      "lists"?: {pointer: yours}}
+ *     {"strategy": "last_writer_wins", "parents": [base, current], "over": {"from", "to"}}
+ *     {"strategy": "resolve", "choice", "parents": [base, current]}
+ *
+ * "fields" names what either side changed. Where the stored value is not yours' own, "yours" is kept (absent: yours had none),
+ * and of lists whose elements were merged yours' whole list: with the base and the stored data that is enough to have yours again,
+ * so that a merge can be reopened. As the reader's part the same object carries "conflict_id", "seq-" and the change's seq.
+ */
+#ifndef CORE_PROVENANCE_H
+#define CORE_PROVENANCE_H
+
+#include "core/change.h"
+#include "doc/merge.h"
+#include "doc/write.h"
+
+/* Of a clean merge. STET_OK, STET_NO_MEMORY. */
+stet_status provenance_of_merge(struct arena *arena, stet_strategy strategy, uint64_t base_version,
+                                uint64_t current_version, const struct doc_merge_result *result,
+                                const struct doc *base, const struct doc *yours, stet_view *out,
+                                stet_error *err);
+
+/* Of a write on top of versions its writer had not seen. base_version 0: the writer named none that the record had. */
+stet_status provenance_of_overwrite(struct arena *arena, stet_strategy strategy,
+                                    uint64_t base_version, uint64_t current_version, stet_view *out,
+                                    stet_error *err);
+
+/* Of a resolution. */
+stet_status provenance_of_choice(struct arena *arena, const char *choice, uint64_t base_version,
+                                 uint64_t current_version, stet_view *out, stet_error *err);
+
+/* Writes a change's provenance as an answer shows it: with the conflict_id of an automatic merge. change->merge is not empty. */
+void provenance_render(struct json_writer *writer, const struct store_change *change);
+
+/* Whether this change is an automatic merge, which can be shown and reopened as a conflict. */
+bool provenance_is_merge(const struct store_change *change);
+
+/* The parents of a merge; false when there are none. */
+bool provenance_parents(struct arena *arena, const struct store_change *change,
+                        uint64_t *base_version, uint64_t *current_version);
+
+/*
+ * What the writer of an automatic merge had written: from the base, the merged change and its provenance.
+ *
+ * @param yours  Out: JSON in the arena.
+ * @return STET_OK, STET_NOT_FOUND: the change is no such merge; STET_CORRUPT, STET_NO_MEMORY.
+ */
+stet_status provenance_yours(struct arena *arena, stet_view base, const struct store_change *merged,
+                             stet_view *yours, stet_error *err);
+
+#endif

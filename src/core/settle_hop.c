@@ -1,0 +1,133 @@
+#include "core/settle_hop.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/view.h"
+#include "core/merging.h"
+#include "core/space.h"
+
+static bool wants_merge(const struct policy *policy, const struct mutation *mutation,
+                        stet_strategy *strategy) {
+    *strategy = mutation->on_conflict;
+    if (*strategy == STET_STRATEGY_DEFAULT)
+        *strategy = policy == NULL ? STET_STRATEGY_REJECT : policy->on_conflict;
+    if (*strategy != STET_STRATEGY_MERGE && *strategy != STET_STRATEGY_ASK) return false;
+    return mutation->base.kind == STET_BASE_VERSION && mutation->op != STET_OP_DELETE &&
+           mutation->op != STET_OP_CHECK;
+}
+
+static bool is_mergeable(const struct store_change *row) {
+    return row->op != STORE_DELETE && !row->pruned;
+}
+
+/* ---- On a worker ------------------------------------------------------------------------- */
+
+static stet_status merge_one(struct stet_command *command, struct mutation *mutation,
+                             struct store_reader *reader, const struct policy *policy,
+                             stet_strategy strategy, stet_error *err) {
+    struct arena *arena = &command->arena;
+    struct store_head head;
+    struct store_change base, current;
+    stet_status status = store_head(reader, mutation->type, mutation->id, &head, err);
+    if (status != STET_OK) return status;
+    if (head.version == 0 || head.deleted || mutation->base.value >= head.version) return STET_OK;
+    if (mutation->ahead != NULL && mutation->ahead->head_seq == head.seq &&
+        mutation->ahead->policy_seq == policy_seq(policy) && !mutation->ahead->too_dear)
+        return STET_OK;
+    status = store_change_at(reader, arena, head.seq, &current, err);
+    if (status == STET_OK)
+        status =
+            store_find(reader, arena, &head, STORE_BOUND_VERSION, mutation->base.value, &base, err);
+    if (status != STET_OK) return status;
+    if (!is_mergeable(&base) || base.version != mutation->base.value) return STET_OK;
+    /* The sequencer may have had it from a base that was not stored yet, and forgot it again. */
+    if (!mutation->has_yours &&
+        (mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON)) {
+        status = merging_patch(arena, mutation->op, &mutation->body_doc, base.data,
+                               &mutation->yours_data, &mutation->yours_hash, err);
+        if (status != STET_OK) return status;
+        mutation->has_yours = true;
+        mutation->prepare_status = STET_OK;
+    }
+    if (!mutation->has_yours) return STET_OK;
+    struct merging *merging = arena_alloc(arena, sizeof *merging);
+    if (merging == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
+    const struct merging_sides sides = {.policy = policy,
+                                        .strategy = strategy,
+                                        .base = &base,
+                                        .current = &current,
+                                        .yours = mutation->yours_data};
+    status = merging_run(arena, &sides, MERGE_STEPS_MAX, merging, err);
+    if (status == STET_OK) mutation->ahead = merging;
+    return status;
+}
+
+stet_status settle_hop(struct stet_command *command, struct store_reader *reader, stet_error *err) {
+    for (size_t i = 0; i < command->mutation_count; i++) {
+        struct mutation *mutation = &command->mutations[i];
+        const struct policy *policy = policy_find(command->space, mutation->type);
+        stet_strategy strategy;
+        stet_status status = STET_OK;
+        stet_error why = {0};
+        if (wants_merge(policy, mutation, &strategy))
+            status = merge_one(command, mutation, reader, policy, strategy, &why);
+        policy_unref(policy);
+        /* Anything else is found again, and answered in its place, by the sequencer. */
+        if (status == STET_NO_MEMORY) {
+            *err = why;
+            return status;
+        }
+    }
+    return STET_OK;
+}
+
+/* ---- On the client's thread -------------------------------------------------------------- */
+
+stet_status settle_ahead(struct stet_command *command, struct mutation *mutation,
+                         struct change *current, stet_error *err) {
+    struct arena *arena = &command->arena;
+    stet_strategy strategy;
+    stet_error why = {0};
+    if (current == NULL || mutation->base_change != NULL ||
+        !wants_merge(mutation->policy, mutation, &strategy))
+        return STET_OK;
+    if (mutation->base.value >= current->row.version) {
+        if (mutation->base.value == current->row.version)
+            mutation->base_change = change_ref(current);
+        return STET_OK;
+    }
+    mutation->base_change =
+        ring_find_version(&command->space->ring, &current->row, mutation->base.value);
+    if (mutation->base_change == NULL || !mutation->has_yours) return STET_OK;
+    const struct store_change *base = &mutation->base_change->row;
+    size_t bytes = base->data.size + current->row.data.size + mutation->yours_data.size;
+    if (bytes < MERGE_AHEAD_BYTES_MIN || !is_mergeable(base) || !is_mergeable(&current->row))
+        return STET_OK;
+    bool may_hop = !command->internal && command->hop == NULL;
+    if (bytes > MERGE_INLINE_BYTES_MAX) {
+        if (may_hop) command->hop = settle_hop;
+        return STET_OK;
+    }
+    struct store_change kept = current->row;
+    struct merging *merging = arena_alloc(arena, sizeof *merging);
+    kept.data = arena_copy(arena, kept.data);
+    if (merging == NULL || kept.data.bytes == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
+    const struct merging_sides sides = {.policy = mutation->policy,
+                                        .strategy = strategy,
+                                        .base = base,
+                                        .current = &kept,
+                                        .yours = mutation->yours_data};
+    stet_status status = merging_run(arena, &sides, MERGE_INLINE_STEPS_MAX, merging, &why);
+    if (status == STET_NO_MEMORY) {
+        *err = why;
+        return status;
+    }
+    if (status != STET_OK) return STET_OK;
+    if (!merging->too_dear) {
+        mutation->ahead = merging;
+    } else if (may_hop) {
+        command->hop = settle_hop;
+    }
+    return STET_OK;
+}
