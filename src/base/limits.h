@@ -89,6 +89,7 @@
 #define CLOCK_CONFIRM_S                                                                            \
     60 /* After a jump of the wall clock deadlines wait so long for it to last. */
 #define HEADS_CACHED_MAX 32768 /* Record heads a sequencer remembers per space. */
+#define CONTENTION_LABELS_MAX 64 /* Types and fields by which a space counts conflicts; then "other". */
 /* How far back a conflict document looks for who changed a field: versions, their data, and fields compared. */
 #define CONFLICT_BLAME_VERSIONS_MAX 64
 #define CONFLICT_BLAME_BYTES_MAX (4u * 1024u * 1024u)

@@ -8,6 +8,7 @@
 #include "doc/merge.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { BLAME_CHUNK = 8 };
 
@@ -37,6 +38,7 @@ struct conflict {
     bool is_own;
     bool has_yours;
     struct doc yours;
+    const struct policy *policy; /* NULL: the default rules. */
     bool merged_known;
     struct doc_merge_result merge;
     struct blame *blames; /* Beside merge.fields. */
@@ -180,9 +182,15 @@ static stet_status load(struct conflict *conflict, stet_error *err) {
         conflict->has_yours = true;
     }
     if (!conflict->base.there || !conflict->current.there || !conflict->has_yours) return STET_OK;
+    stet_error why = {0};
     status = doc_merge(conflict->arena, &conflict->base.doc, &conflict->current.doc,
-                       &conflict->yours, NULL, UINT64_MAX, &conflict->merge, err);
-    if (status != STET_OK) return status;
+                       &conflict->yours, conflict->policy == NULL ? NULL : conflict->policy->rules,
+                       MERGE_FORCED_STEPS_MAX, &conflict->merge, &why);
+    if (status == STET_TOO_LARGE) return STET_OK; /* Shown without. */
+    if (status != STET_OK) {
+        *err = why;
+        return status;
+    }
     conflict->merged_known = true;
     return find_blames(conflict, err);
 }
@@ -293,6 +301,9 @@ static void render_fields(struct conflict *conflict, struct json_writer *writer)
         render_value(writer, VIEW("base"), &conflict->base.doc, field->base);
         render_value(writer, VIEW("current"), &conflict->current.doc, field->current);
         render_value(writer, VIEW("yours"), &conflict->yours, field->yours);
+        if (field->state == DOC_MERGED && !view_is_empty(field->merged))
+            json_member_raw(writer, VIEW("merged"), field->merged);
+        json_member_text(writer, VIEW("rule"), view_of(field->rule));
         if (blame->known) {
             json_member_text(writer, VIEW("by"), blame->by);
             json_key(writer, VIEW("at"));
@@ -329,18 +340,31 @@ static bool is_resolvable(const struct mutation *mutation) {
     return mutation->has_yours || mutation->op == STET_OP_DELETE;
 }
 
-stet_status conflict_render(struct stet_command *command, const struct mutation *mutation,
-                            struct json_writer *writer, stet_view *detail, stet_error *err) {
+/* What was said when it was refused, where that is more than that somebody was faster: a limit, or what a merge would break. */
+static bool says_more(const struct mutation *mutation) {
+    return mutation->error != NULL && mutation->error->message[0] != '\0' &&
+           mutation->prepare_status != STET_CONCURRENT_MODIFICATION &&
+           strcmp(mutation->error->message, status_words(STET_CONCURRENT_MODIFICATION)) != 0;
+}
+
+stet_status conflict_write(struct stet_command *command, const struct mutation *mutation,
+                           struct json_writer *writer, struct conflict_summary *summary,
+                           stet_error *err) {
     struct conflict conflict = {.command = command, .mutation = mutation, .arena = &command->arena};
     size_t both = 0;
     stet_status status = space_reader_take(command->space, &conflict.reader, err);
     if (status != STET_OK) return status;
+    conflict.policy = policy_find(command->space, mutation->type);
     status = load(&conflict, err);
+    policy_unref(conflict.policy); /* Names of rules live for ever. */
     space_reader_give(command->space, conflict.reader);
     if (status != STET_OK) return status;
     const struct store_change *current = &conflict.current.row;
-    if (conflict.merged_known) first_conflict(&conflict, &both);
-    *detail = describe(&conflict);
+    const struct doc_merge_field *first =
+        conflict.merged_known ? first_conflict(&conflict, &both) : NULL;
+    summary->detail = says_more(mutation) ? view_of(mutation->error->message) : describe(&conflict);
+    summary->same_fields = both > 0;
+    summary->first_field = first == NULL ? (stet_view){0} : first->pointer;
 
     json_member_text(writer, VIEW("conflict_type"),
                      both > 0 ? VIEW("concurrent_edit") : VIEW("version_mismatch"));
@@ -373,10 +397,18 @@ stet_status conflict_render(struct stet_command *command, const struct mutation 
         render_options(&conflict, writer);
         json_member_text(writer, VIEW("resolution_token"), view_of(token));
     }
-    if (both > 0) {
-        atomic_fetch_add_explicit(&command->space->counters.conflicts[1], 1, memory_order_relaxed);
-    } else {
-        atomic_fetch_add_explicit(&command->space->counters.conflicts[0], 1, memory_order_relaxed);
-    }
+    return STET_OK;
+}
+
+stet_status conflict_render(struct stet_command *command, const struct mutation *mutation,
+                            struct json_writer *writer, stet_view *detail, stet_error *err) {
+    struct conflict_summary summary;
+    stet_status status = conflict_write(command, mutation, writer, &summary, err);
+    if (status != STET_OK) return status;
+    *detail = summary.detail;
+    atomic_fetch_add_explicit(&command->space->counters.conflicts[summary.same_fields], 1,
+                              memory_order_relaxed);
+    contention_note(&command->space->contention, mutation->type, summary.first_field,
+                    mutation->strategy);
     return STET_OK;
 }

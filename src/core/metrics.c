@@ -33,6 +33,8 @@ static const struct counter counters[] = {
     COUNTER("stet_refusals_total", "Writes refused for a reason other than a conflict.", refused),
     COUNTER("stet_retries_total", "Preparations repeated because the record had moved on.",
             retries),
+    COUNTER("stet_merge_detours_total", "Merges too dear for the sequencer, sent to a worker.",
+            merge_detours),
     COUNTER("stet_busy_total", "Submissions turned away because too much was waiting.", busy),
     COUNTER("stet_commit_failures_total", "Commits that failed.", commit_failures),
     COUNTER("stet_cache_hits_total", "Reads answered from a read cache.", cache_hits),
@@ -49,7 +51,7 @@ static uint64_t value_of(const _Atomic uint64_t *counter) {
 static void sample(const struct visit *visit, const char *name, const char *help,
                    stet_metric_kind kind, const char *suffix, const struct space *space,
                    const char *more, double value) {
-    char labels[160];
+    char labels[SPACE_NAME_BYTES_MAX + CONTENTION_LABEL_BYTES_MAX + 32];
     snprintf(labels, sizeof labels, "space=\"%s\"%s", space->name, more);
     visit->visit(visit->context, name, help, kind, suffix, labels, value);
 }
@@ -76,6 +78,50 @@ static void visit_conflicts(const struct visit *visit) {
                    "Writes refused because of a conflict, by its type.", STET_METRIC_COUNTER, "",
                    space, more, (double)value_of(&space->counters.conflicts[i]));
         }
+    }
+}
+
+static void visit_settled(const struct visit *visit) {
+    static const char *const ways[SETTLED_WAYS] = {
+        [SETTLED_MERGED] = "merged",   [SETTLED_APPLIED] = "applied",
+        [SETTLED_DROPPED] = "dropped", [SETTLED_UNCHANGED] = "unchanged",
+        [SETTLED_PARKED] = "parked",   [SETTLED_REFUSED] = "conflict",
+    };
+    for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+        if (space->state != SPACE_OPEN) continue;
+        for (int strategy = STET_STRATEGY_REJECT; strategy <= STET_STRATEGY_ASK; strategy++) {
+            for (size_t way = 0; way < SETTLED_WAYS; way++) {
+                uint64_t value = value_of(&space->counters.settled[strategy][way]);
+                char more[96];
+                if (value == 0) continue;
+                snprintf(more, sizeof more, ",strategy=\"%s\",outcome=\"%s\"",
+                         strategy_name((stet_strategy)strategy), ways[way]);
+                sample(visit, "stet_stale_writes_total",
+                       "Writes made from a version that was no longer the newest, by what became "
+                       "of them.",
+                       STET_METRIC_COUNTER, "", space, more, (double)value);
+            }
+        }
+    }
+}
+
+struct contended {
+    const struct visit *visit;
+    const struct space *space;
+};
+
+static void visit_contended(void *context, const char *labels, uint64_t count) {
+    const struct contended *contended = context;
+    sample(contended->visit, "stet_contended_fields_total",
+           "Conflicts by type, first field in conflict and strategy.", STET_METRIC_COUNTER, "",
+           contended->space, labels, (double)count);
+}
+
+static void visit_contention(const struct visit *visit) {
+    for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+        struct contended contended = {.visit = visit, .space = space};
+        if (space->state == SPACE_OPEN)
+            contention_visit(&space->contention, visit_contended, &contended);
     }
 }
 
@@ -170,6 +216,8 @@ void metrics_visit(stet_engine *engine, stet_metric_visit *visit_sample, void *c
     pthread_mutex_lock(&engine->spaces_lock);
     visit_counters(&visit);
     visit_conflicts(&visit);
+    visit_settled(&visit);
+    visit_contention(&visit);
     visit_histograms(&visit);
     visit_gauges(&visit);
     pthread_mutex_unlock(&engine->spaces_lock);

@@ -1,7 +1,9 @@
 #include "core/resolve.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/view.h"
+#include "core/provenance.h"
 #include "doc/merge.h"
 #include "doc/patch.h"
 #include "doc/write.h"
@@ -68,20 +70,25 @@ static stet_status invalid_token(stet_error *err, const char *why) {
     return STET_TOKEN_INVALID;
 }
 
-static stet_status read_token(struct stet_command *command, struct token *token, stet_error *err) {
-    const stet_resolution *resolution = &command->resolution;
+stet_status resolve_read_token(struct stet_command *command, stet_view type, stet_view id,
+                               stet_view text, struct resolve_token *out, stet_error *err) {
+    struct token token;
     uint8_t mac[16];
     size_t size;
-    if (sodium_base642bin((unsigned char *)token, sizeof *token, resolution->token.bytes,
-                          resolution->token.size, NULL, &size, NULL,
-                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-        size != sizeof *token || token->format != TOKEN_FORMAT)
+    if (view_is_empty(text)) return invalid_token(err, "is missing");
+    if (sodium_base642bin((unsigned char *)&token, sizeof token, text.bytes, text.size, NULL, &size,
+                          NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+        size != sizeof token || token.format != TOKEN_FORMAT)
         return invalid_token(err, "is malformed");
-    compute_mac(command, resolution->type, resolution->id, token, mac);
-    if (sodium_memcmp(mac, token->mac, sizeof mac) != 0)
+    compute_mac(command, type, id, &token, mac);
+    if (sodium_memcmp(mac, token.mac, sizeof mac) != 0)
         return invalid_token(err, "is not for this record and actor");
     int64_t now_s = clock_wall_ns(command->client->engine->clock) / CLOCK_NS_PER_S;
-    if (now_s > (int64_t)token->expires_s) return invalid_token(err, "has expired");
+    if (now_s > (int64_t)token.expires_s) return invalid_token(err, "has expired");
+    *out = (struct resolve_token){.deletes = token.deletes,
+                                  .base = token.base,
+                                  .current = token.current,
+                                  .yours_hash = token.yours_hash};
     return STET_OK;
 }
 
@@ -121,14 +128,7 @@ stet_status resolve_fill(struct stet_command *command, const stet_resolution *as
 
 /* ---- From a choice to data --------------------------------------------------------------- */
 
-/* The three sides as the resolution knows them. */
-struct sides {
-    struct arena *arena;
-    bool has_base, has_current;
-    struct doc base, current, yours;
-};
-
-static stet_status load_version(struct sides *sides, struct store_reader *reader,
+static stet_status load_version(struct resolve_sides *sides, struct store_reader *reader,
                                 const struct store_head *head, uint64_t version, struct doc *doc,
                                 bool *there, stet_error *err) {
     struct store_change row;
@@ -143,8 +143,8 @@ static stet_status load_version(struct sides *sides, struct store_reader *reader
     return change_parse(sides->arena, row.data, doc, err);
 }
 
-static stet_status load_sides(struct stet_command *command, const struct token *token,
-                              struct sides *sides, stet_error *err) {
+static stet_status load_sides(struct stet_command *command, const struct resolve_token *token,
+                              struct resolve_sides *sides, stet_error *err) {
     const stet_resolution *resolution = &command->resolution;
     struct store_reader *reader = NULL;
     struct store_head head;
@@ -202,7 +202,7 @@ static bool shares_list(const struct doc_merge_field *field, stet_view pointer) 
 }
 
 /* The value of a side at a pointer. False: it leads into a list, to no field of the merge, so each side has its own places. */
-static bool side_value(const struct sides *sides, const struct listed *listed,
+static bool side_value(const struct resolve_sides *sides, const struct listed *listed,
                        const struct doc *side, stet_view pointer, doc_node *value) {
     size_t begin = 0;
     size_t end = listed->count;
@@ -231,7 +231,7 @@ static bool side_value(const struct sides *sides, const struct listed *listed,
 }
 
 /* One chosen field: the operation that puts its value into the merged document. */
-static stet_status choose_field(const struct sides *sides, const struct doc *fields,
+static stet_status choose_field(const struct resolve_sides *sides, const struct doc *fields,
                                 doc_node choice, stet_view pointer, const struct listed *listed,
                                 const struct doc *merged, struct json_writer *patch,
                                 stet_error *err) {
@@ -272,8 +272,22 @@ static stet_status choose_field(const struct sides *sides, const struct doc *fie
     return STET_OK;
 }
 
-static stet_status choose_fields(struct stet_command *command, struct sides *sides, stet_view *data,
-                                 stet_error *err) {
+/* As when it was refused, by the type's rules. */
+static stet_status merge_sides(const struct resolve_sides *sides, struct doc_merge_result *merge,
+                               stet_error *err) {
+    stet_status status = doc_merge(sides->arena, &sides->base, &sides->current, &sides->yours,
+                                   sides->policy == NULL ? NULL : sides->policy->rules,
+                                   MERGE_FORCED_STEPS_MAX, merge, err);
+    if (status != STET_TOO_LARGE) return status;
+    error_set(err, STET_TOO_LARGE,
+              "merging takes more work than is done for one request; send the whole data as "
+              "\"custom\"");
+    error_field(err, "merge_steps", MERGE_FORCED_STEPS_MAX);
+    return status;
+}
+
+static stet_status choose_fields(const struct resolve_sides *sides, stet_view chosen,
+                                 stet_view *data, stet_error *err) {
     struct arena *arena = sides->arena;
     struct doc fields, merged, patch;
     struct doc_merge_result merge;
@@ -283,12 +297,11 @@ static stet_status choose_fields(struct stet_command *command, struct sides *sid
         return bad_choice(
             err, "choice",
             "there is no base to choose fields against; send the whole data as \"custom\"");
-    stet_status status = doc_parse(arena, command->resolution.fields, NULL, &fields, err);
+    stet_status status = doc_parse(arena, chosen, NULL, &fields, err);
     if (status != STET_OK) return status;
     if (doc_kind(&fields, 0) != DOC_OBJECT)
         return bad_choice(err, "fields", "\"fields\" is an object from pointers to choices");
-    status = doc_merge(arena, &sides->base, &sides->current, &sides->yours, NULL, UINT64_MAX,
-                       &merge, err);
+    status = merge_sides(sides, &merge, err);
     if (status != STET_OK) return status;
     for (size_t i = 0; i < merge.field_count; i++) {
         if (merge.fields[i].state != DOC_CONFLICT ||
@@ -325,12 +338,12 @@ static stet_status choose_fields(struct stet_command *command, struct sides *sid
     return status;
 }
 
-static stet_status choose_merged(struct sides *sides, stet_view *data, stet_error *err) {
+static stet_status choose_merged(const struct resolve_sides *sides, stet_view *data,
+                                 stet_error *err) {
     struct doc_merge_result merge;
     if (!sides->has_base || !sides->has_current)
         return bad_choice(err, "choice", "there is nothing to merge with");
-    stet_status status = doc_merge(sides->arena, &sides->base, &sides->current, &sides->yours, NULL,
-                                   UINT64_MAX, &merge, err);
+    stet_status status = merge_sides(sides, &merge, err);
     if (status != STET_OK) return status;
     if (!merge.clean)
         return bad_choice(err, "choice", "fields are in conflict: choose each of them");
@@ -338,7 +351,7 @@ static stet_status choose_merged(struct sides *sides, stet_view *data, stet_erro
     return STET_OK;
 }
 
-static const char *choice_name(stet_choice choice) {
+const char *resolve_choice_name(stet_choice choice) {
     switch (choice) {
     case STET_CHOICE_YOURS: return "yours";
     case STET_CHOICE_CURRENT: return "current";
@@ -349,63 +362,50 @@ static const char *choice_name(stet_choice choice) {
     return "custom";
 }
 
-/* The data to store. *deletes: the choice is to delete; *keeps: to leave the record as it is. */
-static stet_status choose(struct stet_command *command, const struct token *token,
-                          struct sides *sides, stet_view *data, bool *deletes, bool *keeps,
-                          stet_error *err) {
-    const stet_resolution *resolution = &command->resolution;
-    *deletes = false;
-    *keeps = false;
-    switch (resolution->choice) {
+stet_status resolve_choose(const struct resolve_sides *sides, stet_choice choice, stet_view fields,
+                           stet_view custom, enum resolve_effect *effect, stet_view *data,
+                           stet_error *err) {
+    *effect = RESOLVE_WRITE;
+    switch (choice) {
     case STET_CHOICE_YOURS:
-        *deletes = token->deletes;
-        *data = resolution->yours;
+        if (sides->deletes) {
+            *effect = RESOLVE_DELETE;
+            return STET_OK;
+        }
+        if (!sides->has_yours) return bad_choice(err, "choice", "it is not known what yours was");
+        *data = doc_text(&sides->yours, 0);
         return STET_OK;
-    case STET_CHOICE_CURRENT: *keeps = true; return STET_OK;
+    case STET_CHOICE_CURRENT:
+        *effect = RESOLVE_KEEP;
+        if (sides->has_current) *data = doc_text(&sides->current, 0);
+        return STET_OK;
     case STET_CHOICE_MERGED:
-        if (token->deletes) return bad_choice(err, "choice", "a deletion cannot be merged");
+        if (sides->deletes) return bad_choice(err, "choice", "a deletion cannot be merged");
         return choose_merged(sides, data, err);
     case STET_CHOICE_FIELDS:
-        if (token->deletes) return bad_choice(err, "choice", "a deletion has no fields");
-        return choose_fields(command, sides, data, err);
+        if (sides->deletes) return bad_choice(err, "choice", "a deletion has no fields");
+        return choose_fields(sides, fields, data, err);
     case STET_CHOICE_CUSTOM:
-        if (view_is_empty(resolution->data))
-            return bad_choice(err, "data", "\"custom\" needs \"data\"");
-        *data = resolution->data;
+        if (view_is_empty(custom)) return bad_choice(err, "data", "\"custom\" needs \"data\"");
+        *data = custom;
         return STET_OK;
     }
     return error_set(err, STET_MISUSE, "no such choice");
 }
 
-/* {"strategy": "resolve", "choice", "parents": [base, current]} */
-static stet_view provenance(struct stet_command *command, const struct token *token) {
-    struct buffer buffer;
-    struct json_writer writer;
-    buffer_init(&buffer, &command->arena, 0);
-    json_begin(&writer, &buffer);
-    json_object_begin(&writer);
-    json_member_text(&writer, VIEW("strategy"), VIEW("resolve"));
-    json_member_text(&writer, VIEW("choice"), view_of(choice_name(command->resolution.choice)));
-    json_key(&writer, VIEW("parents"));
-    json_array_begin(&writer);
-    json_u64(&writer, token->base);
-    json_u64(&writer, token->current);
-    json_array_end(&writer);
-    json_object_end(&writer);
-    return json_end(&writer) == STET_OK ? buffer_view(&buffer) : (stet_view){0};
-}
-
 stet_status resolve_prepare(struct stet_command *command, stet_error *err) {
     const stet_resolution resolution = command->resolution;
-    struct sides sides = {.arena = &command->arena};
-    struct token token;
+    struct resolve_token token;
+    struct resolve_sides sides = {.arena = &command->arena};
+    enum resolve_effect effect = RESOLVE_WRITE;
     stet_view data = {0};
-    bool deletes, keeps;
-    stet_status status = read_token(command, &token, err);
+    stet_status status =
+        resolve_read_token(command, resolution.type, resolution.id, resolution.token, &token, err);
     if (status != STET_OK) return status;
     bool needs_yours = resolution.choice == STET_CHOICE_YOURS ||
                        resolution.choice == STET_CHOICE_MERGED ||
                        resolution.choice == STET_CHOICE_FIELDS;
+    sides.deletes = token.deletes;
     if (!token.deletes && needs_yours) {
         if (view_is_empty(resolution.yours))
             return bad_choice(err, "yours", "\"yours\" is required: send again what lost");
@@ -414,11 +414,17 @@ stet_status resolve_prepare(struct stet_command *command, stet_error *err) {
         if (doc_kind(&sides.yours, 0) != DOC_OBJECT ||
             doc_hash(&sides.yours, 0) != token.yours_hash)
             return bad_choice(err, "yours", "\"yours\" is not what the conflict was about");
+        sides.has_yours = true;
     }
+    sides.policy = policy_find(command->space, resolution.type);
     status = load_sides(command, &token, &sides, err);
-    if (status == STET_OK) status = choose(command, &token, &sides, &data, &deletes, &keeps, err);
+    if (status == STET_OK)
+        status = resolve_choose(&sides, resolution.choice, resolution.fields, resolution.data,
+                                &effect, &data, err);
+    policy_unref(sides.policy);
     if (status != STET_OK) return status;
 
+    bool deletes = effect == RESOLVE_DELETE;
     stet_mutation mutation = {
         .op = deletes ? STET_OP_DELETE : STET_OP_PUT,
         .type = resolution.type,
@@ -427,9 +433,7 @@ stet_status resolve_prepare(struct stet_command *command, stet_error *err) {
         .body = deletes ? (stet_view){0} : data,
         .on_conflict = STET_STRATEGY_REJECT,
     };
-    if (keeps && sides.has_current) {
-        mutation.body = doc_text(&sides.current, 0);
-    } else if (keeps) {
+    if (effect == RESOLVE_KEEP && !sides.has_current) {
         /* The record is deleted and is to stay so: nothing is written, but the token is used up. */
         mutation.op = STET_OP_CHECK;
         command->keeps_deleted = true;
@@ -446,7 +450,6 @@ stet_status resolve_prepare(struct stet_command *command, stet_error *err) {
     if (status != STET_OK) return status;
     command->single_use_key = true;
     command->key = (stet_view){0}; /* The token is no name of the client's. */
-    command->merge = provenance(command, &token);
-    return view_is_empty(command->merge) ? error_set(err, STET_NO_MEMORY, "out of memory")
-                                         : STET_OK;
+    return provenance_of_choice(&command->arena, resolve_choice_name(resolution.choice), token.base,
+                                token.current, &command->merge, err);
 }

@@ -11,6 +11,46 @@
 void resolve_make_token(struct stet_command *command, const struct mutation *mutation,
                         uint64_t base, uint64_t current, char *token);
 
+/* What a token says. */
+struct resolve_token {
+    bool deletes; /* The writer wanted to delete. */
+    uint64_t base, current;
+    uint64_t yours_hash; /* doc_hash of what the writer wanted; 0 for a deletion. */
+};
+
+/* Of the command's actor, for this record, now. STET_TOKEN_INVALID: forged, expired, of another record or another actor. */
+stet_status resolve_read_token(struct stet_command *command, stet_view type, stet_view id,
+                               stet_view text, struct resolve_token *token, stet_error *err);
+
+/* A conflict's three sides, for whoever settles it. */
+struct resolve_sides {
+    struct arena *arena;
+    const struct policy *policy; /* NULL: the default rules. */
+    bool deletes;                /* Yours is a deletion. */
+    bool has_base, has_current, has_yours;
+    struct doc base, current, yours;
+};
+
+enum resolve_effect {
+    RESOLVE_WRITE, /* data is to be stored. */
+    RESOLVE_DELETE,
+    RESOLVE_KEEP, /* The record stays as it is; data: current's, empty where it is deleted. */
+};
+
+/*
+ * From a choice to what is to be done. Pure.
+ *
+ * @param fields  STET_CHOICE_FIELDS: JSON {pointer: "yours" | "current" | "base" | {"value": …}}.
+ * @param custom  STET_CHOICE_CUSTOM: the data.
+ * @param data    Out: borrowed from the sides or the arguments, or in the arena.
+ * @return STET_OK, STET_BAD_REQUEST (the field names "choice", "data", "fields" or a pointer), STET_BAD_JSON, STET_TOO_LARGE.
+ */
+stet_status resolve_choose(const struct resolve_sides *sides, stet_choice choice, stet_view fields,
+                           stet_view custom, enum resolve_effect *effect, stet_view *data,
+                           stet_error *err);
+
+const char *resolve_choice_name(stet_choice choice); /* "yours" … */
+
 /* Copies a resolution into a command. */
 stet_status resolve_fill(struct stet_command *command, const stet_resolution *resolution,
                          stet_error *err);

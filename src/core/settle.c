@@ -278,7 +278,10 @@ static stet_status merge_losses(struct settling *settling, struct losses *losses
             pointers = arena_alloc(staging_arena(settling->staging),
                                    result->field_count * sizeof *pointers);
         if (pointers == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
-        pointers[count++] = result->fields[i].pointer;
+        /* Elements have other places in other versions: whose list it is must do. */
+        const struct doc_merge_field *field = &result->fields[i];
+        stet_view pointer = field->list.bytes == NULL ? field->pointer : field->list;
+        if (count == 0 || !view_equal(pointers[count - 1], pointer)) pointers[count++] = pointer;
     }
     if (count == 0) return STET_OK;
     return losses_find(settling->staging, settling->mutation, settling->head,

@@ -9,6 +9,7 @@
 #define CORE_SPACE_H
 
 #include "base/limits.h"
+#include "core/contention.h"
 #include "core/heads.h"
 #include "core/module.h"
 #include "core/receipts.h"
@@ -89,6 +90,7 @@ struct space {
     /* Of tables by names, which others choose: from the secret, so that nobody can choose names that collide. */
     uint64_t hash_seed;
     struct space_counters counters;
+    struct contention contention;
 
     pthread_mutex_t readers_lock;
     struct store_reader *readers[64]; /* Idle ones. */

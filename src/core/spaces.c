@@ -196,6 +196,7 @@ struct space *space_create(struct stet_engine *engine, const char *name) {
     atomic_store(&space->due_at, MODULE_NEVER);
     pthread_mutex_init(&space->readers_lock, NULL);
     pthread_mutex_init(&space->watchers_lock, NULL);
+    contention_init(&space->contention);
     return space;
 }
 
@@ -220,6 +221,7 @@ void space_close(struct space *space) {
 void space_free(struct space *space) {
     pthread_mutex_destroy(&space->readers_lock);
     pthread_mutex_destroy(&space->watchers_lock);
+    contention_done(&space->contention);
     free(space->file);
     free(space);
 }
