@@ -247,6 +247,23 @@ static void what_a_killed_process_committed_is_recovered(void **state) {
     store_close(store);
 }
 
+/* Each damage to the store as it stands, one after the other, must be found. */
+static void must_find_each(const char *const *damage, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t findings = 0;
+        char keep[256];
+        snprintf(keep, sizeof keep, "cp %s %s.good", path, path);
+        assert_int_equal(system(keep), 0);
+        run_sql(damage[i]);
+        struct store *store = open_main();
+        must(store_check(store_writer_reader(store), NULL, NULL, &findings, err));
+        store_close(store);
+        if (findings == 0) fail_msg("not found: %s", damage[i]);
+        snprintf(keep, sizeof keep, "mv %s.good %s", path, path);
+        assert_int_equal(system(keep), 0);
+    }
+}
+
 static void the_check_finds_what_was_damaged(void **state) {
     (void)state;
     static const char *const damage[] = {
@@ -270,19 +287,40 @@ static void the_check_finds_what_was_damaged(void **state) {
     }
     kit_must_check(store_writer_reader(store));
     store_close(store);
-    for (size_t i = 0; i < sizeof damage / sizeof damage[0]; i++) {
-        uint64_t findings = 0;
-        char keep[256];
-        snprintf(keep, sizeof keep, "cp %s %s.good", path, path);
-        assert_int_equal(system(keep), 0);
-        run_sql(damage[i]);
-        store = open_main();
-        must(store_check(store_writer_reader(store), NULL, NULL, &findings, err));
-        store_close(store);
-        if (findings == 0) fail_msg("not found: %s", damage[i]);
-        snprintf(keep, sizeof keep, "mv %s.good %s", path, path);
-        assert_int_equal(system(keep), 0);
-    }
+    must_find_each(damage, sizeof damage / sizeof damage[0]);
+}
+
+static void the_check_finds_damaged_trees_and_indexes(void **state) {
+    (void)state;
+    static const char *const damage[] = {
+        "UPDATE head SET parent = NULL WHERE record = 2",
+        "UPDATE head SET parent = 9 WHERE record = 2",
+        "UPDATE change SET parent = NULL WHERE seq = 2",
+        "DELETE FROM entry WHERE idx = 0",
+        "INSERT INTO entry VALUES (0, x'0000000000000001', 1)",
+        "INSERT INTO entry VALUES (1, x'00000000000000010000000000000001', 77)",
+        "INSERT INTO entry VALUES (20, x'61', 3)", /* A change, but no record. */
+        "INSERT INTO entry VALUES (20, x'61', 4)", /* Deleted. */
+        "UPDATE change SET data = NULL, op = op + 16 WHERE seq = 3",
+        "UPDATE type SET floor_seq = 0",
+    };
+    struct kit_batch kit;
+    struct store *store = open_main();
+    kit_put(store, "task", "a", "{}");
+    kit_begin(&kit, store);
+    kit_child(&kit, STORE_CREATE, VIEW("task"), VIEW("b"), VIEW("{}"), VIEW("task/a"), 1);
+    kit_link(&kit, 1, 2, false);
+    kit_entry(&kit, 20, VIEW("key"), 2, false);
+    kit_must_commit(&kit);
+    kit_put(store, "task", "a", "{}");
+    kit_put(store, "task", "c", "{}");
+    kit_delete(store, "task", "c");
+    kit_begin(&kit, store);
+    kit_prune(&kit, 1, VIEW("task"));
+    kit_must_commit(&kit);
+    kit_must_check(store_writer_reader(store));
+    store_close(store);
+    must_find_each(damage, sizeof damage / sizeof damage[0]);
 }
 
 static void files_are_private(void **state) {
@@ -355,6 +393,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_a_killed_process_committed_is_recovered, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_check_finds_what_was_damaged, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_check_finds_damaged_trees_and_indexes, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_private, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_that_is_not_there_is_an_io_error, setup, teardown),
         cmocka_unit_test_setup_teardown(the_folder_lock_names_its_owner, setup, teardown),
