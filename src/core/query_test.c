@@ -383,6 +383,7 @@ static void indexes_are_used_where_they_help(void **state) {
     check_index("n >= 1 && n < 3", NULL, "[\"/n\"]", "false", "b c");
     check_index("n in [1, 3, 1.0]", "-$id", "[\"/n\"]", "true", "b a");
     check_index("n is null", "-n", "[\"/n\"]", "false", "e");
+    check_index("n is null", "-$id", "[\"/n\"]", "true", "e");
     check_index("n = null", NULL, "[\"/n\"]", "false", "e");
     check_index(NULL, "-n", "[\"/n\"]", "false", "d a c b e");
     check_index(NULL, "stage,-n", "[\"/stage\",\"-/n\"]", "false", "d b a c e");

@@ -83,6 +83,8 @@ static void note(const struct expr *expr, const struct expr_node *node, stet_vie
                  struct expr_bounds *bounds) {
     enum node_kind kind = node->kind;
     const struct operand *value = &node->right;
+    if (kind == NODE_IS_NULL && is_field(&node->left, pointer))
+        set_point(bounds, EXPR_BOUNDS_POINT, expr->literals[expr->literal_count]);
     if (kind == NODE_IS_NULL || kind == NODE_IS_NOT_NULL || kind == NODE_TRUE) return;
     if (!is_field(&node->left, pointer)) {
         if (!is_field(&node->right, pointer)) return;

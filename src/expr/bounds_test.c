@@ -29,6 +29,7 @@ static void a_comparison_bounds_its_field(void **state) {
     check_bounds("a = 1", "point 1");
     check_bounds("1 = a", "point 1");
     check_bounds("a = null", "point null");
+    check_bounds("a is null", "point null");
     check_bounds("a in [1,'x']", "points [1,\"x\"]");
     check_bounds("a starts_with 'x'", "prefix \"x\"");
     check_bounds("a >= 1", "[1 .. ]");
@@ -52,6 +53,8 @@ static void nothing_else_bounds(void **state) {
     check_bounds("a = 1 || b = 2", "none");
     check_bounds("!(a = 1)", "none");
     check_bounds("a != 1", "none");
+    check_bounds("a is not null", "none");
+    check_bounds("b is null", "none");
     check_bounds("a = b", "none");
     check_bounds("a contains 1", "none");
     check_bounds("1 in a", "none");

@@ -53,9 +53,9 @@ struct expr_node {
 
 struct expr {
     const struct expr_node *root;
-    struct doc constants;     /* An array. */
+    struct doc constants;     /* An array; its last element is null. */
     const doc_node *literals; /* Its elements. */
-    uint32_t literal_count;
+    uint32_t literal_count;   /* Without that null. */
 };
 
 /* RFC 3339, or a date alone, which means its first instant in UTC. */

@@ -364,7 +364,7 @@ static stet_status parse_constants(struct parser *parser, struct expr *expr) {
     doc_node *literals = arena_zalloc(arena, parser->literal_count + 1, sizeof *literals);
     uint32_t count = 0;
     stet_status status;
-    buffer_append_char(&parser->constants, ']');
+    buffer_append_text(&parser->constants, parser->literal_count > 0 ? ",null]" : "null]");
     if (literals == NULL || buffer_status(&parser->constants) != STET_OK) return no_memory(parser);
     status = doc_parse(arena, buffer_view(&parser->constants), NULL, &expr->constants,
                        parser->scanner.err);
@@ -372,9 +372,9 @@ static stet_status parse_constants(struct parser *parser, struct expr *expr) {
     for (doc_node node = doc_first(&expr->constants, 0); node != DOC_NONE;
          node = doc_next(&expr->constants, node))
         literals[count++] = node;
-    assert(count == parser->literal_count);
+    assert(count == parser->literal_count + 1);
     expr->literals = literals;
-    expr->literal_count = count;
+    expr->literal_count = parser->literal_count;
     return STET_OK;
 }
 
