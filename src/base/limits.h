@@ -37,8 +37,8 @@
 #define TYPE_TAG_BYTES_MAX 256
 #define TYPE_TITLE_BYTES_MAX 256
 #define TYPE_DESCRIPTION_BYTES_MAX 4096
-#define TYPES_MAX 1000         /* Declared in one space. */
-#define SURVEY_CHUNK 256       /* Records judged at a time when a definition changes. */
+#define TYPES_MAX 1000          /* Declared in one space. */
+#define SURVEY_CHUNK 256        /* Records judged at a time when a definition changes. */
 #define SURVEY_RECORDS_MAX 1000 /* That do not fit a new definition, told apart. */
 #define ASK_PERSONS_MAX 32
 #define ASK_DEADLINE_S_DEFAULT 86400
@@ -46,7 +46,7 @@
 #define RETAIN_VERSIONS_MAX 1000000
 #define RETAIN_DAYS_MAX 36500
 #define CACHE_TTL_S_MAX 86400
-#define TYPE_RULE_NODES_MAX 20000 /* What patterns with "*" may combine into. */
+#define TYPE_RULE_NODES_MAX 20000   /* What patterns with "*" may combine into. */
 #define VALIDATE_STEPS_MAX 10000000 /* Values looked at to judge one record, or fill it in. */
 
 /* Merging. Past these a field is a conflict, the same for the same documents on every machine. */
@@ -89,7 +89,8 @@
 #define CLOCK_CONFIRM_S                                                                            \
     60 /* After a jump of the wall clock deadlines wait so long for it to last. */
 #define HEADS_CACHED_MAX 32768 /* Record heads a sequencer remembers per space. */
-#define CONTENTION_LABELS_MAX 64 /* Types and fields by which a space counts conflicts; then "other". */
+#define CONTENTION_LABELS_MAX                                                                      \
+    64 /* Types and fields by which a space counts conflicts; then "other". */
 /* How far back a conflict document looks for who changed a field: versions, their data, and fields compared. */
 #define CONFLICT_BLAME_VERSIONS_MAX 64
 #define CONFLICT_BLAME_BYTES_MAX (4u * 1024u * 1024u)
@@ -107,9 +108,10 @@
 #define INDEX_BUILDS_MAX 16   /* Types of one space that are being given new indexes at a time. */
 #define INDEX_BUILD_CHUNK 256 /* Records whose keys are computed, then put in, at a time. */
 #define INDEX_COLLISIONS_MAX                                                                       \
-    1000                     /* Values in the way of a new unique index that are counted exactly. */
-#define INDEX_DROP_ROWS 1000 /* Of an index nobody uses any more, removed between two batches. */
-#define INDEX_RING_MAX 16384 /* Changes of keys remembered per space. */
+    1000                  /* Values in the way of a new unique index that are counted exactly. */
+#define INDEX_RETIRE_S 60 /* How long a list may still read an index that is no longer declared. */
+#define INDEX_DROP_ROWS 1000    /* Of an index nobody uses any more, removed between two batches. */
+#define INDEX_RING_MAX 16384    /* Changes of keys remembered per space. */
 #define INDEX_RING_KEY_BYTES 32 /* Of each. */
 
 /* History that types let go (retain). */

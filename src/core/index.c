@@ -4,6 +4,7 @@
 #include "core/index.h"
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
@@ -406,19 +407,25 @@ void index_publish(struct space *space, const struct batch *batch) {
 
 /* ---- Getting rid of rows --------------------------------------------------------------------------------------------- */
 
-void index_retire(struct space *space, uint32_t number) {
+void index_retire_at(struct space *space, uint32_t number, int64_t at) {
     struct indexes *indexes = space->indexes;
+    for (size_t i = 0; i < indexes->retired_count; i++)
+        if (indexes->retired[i].number == number) return;
     if (indexes->retired_count == indexes->retired_capacity) {
         size_t capacity = indexes->retired_capacity == 0 ? 16 : 2 * indexes->retired_capacity;
-        uint32_t *grown = realloc(indexes->retired, capacity * sizeof *grown);
+        struct index_retired *grown = realloc(indexes->retired, capacity * sizeof *grown);
         if (grown == NULL) return; /* The next open finds it. */
         indexes->retired = grown;
         indexes->retired_capacity = capacity;
     }
-    for (size_t i = 0; i < indexes->retired_count; i++)
-        if (indexes->retired[i] == number) return;
-    indexes->retired[indexes->retired_count++] = number;
-    space->chores = true;
+    indexes->retired[indexes->retired_count++] = (struct index_retired){.number = number, .at = at};
+    if (at == 0) space->chores = true;
+}
+
+/* A list that began while the index was declared may still be reading it. */
+void index_retire(struct space *space, uint32_t number) {
+    index_retire_at(space, number,
+                    clock_monotonic_ns(space->engine->clock) + INDEX_RETIRE_S * CLOCK_NS_PER_S);
 }
 
 stet_status index_retire_others(struct space *space, bool (*known)(void *context, uint32_t number),
@@ -430,19 +437,33 @@ stet_status index_retire_others(struct space *space, bool (*known)(void *context
         stet_status status = store_entry_indexes(reader, after, count, numbers, &count, err);
         if (status != STET_OK) return status;
         for (size_t i = 0; i < count; i++)
-            if (!known(context, numbers[i])) index_retire(space, numbers[i]);
+            if (!known(context, numbers[i])) index_retire_at(space, numbers[i], 0);
         if (count > 0) after = numbers[count - 1];
     }
     return STET_OK;
 }
 
-bool index_maintain(struct space *space) {
+/* The one whose time is next; NULL when there is none. */
+static struct index_retired *next_retired(const struct indexes *indexes) {
+    struct index_retired *next = NULL;
+    for (size_t i = 0; i < indexes->retired_count; i++)
+        if (next == NULL || indexes->retired[i].at < next->at) next = &indexes->retired[i];
+    return next;
+}
+
+int64_t index_next(const struct space *space) {
+    const struct index_retired *next = next_retired(space->indexes);
+    return next == NULL ? MODULE_NEVER : next->at;
+}
+
+bool index_maintain(struct space *space, int64_t now) {
     struct indexes *indexes = space->indexes;
+    struct index_retired *retired = next_retired(indexes);
     size_t dropped;
     stet_error err = {0};
-    if (indexes->retired_count == 0) return false;
-    uint32_t number = indexes->retired[indexes->retired_count - 1];
-    stet_status status = store_entries_drop(space->store, number, INDEX_DROP_ROWS, &dropped, &err);
+    if (retired == NULL || retired->at > now) return false;
+    stet_status status =
+        store_entries_drop(space->store, retired->number, INDEX_DROP_ROWS, &dropped, &err);
     if (status != STET_OK) {
         /* Nobody waits for it: the next open tries again. */
         if (status == STET_COMMIT_UNKNOWN) atomic_store(&space->halted, true);
@@ -452,6 +473,6 @@ bool index_maintain(struct space *space) {
         indexes->retired_count = 0;
         return false;
     }
-    if (dropped < INDEX_DROP_ROWS) indexes->retired_count--;
-    return indexes->retired_count > 0;
+    if (dropped < INDEX_DROP_ROWS) *retired = indexes->retired[--indexes->retired_count];
+    return index_next(space) <= now;
 }

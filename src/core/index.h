@@ -225,7 +225,8 @@ void index_build_end(struct space *space, struct index_build *build, bool kept);
 
 /* ---- Getting rid of rows ---------------------------------------------------------------------------------------------- */
 
-/* Nobody names the index any more, as of the last commit: its rows are removed by and by. Forgetting to say so costs room until the
+/* Nobody names the index any more, as of the last commit: its rows are removed by and by, once lists that read it are through
+   (INDEX_RETIRE_S). Forgetting to say so costs room until the
    next open, nothing else. */
 void index_retire(struct space *space, uint32_t number);
 
@@ -233,7 +234,10 @@ void index_retire(struct space *space, uint32_t number);
 stet_status index_retire_others(struct space *space, bool (*known)(void *context, uint32_t number),
                                 void *context, stet_error *err);
 
-/* Between batches: removes some rows. True: there is more to do. */
-bool index_maintain(struct space *space);
+/* When index_maintain will have something to do, on the monotonic clock; MODULE_NEVER: never. */
+int64_t index_next(const struct space *space);
+
+/* Between batches: removes some rows. True: there is more to do at once. */
+bool index_maintain(struct space *space, int64_t monotonic);
 
 #endif

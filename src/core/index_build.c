@@ -88,7 +88,7 @@ void index_build_end(struct space *space, struct index_build *build, bool kept) 
         break;
     }
     for (size_t i = 0; !kept && i < build->count; i++)
-        index_retire(space, build->defs[i].number);
+        index_retire_at(space, build->defs[i].number, 0);
     index_build_free(build);
 }
 

@@ -31,7 +31,10 @@ struct indexes {
     uint64_t ring_floor; /* It knows of every change with a seq above this. */
     struct index_build *builds[INDEX_BUILDS_MAX];
     size_t build_count;
-    uint32_t *retired;
+    struct index_retired {
+        uint32_t number;
+        int64_t at; /* Monotonic: not before. */
+    } * retired;
     size_t retired_count, retired_capacity;
     uint32_t next_number;
     bool has_forks; /* False: no record of the space is a fork. */
@@ -59,6 +62,9 @@ struct index_chunk_row {
     uint64_t seq;                       /* Of the head whose data the keys are of. */
     const struct index_key_parts *keys; /* One for each index of the build. */
 };
+
+/* As index_retire, not before that monotonic time; 0: at once, as nobody ever read it. */
+void index_retire_at(struct space *space, uint32_t number, int64_t at);
 
 void index_build_free(struct index_build *build);
 

@@ -351,7 +351,7 @@ static void decide_due(struct sequencer *sequencer, struct space *space, struct 
 /* What is done in the pause between two batches, a little at a time. */
 static void do_chores(struct sequencer *sequencer, struct space *space) {
     struct module_time time = sequencer_time(sequencer);
-    space->chores = index_maintain(space);
+    space->chores = index_maintain(space, time.monotonic);
     space->chores = retain_sweep(space, &time) || space->chores;
 }
 
@@ -384,8 +384,9 @@ static void due_plan(struct sequencer *sequencer, struct space *space) {
     }
     for (struct stet_command *command = space->held_first; command != NULL; command = command->next)
         if (command->held_until < at) at = command->held_until;
-    int64_t sweep = retain_next(space);
+    int64_t sweep = retain_next(space), drop = index_next(space);
     if (sweep < at) at = sweep;
+    if (drop < at) at = drop;
     if (atomic_load_explicit(&space->held_changed, memory_order_relaxed)) at = time.monotonic;
     atomic_store_explicit(&space->due_at, at, memory_order_relaxed);
 }
