@@ -89,8 +89,8 @@
 #define CLOCK_CONFIRM_S                                                                            \
     60 /* After a jump of the wall clock deadlines wait so long for it to last. */
 #define HEADS_CACHED_MAX 32768 /* Record heads a sequencer remembers per space. */
-#define CONTENTION_LABELS_MAX                                                                      \
-    64 /* Types and fields by which a space counts conflicts; then "other". */
+/* Types and fields by which a space counts conflicts; then "other". */
+#define CONTENTION_LABELS_MAX 64
 /* How far back a conflict document looks for who changed a field: versions, their data, and fields compared. */
 #define CONFLICT_BLAME_VERSIONS_MAX 64
 #define CONFLICT_BLAME_BYTES_MAX (4u * 1024u * 1024u)
@@ -107,8 +107,8 @@
 #define INDEX_FIELDS_MAX 8
 #define INDEX_BUILDS_MAX 16   /* Types of one space that are being given new indexes at a time. */
 #define INDEX_BUILD_CHUNK 256 /* Records whose keys are computed, then put in, at a time. */
-#define INDEX_COLLISIONS_MAX                                                                       \
-    1000                  /* Values in the way of a new unique index that are counted exactly. */
+/* Values in the way of a new unique index that are counted exactly. */
+#define INDEX_COLLISIONS_MAX 1000
 #define INDEX_RETIRE_S 60 /* How long a list may still read an index that is no longer declared. */
 #define INDEX_DROP_ROWS 1000    /* Of an index nobody uses any more, removed between two batches. */
 #define INDEX_RING_MAX 16384    /* Changes of keys remembered per space. */
