@@ -14,7 +14,7 @@
 #include "doc/item.h"
 #include "doc/merger.h"
 #include "doc/splice.h"
-#include "doc/table.h"
+#include "doc/value_table.h"
 
 #include <stdio.h>
 
@@ -83,11 +83,11 @@ static stet_status keys_read(struct keyed *keyed, bool *usable) {
     uint32_t total = keyed->counts[BASE] + keyed->counts[CURRENT] + keyed->counts[YOURS];
     stet_status status = merger_spend(merger, total);
     if (status != STET_OK) return status;
-    struct table table;
+    struct value_table table;
     keyed->entries = arena_alloc(merger->arena, total * sizeof *keyed->entries);
     keyed->result = arena_alloc(merger->arena, total * sizeof *keyed->result);
     if (keyed->entries == NULL || keyed->result == NULL ||
-        table_init(&table, merger->arena, total) != STET_OK)
+        value_table_init(&table, merger->arena, total) != STET_OK)
         return merger_fail_memory(merger);
     *usable = false;
     for (int side = 0; side < SIDES; side++) {
@@ -104,7 +104,8 @@ static stet_status keys_read(struct keyed *keyed, bool *usable) {
             if (doc_kind(doc, key) != DOC_STRING && doc_kind(doc, key) != DOC_NUMBER)
                 return STET_OK;
             uint32_t index;
-            if (!table_add(&table, doc, key, &index)) return merger_spend(merger, table.steps);
+            if (!value_table_add(&table, doc, key, &index))
+                return merger_spend(merger, table.steps);
             struct entry *entry = &keyed->entries[index];
             if (index == keyed->entry_count) {
                 *entry = (struct entry){.nodes = {DOC_NONE, DOC_NONE, DOC_NONE}};

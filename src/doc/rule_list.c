@@ -5,7 +5,7 @@
 #include "doc/result.h"
 #include "doc/rule.h"
 #include "doc/splice.h"
-#include "doc/table.h"
+#include "doc/value_table.h"
 
 static bool is_list(const struct doc *doc, doc_node node) {
     return node != DOC_NONE && doc_kind(doc, node) == DOC_ARRAY;
@@ -46,10 +46,10 @@ static stet_status result_close(struct buffer *buffer, struct splice *splice,
 enum { IN_BASE = 1, IN_CURRENT = 2, IN_YOURS = 4, WRITTEN = 8 };
 
 /* Notes which values a list holds, and their places in the table. False: it gave up. */
-static bool set_note(struct table *table, uint8_t *flags, const struct doc *doc, doc_node list,
-                     uint8_t flag, uint32_t *places) {
+static bool set_note(struct value_table *table, uint8_t *flags, const struct doc *doc,
+                     doc_node list, uint8_t flag, uint32_t *places) {
     for (doc_node child = first_of(doc, list); child != DOC_NONE; child = doc_next(doc, child)) {
-        if (!table_add(table, doc, child, places)) return false;
+        if (!value_table_add(table, doc, child, places)) return false;
         flags[*places++] |= flag;
     }
     return true;
@@ -73,10 +73,11 @@ static stet_status settle_set(const struct rule_question *question, struct rule_
     size_t base_count = count_of(question->base_doc, question->base);
     size_t current_count = doc_count(question->current_doc, question->current);
     size_t total = base_count + current_count + doc_count(question->yours_doc, question->yours);
-    struct table table;
+    struct value_table table;
     uint8_t *flags = arena_zalloc(question->arena, total, sizeof *flags);
     uint32_t *places = arena_alloc(question->arena, total * sizeof *places);
-    if (flags == NULL || places == NULL || table_init(&table, question->arena, total) != STET_OK)
+    if (flags == NULL || places == NULL ||
+        value_table_init(&table, question->arena, total) != STET_OK)
         return error_set(err, STET_NO_MEMORY, "could not merge two sets");
     uint32_t *current_places = places + base_count;
     uint32_t *yours_places = current_places + current_count;

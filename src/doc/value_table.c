@@ -1,15 +1,15 @@
-#include "doc/table.h"
+#include "doc/value_table.h"
 
 #include "base/limits.h"
 
 #include <assert.h>
 
-stet_status table_init(struct table *table, struct arena *arena, size_t values_max) {
+stet_status value_table_init(struct value_table *table, struct arena *arena, size_t values_max) {
     uint32_t slots = 4;
     assert(values_max < UINT32_MAX / 4);
     while (slots < 2 * values_max)
         slots *= 2;
-    *table = (struct table){
+    *table = (struct value_table){
         .values = arena_alloc(arena, values_max * sizeof(struct table_value)),
         .capacity = (uint32_t)values_max,
         .slots = arena_zalloc(arena, slots, sizeof(struct table_slot)),
@@ -18,7 +18,8 @@ stet_status table_init(struct table *table, struct arena *arena, size_t values_m
     return table->values == NULL || table->slots == NULL ? STET_NO_MEMORY : STET_OK;
 }
 
-bool table_add(struct table *table, const struct doc *doc, doc_node node, uint32_t *index) {
+bool value_table_add(struct value_table *table, const struct doc *doc, doc_node node,
+                     uint32_t *index) {
     struct table_value value = {.doc = doc, .node = node, .hash = doc_hash(doc, node)};
     uint32_t tag = (uint32_t)value.hash;
     uint32_t slot = (uint32_t)(value.hash >> 32) & table->slot_mask;

@@ -1,7 +1,7 @@
 /*
  * Values that collide: the link gives doc_hash to this test (--wrap), which makes every value the same to it.
  */
-#include "doc/table.h"
+#include "doc/value_table.h"
 
 #include "base/buffer.h"
 #include "base/limits.h"
@@ -31,13 +31,13 @@ static void equal_values_are_one(void **state) {
     (void)state;
     struct doc list =
         must_parse("[1,\"1\",1.0,[1],[1e0],{\"a\":1,\"b\":2},{\"b\":2,\"a\":1},null]");
-    struct table table;
-    assert_int_equal(table_init(&table, &test_arena, doc_count(&list, 0)), STET_OK);
+    struct value_table table;
+    assert_int_equal(value_table_init(&table, &test_arena, doc_count(&list, 0)), STET_OK);
     static const uint32_t expected[] = {0, 1, 0, 2, 2, 3, 3, 4};
     size_t i = 0;
     for (doc_node child = doc_first(&list, 0); child != DOC_NONE; child = doc_next(&list, child)) {
         uint32_t index;
-        assert_true(table_add(&table, &list, child, &index));
+        assert_true(value_table_add(&table, &list, child, &index));
         assert_int_equal(index, expected[i++]);
     }
     assert_int_equal(table.count, 5);

@@ -4,8 +4,8 @@
  * Open addressing over doc_hash. That hash is no secret, so somebody can send values that collide; comparing those is counted,
  * and past MERGE_LIST_STEPS_MAX the table gives up. The count depends on the values alone.
  */
-#ifndef DOC_TABLE_H
-#define DOC_TABLE_H
+#ifndef DOC_VALUE_TABLE_H
+#define DOC_VALUE_TABLE_H
 
 #include "doc/doc.h"
 
@@ -20,7 +20,7 @@ struct table_slot {
     uint32_t index; /* Into values plus 1; 0: free. */
 };
 
-struct table {
+struct value_table {
     struct table_value *values; /* Distinct ones, in the order they were added. */
     uint32_t count;
     uint32_t capacity;
@@ -30,9 +30,10 @@ struct table {
 };
 
 /* values_max: how many are added at most. STET_OK or STET_NO_MEMORY. */
-stet_status table_init(struct table *table, struct arena *arena, size_t values_max);
+stet_status value_table_init(struct value_table *table, struct arena *arena, size_t values_max);
 
 /* Adds a value unless an equal one is there. *index: its place in values. False: the table gave up. */
-bool table_add(struct table *table, const struct doc *doc, doc_node node, uint32_t *index);
+bool value_table_add(struct value_table *table, const struct doc *doc, doc_node node,
+                     uint32_t *index);
 
 #endif
