@@ -437,6 +437,25 @@ static void lists_say_where_sort_and_fields(void **state) {
     expect_problem(400, "BAD_REQUEST", "after");
 }
 
+static void lists_use_the_indexes_a_type_declares(void **state) {
+    (void)state;
+    call("PUT", "/v1/main/records/deals/1", JSON, "{\"stage\":\"won\",\"amount\":5}");
+    call("PUT", "/v1/main/records/deals/2", JSON, "{\"stage\":\"won\",\"amount\":9}");
+    call("PUT", "/v1/main/types/deals", JSON, "{\"index\":[[\"/stage\",\"-/amount\"]]}");
+    expect_status(201);
+    call("PUT", "/v1/main/records/deals/3", JSON, "{\"stage\":\"won\",\"amount\":7}");
+    call("PUT", "/v1/main/records/deals/4", JSON, "{\"stage\":\"open\",\"amount\":8}");
+    call("GET",
+         "/v1/main/records/deals?where=stage%3D%22won%22&sort=-amount&fields=amount&explain=1", "",
+         NULL);
+    expect_status(200);
+    expect_body("\"data\":{\"amount\":9}},{");
+    expect_body("\"data\":{\"amount\":7}},{");
+    expect_body("\"data\":{\"amount\":5}}],");
+    expect_body("\"explain\":{\"index\":[\"/stage\",\"-/amount\"],\"sorted\":false,"
+                "\"rows_examined\":3,\"rows_matched\":3}}");
+}
+
 static void what_no_list_can_mean_is_refused(void **state) {
     (void)state;
     char target[7000];
@@ -626,6 +645,7 @@ int main(void) {
         TEST(a_conflict_is_resolved_by_its_token),
         TEST(a_transaction_is_all_or_nothing),
         TEST(lists_say_where_sort_and_fields),
+        TEST(lists_use_the_indexes_a_type_declares),
         TEST(what_no_list_can_mean_is_refused),
         TEST(lists_are_paged),
         TEST(an_import_reports_each_bad_line),
