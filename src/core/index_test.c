@@ -213,6 +213,11 @@ static void children_follow_their_records(void **state) {
     assert_int_equal(entries_in(STORE_INDEX_PARENT), 1);
     check_status(put_under("d", none, "task/nobody"), STET_NOT_FOUND);
     check_status(put_under("d", none, "nonsense"), STET_BAD_REQUEST);
+    check_status(put_under("e", none, "t%61sk/%71"), STET_OK); /* Kept as we spell it. */
+    struct store_change row;
+    assert_int_equal(store_change_at(reader, &world.arena, seq_now(), &row, NULL), STET_OK);
+    assert_true(view_equal(row.parent, VIEW("task/q")));
+    must_delete("e", at(1));
     must_delete("c", at(3));
     assert_int_equal(entries_in(STORE_INDEX_PARENT), 0);
     assert_int_equal(store_check(reader, NULL, NULL, &findings, NULL), STET_OK);

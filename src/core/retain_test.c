@@ -240,6 +240,11 @@ static void what_was_forked_from_is_kept(void **state) {
     assert_int_equal(command_fill_write(command, &write, NULL), STET_OK);
     command->mutations[0].forked_from = VIEW("task/a@1");
     check_status(take(submitted(command)), STET_OK);
+    command = command_create(world.fixture.client);
+    one.id = VIEW("other");
+    assert_int_equal(command_fill_write(command, &write, NULL), STET_OK);
+    command->mutations[0].forked_from = VIEW("task/a@2");
+    check_status(take(submitted(command)), STET_NOT_FOUND);
     put_versions("a", 2, 4);
     let_work();
     assert_string_equal(kept("a"), "1 4 ");

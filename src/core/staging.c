@@ -34,30 +34,35 @@ stet_status staging_head_change(struct staging *staging, const struct store_head
     return staging_change_at(staging, head->seq, row, err);
 }
 
-/* The head of the record with this address, staged changes included. STET_NOT_FOUND: there is none that lives. */
+/* The head of the record with this address, staged changes included, and the address as we spell it. STET_NOT_FOUND: there is none that
+   lives. */
 static stet_status find_relative(struct staging *staging, stet_view address, const char *field,
-                                 uint64_t *number, stet_error *err) {
-    struct store_head head;
+                                 struct store_head *head, struct buffer *spelled, stet_error *err) {
     stet_view type, id;
     stet_status status = address_parse(&staging->command->arena, address, &type, &id, err);
-    if (status == STET_OK) status = staging_read(staging, type, id, &head, NULL, err);
-    if (status == STET_OK && (head.version == 0 || head.deleted))
+    if (status == STET_OK) status = staging_read(staging, type, id, head, NULL, err);
+    if (status == STET_OK && (head->version == 0 || head->deleted))
         status = error_set(err, STET_NOT_FOUND, "\"%.*s\" does not exist", VIEW_ARG(address));
     if (status == STET_BAD_REQUEST || status == STET_NOT_FOUND) error_field(err, field, 0);
-    if (status == STET_OK) *number = head.first;
-    return status;
+    if (status != STET_OK) return status;
+    buffer_init(spelled, &staging->command->arena, 0);
+    address_format(spelled, type, id);
+    status = buffer_status(spelled);
+    return status == STET_OK ? status : error_set(err, status, "out of memory for an address");
 }
 
 /* Whether a mutation takes its record to another parent. */
 static stet_status moves_record(struct staging *staging, const struct mutation *mutation,
                                 const struct store_head *head, bool *moves, stet_error *err) {
-    uint64_t from = head->parent, to = 0;
+    struct store_head parent = {0};
+    struct buffer spelled;
     stet_status status = STET_OK;
     *moves = false;
     if (!mutation->sets_parent) return STET_OK;
+    uint64_t from = head->parent;
     if (mutation->parent.size > 0)
-        status = find_relative(staging, mutation->parent, "parent", &to, err);
-    *moves = from != to;
+        status = find_relative(staging, mutation->parent, "parent", &parent, &spelled, err);
+    *moves = from != parent.first;
     return status;
 }
 
@@ -170,9 +175,23 @@ static stet_status find_fork(struct staging *staging, stet_view forked_from,
         error_field(err, "forked_from", 0);
         return STET_BAD_REQUEST;
     }
-    lineage->forked_from = forked_from;
-    return find_relative(staging, view_make(forked_from.bytes, size), "forked_from", &lineage->fork,
-                         err);
+    struct store_head origin;
+    struct buffer spelled;
+    stet_status status = find_relative(staging, view_make(forked_from.bytes, size), "forked_from",
+                                       &origin, &spelled, err);
+    if (status != STET_OK) return status;
+    if (lineage->fork_version <= origin.version - origin.ordinal ||
+        lineage->fork_version > origin.version) {
+        error_set(err, STET_NOT_FOUND, "\"%.*s\" does not exist", VIEW_ARG(forked_from));
+        error_field(err, "forked_from", 0);
+        return STET_NOT_FOUND;
+    }
+    buffer_append_char(&spelled, '@');
+    buffer_append_u64(&spelled, lineage->fork_version);
+    lineage->fork = origin.first;
+    lineage->forked_from = buffer_view(&spelled);
+    status = buffer_status(&spelled);
+    return status == STET_OK ? status : error_set(err, status, "out of memory for an address");
 }
 
 /* A record stays under its parent until somebody moves it. One that is created anew begins as a root. */
@@ -181,10 +200,12 @@ static stet_status find_lineage(struct staging *staging, const struct mutation *
                                 struct lineage *lineage, stet_error *err) {
     stet_status status = STET_OK;
     if (mutation->sets_parent && op != STORE_DELETE) {
-        lineage->parent = mutation->parent;
+        struct store_head parent = {0};
+        struct buffer spelled = {0};
         if (mutation->parent.size > 0)
-            status =
-                find_relative(staging, mutation->parent, "parent", &lineage->parent_number, err);
+            status = find_relative(staging, mutation->parent, "parent", &parent, &spelled, err);
+        lineage->parent = buffer_view(&spelled);
+        lineage->parent_number = parent.first;
     } else if (op != STORE_CREATE && head->parent != 0) {
         struct store_change row;
         status = staging_head_change(staging, head, &row, err);
