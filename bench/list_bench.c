@@ -181,9 +181,9 @@ static void measure(int fd, const struct settings *settings) {
 
 static void run(const struct settings *settings) {
     char folder[4096], command[4200];
-    stet_engine *engine;
-    stet_space *space;
-    struct http_server *server;
+    stet_engine *engine = NULL;
+    stet_space *space = NULL;
+    struct http_server *server = NULL;
     stet_error err;
     snprintf(folder, sizeof folder, "%s/list_bench.XXXXXX", settings->dir);
     if (mkdtemp(folder) == NULL) fail("could not make a folder");
