@@ -56,6 +56,20 @@ static stet_status set_strategy(struct terms *terms, stet_view text, const char 
     return STET_OK;
 }
 
+static stet_status set_modified_at(struct terms *terms, stet_time time, const char *field,
+                                   stet_error *err) {
+    const char *what = NULL;
+    if (time <= 0) what = "must be after 1970";
+    if (terms->modified_at != 0 && terms->modified_at != time) what = "differs from the other one";
+    if (what != NULL) {
+        error_set(err, STET_BAD_REQUEST, "%s %s", field, what);
+        error_field(err, field, 0);
+        return STET_BAD_REQUEST;
+    }
+    terms->modified_at = time;
+    return STET_OK;
+}
+
 static stet_status bad_header(const char *field, const char *message, stet_error *err) {
     error_set(err, STET_BAD_REQUEST, "%s", message);
     error_field(err, field, 0);
@@ -128,8 +142,9 @@ static stet_status read_query(struct terms *terms, struct params *params, enum t
     if (status != STET_OK) return status;
     status = read_relations_query(terms, params, err);
     if (status != STET_OK) return status;
-    /* Checked, and of use once a strategy compares times. */
-    return params_time(params, "modified_at", &time, err);
+    if (!params_has(params, "modified_at")) return STET_OK;
+    status = params_time(params, "modified_at", &time, err);
+    return status == STET_OK ? set_modified_at(terms, time, "modified_at", err) : status;
 }
 
 stet_status terms_read(struct terms *terms, struct request *request, enum terms_scope scope,
@@ -217,8 +232,9 @@ stet_status terms_read_body(struct terms *terms, const struct body *body, stet_e
     status = body_text(body, MEMBER_CLIENT_MUTATION_ID, &text, err);
     if (status == STET_OK && text.size > 0)
         status = set_key(terms, text, "/client_mutation_id", err);
-    if (status != STET_OK) return status;
-    return body_time(body, MEMBER_MODIFIED_AT, &time, err);
+    if (status != STET_OK || !body_has(body, MEMBER_MODIFIED_AT)) return status;
+    status = body_time(body, MEMBER_MODIFIED_AT, &time, err);
+    return status == STET_OK ? set_modified_at(terms, time, "/modified_at", err) : status;
 }
 
 /* ---- The answer ---- */
@@ -265,14 +281,16 @@ void terms_reply(struct request *request) {
     }
     char seq[24];
     struct reply reply = {
-        .http = outcome->created ? 201 : 200,
+        .http = outcome->parked ? 202 : outcome->created ? 201 : 200,
         .body = outcome->body,
-        .etag = outcome->version,
+        .etag = outcome->parked ? STET_VERSION_NONE : outcome->version,
     };
+    /* Who wants no body must still learn that the write did not take effect. */
+    bool minimal = terms->prefer == PREFER_MINIMAL && !outcome->dropped && !outcome->parked;
     if (outcome->created && outcome->version != STET_VERSION_NONE && !terms->dry_run)
         add_extra(&reply, "Location", location(request, outcome->body));
     if (outcome->replayed) add_extra(&reply, "Idempotency-Replayed", "true");
-    if (terms->prefer == PREFER_MINIMAL) {
+    if (minimal) {
         reply.body = (stet_view){.bytes = "", .size = 0};
         if (!outcome->created) reply.http = 204;
         add_extra(&reply, "Preference-Applied", "return=minimal");

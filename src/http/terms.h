@@ -16,6 +16,7 @@ struct terms {
     bool base_in_header; /* A stale base is then answered with 412 instead of 409. */
     stet_strategy on_conflict;
     bool on_conflict_given;
+    stet_time modified_at; /* 0: not given. */
     stet_view key;
     bool dry_run;
     enum prefer prefer;

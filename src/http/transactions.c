@@ -64,7 +64,7 @@ static stet_status read_mutation(struct arena *arena, const struct doc *doc, doc
         MEMBER_BIT(MEMBER_OP) | MEMBER_BIT(MEMBER_TYPE) | MEMBER_BIT(MEMBER_ID) |
             MEMBER_BIT(MEMBER_BASE_VERSION) | MEMBER_BIT(MEMBER_BASE_UPDATED_AT) |
             MEMBER_BIT(MEMBER_DATA) | MEMBER_BIT(MEMBER_PATCH) | MEMBER_BIT(MEMBER_ON_CONFLICT) |
-            MEMBER_BIT(MEMBER_PARENT) | MEMBER_BIT(MEMBER_LOCK),
+            MEMBER_BIT(MEMBER_PARENT) | MEMBER_BIT(MEMBER_LOCK) | MEMBER_BIT(MEMBER_MODIFIED_AT),
         prefix.bytes, err);
     if (status == STET_OK) status = read_op(&body, mutation, err);
     if (status == STET_OK) status = terms_read_relations(&body, mutation, err);
@@ -77,7 +77,10 @@ static stet_status read_mutation(struct arena *arena, const struct doc *doc, doc
     if (status == STET_OK) status = body_u64(&body, MEMBER_BASE_VERSION, &version, err);
     if (status == STET_OK) status = body_time(&body, MEMBER_BASE_UPDATED_AT, &updated_at, err);
     if (status == STET_OK) status = body_text(&body, MEMBER_ON_CONFLICT, &strategy, err);
+    if (status == STET_OK) status = body_time(&body, MEMBER_MODIFIED_AT, &mutation->modified_at, err);
     if (status != STET_OK) return status;
+    if (body_has(&body, MEMBER_MODIFIED_AT) && mutation->modified_at <= 0)
+        return body_bad(&body, MEMBER_MODIFIED_AT, "must be after 1970", err);
     if (body_has(&body, MEMBER_BASE_VERSION) && body_has(&body, MEMBER_BASE_UPDATED_AT))
         return body_bad(&body, MEMBER_BASE_UPDATED_AT, "and base_version exclude each other", err);
     if (body_has(&body, MEMBER_BASE_VERSION)) {

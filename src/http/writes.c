@@ -41,6 +41,7 @@ static void plan_submit(struct request *request, struct write_plan *plan) {
     stet_error err;
     plan->mutation.base = plan->terms.base;
     plan->mutation.on_conflict = plan->terms.on_conflict;
+    plan->mutation.modified_at = plan->terms.modified_at;
     plan->mutation.parent = plan->terms.parent;
     plan->mutation.sets_parent = plan->terms.sets_parent;
     plan->mutation.lock = plan->terms.lock;
