@@ -350,6 +350,12 @@ typedef struct stet_write {
     stet_view source; /* Kept in the history ("import"); empty for a plain write. */
     bool dry_run;     /* Answers as the write would and stores nothing. */
     bool minimal;     /* On success leave outcome.body empty: the caller only wants the version. */
+    /**
+     * Answers what the write would become, and stores nothing; a conflict is then a success, too. {"outcome": "created" | "fresh" |
+     * "unchanged" | "merged" | "applied" | "dropped" | "parked" | "conflict", "result"?, "base", "current", "yours", "merged",
+     * "fields", "clean", …}. Of one write without a key.
+     */
+    bool preview;
 } stet_write;
 
 /**

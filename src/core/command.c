@@ -350,6 +350,8 @@ stet_status command_fill_write(struct stet_command *command, const stet_write *w
         error_field(err, "mutations", TRANSACTION_MUTATIONS_MAX);
         return status;
     }
+    if (write->preview && (write->transaction || write->mutation_key.size > 0))
+        return error_set(err, STET_MISUSE, "a preview is of one write, without a key");
     size_t bytes = 0;
     for (size_t i = 0; i < write->mutation_count; i++)
         bytes += write->mutations[i].body.size;
@@ -366,7 +368,8 @@ stet_status command_fill_write(struct stet_command *command, const stet_write *w
         return error_set(err, STET_NO_MEMORY, "out of memory");
     command->mutation_count = write->mutation_count;
     command->transaction = write->transaction;
-    command->dry_run = write->dry_run;
+    command->dry_run = write->dry_run || write->preview;
+    command->preview = write->preview;
     command->minimal = write->minimal;
     for (size_t i = 0; i < write->mutation_count; i++) {
         stet_status status =

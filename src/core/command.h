@@ -191,6 +191,7 @@ struct stet_command {
     struct store_key replay; /* What the key did, when replayed. */
     bool merged;             /* A strategy settled a stale write. */
     bool parked;             /* It waits for a person: the first mutation's conflict_id. */
+    bool preview;            /* A dry run whose answer is core/preview.h. */
     bool minimal;            /* The caller wants no body on success. */
     stet_view key_result;    /* What the key row will say. */
     /* COMMAND_RECEIPT: STET_OK when nothing is known, or how it was refused. */

@@ -366,8 +366,9 @@ stet_status conflict_write(struct stet_command *command, const struct mutation *
     summary->same_fields = both > 0;
     summary->first_field = first == NULL ? (stet_view){0} : first->pointer;
 
-    json_member_text(writer, VIEW("conflict_type"),
-                     both > 0 ? VIEW("concurrent_edit") : VIEW("version_mismatch"));
+    if (!summary->sides_only)
+        json_member_text(writer, VIEW("conflict_type"),
+                         both > 0 ? VIEW("concurrent_edit") : VIEW("version_mismatch"));
     json_key(writer, VIEW("address"));
     render_address(writer, mutation->type, mutation->id);
     if (conflict.expected > 0) json_member_u64(writer, VIEW("expected_version"), conflict.expected);
@@ -391,7 +392,7 @@ stet_status conflict_write(struct stet_command *command, const struct mutation *
         json_object_end(writer);
         json_member_bool(writer, VIEW("clean"), false);
     }
-    if (!conflict.is_own && is_resolvable(mutation)) {
+    if (!conflict.is_own && is_resolvable(mutation) && !summary->sides_only) {
         char token[RESOLUTION_TOKEN_BYTES_MAX + 1];
         resolve_make_token(command, mutation, conflict.expected, current->version, token);
         render_options(&conflict, writer);
@@ -402,7 +403,7 @@ stet_status conflict_write(struct stet_command *command, const struct mutation *
 
 stet_status conflict_render(struct stet_command *command, const struct mutation *mutation,
                             struct json_writer *writer, stet_view *detail, stet_error *err) {
-    struct conflict_summary summary;
+    struct conflict_summary summary = {0};
     stet_status status = conflict_write(command, mutation, writer, &summary, err);
     if (status != STET_OK) return status;
     *detail = summary.detail;

@@ -9,6 +9,7 @@
 #include "doc/write.h"
 
 struct conflict_summary {
+    bool sides_only; /* In: leave out the conflict's type and what it takes to resolve it. */
     stet_view
         detail; /* One sentence about what happened; in the command's arena, or the mutation's error. */
     bool same_fields;      /* Both sides changed some field: "concurrent_edit". */

@@ -7,6 +7,7 @@
 #include "core/client.h"
 #include "core/conflict.h"
 #include "core/parked.h"
+#include "core/preview.h"
 #include "core/provenance.h"
 #include "core/render.h"
 
@@ -587,6 +588,8 @@ static stet_status render(struct rendering *rendering) {
     switch (command->kind) {
     case COMMAND_WRITE:
     case COMMAND_RESOLVE:
+        if (command->preview && preview_answers(command))
+            return preview_render(command, &rendering->writer, rendering->err);
         if (command->status != STET_OK) return render_refused_write(rendering);
         if (command->replayed) return render_replay(rendering);
         if (command->answer == NULL) return render_write(rendering);

@@ -601,6 +601,43 @@ TEST(a_dry_run_of_what_would_wait_stores_nothing) {
     assert_int_equal(seq_now(), 2);
 }
 
+/* ---- Previews ---------------------------------------------------------------------------- */
+
+static struct answer preview(stet_mutation one) {
+    return run(&(stet_write){.mutations = &one, .mutation_count = 1, .preview = true});
+}
+
+TEST(a_preview_says_what_a_write_would_become_and_stores_nothing) {
+    (void)state;
+    two_versions();
+    struct answer merged =
+        must(preview(with(STET_STRATEGY_MERGE, STET_OP_PATCH, at(1), "{\"a\":9}")));
+    check_json(merged.body, "/outcome", "\"merged\"");
+    check_json(merged.body, "/result", "{\"a\":9,\"b\":2,\"c\":1}");
+    check_json(merged.body, "/fields/~1a/state", "\"clean_yours\"");
+    check_json(merged.body, "/yours", "{\"a\":9,\"b\":1,\"c\":1}");
+    check_json(merged.body, "/clean", "true");
+    check_no_json(merged.body, "/resolution_token");
+    struct answer fresh = must(preview(with(STET_STRATEGY_MERGE, STET_OP_PUT, at(2), "{}")));
+    check_json(fresh.body, "/outcome", "\"fresh\"");
+    struct answer created = must(preview(mutation(STET_OP_PUT, "2", none, "{\"n\":1}")));
+    check_json(created.body, "/outcome", "\"created\"");
+    check_json(created.body, "/result", "{\"n\":1}");
+    struct answer lost =
+        must(preview(with(STET_STRATEGY_MERGE, STET_OP_PATCH, at(1), "{\"b\":9}")));
+    check_json(lost.body, "/outcome", "\"conflict\"");
+    check_json(lost.body, "/fields/~1b/state", "\"conflict\"");
+    struct answer same =
+        must(preview(with(STET_STRATEGY_REJECT, STET_OP_PATCH, at(1), "{\"b\":2}")));
+    check_json(same.body, "/outcome", "\"unchanged\"");
+    struct answer over =
+        must(preview(with(STET_STRATEGY_LAST_WRITER_WINS, STET_OP_PUT, at(1), "{\"b\":9}")));
+    check_json(over.body, "/outcome", "\"applied\"");
+    check_json(over.body, "/result", "{\"b\":9}");
+    check_status(preview(mutation(STET_OP_PATCH, "3", at(1), "{}")), STET_NOT_FOUND);
+    assert_int_equal(seq_now(), 2);
+}
+
 /* ---- Which strategies may be asked for --------------------------------------------------- */
 
 TEST(a_strategy_the_type_does_not_allow_is_refused_also_when_fresh) {
@@ -748,6 +785,7 @@ int main(void) {
         WORLD(where_nobody_keeps_what_waits_it_is_a_conflict),
         WORLD(in_a_transaction_nothing_waits),
         WORLD(a_dry_run_of_what_would_wait_stores_nothing),
+        WORLD(a_preview_says_what_a_write_would_become_and_stores_nothing),
         WORLD(a_strategy_the_type_does_not_allow_is_refused_also_when_fresh),
         WORLD(a_dear_merge_takes_a_detour_and_is_made),
         WORLD(a_dear_merge_makes_progress_although_the_record_never_rests),

@@ -33,6 +33,7 @@ void handle_record_put(struct request *request);
 void handle_record_patch(struct request *request);
 void handle_record_delete(struct request *request);
 void handle_resolve(struct request *request);
+void handle_merge_preview(struct request *request);
 void handle_revert(struct request *request);
 
 /* locks.c */

@@ -43,6 +43,8 @@ const struct route routes[] = {
      {[METHOD_GET] = {handle_concurrency, ACCESS_ACTOR, NO_BODY}}},
     {"/v1/{space}/records/{type}/{id}/resolve",
      {[METHOD_POST] = {handle_resolve, ACCESS_ACTOR, ENVELOPE_BYTES_MAX}}},
+    {"/v1/{space}/records/{type}/{id}/merge-preview",
+     {[METHOD_POST] = {handle_merge_preview, ACCESS_ACTOR, ENVELOPE_BYTES_MAX}}},
     {"/v1/{space}/records/{type}/{id}/revert",
      {[METHOD_POST] = {handle_revert, ACCESS_ACTOR, SMALL_BYTES_MAX}}},
     {"/v1/{space}/locks", {[METHOD_GET] = {handle_lock_list, ACCESS_ACTOR, NO_BODY}}},

@@ -281,7 +281,9 @@ void terms_reply(struct request *request) {
     }
     char seq[24];
     struct reply reply = {
-        .http = outcome->parked ? 202 : outcome->created ? 201 : 200,
+        .http = outcome->parked    ? 202
+                : outcome->created ? 201
+                                   : 200,
         .body = outcome->body,
         .etag = outcome->parked ? STET_VERSION_NONE : outcome->version,
     };

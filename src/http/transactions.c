@@ -77,7 +77,8 @@ static stet_status read_mutation(struct arena *arena, const struct doc *doc, doc
     if (status == STET_OK) status = body_u64(&body, MEMBER_BASE_VERSION, &version, err);
     if (status == STET_OK) status = body_time(&body, MEMBER_BASE_UPDATED_AT, &updated_at, err);
     if (status == STET_OK) status = body_text(&body, MEMBER_ON_CONFLICT, &strategy, err);
-    if (status == STET_OK) status = body_time(&body, MEMBER_MODIFIED_AT, &mutation->modified_at, err);
+    if (status == STET_OK)
+        status = body_time(&body, MEMBER_MODIFIED_AT, &mutation->modified_at, err);
     if (status != STET_OK) return status;
     if (body_has(&body, MEMBER_MODIFIED_AT) && mutation->modified_at <= 0)
         return body_bad(&body, MEMBER_MODIFIED_AT, "must be after 1970", err);

@@ -11,6 +11,7 @@ struct write_plan {
     struct terms terms; /* First: terms_reply reads request->state as terms. */
     stet_mutation mutation;
     struct doc doc; /* The envelope, when there is one. */
+    bool preview;
 };
 
 static stet_status no_memory(stet_error *err) {
@@ -57,13 +58,15 @@ static void plan_submit(struct request *request, struct write_plan *plan) {
         .mutation_count = 1,
         .mutation_key = plan->terms.key,
         .dry_run = plan->terms.dry_run,
+        .preview = plan->preview,
     };
     if (!request_open_space(request)) return;
     stet_command *command = request_command(request);
     if (command == NULL) return;
     stet_status status = stet_command_write(command, &write, &err);
     if (status == STET_BAD_JSON && err.field[0] == '\0') error_field(&err, "body", 0);
-    if (request_ok(request, status, &err)) request_submit(request, terms_reply);
+    if (request_ok(request, status, &err))
+        request_submit(request, plan->preview ? request_reply_outcome : terms_reply);
 }
 
 /* ---- Create and put ---- */
@@ -221,6 +224,47 @@ void handle_revert(struct request *request) {
         return;
     }
     plan->mutation.revert_to = to;
+    plan_submit(request, plan);
+}
+
+/* ---- Preview ---- */
+
+/* Data as for PUT, or a patch. */
+static stet_status read_preview(struct request *request, struct write_plan *plan, stet_error *err) {
+    struct body body;
+    enum media media = media_parse(request->headers.content_type);
+    if (media != MEDIA_JSON && media != MEDIA_STET)
+        return bad_media(request, "application/json or application/stet+json", err);
+    stet_status status = request_parse_body(request, &plan->doc, err);
+    if (status == STET_OK)
+        status =
+            body_read(&body, &request->arena, &plan->doc, 0,
+                      TERMS_MEMBERS | MEMBER_BIT(MEMBER_DATA) | MEMBER_BIT(MEMBER_PATCH), "", err);
+    if (status == STET_OK) status = terms_read_body(&plan->terms, &body, err);
+    if (status != STET_OK) return status;
+    bool patches = body_has(&body, MEMBER_PATCH);
+    if (patches == body_has(&body, MEMBER_DATA))
+        return body_bad(&body, MEMBER_DATA, "or /patch must be given, and only one of them", err);
+    if (!patches) return body_json(&body, MEMBER_DATA, false, &plan->mutation.body, err);
+    bool list = doc_kind(&plan->doc, body.nodes[MEMBER_PATCH]) == DOC_ARRAY;
+    plan->mutation.op = list ? STET_OP_PATCH_JSON : STET_OP_PATCH;
+    return body_json(&body, MEMBER_PATCH, true, &plan->mutation.body, err);
+}
+
+void handle_merge_preview(struct request *request) {
+    stet_error err;
+    struct write_plan *plan = plan_create(request, STET_OP_PUT, &err);
+    stet_status status = plan == NULL ? err.status : STET_OK;
+    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_CREATING, &err);
+    if (status == STET_OK) status = params_finish(&request->params, &err);
+    if (status == STET_OK) status = read_preview(request, plan, &err);
+    if (status == STET_OK && plan->terms.key.size > 0) {
+        error_set(&err, STET_BAD_REQUEST, "a preview takes no mutation key: it does nothing");
+        error_field(&err, "Idempotency-Key", 0);
+        status = STET_BAD_REQUEST;
+    }
+    if (!request_ok(request, status, &err)) return;
+    plan->preview = true;
     plan_submit(request, plan);
 }
 
