@@ -105,7 +105,7 @@
 /* Indexes. */
 #define INDEX_KEY_BYTES_MAX 1024 /* Of one key; shared out evenly among its fields. */
 #define INDEX_FIELDS_MAX 8
-#define INDEX_BUILDS_MAX 16   /* Types of one space that are being given new indexes at a time. */
+#define INDEX_BUILDS_MAX 128  /* Types of one space that are being given new indexes at a time. */
 #define INDEX_BUILD_CHUNK 256 /* Records whose keys are computed, then put in, at a time. */
 /* Values in the way of a new unique index that are counted exactly. */
 #define INDEX_COLLISIONS_MAX 1000

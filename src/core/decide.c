@@ -84,12 +84,20 @@ static stet_status decide_existing(struct staging *staging, struct mutation *mut
                                    struct store_head *head, stet_error *err) {
     bool only_absent = mutation->op == STET_OP_CREATE || mutation->base.kind == STET_BASE_ABSENT;
     bool equal = false;
+    bool from_head = false; /* Made without a base, where the type lets that pass for the head. */
     if (only_absent && !mutation->imported)
         return error_set(err, STET_ALREADY_EXISTS, "the record exists already");
-    if (!only_absent && mutation->base.kind == STET_BASE_NONE)
+    if (!only_absent && mutation->base.kind == STET_BASE_NONE) {
+        const struct policy *policy = policy_staged(staging->space, mutation->type);
+        from_head = policy != NULL && policy->preconditions_optional;
+        /* A patch could not be applied to anything yet. */
+        if (from_head && !mutation->has_yours && mutation->prepare_status == STET_OK)
+            mutation->prepare_status = STET_NOT_FOUND;
+    }
+    if (!only_absent && mutation->base.kind == STET_BASE_NONE && !from_head)
         return error_set(err, STET_PRECONDITION_REQUIRED,
                          "the write must name the version it was made from");
-    bool stale = !only_absent && mutation->base.value != head->version;
+    bool stale = !only_absent && !from_head && mutation->base.value != head->version;
     /* Two who each add one to a counter write the same, and both must count. */
     if (stale && settle_counts(staging, mutation))
         return settle_stale(staging, mutation, head, err);

@@ -30,7 +30,7 @@ struct policies {
     pthread_rwlock_t lock; /* Over what is published; the sequencer's thread is the only writer. */
     struct policies_entry **buckets;
     size_t bucket_count; /* A power of two. */
-    size_t count;
+    atomic_size_t count; /* Also read without the lock: most spaces declare nothing. */
     uint64_t hash_seed;
     struct policies_staged *staged;
     size_t staged_count, staged_capacity;
@@ -159,6 +159,7 @@ static struct policies_entry **slot_of(struct policies *policies, stet_view type
 
 const struct policy *policy_find(struct space *space, stet_view type) {
     struct policies *policies = space->policies;
+    if (atomic_load_explicit(&policies->count, memory_order_acquire) == 0) return NULL;
     pthread_rwlock_rdlock(&policies->lock);
     const struct policies_entry *entry = policies->count == 0 ? NULL : *slot_of(policies, type);
     const struct policy *policy = entry == NULL ? NULL : policy_ref(entry->policy);

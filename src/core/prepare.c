@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "core/client.h"
+#include "core/data.h"
 #include "core/merging.h"
 #include "core/render.h"
 #include "core/resolve.h"
@@ -253,6 +254,8 @@ static stet_status prepare_mutation(struct stet_command *command, struct mutatio
         mutation->yours_data = mutation->body;
         mutation->yours_hash = doc_hash(&mutation->body_doc, 0);
         mutation->has_yours = true;
+        status = data_fill(command, mutation, err);
+        if (status != STET_OK) return status;
     }
     bool needs_record = mutation->base.kind == STET_BASE_UPDATED_AT ||
                         mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON ||
@@ -266,6 +269,7 @@ static stet_status prepare_mutation(struct stet_command *command, struct mutatio
             cache_find(&command->client->cache, command->space, mutation->type, mutation->id);
         if (cached != NULL) status = settle_ahead(command, mutation, cached->head, err);
     }
+    if (status == STET_OK && mutation->has_yours) status = data_judge(command, mutation, err);
     if (status == STET_OK && mutation->has_yours) status = build_change(command, mutation, err);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/data.h"
 #include "core/index.h"
 #include "core/render.h"
 #include "core/retain.h"
@@ -329,7 +330,8 @@ stet_status staging_data(struct staging *staging, struct mutation *mutation, ste
                          uint64_t hash, stet_view merge, struct store_head *head, stet_error *err) {
     bool creates = head->version == 0 || head->deleted;
     enum store_op op = creates ? STORE_CREATE : STORE_UPDATE;
-    stet_status status = ask_modules(staging, mutation, op, data, head, err);
+    stet_status status = data_check(staging, mutation, head, &data, &hash, err);
+    if (status == STET_OK) status = ask_modules(staging, mutation, op, data, head, err);
     if (status != STET_OK) return status;
     return stage(staging, mutation, op, data, hash, merge, head, err);
 }

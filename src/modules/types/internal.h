@@ -43,9 +43,10 @@ struct put {
         made_from; /* The head's version that its numbers and its forced mark were taken from. */
     bool judges;   /* Its fields demand something else than those before. */
     bool new_indexes;
-    stet_view forced; /* What it says of having been forced; empty: it was not. */
-    struct survey *survey;
-    bool finished;                        /* Surveyed, and its text made. */
+    stet_view forced;      /* What it says of having been forced; empty: it was not. */
+    struct survey *survey; /* NULL: not begun, or the type has no records. */
+    uint64_t numbered;     /* Which indexes were given numbers without a survey: a bit for each. */
+    bool finished;         /* Surveyed, and its text made. */
     const struct survey_verdict *verdict; /* Why it was refused. */
     stet_view *changed;                   /* Pointers, for the answer of an apply. */
     size_t changed_count;

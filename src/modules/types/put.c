@@ -10,13 +10,14 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/batch.h"
 #include "core/render.h"
 #include "core/validate.h"
 #include "doc/diff.h"
 #include "doc/pointer.h"
 #include "modules/types/internal.h"
 
-#include <stdio.h>
+#include <assert.h>
 
 static stet_status no_memory(stet_error *err) {
     return error_set(err, STET_NO_MEMORY, "out of memory for a type");
@@ -220,10 +221,14 @@ static stet_status hop_prepare(struct stet_command *command, struct store_reader
 
 /* ---- Surveying --------------------------------------------------------------------------- */
 
+static bool needs_survey(const struct put *put) {
+    return put->policy != NULL && (put->judges || put->new_indexes);
+}
+
 static stet_status finish_put(struct stet_command *command, size_t index, stet_error *err) {
     struct work *work = command->module_data;
     struct put *put = &work->puts[index];
-    uint64_t violations = survey_violations(put->survey);
+    uint64_t violations = put->survey == NULL ? 0 : survey_violations(put->survey);
     if (violations > 0 && work->force) {
         struct buffer buffer;
         struct json_writer writer;
@@ -246,8 +251,8 @@ static stet_status hop_survey(struct stet_command *command, struct store_reader 
     struct work *work = command->module_data;
     for (size_t i = 0; i < work->count; i++) {
         struct put *put = &work->puts[i];
-        if (put->survey == NULL || put->finished) continue;
-        if (!survey_is_done(put->survey)) {
+        if (!needs_survey(put) || put->finished) continue;
+        if (put->survey != NULL && !survey_is_done(put->survey)) {
             stet_status status = survey_step(put->survey, reader, err);
             if (status != STET_OK) return status;
             if (survey_wants_fill(put->survey)) return STET_OK;
@@ -262,6 +267,60 @@ static stet_status hop_survey(struct stet_command *command, struct store_reader 
     return STET_OK;
 }
 
+/* Whether no record of the type has ever been written, as of now: then there is nothing to look through and no index to fill. */
+static stet_status has_records(struct types *types, const struct batch *batch, stet_view name,
+                               struct arena *arena, bool *has, stet_error *err) {
+    struct store_row row;
+    size_t count = 0;
+    *has = true;
+    for (size_t i = 0; i < batch->change_count; i++)
+        if (view_equal(batch->changes[i]->row.type, name)) return STET_OK;
+    stet_status status = store_scan(store_writer_reader(types->space->store), arena, name,
+                                    (stet_view){0}, 1, &row, &count, err);
+    *has = count > 0;
+    return status;
+}
+
+static_assert(2 * TYPE_INDEXES_MAX <= 64, "a bit for each index");
+
+/* The indexes of a type without records are complete from the start; until records come, which may be before it is staged. */
+static void number(struct space *space, struct put *put) {
+    for (size_t i = 0; i < put->policy->index_count; i++) {
+        struct index_def *def = put->policy->indexes[i];
+        if (def->number != 0) continue;
+        def->number = index_number_new(space);
+        put->numbered |= UINT64_C(1) << i;
+    }
+}
+
+static void take_numbers_back(struct put *put) {
+    for (size_t i = 0; i < put->policy->index_count; i++)
+        if ((put->numbered >> i & 1) != 0) put->policy->indexes[i]->number = 0;
+    put->numbered = 0;
+    put->finished = false;
+}
+
+static stet_status drive_put(struct types *types, struct stet_command *command, struct put *put,
+                             struct batch *batch, stet_error *err) {
+    const struct work *work = command->module_data;
+    bool has;
+    if (put->survey != NULL) return survey_fill(put->survey, batch, err);
+    stet_status status = has_records(types, batch, put->name, &command->arena, &has, err);
+    if (status != STET_OK) return status;
+    if (!has) {
+        number(types->space, put);
+        return STET_OK;
+    }
+    take_numbers_back(put);
+    const struct survey_order order = {
+        .policy = put->policy,
+        .judges = put->judges,
+        .only_unique = command->dry_run,
+        .force = work->force,
+    };
+    return survey_begin(types->space, &types->surveys, &order, &put->survey, err);
+}
+
 stet_status work_drive(struct types *types, struct stet_command *command, struct batch *batch,
                        stet_error *err) {
     struct work *work = command->module_data;
@@ -269,22 +328,9 @@ stet_status work_drive(struct types *types, struct stet_command *command, struct
     survey_sweep(&types->surveys, false);
     for (size_t i = 0; i < work->count; i++) {
         struct put *put = &work->puts[i];
-        bool wanted = put->judges || (put->new_indexes && !put->finished);
-        if (put->policy == NULL || !(wanted || put->survey != NULL)) continue;
-        if (put->survey == NULL) {
-            const struct survey_order order = {
-                .policy = put->policy,
-                .judges = put->judges,
-                .only_unique = command->dry_run,
-                .force = work->force,
-            };
-            stet_status status =
-                survey_begin(types->space, &types->surveys, &order, &put->survey, err);
-            if (status != STET_OK) return status;
-        } else {
-            stet_status status = survey_fill(put->survey, batch, err);
-            if (status != STET_OK) return status;
-        }
+        if (!needs_survey(put)) continue;
+        stet_status status = drive_put(types, command, put, batch, err);
+        if (status != STET_OK) return status;
         ready = ready && put->finished;
     }
     if (!ready) command->hop = hop_survey;
