@@ -30,7 +30,6 @@ enum command_kind {
     COMMAND_LIST,
     COMMAND_HISTORY,
     COMMAND_DIFF,
-    COMMAND_CONCURRENCY,
     COMMAND_RECEIPT, /* On the sequencer: exact, because it waits its turn. */
     COMMAND_STATS,
     COMMAND_CHECK,

@@ -151,9 +151,21 @@ static stet_status decide_mutation(struct staging *staging, size_t index) {
     } else {
         status = decide_existing(staging, mutation, head, &err);
     }
+    if (status == STET_CONCURRENT_MODIFICATION || mutation->strategy != STET_STRATEGY_DEFAULT)
+        heat_add(&space->heat, mutation->type, mutation->id);
     if (status == STET_OK) return STET_OK;
     err.status = status;
     return refuse_with(staging, mutation, &err);
+}
+
+stet_status staging_decide(struct staging *staging) {
+    const struct stet_command *command = staging->command;
+    stet_status status = STET_OK;
+    for (size_t i = 0; i < command->mutation_count && command->hop == NULL; i++) {
+        stet_status decided = decide_mutation(staging, i);
+        if (status == STET_OK) status = decided;
+    }
+    return status;
 }
 
 /* ---- Commands ---------------------------------------------------------------------------- */
@@ -254,6 +266,14 @@ static stet_status decide_by_module(struct staging *staging) {
                      staging->space->name);
 }
 
+static stet_status check_halted(const struct space *space, stet_error *err) {
+    if (!atomic_load_explicit(&space->halted, memory_order_relaxed)) return STET_OK;
+    return error_set(err, STET_UNAVAILABLE,
+                     "space \"%s\" takes no writes until the server is restarted: the outcome "
+                     "of a commit is unknown",
+                     space->name);
+}
+
 static void decide_write(struct staging *staging) {
     struct stet_command *command = staging->command;
     struct space *space = staging->space;
@@ -264,22 +284,16 @@ static void decide_write(struct staging *staging) {
     int64_t stamp = space->stamp;
     atomic_fetch_add_explicit(&space->counters.commands, 1, memory_order_relaxed);
     if (decide_by_key(staging)) return;
-    if (atomic_load_explicit(&space->halted, memory_order_relaxed)) {
-        command->status =
-            error_set(&command->error, STET_UNAVAILABLE,
-                      "space \"%s\" takes no writes until the server is restarted: the outcome "
-                      "of a commit is unknown",
-                      space->name);
-        return;
-    }
     stet_status status = STET_OK;
     if (command->kind == COMMAND_MODULE) {
+        /* It may only ask for something; then it is answered, too. */
         status = decide_by_module(staging);
+        if (status == STET_OK && batch->change_count > first_change)
+            status = check_halted(space, &command->error);
     } else {
-        for (size_t i = 0; i < command->mutation_count && command->hop == NULL; i++) {
-            stet_status decided = decide_mutation(staging, i);
-            if (status == STET_OK) status = decided;
-        }
+        command->status = check_halted(space, &command->error);
+        if (command->status != STET_OK) return;
+        status = staging_decide(staging);
     }
     if (command->held || command->hop != NULL) {
         /* Not decided after all. */

@@ -29,6 +29,16 @@ static const struct counter counters[] = {
     COUNTER("stet_changes_total", "Changes committed.", writes),
     COUNTER("stet_write_commands_total", "Writes decided, whatever became of them.", commands),
     COUNTER("stet_unchanged_total", "Writes whose result equalled the state.", unchanged),
+    {"stet_conflicts_open", "Conflicts that wait for a person.", STET_METRIC_GAUGE,
+     offsetof(struct space_counters, conflicts_open)},
+    COUNTER("stet_conflicts_opened_total", "Writes that began to wait for a person.",
+            conflicts_opened),
+    COUNTER("stet_conflicts_resolved_total", "Waiting conflicts that somebody settled.",
+            conflicts_resolved),
+    COUNTER("stet_conflicts_expired_total", "Waiting conflicts that their deadline settled.",
+            conflicts_expired),
+    COUNTER("stet_conflict_notices_total", "Notices to people whose values were replaced.",
+            notices),
     COUNTER("stet_replays_total", "Writes answered from their mutation key.", replays),
     COUNTER("stet_refusals_total", "Writes refused for a reason other than a conflict.", refused),
     COUNTER("stet_retries_total", "Preparations repeated because the record had moved on.",
@@ -144,6 +154,26 @@ static void visit_histogram(const struct visit *visit, const char *name, const c
     sample(visit, name, help, STET_METRIC_HISTOGRAM, "_count", space, "", (double)total);
 }
 
+/* How long conflicts waited: buckets by powers of four, from a second to a month. */
+static void visit_resolutions(const struct visit *visit) {
+    static const char name[] = "stet_conflict_resolution_seconds";
+    static const char help[] = "Time from the opening of a conflict to its end.";
+    for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+        uint64_t total = 0;
+        for (size_t i = 0; i < RESOLUTION_BUCKETS && space->state == SPACE_OPEN; i++) {
+            char more[64] = ",le=\"+Inf\"";
+            total += value_of(&space->counters.resolution_bucket[i]);
+            if (i + 1 < RESOLUTION_BUCKETS)
+                snprintf(more, sizeof more, ",le=\"%g\"", ldexp(1, 2 * (int)i));
+            sample(visit, name, help, STET_METRIC_HISTOGRAM, "_bucket", space, more, (double)total);
+        }
+        if (space->state != SPACE_OPEN) continue;
+        sample(visit, name, help, STET_METRIC_HISTOGRAM, "_sum", space, "",
+               (double)value_of(&space->counters.resolution_s_sum));
+        sample(visit, name, help, STET_METRIC_HISTOGRAM, "_count", space, "", (double)total);
+    }
+}
+
 static void visit_histograms(const struct visit *visit) {
     for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
         if (space->state != SPACE_OPEN) continue;
@@ -219,6 +249,7 @@ void metrics_visit(stet_engine *engine, stet_metric_visit *visit_sample, void *c
     visit_settled(&visit);
     visit_contention(&visit);
     visit_histograms(&visit);
+    visit_resolutions(&visit);
     visit_gauges(&visit);
     pthread_mutex_unlock(&engine->spaces_lock);
 }

@@ -599,12 +599,12 @@ static stet_status render(struct rendering *rendering) {
     case COMMAND_READ: return render_read(rendering);
     case COMMAND_RECEIPT: return render_receipt(rendering);
     case COMMAND_MODULE:
+        if (command->status != STET_OK) return render_refused_write(rendering);
         command->outcome.seq = command->decided_seq;
         return command->answer(command, &rendering->writer, rendering->err);
     case COMMAND_LIST:
     case COMMAND_HISTORY:
     case COMMAND_DIFF:
-    case COMMAND_CONCURRENCY:
     case COMMAND_STATS:
     case COMMAND_CHECK:
     case COMMAND_MODULE_READ:

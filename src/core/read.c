@@ -254,29 +254,46 @@ static stet_status run_diff(struct stet_command *command, struct store_reader *r
     return status;
 }
 
-/* ---- Concurrency, stats, check ----------------------------------------------------------- */
+/* ---- Stats, check ------------ ----------------------------------------------------------- */
 
-static stet_status run_concurrency(struct stet_command *command, struct store_reader *reader,
-                                   struct json_writer *writer, stet_error *err) {
-    struct store_head head;
-    struct store_change newest;
-    stet_status status = record_at(command, reader, command->read.type, command->read.id,
-                                   command->decided_seq, &head, &newest, err);
-    if (status != STET_OK) return status;
-    json_object_begin(writer);
-    json_member_u64(writer, VIEW("current_version"), newest.version);
-    json_member_text(writer, VIEW("last_modified_by"), change_updated_by(&command->arena, &newest));
-    json_key(writer, VIEW("last_modified_at"));
-    json_rfc3339(writer, change_updated_at(&command->arena, &newest));
-    /* Who deals with a tombstone needs its version as much, to create the record again. */
-    if (newest.op == STORE_DELETE) json_member_bool(writer, VIEW("deleted"), true);
-    json_member_bool(writer, VIEW("has_conflicts"), false);
-    json_key(writer, VIEW("conflicts"));
+static void render_heat(struct space *space, struct json_writer *writer) {
+    struct heat_record hottest[HOT_RECORDS_SHOWN];
+    size_t count = heat_top(&space->heat, hottest, HOT_RECORDS_SHOWN);
+    json_key(writer, VIEW("hot_records"));
     json_array_begin(writer);
+    for (size_t i = 0; i < count; i++) {
+        const struct heat_record *record = &hottest[i];
+        json_object_begin(writer);
+        json_key(writer, VIEW("address"));
+        render_address(writer, view_make(record->type, record->type_bytes),
+                       view_make(record->id, record->id_bytes));
+        json_member_u64(writer, VIEW("conflicts"), record->count);
+        /* The table is bounded: some of them may have been another record's. */
+        if (record->error > 0)
+            json_member_u64(writer, VIEW("at_least"), record->count - record->error);
+        json_object_end(writer);
+    }
     json_array_end(writer);
-    json_member_u64(writer, VIEW("readers"), 0);
+}
+
+static void render_conflict_counts(const struct space *space, struct json_writer *writer) {
+    const struct space_counters *counters = &space->counters;
+    const struct {
+        const char *name;
+        const _Atomic uint64_t *counter;
+    } counts[] = {
+        {"open", &counters->conflicts_open},
+        {"opened", &counters->conflicts_opened},
+        {"resolved", &counters->conflicts_resolved},
+        {"expired", &counters->conflicts_expired},
+        {"notices", &counters->notices},
+    };
+    json_key(writer, VIEW("conflicts"));
+    json_object_begin(writer);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        json_member_u64(writer, view_of(counts[i].name),
+                        atomic_load_explicit(counts[i].counter, memory_order_relaxed));
     json_object_end(writer);
-    return STET_OK;
 }
 
 static stet_status run_stats(struct stet_command *command, struct store_reader *reader,
@@ -300,6 +317,8 @@ static stet_status run_stats(struct stet_command *command, struct store_reader *
         json_object_end(writer);
     }
     json_object_end(writer);
+    render_conflict_counts(command->space, writer);
+    render_heat(command->space, writer);
     json_member_u64(writer, VIEW("bytes"), usage.file_bytes);
     json_member_u64(writer, VIEW("log_bytes"), usage.log_bytes);
     json_member_u64(writer, VIEW("checkpoints"), usage.checkpoints);
@@ -351,7 +370,6 @@ stet_status read_run(struct stet_command *command, struct store_reader *reader, 
     case COMMAND_LIST: status = list_run(command, reader, &writer, err); break;
     case COMMAND_HISTORY: status = run_history(command, reader, &writer, err); break;
     case COMMAND_DIFF: status = run_diff(command, reader, &writer, err); break;
-    case COMMAND_CONCURRENCY: status = run_concurrency(command, reader, &writer, err); break;
     case COMMAND_STATS: status = run_stats(command, reader, &writer, err); break;
     case COMMAND_CHECK: status = run_check(command, reader, &writer, err); break;
     case COMMAND_EMPTY:

@@ -14,7 +14,7 @@
 #include "core/render.h"
 
 /**
- * Runs a command of one of the kinds LIST, HISTORY, DIFF, CONCURRENCY, STATS and CHECK.
+ * Runs a command of one of the kinds LIST, HISTORY, DIFF, STATS and CHECK.
  *
  * @param command  Its space, actor and the request's fields are read; decided_seq is set to the seq the answer holds at.
  * @param reader   Of the command's space; this thread's for the call.

@@ -438,24 +438,6 @@ static void a_difference_names_what_changed(void **state) {
     assert_string_equal(err.field, "to");
 }
 
-static void concurrency_says_who_changed_it_last(void **state) {
-    (void)state;
-    put_n("a", 1);
-    put_n("a", 2);
-    struct stet_command *command = command_of(COMMAND_CONCURRENCY);
-    command->read = (stet_read){.type = VIEW("tasks"), .id = VIEW("a")};
-    char *text = run(command, STET_OK, NULL);
-    check_at(text, "/current_version", "2");
-    check_at(text, "/last_modified_by", "\"ann\"");
-    check_at(text, "/has_conflicts", "false");
-    check_at(text, "/conflicts", "[]");
-    check_at(text, "/readers", "0");
-    free(text);
-    command = command_of(COMMAND_CONCURRENCY);
-    command->read = (stet_read){.type = VIEW("tasks"), .id = VIEW("b")};
-    run(command, STET_NOT_FOUND, NULL);
-}
-
 static void stats_count_and_checks_find_nothing(void **state) {
     (void)state;
     put_n("a", 1);
@@ -487,7 +469,6 @@ int main(void) {
         WITH_ENGINE(history_is_paged_newest_first),
         WITH_ENGINE(a_long_history_is_shown_whole),
         WITH_ENGINE(a_difference_names_what_changed),
-        WITH_ENGINE(concurrency_says_who_changed_it_last),
         WITH_ENGINE(stats_count_and_checks_find_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

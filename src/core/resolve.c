@@ -59,7 +59,10 @@ void resolve_make_token(struct stet_command *command, const struct mutation *mut
         .current = current,
         .yours_hash = mutation->op == STET_OP_DELETE ? 0 : mutation->yours_hash,
     };
-    compute_mac(command, mutation->type, mutation->id, &token, token.mac);
+    /* One that is parked is settled as itself, not as any write to its record. */
+    bool parked = !view_is_empty(mutation->conflict_id);
+    compute_mac(command, parked ? RESOLVE_PARKED : mutation->type,
+                parked ? mutation->conflict_id : mutation->id, &token, token.mac);
     sodium_bin2base64(out, RESOLUTION_TOKEN_BYTES_MAX + 1, (const unsigned char *)&token,
                       sizeof token, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }

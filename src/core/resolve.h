@@ -5,9 +5,13 @@
 #ifndef CORE_RESOLVE_H
 #define CORE_RESOLVE_H
 
+#include "base/view.h"
 #include "core/client.h"
 
-/* token: RESOLUTION_TOKEN_BYTES_MAX + 1 bytes, NUL-terminated. */
+/* In the place of a record's type, with a conflict's id: what tokens of parked conflicts are made for. No user's type is named so. */
+#define RESOLVE_PARKED VIEW("stet.parked")
+
+/* token: RESOLUTION_TOKEN_BYTES_MAX + 1 bytes, NUL-terminated. With mutation->conflict_id it is for that parked conflict. */
 void resolve_make_token(struct stet_command *command, const struct mutation *mutation,
                         uint64_t base, uint64_t current, char *token);
 

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "core/contention.h"
 #include "core/heads.h"
+#include "core/heat.h"
 #include "core/module.h"
 #include "core/receipts.h"
 #include "core/ring.h"
@@ -34,6 +35,8 @@ enum settled_how {
     SETTLED_WAYS
 };
 
+enum { RESOLUTION_BUCKETS = 12 };
+
 /* Counters; relaxed atomics, read by metrics. */
 struct space_counters {
     _Atomic uint64_t writes;   /* Changes committed. */
@@ -43,6 +46,14 @@ struct space_counters {
     /* Writes from a stale base, by strategy and what became of them. */
     _Atomic uint64_t settled[STET_STRATEGY_ASK + 1][SETTLED_WAYS];
     _Atomic uint64_t merge_detours; /* Merges too dear for the sequencer, sent to a worker. */
+    /* Conflicts that wait for a person, and how long they did: upper bounds 4^k seconds. */
+    _Atomic uint64_t conflicts_open; /* Now. */
+    _Atomic uint64_t conflicts_opened;
+    _Atomic uint64_t conflicts_resolved;
+    _Atomic uint64_t conflicts_expired;
+    _Atomic uint64_t notices; /* To those whose values were replaced. */
+    _Atomic uint64_t resolution_bucket[RESOLUTION_BUCKETS];
+    _Atomic uint64_t resolution_s_sum;
     _Atomic uint64_t unchanged;
     _Atomic uint64_t replays;
     _Atomic uint64_t refused; /* Other refusals. */
@@ -91,6 +102,8 @@ struct space {
     uint64_t hash_seed;
     struct space_counters counters;
     struct contention contention;
+
+    struct heat heat; /* Which records conflict most. */
 
     pthread_mutex_t readers_lock;
     struct store_reader *readers[64]; /* Idle ones. */

@@ -197,6 +197,8 @@ struct space *space_create(struct stet_engine *engine, const char *name) {
     pthread_mutex_init(&space->readers_lock, NULL);
     pthread_mutex_init(&space->watchers_lock, NULL);
     contention_init(&space->contention);
+
+    heat_init(&space->heat);
     return space;
 }
 
@@ -222,6 +224,8 @@ void space_free(struct space *space) {
     pthread_mutex_destroy(&space->readers_lock);
     pthread_mutex_destroy(&space->watchers_lock);
     contention_done(&space->contention);
+
+    heat_done(&space->heat);
     free(space->file);
     free(space);
 }

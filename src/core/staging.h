@@ -49,6 +49,12 @@ stet_status staging_delete(struct staging *staging, stet_view type, stet_view id
                            stet_error *err);
 
 /*
+ * From struct module.decide: decides command->mutations as a plain write's are. What it returns but STET_OK is to be returned: the
+ * mutations that were refused say why, and the whole command is refused. With command->hop set nothing is decided yet: return STET_OK.
+ */
+stet_status staging_decide(struct staging *staging);
+
+/*
  * From struct module.decide only, and only while nothing is staged: the command is to wait until space_wake_held is called with the
  * same tag, or until that monotonic time; then it is decided again, with command->wait_over set in the second case. The order
  * of waiting is kept. The module returns STET_OK after this. STET_BUSY: too many wait already (HELD_COMMANDS_MAX).
