@@ -395,6 +395,84 @@ typedef struct stet_resolution {
 STET_API stet_status stet_command_resolve(stet_command *command, const stet_resolution *resolution,
                                           stet_error *err);
 
+/* -- Conflicts that wait, and the inbox -- */
+
+/** Which conflicts to list. Empty and 0 mean: any. */
+typedef struct stet_conflict_list {
+    stet_view type;   /* Of the records they are about. */
+    stet_view record; /* The address of one record. */
+    stet_view person; /* For whom they wait, whom they tell, or whose write it was. */
+    /* "resolved", "expired", "overwritten", "settled", "any"; empty or "open": those that wait. */
+    stet_view state;
+    uint32_t older_than_s; /* Opened at least so many seconds ago. */
+    unsigned limit;        /* 0: the default. */
+    stet_view after;       /* "next" of the page before; empty: from the start. */
+} stet_conflict_list;
+
+/**
+ * Answers {"conflicts": [{"id", "version", "state", "address", "by", "for", "deadline", …}], "open"?, "seq", "next"?}. Open ones come in
+ * the order of their deadlines, others in the order of their ids. A page may be short, or empty, and still have a "next".
+ */
+STET_API stet_status stet_command_conflict_list(stet_command *command,
+                                                const stet_conflict_list *list, stet_error *err);
+
+/**
+ * One conflict: what its record says and, while it is open, the conflict document with the record as it is now and a fresh
+ * "resolution_token"; else "base", "current", "yours" and "result". "seq-N": the automatic merge that made the change N.
+ */
+STET_API stet_status stet_command_conflict_get(stet_command *command, stet_view id,
+                                               stet_error *err);
+
+/** Settles an open conflict. Answers as the write does that the choice stands for, with "conflict_id" and "choice". */
+typedef struct stet_conflict_resolution {
+    stet_view id;
+    /* Of the conflict's document. Empty: only STET_CHOICE_CURRENT and STET_CHOICE_MERGED, against the record as it is now. */
+    stet_view token;
+    stet_choice choice;
+    stet_view fields; /* As in stet_resolution. */
+    stet_view data;
+    bool dry_run;
+} stet_conflict_resolution;
+
+/**
+ * @return additionally, in the outcome,
+ *         STET_ALREADY_RESOLVED         somebody else, or the deadline, was first; the body says who, when and how.
+ *         STET_CONCURRENT_MODIFICATION  the record moved on; the body is a new conflict document.
+ *         STET_TOKEN_INVALID            forged, expired, or for another conflict or actor.
+ */
+STET_API stet_status stet_command_conflict_resolve(stet_command *command,
+                                                   const stet_conflict_resolution *resolution,
+                                                   stet_error *err);
+
+/**
+ * Opens a conflict again that expired, or a notice that a value was overwritten or settled, or an automatic merge ("seq-N"): it
+ * waits for a person, with a new deadline. Resolving it is an ordinary conditional write.
+ *
+ * @param precondition  The version of the conflict, or, for "seq-N", of the merged record. STET_VERSION_NONE:
+ *                      STET_PRECONDITION_REQUIRED in the outcome.
+ */
+STET_API stet_status stet_command_conflict_reopen(stet_command *command, stet_view id,
+                                                  stet_version precondition, stet_error *err);
+
+typedef struct stet_inbox_list {
+    bool unread; /* Only those. */
+    unsigned limit;
+    stet_view after;
+} stet_inbox_list;
+
+/** The actor's own: conflicts that wait for them, and what became of their changes without them. Newest first.
+ *  {"items": [{…, "read"}], "unread", "total", "seq", "next"?} */
+STET_API stet_status stet_command_inbox_list(stet_command *command, const stet_inbox_list *list,
+                                             stet_error *err);
+
+/** Marks as read, up to 500 at once. ids NULL: those that are not read. Answers {"marked", "unread", "seq"}. */
+STET_API stet_status stet_command_inbox_read(stet_command *command, const stet_view *ids,
+                                             size_t count, stet_error *err);
+
+/** Takes one out of the inbox. STET_FORBIDDEN in the outcome: it waits for a decision. */
+STET_API stet_status stet_command_inbox_dismiss(stet_command *command, stet_view id,
+                                                stet_error *err);
+
 /* -- Reads -- */
 
 typedef enum stet_at { STET_AT_HEAD, STET_AT_VERSION, STET_AT_TIME, STET_AT_SEQ } stet_at;

@@ -12,6 +12,7 @@
 #include "core/resolve.h"
 #include "core/submit.h"
 #include "modules/auth/auth.h"
+#include "modules/conflicts/conflicts.h"
 #include "modules/feed/feed.h"
 #include "modules/locks/locks.h"
 #include "modules/spaces/spaces.h"
@@ -21,8 +22,8 @@
 
 #include <sodium.h>
 
-const struct module *const stet_modules[] = {&types_module, &auth_module, &locks_module,
-                                             &spaces_module, NULL};
+const struct module *const stet_modules[] = {&types_module, &auth_module,   &conflicts_module,
+                                             &locks_module, &spaces_module, NULL};
 
 /* A stet_space is a counted reference to a struct space; the public name hides the inner one. */
 static struct space *space_of(stet_space *space) { return (struct space *)space; }
@@ -140,6 +141,47 @@ stet_status stet_command_resolve(stet_command *command, const stet_resolution *r
     return resolve_fill(command, resolution, err);
 }
 
+stet_status stet_command_conflict_list(stet_command *command, const stet_conflict_list *list,
+                                       stet_error *err) {
+    NEED(command != NULL && list != NULL);
+    return conflicts_fill_list(command, list, err);
+}
+
+stet_status stet_command_conflict_get(stet_command *command, stet_view id, stet_error *err) {
+    NEED(command != NULL);
+    return conflicts_fill_get(command, id, err);
+}
+
+stet_status stet_command_conflict_resolve(stet_command *command,
+                                          const stet_conflict_resolution *resolution,
+                                          stet_error *err) {
+    NEED(command != NULL && resolution != NULL);
+    return conflicts_fill_resolve(command, resolution, err);
+}
+
+stet_status stet_command_conflict_reopen(stet_command *command, stet_view id,
+                                         stet_version precondition, stet_error *err) {
+    NEED(command != NULL);
+    return conflicts_fill_reopen(command, id, precondition, err);
+}
+
+stet_status stet_command_inbox_list(stet_command *command, const stet_inbox_list *list,
+                                    stet_error *err) {
+    NEED(command != NULL && list != NULL);
+    return inbox_fill_list(command, list, err);
+}
+
+stet_status stet_command_inbox_read(stet_command *command, const stet_view *ids, size_t count,
+                                    stet_error *err) {
+    NEED(command != NULL);
+    return inbox_fill_read(command, ids, count, err);
+}
+
+stet_status stet_command_inbox_dismiss(stet_command *command, stet_view id, stet_error *err) {
+    NEED(command != NULL);
+    return inbox_fill_dismiss(command, id, err);
+}
+
 /* ---- Reads ------------------------------------------------------------------------------- */
 
 /* Copies a view into a command; false when memory is out. */
@@ -231,8 +273,7 @@ stet_status stet_command_diff(stet_command *command, stet_view type, stet_view i
 stet_status stet_command_concurrency(stet_command *command, stet_view type, stet_view id,
                                      stet_error *err) {
     NEED(command != NULL);
-    return fill_read(command, COMMAND_CONCURRENCY, type, id, &command->read.type, &command->read.id,
-                     err);
+    return conflicts_fill_concurrency(command, type, id, err);
 }
 
 stet_status stet_command_receipt(stet_command *command, stet_view mutation_key, stet_error *err) {

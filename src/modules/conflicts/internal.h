@@ -1,0 +1,113 @@
+/*
+ * What the files of this folder share: the module's state in one space, and the tasks its commands stand for.
+ */
+#ifndef CONFLICTS_INTERNAL_H
+#define CONFLICTS_INTERNAL_H
+
+#include "core/client.h"
+#include "core/staging.h"
+#include "modules/conflicts/board.h"
+#include "modules/conflicts/conflicts.h"
+
+/* Belongs to the sequencer's thread, but for `counts`. */
+struct conflicts {
+    struct space *space;
+    struct board board;
+    /* What is due could not be done: not to be tried again before that monotonic time. */
+    int64_t blocked_until;
+    stet_view
+        due_id; /* Of what `due` filled last; in due_bytes. Empty: nothing that may be refused. */
+    char due_bytes[ID_BYTES_MAX];
+};
+
+/* A command of this module; in its arena, as command->module_data. */
+struct task {
+    stet_status (*decide)(struct conflicts *conflicts, struct staging *staging, struct task *task,
+                          stet_error *err);
+    stet_view id;
+    stet_strategy fallback;  /* Expiry. */
+    bool after_failure;      /* Expiry: its own fallback was refused. */
+    struct store_head after; /* Of the conflict's record. */
+    struct conflict_record record;
+    bool has_record;
+
+    /* Resolution and reopening. */
+    stet_conflict_resolution resolution;
+    stet_version precondition;
+
+    /* Lists. */
+    stet_conflict_list list;
+    stet_view *found; /* Ids. */
+    size_t found_count;
+    bool more;
+    stet_view next;
+    uint64_t unread, total;
+    bool unread_only;
+
+    /* Marking as read. */
+    const stet_view *ids;
+    size_t id_count;
+    bool all;
+    uint64_t marked;
+};
+
+/* A fresh task that `command` will stand for; NULL when memory is out or the command is filled (err says which). */
+struct task *task_begin(struct stet_command *command, stet_error *err);
+/* Makes the command one that the sequencer hands to task->decide. */
+void task_finish(struct stet_command *command, struct task *task,
+                 stet_status (*answer)(struct stet_command *command, struct json_writer *writer,
+                                       stet_error *err));
+/* Makes it a read on a worker. */
+void task_finish_read(struct stet_command *command,
+                      stet_status (*read)(struct stet_command *command, struct store_reader *reader,
+                                          struct buffer *out, stet_error *err));
+
+/* Stages a conflict's record and prepares the projection for it. */
+stet_status conflicts_put(struct conflicts *conflicts, struct staging *staging, stet_view id,
+                          const struct conflict_record *record, struct store_head *after,
+                          stet_error *err);
+
+/* The record of a conflict as it stands for this command. STET_NOT_FOUND. */
+stet_status conflicts_get(struct staging *staging, stet_view id, struct store_head *head,
+                          struct conflict_record *record, stet_error *err);
+
+/* Whether one more may be opened: per record, per writer, per space. STET_TOO_MANY_CONFLICTS. */
+stet_status conflicts_check_room(const struct conflicts *conflicts, stet_view type, stet_view id,
+                                 stet_view writer, stet_error *err);
+
+/* How long a conflict of this type waits, what settles it then, and for whom it waits. Lists in the arena. */
+stet_status conflicts_set_terms(struct staging *staging, struct conflict_record *record,
+                                stet_error *err);
+
+/* Notices to those whose values a stale write replaced (notice.c). */
+stet_status notice_losses(struct conflicts *conflicts, struct staging *staging,
+                          const struct settlement *settlement, stet_error *err);
+
+/* Answers with the conflict's record (show.c). */
+stet_status conflicts_answer(struct stet_command *command, struct json_writer *writer,
+                             stet_error *err);
+
+/* Counts a conflict that has come to its end (conflicts.c). */
+void conflicts_count_end(struct conflicts *conflicts, const struct conflict_record *record);
+
+/* A conflict's record as the client sees it now, in the command's arena. STET_NOT_FOUND. The client's thread. */
+stet_status conflicts_read(struct stet_command *command, stet_view id, uint64_t *version,
+                           uint64_t *seq, struct conflict_record *record, stet_error *err);
+
+/* The conflict's record as of `published`. STET_NOT_FOUND: it was not there then (err is not set). */
+stet_status conflicts_row_at(struct store_reader *reader, struct arena *arena,
+                             const struct store_head *head, uint64_t published,
+                             struct store_change *row, stet_error *err);
+
+/* "seq-N" as a record, as of command->decided_seq: an automatic merge (show.c). yours is empty when it is not kept. STET_NOT_FOUND. */
+stet_status conflicts_read_merge(struct stet_command *command, struct store_reader *reader,
+                                 stet_view id, struct conflict_record *record, uint64_t *seq,
+                                 stet_error *err);
+
+/* One in a list, as an object: {id, version, seq, state, …}. person: adds whether they have read it; empty: nobody. */
+void render_line(struct json_writer *writer, stet_view id, uint64_t version, uint64_t seq,
+                 const struct conflict_record *record, stet_view person, int64_t now);
+
+stet_status no_such_conflict(stet_view id, stet_error *err);
+
+#endif

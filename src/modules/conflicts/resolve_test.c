@@ -1,0 +1,285 @@
+/* Settling a conflict, once; and opening one again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "modules/conflicts/conflicts_testing.h"
+
+/* ---- Choices ----------------------------------------------------------------------------- */
+
+TEST(yours_is_written_and_the_conflict_is_over_in_one_transaction) {
+    (void)state;
+    const char *id = parked_deal("1");
+    struct answer settled = must(resolve(id, token_of(id), STET_CHOICE_YOURS));
+    check_json(settled.body, "/state", "\"resolved\"");
+    check_json(settled.body, "/record/data", "{\"amount\":3,\"title\":\"a\"}");
+    check_json(settled.body, "/result_version", "3");
+    assert_int_equal(settled.version, 3);
+    check_data("1", 3, "{\"amount\":3,\"title\":\"a\"}");
+    const char *history = history_of("1").body;
+    check_json(history, "/changes/0/source", "\"resolve\"");
+    check_json(history, "/changes/0/merge/strategy", "\"resolve\"");
+    uint64_t seq, transaction;
+    view_parse_u64(view_of(json_at(history, "/changes/0/seq")), &seq);
+    view_parse_u64(view_of(json_at(history, "/changes/0/transaction")), &transaction);
+    assert_int_equal(transaction, seq + 1);
+}
+
+TEST(current_leaves_the_record_as_it_is) {
+    (void)state;
+    const char *id = parked_deal("1");
+    be("ben");
+    struct answer settled = must(resolve(id, token_of(id), STET_CHOICE_CURRENT));
+    assert_true(settled.unchanged);
+    check_json(settled.body, "/kept", "true");
+    check_data("1", 2, "{\"amount\":2,\"title\":\"a\"}");
+    /* Somebody else decided against ann's change: she is told. */
+    check_json(inbox_of("ann").body, "/items/0/state", "\"resolved\"");
+    check_json(inbox_of("ben").body, "/total", "0");
+}
+
+TEST(fields_are_chosen_one_by_one) {
+    (void)state;
+    const char *id = parked_deal("1");
+    struct answer settled = must(take(start_resolve(
+        (stet_conflict_resolution){.id = view_of(id),
+                                   .token = view_of(token_of(id)),
+                                   .choice = STET_CHOICE_FIELDS,
+                                   .fields = VIEW("{\"/amount\":{\"value\":2.5}}")})));
+    check_json(settled.body, "/record/data/amount", "2.5");
+}
+
+TEST(custom_data_is_written_as_it_is) {
+    (void)state;
+    const char *id = parked_deal("1");
+    must(take(start_resolve((stet_conflict_resolution){.id = view_of(id),
+                                                       .token = view_of(token_of(id)),
+                                                       .choice = STET_CHOICE_CUSTOM,
+                                                       .data = VIEW("{\"amount\":0}")})));
+    check_data("1", 3, "{\"amount\":0}");
+}
+
+TEST(what_still_conflicts_is_not_merged) {
+    (void)state;
+    const char *id = parked_deal("1");
+    check_status(resolve(id, token_of(id), STET_CHOICE_MERGED), STET_BAD_REQUEST);
+    check_json(must(get_conflict(id)).body, "/state", "\"open\"");
+}
+
+TEST(a_waiting_deletion_is_carried_out_when_it_is_chosen) {
+    (void)state;
+    be("zoe");
+    must_put("1", none, "{\"amount\":1}");
+    must_put("1", at(1), "{\"amount\":2}");
+    be("ann");
+    const char *id = must_park("1", 1, NULL);
+    check_json(must(get_conflict(id)).body, "/deletes", "true");
+    must(resolve(id, token_of(id), STET_CHOICE_YOURS));
+    check_status(read_record("1"), STET_DELETED);
+}
+
+TEST(a_write_that_met_a_deletion_brings_the_record_back_when_it_is_chosen) {
+    (void)state;
+    be("zoe");
+    must_put("1", none, "{\"amount\":1}");
+    must_delete("1", at(1));
+    be("ann");
+    const char *id = must_park("1", 1, "{\"amount\":3}");
+    must(resolve(id, token_of(id), STET_CHOICE_YOURS));
+    check_data("1", 3, "{\"amount\":3}");
+}
+
+/* ---- Tokens ------------------------------------------------------------------------------ */
+
+TEST(without_a_token_nothing_is_overwritten) {
+    (void)state;
+    const char *id = parked_deal("1");
+    check_status(resolve(id, "", STET_CHOICE_YOURS), STET_BAD_REQUEST);
+    must(resolve(id, "", STET_CHOICE_CURRENT));
+}
+
+TEST(tokens_are_for_one_conflict_and_one_person) {
+    (void)state;
+    const char *first = parked_deal("1");
+    const char *second = parked_deal("2");
+    const char *token = token_of(first);
+    check_status(resolve(second, token, STET_CHOICE_YOURS), STET_TOKEN_INVALID);
+    check_status(resolve(first, "AAAA", STET_CHOICE_YOURS), STET_TOKEN_INVALID);
+    be("ben");
+    check_status(resolve(first, token, STET_CHOICE_YOURS), STET_TOKEN_INVALID);
+}
+
+TEST(a_record_that_moved_on_is_a_new_conflict) {
+    (void)state;
+    const char *id = parked_deal("1");
+    const char *token = token_of(id);
+    be("ben");
+    must_put("1", at(2), "{\"amount\":7,\"title\":\"a\"}");
+    be("ann");
+    struct answer refused = resolve(id, token, STET_CHOICE_CURRENT);
+    check_status(refused, STET_CONCURRENT_MODIFICATION);
+    check_json(refused.body, "/current/amount", "7");
+    check_json(refused.body, "/yours/amount", "3");
+    check_json(refused.body, "/base/amount", "1");
+    const char *again = unquoted(json_at(refused.body, "/resolution_token"));
+    must(resolve(id, again, STET_CHOICE_YOURS));
+    check_data("1", 4, "{\"amount\":3,\"title\":\"a\"}");
+}
+
+TEST(the_second_to_settle_is_told_who_was_first) {
+    (void)state;
+    const char *id = parked_deal("1");
+    const char *token = token_of(id);
+    be("ben");
+    must(resolve(id, token_of(id), STET_CHOICE_CURRENT));
+    be("ann");
+    struct answer refused = resolve(id, token, STET_CHOICE_YOURS);
+    check_status(refused, STET_ALREADY_RESOLVED);
+    check_json(refused.body, "/conflict/resolved_by", "\"ben\"");
+    check_json(refused.body, "/conflict/choice", "\"current\"");
+    check_data("1", 2, "{\"amount\":2,\"title\":\"a\"}");
+}
+
+TEST(of_two_in_one_batch_one_wins) {
+    (void)state;
+    const char *id = parked_deal("1");
+    const char *token = token_of(id);
+    stet_conflict_resolution choice = {
+        .id = view_of(id), .token = view_of(token), .choice = STET_CHOICE_YOURS};
+    struct stet_command *first = start_resolve(choice);
+    choice.choice = STET_CHOICE_CURRENT;
+    struct stet_command *second = start_resolve(choice);
+    must(take(first));
+    check_status(take(second), STET_ALREADY_RESOLVED);
+    check_data("1", 3, "{\"amount\":3,\"title\":\"a\"}");
+}
+
+TEST(after_its_deadline_a_conflict_is_settled) {
+    (void)state;
+    const char *id = parked_deal("1");
+    const char *token = token_of(id);
+    pass(24 * 3600 + 1);
+    struct answer refused = resolve(id, token, STET_CHOICE_YOURS);
+    check_status(refused, STET_ALREADY_RESOLVED);
+    check_json(refused.body, "/conflict/state", "\"expired\"");
+}
+
+/* ---- Receipts ---------------------------------------------------------------------------- */
+
+TEST(the_receipt_of_a_waiting_write_follows_its_conflict) {
+    (void)state;
+    parked_deal("1");
+    stet_mutation one = mutation(STET_OP_PUT, "1", at(1), "{\"amount\":6}");
+    one.on_conflict = STET_STRATEGY_ASK;
+    const char *id = unquoted(json_at(must(keyed(one, "key-1")).body, "/conflict_id"));
+    check_json(must(receipt_of("key-1")).body, "/status", "\"pending\"");
+    must(resolve(id, token_of(id), STET_CHOICE_YOURS));
+    check_json(must(receipt_of("key-1")).body, "/status", "\"confirmed\"");
+    one.body = VIEW("{\"amount\":5}");
+    id = unquoted(json_at(must(keyed(one, "key-2")).body, "/conflict_id"));
+    must(resolve(id, token_of(id), STET_CHOICE_CURRENT));
+    check_json(must(receipt_of("key-2")).body, "/status", "\"rejected\"");
+}
+
+/* ---- Opening again ----------------------------------------------------------------------- */
+
+TEST(an_expired_conflict_is_opened_again_and_settled) {
+    (void)state;
+    const char *id = parked_deal("1");
+    pass(24 * 3600);
+    struct answer refused = reopen(id, STET_VERSION_NONE);
+    check_status(refused, STET_PRECONDITION_REQUIRED);
+    check_status(reopen(id, 1), STET_CONCURRENT_MODIFICATION);
+    struct answer opened = must(reopen(id, 2));
+    check_json(opened.body, "/state", "\"open\"");
+    check_json(opened.body, "/event", "\"reopened\"");
+    check_status(reopen(id, 3), STET_ALREADY_EXISTS);
+    must(resolve(id, token_of(id), STET_CHOICE_YOURS));
+    check_data("1", 3, "{\"amount\":3,\"title\":\"a\"}");
+    check_status(reopen(id, 4), STET_ALREADY_RESOLVED);
+}
+
+TEST(what_was_overwritten_is_brought_back_by_reopening_the_notice) {
+    (void)state;
+    be("zoe");
+    must_put("1", none, "{\"amount\":1,\"title\":\"a\"}");
+    be("ben");
+    must_put("1", at(1), "{\"amount\":2,\"title\":\"a\"}");
+    be("ann");
+    must(overwrite("1", 1, "{\"amount\":1,\"title\":\"b\"}"));
+    const char *id = unquoted(json_at(inbox_of("ben").body, "/items/0/id"));
+    check_json(must(get_conflict(id)).body, "/yours/amount", "2");
+    check_json(must(get_conflict(id)).body, "/result/title", "\"b\"");
+    must(reopen(id, 1));
+    const char *body = must(get_conflict(id)).body;
+    check_json(body, "/merged", "{\"amount\":2,\"title\":\"b\"}");
+    must(resolve(id, token_of(id), STET_CHOICE_MERGED));
+    check_data("1", 4, "{\"amount\":2,\"title\":\"b\"}");
+}
+
+static const char *merged_deal(void) {
+    be("zoe");
+    must_put("1", none, "{\"amount\":1,\"title\":\"a\"}");
+    be("ben");
+    must_put("1", at(1), "{\"amount\":2,\"title\":\"a\"}");
+    be("ann");
+    stet_mutation one = mutation(STET_OP_PUT, "1", at(1), "{\"amount\":1,\"title\":\"b\"}");
+    one.on_conflict = STET_STRATEGY_MERGE;
+    return unquoted(json_at(must(apply_one(one)).body, "/merge/conflict_id"));
+}
+
+TEST(an_automatic_merge_is_shown_with_both_sides) {
+    (void)state;
+    const char *id = merged_deal();
+    assert_string_equal(id, "seq-3");
+    const char *body = must(get_conflict(id)).body;
+    check_json(body, "/state", "\"merged\"");
+    check_json(body, "/base", "{\"amount\":1,\"title\":\"a\"}");
+    check_json(body, "/current", "{\"amount\":2,\"title\":\"a\"}");
+    check_json(body, "/yours", "{\"amount\":1,\"title\":\"b\"}");
+    check_json(body, "/result", "{\"amount\":2,\"title\":\"b\"}");
+    check_json(body, "/merge/fields/~1title/from", "\"yours\"");
+}
+
+TEST(an_automatic_merge_is_taken_back_by_reopening_it) {
+    (void)state;
+    const char *id = merged_deal();
+    check_status(reopen(id, STET_VERSION_NONE), STET_PRECONDITION_REQUIRED);
+    check_status(reopen(id, 2), STET_CONCURRENT_MODIFICATION);
+    must(reopen(id, 3));
+    check_json(must(get_conflict(id)).body, "/yours/title", "\"b\"");
+    must(take(
+        start_resolve((stet_conflict_resolution){.id = view_of(id),
+                                                 .token = view_of(token_of(id)),
+                                                 .choice = STET_CHOICE_CUSTOM,
+                                                 .data = VIEW("{\"amount\":2,\"title\":\"a\"}")})));
+    check_data("1", 4, "{\"amount\":2,\"title\":\"a\"}");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define IN_A_WORLD(name) cmocka_unit_test_setup_teardown(name, setup, world_close)
+        IN_A_WORLD(yours_is_written_and_the_conflict_is_over_in_one_transaction),
+        IN_A_WORLD(current_leaves_the_record_as_it_is),
+        IN_A_WORLD(fields_are_chosen_one_by_one),
+        IN_A_WORLD(custom_data_is_written_as_it_is),
+        IN_A_WORLD(what_still_conflicts_is_not_merged),
+        IN_A_WORLD(a_waiting_deletion_is_carried_out_when_it_is_chosen),
+        IN_A_WORLD(a_write_that_met_a_deletion_brings_the_record_back_when_it_is_chosen),
+        IN_A_WORLD(without_a_token_nothing_is_overwritten),
+        IN_A_WORLD(tokens_are_for_one_conflict_and_one_person),
+        IN_A_WORLD(a_record_that_moved_on_is_a_new_conflict),
+        IN_A_WORLD(the_second_to_settle_is_told_who_was_first),
+        IN_A_WORLD(of_two_in_one_batch_one_wins),
+        IN_A_WORLD(after_its_deadline_a_conflict_is_settled),
+        IN_A_WORLD(the_receipt_of_a_waiting_write_follows_its_conflict),
+        IN_A_WORLD(an_expired_conflict_is_opened_again_and_settled),
+        IN_A_WORLD(what_was_overwritten_is_brought_back_by_reopening_the_notice),
+        IN_A_WORLD(an_automatic_merge_is_shown_with_both_sides),
+        IN_A_WORLD(an_automatic_merge_is_taken_back_by_reopening_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,315 @@
+/*
+ * Showing one conflict with everything needed to settle it, made from the record as it is now; and what a record is in for.
+ */
+#include "base/error.h"
+#include "base/view.h"
+#include "core/conflict.h"
+#include "core/provenance.h"
+#include "core/read.h"
+#include "modules/conflicts/internal.h"
+
+static int64_t now_of(const struct stet_command *command) {
+    return clock_wall_ns(command->client->engine->clock);
+}
+
+/* ---- One line ---------------------------------------------------------------------------- */
+
+static void render_metadata(struct json_writer *writer, stet_view id, uint64_t version,
+                            uint64_t seq) {
+    json_member_text(writer, VIEW("id"), id);
+    if (version > 0) json_member_u64(writer, VIEW("version"), version);
+    json_member_u64(writer, VIEW("seq"), seq);
+}
+
+void render_line(struct json_writer *writer, stet_view id, uint64_t version, uint64_t seq,
+                 const struct conflict_record *record, stet_view person, int64_t now) {
+    json_object_begin(writer);
+    render_metadata(writer, id, version, seq);
+    record_render(writer, record, RECORD_WHOLE, now);
+    if (!view_is_empty(person))
+        json_member_bool(writer, VIEW("read"), record_is_read(record, person));
+    json_object_end(writer);
+}
+
+stet_status conflicts_read(struct stet_command *command, stet_view id, uint64_t *version,
+                           uint64_t *seq, struct conflict_record *record, stet_error *err) {
+    struct change *head;
+    stet_status status =
+        client_head(command->client, command->space, CONFLICT_TYPE, id, &head, err);
+    if (status == STET_NOT_FOUND) return no_such_conflict(id, err);
+    if (status != STET_OK) return status;
+    stet_view data = arena_copy(&command->arena, head->row.data);
+    bool deleted = change_is_delete(head);
+    *version = head->row.version;
+    *seq = head->row.seq;
+    change_unref(head);
+    if (deleted) return no_such_conflict(id, err);
+    if (data.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a conflict");
+    return record_decode(&command->arena, data, record, err);
+}
+
+stet_status conflicts_answer(struct stet_command *command, struct json_writer *writer,
+                             stet_error *err) {
+    struct task *task = command->module_data;
+    (void)err;
+    command->outcome.version = task->after.version;
+    render_line(writer, task->id, task->after.version, task->after.seq, &task->record,
+                (stet_view){0}, now_of(command));
+    return STET_OK;
+}
+
+/* The conflict's record as of `published`. STET_NOT_FOUND: it was not there then. */
+stet_status conflicts_row_at(struct store_reader *reader, struct arena *arena,
+                             const struct store_head *head, uint64_t published,
+                             struct store_change *row, stet_error *err) {
+    if (head->version == 0 || head->first > published) return STET_NOT_FOUND;
+    stet_status status =
+        head->seq <= published
+            ? store_change_at(reader, arena, head->seq, row, err)
+            : store_find(reader, arena, head, STORE_BOUND_SEQ, published, row, err);
+    if (status == STET_OK && row->op == STORE_DELETE) status = STET_NOT_FOUND;
+    return status;
+}
+
+/* ---- One conflict ------------------------------------------------------------------------ */
+
+/* What one side was; null: it was not there, or is not kept. */
+static stet_status render_version(struct json_writer *writer, const char *name,
+                                  struct store_reader *reader, struct arena *arena,
+                                  const struct store_head *head, uint64_t version,
+                                  struct store_change *row, stet_error *err) {
+    *row = (struct store_change){0};
+    json_key(writer, view_of(name));
+    stet_status status =
+        version == 0 || version > head->version
+            ? STET_NOT_FOUND
+            : store_find(reader, arena, head, STORE_BOUND_VERSION, version, row, err);
+    if (status != STET_OK && status != STET_NOT_FOUND && status != STET_PRUNED) return status;
+    bool there = status == STET_OK && row->version == version && row->op != STORE_DELETE &&
+                 !view_is_empty(row->data);
+    if (there) {
+        json_raw(writer, row->data);
+    } else {
+        json_null(writer);
+    }
+    if (err != NULL) *err = (stet_error){0};
+    return STET_OK;
+}
+
+/* A conflict that is over, or never was one: the sides as they were, and what came of them. */
+static stet_status render_sides(struct stet_command *command, struct store_reader *reader,
+                                const struct conflict_record *record, struct json_writer *writer,
+                                stet_error *err) {
+    struct arena *arena = &command->arena;
+    struct store_head head;
+    struct store_change row;
+    bool notice = record->state == CONFLICT_OVERWRITTEN || record->state == CONFLICT_SETTLED;
+    uint64_t before =
+        record->previous_version != 0 ? record->previous_version : record->current_version;
+    stet_status status = store_head(reader, record->type, record->id, &head, err);
+    if (status == STET_OK)
+        status =
+            render_version(writer, "base", reader, arena, &head, record->base_version, &row, err);
+    if (status == STET_OK)
+        status = render_version(writer, "current", reader, arena, &head, before, &row, err);
+    if (status != STET_OK) return status;
+    if (notice) {
+        /* Their values are part of what stood there before. */
+        json_member_raw(writer, VIEW("yours"), view_is_empty(row.data) ? VIEW("null") : row.data);
+    } else {
+        json_member_raw(writer, VIEW("yours"),
+                        view_is_empty(record->yours) ? VIEW("null") : record->yours);
+    }
+    status =
+        render_version(writer, "result", reader, arena, &head, record->result_version, &row, err);
+    if (status == STET_OK && !view_is_empty(row.merge)) {
+        json_key(writer, VIEW("merge"));
+        provenance_render(writer, &row);
+    }
+    return status;
+}
+
+/* The conflict as the writer would meet it now. */
+static stet_status render_document(struct stet_command *command, struct store_reader *reader,
+                                   stet_view id, const struct conflict_record *record,
+                                   struct json_writer *writer, stet_error *err) {
+    struct arena *arena = &command->arena;
+    struct mutation mutation = {
+        .op = record->deletes ? STET_OP_DELETE : STET_OP_PUT,
+        .type = record->type,
+        .id = record->id,
+        .base = {.kind = STET_BASE_VERSION, .value = record->base_version},
+        .has_yours = !record->deletes,
+        .yours_data = record->yours,
+        .conflict_id = id,
+    };
+    struct doc doc;
+    struct conflict_summary summary;
+    stet_status status = STET_OK;
+    if (!record->deletes) {
+        status = doc_parse(arena, record->yours, NULL, &doc, err);
+        if (status != STET_OK) return status;
+        mutation.yours_hash = doc_hash(&doc, 0);
+    }
+    status = store_head(reader, record->type, record->id, &mutation.before, err);
+    if (status == STET_OK) status = conflict_write(command, &mutation, writer, &summary, err);
+    if (status == STET_OK) json_member_text(writer, VIEW("detail"), summary.detail);
+    return status;
+}
+
+/* "seq-N": an automatic merge, from the provenance of the change it made. */
+stet_status conflicts_read_merge(struct stet_command *command, struct store_reader *reader,
+                                 stet_view id, struct conflict_record *record, uint64_t *seq,
+                                 stet_error *err) {
+    struct arena *arena = &command->arena;
+    struct store_change change, base;
+    struct store_head head;
+    if (!view_starts(id, VIEW("seq-")) ||
+        !view_parse_u64(view_make(id.bytes + 4, id.size - 4), seq) || *seq > command->decided_seq ||
+        *seq == 0)
+        return no_such_conflict(id, err);
+    stet_status status = store_change_at(reader, arena, *seq, &change, err);
+    if (status == STET_NOT_FOUND) return no_such_conflict(id, err);
+    if (status != STET_OK) return status;
+    if (!provenance_is_merge(&change) || !space_may_read(command->space, &command->actor, &change))
+        return no_such_conflict(id, err);
+    *record = (struct conflict_record){
+        .state = CONFLICT_MERGED,
+        .event = VIEW("merged"),
+        .type = change.type,
+        .id = change.id,
+        .by = change.by,
+        .strategy = STET_STRATEGY_MERGE,
+        .opened_at = change.stamp,
+        .resolved_at = change.stamp,
+        .client_mutation_id = change.key,
+        .result_version = change.version,
+        .change_seq = change.seq,
+    };
+    provenance_parents(arena, &change, &record->base_version, &record->current_version);
+    record->previous_version = record->current_version;
+    status = store_head(reader, change.type, change.id, &head, err);
+    if (status == STET_OK)
+        status =
+            store_find(reader, arena, &head, STORE_BOUND_VERSION, record->base_version, &base, err);
+    if (status == STET_OK)
+        status = provenance_yours(arena, base.data, &change, &record->yours, err);
+    if (status == STET_NOT_FOUND || status == STET_PRUNED) {
+        /* The base is not kept any more: what it says by itself is still shown. */
+        if (err != NULL) *err = (stet_error){0};
+        status = STET_OK;
+    }
+    return status;
+}
+
+static stet_status read_one(struct stet_command *command, struct store_reader *reader,
+                            struct buffer *out, stet_error *err) {
+    const struct task *task = command->module_data;
+    struct conflict_record record;
+    struct store_head head;
+    struct store_change row = {0};
+    struct json_writer writer;
+    command->decided_seq = ring_published(&command->space->ring);
+    stet_status status = store_head(reader, CONFLICT_TYPE, task->id, &head, err);
+    if (status == STET_OK)
+        status = conflicts_row_at(reader, &command->arena, &head, command->decided_seq, &row, err);
+    if (status == STET_NOT_FOUND) {
+        status = conflicts_read_merge(command, reader, task->id, &record, &row.seq, err);
+    } else if (status == STET_OK) {
+        status = record_decode(&command->arena, row.data, &record, err);
+    }
+    if (status != STET_OK) return status;
+    bool open = record.state == CONFLICT_OPEN;
+    command->outcome.version = row.version;
+    json_begin(&writer, out);
+    json_object_begin(&writer);
+    render_metadata(&writer, task->id, row.version, row.seq);
+    json_member_text(&writer, VIEW("conflict_id"), task->id);
+    record_render(&writer, &record, open ? RECORD_BESIDE_DOCUMENT : RECORD_WHOLE, now_of(command));
+    status = open ? render_document(command, reader, task->id, &record, &writer, err)
+                  : render_sides(command, reader, &record, &writer, err);
+    json_object_end(&writer);
+    return status;
+}
+
+stet_status conflicts_fill_get(struct stet_command *command, stet_view id, stet_error *err) {
+    stet_status status = check_id(id, "id", err);
+    if (status != STET_OK) return status;
+    struct task *task = task_begin(command, err);
+    if (task == NULL) return err == NULL ? STET_NO_MEMORY : err->status;
+    task->id = arena_copy(&command->arena, id);
+    if (task->id.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    task_finish_read(command, read_one);
+    return STET_OK;
+}
+
+/* ---- What a record is in for ------------------------------------------------------------- */
+
+static stet_status decide_concurrency(struct conflicts *conflicts, struct staging *staging,
+                                      struct task *task, stet_error *err) {
+    struct arena *arena = staging_arena(staging);
+    struct entry *entry = NULL;
+    task->found_count = 0;
+    task->found = arena_alloc(arena, OPEN_CONFLICTS_PER_RECORD_MAX * sizeof *task->found);
+    if (task->found == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a list");
+    while ((entry = board_of_record(&conflicts->board, task->record.type, task->record.id,
+                                    entry)) != NULL) {
+        stet_view id = arena_copy(arena, entry->id);
+        if (id.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a list");
+        /* A limit that was lower once may have been kept by more. */
+        if (task->found_count < OPEN_CONFLICTS_PER_RECORD_MAX)
+            task->found[task->found_count++] = id;
+    }
+    return STET_OK;
+}
+
+static stet_status answer_concurrency(struct stet_command *command, struct json_writer *writer,
+                                      stet_error *err) {
+    const struct task *task = command->module_data;
+    stet_view type = task->record.type, id = task->record.id;
+    struct change *head;
+    stet_status status = client_head(command->client, command->space, type, id, &head, err);
+    if (status == STET_NOT_FOUND)
+        return error_set(err, STET_NOT_FOUND, "there is no record \"%.*s/%.*s\"", VIEW_ARG(type),
+                         VIEW_ARG(id));
+    if (status != STET_OK) return status;
+    if (!space_may_read(command->space, &command->actor, &head->row)) {
+        change_unref(head);
+        return error_set(err, STET_FORBIDDEN, "record \"%.*s/%.*s\" is not yours to read",
+                         VIEW_ARG(type), VIEW_ARG(id));
+    }
+    json_object_begin(writer);
+    json_member_u64(writer, VIEW("current_version"), head->row.version);
+    json_member_text(writer, VIEW("last_modified_by"),
+                     change_updated_by(&command->arena, &head->row));
+    json_key(writer, VIEW("last_modified_at"));
+    json_rfc3339(writer, change_updated_at(&command->arena, &head->row));
+    /* Who deals with a tombstone needs its version as much, to create the record again. */
+    if (change_is_delete(head)) json_member_bool(writer, VIEW("deleted"), true);
+    json_member_bool(writer, VIEW("has_conflicts"), task->found_count > 0);
+    json_key(writer, VIEW("conflicts"));
+    json_array_begin(writer);
+    for (size_t i = 0; i < task->found_count; i++)
+        json_text(writer, task->found[i]);
+    json_array_end(writer);
+    json_member_u64(writer, VIEW("readers"), 0);
+    json_object_end(writer);
+    change_unref(head);
+    return STET_OK;
+}
+
+stet_status conflicts_fill_concurrency(struct stet_command *command, stet_view type, stet_view id,
+                                       stet_error *err) {
+    stet_status status = check_type_name(type, "type", err);
+    if (status == STET_OK) status = check_id(id, "id", err);
+    if (status != STET_OK) return status;
+    struct task *task = task_begin(command, err);
+    if (task == NULL) return err == NULL ? STET_NO_MEMORY : err->status;
+    task->record.type = arena_copy(&command->arena, type);
+    task->record.id = arena_copy(&command->arena, id);
+    if (task->record.type.bytes == NULL || task->record.id.bytes == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory");
+    task->decide = decide_concurrency;
+    task_finish(command, task, answer_concurrency);
+    return STET_OK;
+}
