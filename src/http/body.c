@@ -48,6 +48,14 @@ static const stet_view names[MEMBER_COUNT] = {
     NAME(MEMBER_TTL_S, "ttl_s"),
     NAME(MEMBER_WAIT_S, "wait_s"),
     NAME(MEMBER_NOTE, "note"),
+    NAME(MEMBER_CONFLICTS, "conflicts"),
+    NAME(MEMBER_FILTER, "filter"),
+    NAME(MEMBER_RECORD, "record"),
+    NAME(MEMBER_PERSON, "person"),
+    NAME(MEMBER_OLDER_THAN, "older_than"),
+    NAME(MEMBER_AFTER, "after"),
+    NAME(MEMBER_IDS, "ids"),
+    NAME(MEMBER_ALL, "all"),
 #undef NAME
 };
 
@@ -167,4 +175,24 @@ stet_status body_json(const struct body *body, enum member member, bool arrays, 
                         arrays ? "must be an object or an array" : "must be an object", err);
     *out = doc_text(body->doc, node);
     return STET_OK;
+}
+
+stet_status body_choice(const struct body *body, stet_choice *out, stet_error *err) {
+    static const struct {
+        const char *word;
+        stet_choice choice;
+    } words[] = {
+        {"yours", STET_CHOICE_YOURS},   {"current", STET_CHOICE_CURRENT},
+        {"merged", STET_CHOICE_MERGED}, {"fields", STET_CHOICE_FIELDS},
+        {"custom", STET_CHOICE_CUSTOM},
+    };
+    stet_view text = {0};
+    stet_status status = body_text(body, MEMBER_CHOICE, &text, err);
+    if (status != STET_OK) return status;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (!view_equal(text, view_of(words[i].word))) continue;
+        *out = words[i].choice;
+        return STET_OK;
+    }
+    return body_bad(body, MEMBER_CHOICE, "must be yours, current, merged, fields or custom", err);
 }

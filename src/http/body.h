@@ -44,6 +44,14 @@ enum member {
     MEMBER_TTL_S,
     MEMBER_WAIT_S,
     MEMBER_NOTE,
+    MEMBER_CONFLICTS,
+    MEMBER_FILTER,
+    MEMBER_RECORD,
+    MEMBER_PERSON,
+    MEMBER_OLDER_THAN,
+    MEMBER_AFTER,
+    MEMBER_IDS,
+    MEMBER_ALL,
     MEMBER_COUNT,
 };
 
@@ -86,6 +94,9 @@ stet_status body_time(const struct body *body, enum member member, stet_time *ou
 /* The value as it stands in the text; objects only unless arrays is set. */
 stet_status body_json(const struct body *body, enum member member, bool arrays, stet_view *out,
                       stet_error *err);
+
+/* "choice" of a resolution; it must be there. */
+stet_status body_choice(const struct body *body, stet_choice *out, stet_error *err);
 
 /* STET_BAD_REQUEST with the pointer of a member. */
 stet_status body_bad(const struct body *body, enum member member, const char *what,

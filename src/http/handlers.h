@@ -50,6 +50,16 @@ void handle_type_get(struct request *request);
 void handle_type_put(struct request *request);
 void handle_type_delete(struct request *request);
 
+/* conflicts.c, inbox.c, bulk.c */
+void handle_conflict_list(struct request *request);
+void handle_conflict_get(struct request *request);
+void handle_conflict_resolve(struct request *request);
+void handle_conflict_reopen(struct request *request);
+void handle_conflict_resolve_many(struct request *request);
+void handle_inbox_list(struct request *request);
+void handle_inbox_read(struct request *request);
+void handle_inbox_dismiss(struct request *request);
+
 /* transactions.c, import.c, changes.c, metrics.c */
 void handle_transaction(struct request *request);
 void handle_import(struct request *request);

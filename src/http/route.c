@@ -13,6 +13,9 @@
 /* Envelopes and resolutions wrap one or two documents in a few members. */
 #define ENVELOPE_BYTES_MAX (2 * DATA_BYTES_MAX + 64 * 1024)
 #define SMALL_BYTES_MAX (64 * 1024)
+/* Many resolutions, each with a choice and perhaps some data. */
+#define BULK_BYTES_MAX TRANSACTION_BYTES_MAX
+#define READ_BYTES_MAX (INBOX_READ_MAX * (2 * ID_BYTES_MAX + 8))
 
 const struct route routes[] = {
     {"/healthz", {[METHOD_GET] = {handle_health, ACCESS_NONE, NO_BODY}}},
@@ -63,6 +66,17 @@ const struct route routes[] = {
     {"/v1/{space}/transactions",
      {[METHOD_POST] = {handle_transaction, ACCESS_ACTOR, TRANSACTION_BYTES_MAX}}},
     {"/v1/{space}/mutations/{key}", {[METHOD_GET] = {handle_receipt, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/conflicts", {[METHOD_GET] = {handle_conflict_list, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/conflicts/resolve",
+     {[METHOD_POST] = {handle_conflict_resolve_many, ACCESS_ACTOR, BULK_BYTES_MAX}}},
+    {"/v1/{space}/conflicts/{id}", {[METHOD_GET] = {handle_conflict_get, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/conflicts/{id}/resolve",
+     {[METHOD_POST] = {handle_conflict_resolve, ACCESS_ACTOR, ENVELOPE_BYTES_MAX}}},
+    {"/v1/{space}/conflicts/{id}/reopen",
+     {[METHOD_POST] = {handle_conflict_reopen, ACCESS_ACTOR, SMALL_BYTES_MAX}}},
+    {"/v1/{space}/inbox", {[METHOD_GET] = {handle_inbox_list, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/inbox/read", {[METHOD_POST] = {handle_inbox_read, ACCESS_ACTOR, READ_BYTES_MAX}}},
+    {"/v1/{space}/inbox/{id}", {[METHOD_DELETE] = {handle_inbox_dismiss, ACCESS_ACTOR, NO_BODY}}},
     {"/v1/{space}/changes", {[METHOD_GET] = {handle_changes, ACCESS_ACTOR, NO_BODY}}},
     {"/v1/{space}/import", {[METHOD_POST] = {handle_import, ACCESS_ADMIN, HTTP_IMPORT_BYTES_MAX}}},
 };

@@ -39,7 +39,7 @@ struct route_call {
     size_t body_bytes_max;
 };
 
-enum { ROUTE_SEGMENTS_MAX = 6, ROUTES_MAX = 32 };
+enum { ROUTE_SEGMENTS_MAX = 6, ROUTES_MAX = 64 };
 
 struct route {
     const char *pattern; /* "/v1/{space}/stats" */

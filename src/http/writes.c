@@ -270,26 +270,6 @@ void handle_merge_preview(struct request *request) {
 
 /* ---- Resolve ---- */
 
-static stet_status read_choice(const struct body *body, stet_choice *choice, stet_error *err) {
-    static const struct {
-        const char *word;
-        stet_choice choice;
-    } words[] = {
-        {"yours", STET_CHOICE_YOURS},   {"current", STET_CHOICE_CURRENT},
-        {"merged", STET_CHOICE_MERGED}, {"fields", STET_CHOICE_FIELDS},
-        {"custom", STET_CHOICE_CUSTOM},
-    };
-    stet_view text = {0};
-    stet_status status = body_text(body, MEMBER_CHOICE, &text, err);
-    if (status != STET_OK) return status;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (!view_equal(text, view_of(words[i].word))) continue;
-        *choice = words[i].choice;
-        return STET_OK;
-    }
-    return body_bad(body, MEMBER_CHOICE, "must be yours, current, merged, fields or custom", err);
-}
-
 static stet_status read_resolution(struct request *request, struct write_plan *plan,
                                    stet_resolution *resolution, stet_error *err) {
     struct body body;
@@ -308,7 +288,7 @@ static stet_status read_resolution(struct request *request, struct write_plan *p
         status = body_text(&body, MEMBER_RESOLUTION_TOKEN, &resolution->token, err);
     if (status == STET_OK && resolution->token.size == 0)
         return body_bad(&body, MEMBER_RESOLUTION_TOKEN, "is missing", err);
-    if (status == STET_OK) status = read_choice(&body, &resolution->choice, err);
+    if (status == STET_OK) status = body_choice(&body, &resolution->choice, err);
     if (status == STET_OK) status = body_json(&body, MEMBER_YOURS, true, &resolution->yours, err);
     if (status == STET_OK)
         status = body_json(&body, MEMBER_FIELDS, false, &resolution->fields, err);
