@@ -91,25 +91,16 @@
 #define HEADS_CACHED_MAX 32768 /* Record heads a sequencer remembers per space. */
 /* Types and fields by which a space counts conflicts; then "other". */
 #define CONTENTION_LABELS_MAX 64
-
-#define CONTENTION_LABELS_MAX                                                                      \
-    64 /* Types and fields by which a space counts conflicts; then "other". */
 /* How far back a conflict document looks for who changed a field: versions, their data, and fields compared. */
 #define CONFLICT_BLAME_VERSIONS_MAX 64
 #define CONFLICT_BLAME_BYTES_MAX (4u * 1024u * 1024u)
 #define CONFLICT_BLAME_STEPS_MAX 250000
 
-/* Locks. */
-#define LOCKS_MAX 100000u /* Held in one space. */
-#define LOCK_TTL_S_DEFAULT 30
-#define LOCK_TTL_S_MAX 3600
-#define LOCK_NOTE_BYTES_MAX 256
-
 /* Conflicts that wait for a person: open ones of one record, of one writer, of one space. */
 #define OPEN_CONFLICTS_PER_RECORD_MAX 32
 #define OPEN_CONFLICTS_PER_ACTOR_MAX 1000
 #define OPEN_CONFLICTS_MAX 100000
-#define CONFLICT_POINTERS_MAX 100 /* Fields a conflict names; how many more there are, it counts. */
+#define CONFLICT_POINTERS_MAX 100   /* Fields a conflict names; further ones are counted. */
 #define NOTICES_PER_PERSON_MAX 1000 /* Past it, one notice stands for all further ones. */
 #define CONFLICTS_LIMIT_MAX 500     /* Of one page of conflicts, or of an inbox. */
 #define BULK_RESOLVE_MAX 500        /* Conflicts settled by one request. */
@@ -118,6 +109,12 @@
 #define CONFLICT_CHANGED_MS 1000
 #define HOT_RECORDS_COUNTED 128 /* Candidates for the records that conflict most. */
 #define HOT_RECORDS_SHOWN 10
+
+/* Locks. */
+#define LOCKS_MAX 100000u /* Held in one space. */
+#define LOCK_TTL_S_DEFAULT 30
+#define LOCK_TTL_S_MAX 3600
+#define LOCK_NOTE_BYTES_MAX 256
 
 /* Indexes. */
 #define INDEX_KEY_BYTES_MAX 1024 /* Of one key; shared out evenly among its fields. */
