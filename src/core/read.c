@@ -195,7 +195,10 @@ static stet_status version_doc(struct stet_command *command, struct store_reader
         error_field(err, field, 0);
         return STET_PRUNED;
     }
-    return doc_parse(arena, change->data, NULL, doc, err);
+    stet_view data;
+    status = change_visible_data(arena, change, &data);
+    if (status != STET_OK) return error_set(err, status, "out of memory for a version");
+    return doc_parse(arena, data, NULL, doc, err);
 }
 
 static void render_difference(struct json_writer *writer, stet_view pointer, stet_view from,

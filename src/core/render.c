@@ -207,6 +207,46 @@ static void render_key(struct json_writer *writer, const struct store_change *ch
         json_member_text(writer, VIEW("client_mutation_id"), change->key);
 }
 
+/* A member whose name begins with "_" is its module's own and is never shown. */
+static bool is_private_name(stet_view raw) { return raw.size > 0 && raw.bytes[0] == '_'; }
+
+stet_status change_visible_data(struct arena *arena, const struct store_change *change,
+                                stet_view *data) {
+    struct buffer buffer;
+    struct json_writer writer;
+    struct doc doc;
+    *data = change->data;
+    if (!type_is_system(change->type) || view_is_empty(change->data)) return STET_OK;
+    stet_status status = change_parse(arena, change->data, &doc, NULL);
+    if (status != STET_OK) return status;
+    buffer_init(&buffer, arena, 0);
+    json_begin(&writer, &buffer);
+    json_object_begin(&writer);
+    for (doc_node child = doc_first(&doc, 0); child != DOC_NONE; child = doc_next(&doc, child)) {
+        stet_view key = doc_key_raw(&doc, child);
+        if (is_private_name(key)) continue;
+        json_key_raw(&writer, key);
+        json_raw(&writer, doc_text(&doc, child));
+    }
+    json_object_end(&writer);
+    status = json_end(&writer);
+    if (status == STET_OK) *data = buffer_view(&buffer);
+    return status;
+}
+
+static void render_data(struct json_writer *writer, const struct store_change *change) {
+    struct arena arena;
+    stet_view data;
+    arena_init(&arena, ORIGIN_ARENA_BYTES);
+    stet_status status = change_visible_data(&arena, change, &data);
+    if (status == STET_OK) {
+        json_member_raw(writer, VIEW("data"), data);
+    } else if (writer->buffer->status == STET_OK) {
+        writer->buffer->status = status;
+    }
+    arena_done(&arena);
+}
+
 static void render_members(struct json_writer *writer, const struct store_change *change,
                            const struct created *created, bool data_of_deleted) {
     bool deleted = change->op == STORE_DELETE;
@@ -217,8 +257,7 @@ static void render_members(struct json_writer *writer, const struct store_change
     render_metadata(writer, change, created);
     if (deleted) json_member_bool(writer, VIEW("deleted"), true);
     render_key(writer, change);
-    if ((!deleted || data_of_deleted) && !view_is_empty(change->data))
-        json_member_raw(writer, VIEW("data"), change->data);
+    if ((!deleted || data_of_deleted) && !view_is_empty(change->data)) render_data(writer, change);
 }
 
 void render_record_members(struct json_writer *writer, const struct store_change *change,
@@ -243,9 +282,6 @@ static bool is_metadata_name(stet_view raw) {
     }
     return false;
 }
-
-/* A member whose name begins with "_" is its module's own and is never shown. */
-static bool is_private_name(stet_view raw) { return raw.size > 0 && raw.bytes[0] == '_'; }
 
 void render_flat_members(struct json_writer *writer, const struct store_change *change,
                          const struct created *created) {
@@ -322,7 +358,7 @@ void render_history_entry(struct json_writer *writer, const struct store_change 
     render_key(writer, change);
     if (change->pruned) json_member_bool(writer, VIEW("pruned"), true);
     if (with_data && change->op != STORE_DELETE && !view_is_empty(change->data))
-        json_member_raw(writer, VIEW("data"), change->data);
+        render_data(writer, change);
     json_object_end(writer);
 }
 

@@ -35,6 +35,10 @@ void address_format(struct buffer *buffer, stet_view type, stet_view id);
 stet_status address_parse(struct arena *arena, stet_view address, stet_view *type, stet_view *id,
                           stet_error *err);
 
+/* The data as others may see it: of a system record without its module's own members, whose names begin with "_". */
+stet_status change_visible_data(struct arena *arena, const struct store_change *change,
+                                stet_view *data);
+
 /* When and by whom this version was made: an import's own words, else stamp and actor. */
 int64_t change_updated_at(struct arena *arena, const struct store_change *change);
 /* When its writer says the change was made; else as above. For "newest". */

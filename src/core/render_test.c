@@ -179,6 +179,19 @@ static void addresses_are_read_as_they_are_written(void **state) {
     check_text("t%20y/%C3%A9%40~");
 }
 
+static void what_is_a_modules_own_is_not_shown(void **state) {
+    (void)state;
+    struct store_change change = change_of(STORE_UPDATE);
+    change.type = VIEW("stet.x");
+    change.data = VIEW("{\"a\":1,\"_secret\":2,\"b\":{\"_c\":3}}");
+    struct json_writer writer = begin();
+    render_history_entry(&writer, &change, true);
+    buffer_append_char(&text, '\0');
+    assert_non_null(strstr(text.bytes, "\"data\":{\"a\":1,\"b\":{\"_c\":3}}"));
+    assert_null(strstr(text.bytes, "secret"));
+    buffer_done(&text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_has_its_metadata_and_its_data_as_stored),
@@ -186,6 +199,7 @@ int main(void) {
         cmocka_unit_test(an_event_of_a_delete_has_the_last_data),
         cmocka_unit_test(an_import_speaks_for_itself),
         cmocka_unit_test(flat_answers_put_data_beside_metadata),
+        cmocka_unit_test(what_is_a_modules_own_is_not_shown),
         cmocka_unit_test(history_says_where_a_version_came_from),
         cmocka_unit_test(addresses_are_read_as_they_are_written),
     };
