@@ -295,6 +295,60 @@ static void strategies_may_be_named(void **state) {
     expect_problem(400, "BAD_REQUEST", "on_conflict");
 }
 
+#define STALE ONE "?base_version=1&on_conflict="
+
+static void each_strategy_answers_a_stale_write_in_its_way(void **state) {
+    (void)state;
+    two_versions();
+    call("PUT", STALE "merge", JSON, "{\"paid\":false,\"sum\":11}");
+    expect_status(200);
+    expect_header("ETag", "\"3\"");
+    expect_body("\"data\":{\"paid\":true,\"sum\":11}");
+    expect_body("\"fields\":{\"/paid\":{\"from\":\"current\"},\"/sum\":{\"from\":\"yours\"}}");
+    expect_body("\"conflict_id\":\"seq-3\"");
+    call("PUT", STALE "server_wins", JSON "Prefer: return=minimal\r\n", "{\"paid\":1}");
+    expect_status(200);
+    expect_body("\"applied\":false");
+    expect_header("ETag", "\"3\"");
+    call("PUT", STALE "newest", JSON, "{\"paid\":1}");
+    expect_problem(400, "BAD_REQUEST", "modified_at");
+    call("PUT", STALE "newest&modified_at=2001-01-01T00:00:00Z", JSON, "{\"paid\":1}");
+    expect_status(200);
+    expect_body("\"applied\":false");
+    call("PUT", STALE "newest&modified_at=2999-01-01T00:00:00Z", JSON, "{\"paid\":1}");
+    expect_problem(400, "BAD_REQUEST", "modified_at");
+    call("PUT", ONE, STET,
+         "{\"base_version\":1,\"on_conflict\":\"newest\",\"modified_at\":\"2001-01-01T00:00:00Z\","
+         "\"data\":{}}");
+    expect_body("\"applied\":false");
+    call("PUT", STALE "merge", JSON, "{\"paid\":false,\"sum\":12}");
+    expect_problem(409, "CONCURRENT_MODIFICATION", NULL);
+    call("PUT", ONE "?base_version=3&on_conflict=function:mine", JSON, "{}");
+    expect_problem(400, "BAD_REQUEST", "on_conflict");
+}
+
+static void a_preview_answers_and_stores_nothing(void **state) {
+    (void)state;
+    two_versions();
+    call("POST", ONE "/merge-preview", JSON,
+         "{\"base_version\":1,\"on_conflict\":\"merge\",\"patch\":{\"sum\":11}}");
+    expect_status(200);
+    expect_body("\"outcome\":\"merged\"");
+    expect_body("\"result\":{\"paid\":true,\"sum\":11}");
+    call("POST", ONE "/merge-preview", JSON,
+         "{\"base_version\":1,\"on_conflict\":\"merge\",\"data\":{\"paid\":1,\"sum\":10}}");
+    expect_status(200);
+    expect_body("\"outcome\":\"conflict\"");
+    expect_body("\"resolution_token\":");
+    call("POST", ONE "/merge-preview", JSON, "{\"base_version\":1}");
+    expect_problem(400, "BAD_REQUEST", "/data");
+    call("POST", ONE "/merge-preview", JSON "Idempotency-Key: k\r\n",
+         "{\"base_version\":1,\"patch\":{}}");
+    expect_problem(400, "BAD_REQUEST", "Idempotency-Key");
+    call("GET", ONE, "", NULL);
+    expect_header("ETag", "\"2\"");
+}
+
 static void the_past_can_be_read(void **state) {
     (void)state;
     char target[256];
@@ -640,6 +694,8 @@ int main(void) {
         TEST(prefer_minimal_spares_the_body),
         TEST(a_dry_run_stores_nothing),
         TEST(strategies_may_be_named),
+        TEST(each_strategy_answers_a_stale_write_in_its_way),
+        TEST(a_preview_answers_and_stores_nothing),
         TEST(the_past_can_be_read),
         TEST(an_earlier_version_comes_back),
         TEST(a_conflict_is_resolved_by_its_token),
