@@ -97,7 +97,9 @@ static inline struct answer overwrite(const char *id, stet_version base, const c
 
 /* Parks a write and returns the conflict's id. */
 static inline const char *must_park(const char *id, stet_version base, const char *data) {
-    return unquoted(json_at(must(ask(id, base, data)).body, "/conflict_id"));
+    const char *body = must(ask(id, base, data)).body;
+    if (json_at(body, "/conflict_id") == NULL) fail_msg("not parked: %s", body);
+    return unquoted(json_at(body, "/conflict_id"));
 }
 
 /* A record of two versions, the second by ben, and ann's write from the first, which waits. */
@@ -123,7 +125,9 @@ static inline struct answer list_conflicts(stet_conflict_list list) {
 }
 
 static inline const char *token_of(const char *id) {
-    return unquoted(json_at(must(get_conflict(id)).body, "/resolution_token"));
+    const char *body = must(get_conflict(id)).body;
+    if (json_at(body, "/resolution_token") == NULL) fail_msg("no token: %s", body);
+    return unquoted(json_at(body, "/resolution_token"));
 }
 
 static inline struct stet_command *start_resolve(stet_conflict_resolution resolution) {

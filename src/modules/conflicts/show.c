@@ -144,7 +144,7 @@ static stet_status render_document(struct stet_command *command, struct store_re
         .conflict_id = id,
     };
     struct doc doc;
-    struct conflict_summary summary;
+    struct conflict_summary summary = {0};
     stet_status status = STET_OK;
     if (!record->deletes) {
         status = doc_parse(arena, record->yours, NULL, &doc, err);
