@@ -86,6 +86,7 @@ typedef enum stet_status {
     STET_LOCK_LOST = 43,               /* the lock is no longer held with this token */
     STET_TREE_CYCLE = 44,              /* a record cannot be its own ancestor */
     STET_TOO_MANY_CONFLICTS = 45,      /* too many conflicts wait already */
+    STET_HAS_CHILDREN = 46,            /* the record has children */
 } stet_status;
 /* generated: end */
 
@@ -617,6 +618,78 @@ STET_API stet_status stet_command_types_apply(stet_command *command, const stet_
 STET_API stet_status stet_command_type_get(stet_command *command, stet_view name, stet_error *err);
 /** {"types": [{"id", "version", …}], "seq"} */
 STET_API stet_status stet_command_type_list(stet_command *command, stet_error *err);
+
+/* -- Trees: a record and all its descendants. A record gets its parent with a write: stet_mutation.parent -- */
+
+/**
+ * The record with its descendants, all as of one position: {"tree_version", "seq", "count", "tree": {record, "children": [{record,
+ * "children": […]}]}}. tree_version is opaque: it says which tree was seen.
+ *
+ * @return STET_TOO_LARGE in the outcome: it has more than 1,000 nodes. STET_BUSY in the outcome: it changes too fast.
+ */
+STET_API stet_status stet_command_tree_read(stet_command *command, stet_view type, stet_view id,
+                                            stet_seq min_seq, stet_error *err);
+
+typedef struct stet_tree_write {
+    stet_view type; /* Of the record at the top. */
+    stet_view id;
+    stet_view tree_version; /* As read: what the change was made from. */
+    /* For put: the tree as it is to be, in JSON, as stet_command_tree_read answers it under "tree". Of a node that exists, left out
+     * data stay as they are, and so do left out children; a node that is not there any more is deleted; one without
+     * a known id is created. Other members of records are not looked at. */
+    stet_view tree;
+    stet_view mutation_key; /* May be empty. */
+    bool dry_run;
+} stet_tree_write;
+
+/**
+ * Makes a tree what the caller says: only the nodes that differ are written, and the ones above them up to the top get a new version;
+ * all or nothing. Answers {"tree_version", "seq", "count", "changes": [{"address", "version", "change"}]}, change being "created", "changed",
+ * "moved", "deleted" or "touched"; with "unchanged": true when there was nothing to do.
+ *
+ * @return STET_CONCURRENT_MODIFICATION in the outcome: somebody changed something in the tree since; body has "nodes": [{"address",
+ *         "change", "version", "by", "at"}] and the current "tree_version".
+ */
+STET_API stet_status stet_command_tree_put(stet_command *command, const stet_tree_write *write,
+                                           stet_error *err);
+/** Deletes a record with all its descendants, unless something in the tree changed since. Answers and refusals as of put. */
+STET_API stet_status stet_command_tree_delete(stet_command *command, const stet_tree_write *write,
+                                              stet_error *err);
+
+typedef struct stet_fork {
+    stet_view type;
+    stet_view id;
+    stet_view new_id; /* Of the copy; empty: a new UUIDv7. */
+    stet_view parent; /* Of the copy; empty: a root. */
+    bool tree;        /* With all descendants, whose copies get new ids. */
+    stet_view mutation_key;
+    bool dry_run;
+} stet_fork;
+/** Copies a record, or a tree as of one position; each copy names what it was forked_from. Answers {"tree_version"?, "seq", "results": [record]}. */
+STET_API stet_status stet_command_fork(stet_command *command, const stet_fork *fork,
+                                       stet_error *err);
+
+typedef struct stet_merge {
+    stet_view type; /* Of the fork. */
+    stet_view id;
+    stet_version base_version; /* Of the fork: what is to be merged. */
+    stet_strategy
+        on_conflict; /* DEFAULT: merge by the type's rules. LAST_WRITER_WINS: the fork's fields win. */
+    /* A merge made by hand: the data that the original is to have, and the original's version they were made from. Empty: by rules. */
+    stet_view data;
+    stet_version into_version;
+    bool tree; /* The fork's descendants, too. base_version is then that of the top. */
+    stet_view mutation_key;
+    bool dry_run;
+} stet_merge;
+/**
+ * Brings what changed in a fork since the fork point back into what it was forked from, three-way; the fork then stands at the result, so that
+ * it can be merged again. All or nothing. Answers {"seq", "results": [the originals, then the forks]}, or "unchanged": true.
+ *
+ * @return STET_CONCURRENT_MODIFICATION in the outcome: the rules could not settle it; the body has "conflicts", one for each node.
+ */
+STET_API stet_status stet_command_merge(stet_command *command, const stet_merge *merge,
+                                        stet_error *err);
 
 /* -- Spaces and tokens: submit to the space "stet", with an admin actor -- */
 

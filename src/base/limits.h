@@ -110,6 +110,11 @@
 #define HOT_RECORDS_COUNTED 128 /* Candidates for the records that conflict most. */
 #define HOT_RECORDS_SHOWN 10
 
+/* Trees. */
+#define TREE_DEPTH_MAX 32   /* Records above one another, the root included. */
+#define TREE_NODES_MAX 1000 /* In one tree that is read, written or copied as a whole. */
+#define TREE_READS_MAX 8    /* Attempts to read a tree that others change meanwhile. */
+
 /* Locks. */
 #define LOCKS_MAX 100000u /* Held in one space. */
 #define LOCK_TTL_S_DEFAULT 30

@@ -60,9 +60,9 @@ struct mutation {
     int64_t modified_at; /* The client's own time of the change, for "newest"; 0: not given. */
     stet_view parent; /* With sets_parent: the address of the new parent; empty: becomes a root. */
     bool sets_parent;
-    stet_view
-        forked_from; /* "type/id@version" of what it is a copy of, for a creation; else empty. */
-    stet_view lock;  /* The lock it relies on, with its fencing token; empty: none. */
+    /* "type/id@version" of what it is a copy of, or of what it was last merged into; empty: as it is. */
+    stet_view forked_from;
+    stet_view lock; /* The lock it relies on, with its fencing token; empty: none. */
     uint64_t lock_token;
     bool touches;      /* A new version even when the data is equal. */
     bool generated_id; /* The id was made here: it is not part of the request's hash. */
@@ -154,10 +154,12 @@ struct stet_command {
     void (*left)(struct stet_command *command);
     /*
      * COMMAND_MODULE, on the client's thread: writes the answer, a whole JSON object, and sets outcome->version and the like. A
-     * COMMAND_WRITE may have one of its own, too, for its success; a replay is answered as any other.
+     * COMMAND_WRITE may have one of its own, too, for its success; a replay is answered as any other
+     * unless answers_replay.
      */
     stet_status (*answer)(struct stet_command *command, struct json_writer *writer,
                           stet_error *err);
+    bool answers_replay;
     /* Adds members to the body of a failure of the whole command. May be NULL. */
     void (*explain)(struct stet_command *command, struct json_writer *writer);
     /* Adds members to what is said of one refused mutation. May be NULL. */
@@ -169,6 +171,13 @@ struct stet_command {
     stet_status (*prepare)(struct stet_command *command, stet_error *err);
     /* Adds members to a flat answer, e.g. a token shown once. May be NULL. */
     void (*decorate)(struct stet_command *command, struct json_writer *writer);
+    /*
+     * Writes that modules make of many records, on the sequencer's thread. begin: after the key was looked up and before the first
+     * mutation is decided; may refuse the whole, or set hop where what the mutations were made from no longer holds. bind:
+     * before each mutation, which may depend on what became of the ones before it. Either may be NULL.
+     */
+    stet_status (*begin)(struct staging *staging, stet_error *err);
+    stet_status (*bind)(struct staging *staging, size_t index, stet_error *err);
     void *module_data; /* In the arena. */
 
     /* Resolve. */

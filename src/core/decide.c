@@ -158,11 +158,17 @@ static stet_status decide_mutation(struct staging *staging, size_t index) {
     return refuse_with(staging, mutation, &err);
 }
 
+/* All of them, so that a refusal can name everything that is wrong; the first status counts. */
 stet_status staging_decide(struct staging *staging) {
-    const struct stet_command *command = staging->command;
+    struct stet_command *command = staging->command;
     stet_status status = STET_OK;
+    if (command->begin != NULL) status = command->begin(staging, &command->error);
+    if (status != STET_OK) return status;
     for (size_t i = 0; i < command->mutation_count && command->hop == NULL; i++) {
-        stet_status decided = decide_mutation(staging, i);
+        stet_status decided = STET_OK;
+        if (command->bind != NULL) decided = command->bind(staging, i, &command->error);
+        if (decided != STET_OK) return status != STET_OK ? status : decided;
+        decided = decide_mutation(staging, i);
         if (status == STET_OK) status = decided;
     }
     return status;

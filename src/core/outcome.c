@@ -440,7 +440,11 @@ static stet_status render_refusal(struct rendering *rendering, struct mutation *
         if (mutation->taken_by.size > 0)
             json_member_text(writer, VIEW("address"), mutation->taken_by);
         return STET_OK;
-    default: return STET_OK;
+    default:
+        if (!rendering->command->transaction) return STET_OK;
+        json_key(writer, VIEW("address"));
+        render_address(writer, mutation->type, mutation->id);
+        return STET_OK;
     }
 }
 
@@ -591,7 +595,7 @@ static stet_status render(struct rendering *rendering) {
         if (command->preview && preview_answers(command))
             return preview_render(command, &rendering->writer, rendering->err);
         if (command->status != STET_OK) return render_refused_write(rendering);
-        if (command->replayed) return render_replay(rendering);
+        if (command->replayed && !command->answers_replay) return render_replay(rendering);
         if (command->answer == NULL) return render_write(rendering);
         command->outcome.seq = command->decided_seq;
         command->outcome.unchanged = !command->staged_any && !command->dry_run;

@@ -247,6 +247,13 @@ static void render_data(struct json_writer *writer, const struct store_change *c
     arena_done(&arena);
 }
 
+/* Both are stored percent-encoded. */
+static void render_lineage(struct json_writer *writer, const struct store_change *change) {
+    if (!view_is_empty(change->parent)) json_member_text(writer, VIEW("parent"), change->parent);
+    if (!view_is_empty(change->forked_from))
+        json_member_text(writer, VIEW("forked_from"), change->forked_from);
+}
+
 static void render_members(struct json_writer *writer, const struct store_change *change,
                            const struct created *created, bool data_of_deleted) {
     bool deleted = change->op == STORE_DELETE;
@@ -255,6 +262,7 @@ static void render_members(struct json_writer *writer, const struct store_change
     json_key(writer, VIEW("address"));
     render_address(writer, change->type, change->id);
     render_metadata(writer, change, created);
+    render_lineage(writer, change);
     if (deleted) json_member_bool(writer, VIEW("deleted"), true);
     render_key(writer, change);
     if ((!deleted || data_of_deleted) && !view_is_empty(change->data)) render_data(writer, change);
@@ -355,6 +363,7 @@ void render_history_entry(struct json_writer *writer, const struct store_change 
         json_key(writer, VIEW("merge"));
         provenance_render(writer, change);
     }
+    render_lineage(writer, change);
     render_key(writer, change);
     if (change->pruned) json_member_bool(writer, VIEW("pruned"), true);
     if (with_data && change->op != STORE_DELETE && !view_is_empty(change->data))

@@ -195,7 +195,8 @@ static stet_status find_fork(struct staging *staging, stet_view forked_from,
     return status == STET_OK ? status : error_set(err, status, "out of memory for an address");
 }
 
-/* A record stays under its parent until somebody moves it. One that is created anew begins as a root. */
+/* A record stays under its parent, and the fork of what it was forked from, until somebody says otherwise. One that is created anew
+   begins as a root. */
 static stet_status find_lineage(struct staging *staging, const struct mutation *mutation,
                                 enum store_op op, const struct store_head *head,
                                 struct lineage *lineage, stet_error *err) {
@@ -210,11 +211,17 @@ static stet_status find_lineage(struct staging *staging, const struct mutation *
     } else if (op != STORE_CREATE && head->parent != 0) {
         struct store_change row;
         status = staging_head_change(staging, head, &row, err);
+        if (status != STET_OK) return status;
         lineage->parent = row.parent;
         lineage->parent_number = head->parent;
     }
-    if (status == STET_OK && op == STORE_CREATE && mutation->forked_from.size > 0)
-        status = find_fork(staging, mutation->forked_from, lineage, err);
+    if (status == STET_OK && op != STORE_DELETE && mutation->forked_from.size > 0)
+        return find_fork(staging, mutation->forked_from, lineage, err);
+    if (status == STET_OK && op != STORE_CREATE && head->forked) {
+        struct store_change row;
+        status = staging_head_change(staging, head, &row, err);
+        if (status == STET_OK) lineage->forked_from = row.forked_from;
+    }
     return status;
 }
 

@@ -171,6 +171,9 @@ static stet_status check_parent(struct check *check, stet_view type, const struc
     struct store_head parent;
     uint8_t key[STORE_NUMBER_BYTES];
     uint64_t entries;
+    if (view_is_empty(change->forked_from) == head->forked)
+        finding(check, "head \"%.*s/%.*s\": whether it is a fork differs from its change",
+                VIEW_ARG(type), VIEW_ARG(row->id));
     if (view_is_empty(change->parent) != (head->parent == 0)) {
         finding(check, "head \"%.*s/%.*s\": its parent differs from that of its change",
                 VIEW_ARG(type), VIEW_ARG(row->id));

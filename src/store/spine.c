@@ -70,6 +70,7 @@ stet_status store_head_advance(struct store_head *head, struct store_change *cha
     head->ordinal = change->ordinal;
     head->parent = change->parent_number;
     head->deleted = change->op == STORE_DELETE;
+    head->forked = change->forked_from.size > 0;
     head->hash = head->deleted ? 0 : hash;
     head->spine[kept] = change->seq;
     return STET_OK;

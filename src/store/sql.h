@@ -16,7 +16,7 @@
 #ifndef STORE_SQL_H
 #define STORE_SQL_H
 
-enum { SQL_FORMAT = 2, SQL_OP_PRUNED = 16, SQL_FLAG_DELETED = 1 };
+enum { SQL_FORMAT = 2, SQL_OP_PRUNED = 16, SQL_FLAG_DELETED = 1, SQL_FLAG_FORKED = 2 };
 
 enum sql_statement {
     SQL_BEGIN_READ,

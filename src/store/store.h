@@ -46,6 +46,7 @@ struct store_head {
     uint64_t ordinal;
     uint64_t parent; /* The number of the parent record (its `first`); 0: a root. */
     bool deleted;
+    bool forked; /* Its latest change says what it was forked from. */
     /* Seqs on the skip path of `ordinal`, oldest first; popcount(ordinal) of them, the last is
      * seq. */
     uint64_t spine[STORE_SPINE_MAX];

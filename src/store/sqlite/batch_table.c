@@ -93,6 +93,10 @@ static void record_column(const struct batch_source *source, size_t at, sqlite3_
     }
 }
 
+static uint64_t head_flags(const struct store_head *head) {
+    return (head->deleted ? SQL_FLAG_DELETED : 0) | (head->forked ? SQL_FLAG_FORKED : 0);
+}
+
 static void head_column(const struct batch_source *source, struct cursor *cursor,
                         sqlite3_context *context, int column) {
     const struct store_head *head = &source->plan->heads[cursor->at];
@@ -101,7 +105,7 @@ static void head_column(const struct batch_source *source, struct cursor *cursor
     case 0: give_u64(context, head->first); break;
     case 1: give_u64(context, head->version); break;
     case 2: give_u64(context, head->seq); break;
-    case 3: give_u64_unless(context, head->deleted ? SQL_FLAG_DELETED : 0, 0); break;
+    case 3: give_u64_unless(context, head_flags(head), 0); break;
     case 4: give_u64(context, head->hash); break;
     case 5: give_u64_unless(context, head->ordinal, head->version); break;
     case 6:

@@ -67,7 +67,9 @@ static bool column_head(sqlite3_stmt *statement, struct store_head *head) {
     head->version = column_u64(statement, 0);
     head->seq = column_u64(statement, 1);
     head->first = column_u64(statement, 2);
-    head->deleted = (sqlite3_column_int64(statement, 3) & SQL_FLAG_DELETED) != 0;
+    int64_t flags = sqlite3_column_int64(statement, 3);
+    head->deleted = (flags & SQL_FLAG_DELETED) != 0;
+    head->forked = (flags & SQL_FLAG_FORKED) != 0;
     head->hash = column_u64(statement, 4);
     head->ordinal = column_u64_or(statement, 5, head->version);
     head->parent = column_u64(statement, 7);
