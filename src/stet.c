@@ -16,6 +16,7 @@
 #include "modules/feed/feed.h"
 #include "modules/locks/locks.h"
 #include "modules/spaces/spaces.h"
+#include "modules/trees/trees.h"
 #include "modules/types/types.h"
 #include "stet_wiring.h"
 #include "store/lock.h"
@@ -23,7 +24,8 @@
 #include <sodium.h>
 
 const struct module *const stet_modules[] = {&types_module, &auth_module,   &conflicts_module,
-                                             &locks_module, &spaces_module, NULL};
+                                             &locks_module, &spaces_module, &trees_module,
+                                             NULL};
 
 /* A stet_space is a counted reference to a struct space; the public name hides the inner one. */
 static struct space *space_of(stet_space *space) { return (struct space *)space; }
@@ -353,6 +355,36 @@ stet_status stet_command_type_get(stet_command *command, stet_view name, stet_er
 stet_status stet_command_type_list(stet_command *command, stet_error *err) {
     NEED(command != NULL);
     return types_fill_list(command, err);
+}
+
+/* ---- Trees ------------------------------------------------------------------------------- */
+
+stet_status stet_command_tree_read(stet_command *command, stet_view type, stet_view id,
+                                   stet_seq min_seq, stet_error *err) {
+    NEED(command != NULL);
+    return trees_fill_read(command, type, id, min_seq, err);
+}
+
+stet_status stet_command_tree_put(stet_command *command, const stet_tree_write *write,
+                                  stet_error *err) {
+    NEED(command != NULL && write != NULL);
+    return trees_fill_put(command, write, err);
+}
+
+stet_status stet_command_tree_delete(stet_command *command, const stet_tree_write *write,
+                                     stet_error *err) {
+    NEED(command != NULL && write != NULL);
+    return trees_fill_delete(command, write, err);
+}
+
+stet_status stet_command_fork(stet_command *command, const stet_fork *fork, stet_error *err) {
+    NEED(command != NULL && fork != NULL);
+    return trees_fill_fork(command, fork, err);
+}
+
+stet_status stet_command_merge(stet_command *command, const stet_merge *merge, stet_error *err) {
+    NEED(command != NULL && merge != NULL);
+    return trees_fill_merge(command, merge, err);
 }
 
 /* ---- Spaces and tokens -------------------------------------------------------------------- */
