@@ -7,6 +7,7 @@
 #include "cli/address.h"
 #include "cli/answer.h"
 #include "cli/cli.h"
+#include "cli/settled.h"
 
 static void table_titles(struct table *table, const char *const *titles) {
     for (size_t i = 0; i < table->columns; i++)
@@ -135,10 +136,7 @@ static int print_changes(struct cli *cli, struct arena *arena, const struct doc 
         doc_node merge = answer_member(doc, change, "merge");
         stet_view base = answer_text(arena, doc, change, "base_version");
         stet_view note = source;
-        if (merge != DOC_NONE && doc_kind(doc, merge) == DOC_OBJECT) {
-            note = arena_format(arena, "over a newer version (%.*s)",
-                                VIEW_ARG(answer_text(arena, doc, merge, "strategy")));
-        }
+        if (merge != DOC_NONE) note = settled_words(arena, doc, merge);
         if (with_data) note = answer_value(doc, answer_member(doc, change, "data"));
         table_add(&table, COLOR_BOLD, answer_text(arena, doc, change, "version"));
         table_add(&table, COLOR_NONE, answer_time(arena, answer_text(arena, doc, change, "at")));

@@ -10,6 +10,7 @@
 #include "cli/answer.h"
 #include "cli/cli.h"
 #include "cli/file.h"
+#include "cli/settled.h"
 
 #include <string.h>
 
@@ -18,6 +19,25 @@ static stet_status record_path(struct cli *cli, struct buffer *path, stet_view a
     cli_path(cli, path);
     buffer_append_text(path, "/records/");
     return address_path(path, address, err);
+}
+
+/* "tasks/1  waits for somebody to decide, until 2026-03-01 12:00:00 (then server_wins): conflict 0190…" */
+static void print_parked(struct cli *cli, const struct doc *doc) {
+    FILE *stream = cli->out.stream;
+    terminal_text(&cli->out, COLOR_BOLD, answer_text(cli->arena, doc, 0, "address"));
+    fputs("  waits for somebody to decide, until ", stream);
+    terminal_text(&cli->out, COLOR_NONE,
+                  answer_time(cli->arena, answer_text(cli->arena, doc, 0, "deadline")));
+    fputs(" (then ", stream);
+    terminal_text(&cli->out, COLOR_NONE, answer_text(cli->arena, doc, 0, "fallback"));
+    fputc(')', stream);
+    stet_view id = answer_text(cli->arena, doc, 0, "conflict_id");
+    if (id.size > 0) {
+        fputs(": conflict ", stream);
+        terminal_text(&cli->out, COLOR_YELLOW, id);
+    }
+    if (args_switch(cli->args, OPTION_DRY_RUN)) fputs("  (dry run: nothing was stored)", stream);
+    fputc('\n', stream);
 }
 
 /* "tasks/1  version 13  by ada at 2026-03-01 12:00:00" */
@@ -37,8 +57,16 @@ static void print_summary(struct cli *cli, const struct doc *doc, doc_node recor
     if (answer_bool(doc, record, "deleted")) fputs("  (deleted)", stream);
     if (answer_bool(doc, record, "unchanged"))
         fputs("  (unchanged: this is what it was already)", stream);
-    if (answer_member(doc, record, "merge") != DOC_NONE)
-        fputs("  (applied over a newer version)", stream);
+    doc_node merge = answer_member(doc, record, "merge");
+    if (merge != DOC_NONE) {
+        fputs("  (", stream);
+        terminal_text(&cli->out, COLOR_NONE, settled_words(cli->arena, doc, merge));
+        fputc(')', stream);
+    }
+    doc_node applied = answer_member(doc, record, "applied");
+    bool is_applied = true;
+    if (applied != DOC_NONE && doc_bool(doc, applied, &is_applied) && !is_applied)
+        fputs("  (not applied: the record stays as it is)", stream);
     if (answer->replayed) fputs("  (done before with this key)", stream);
     if (args_switch(cli->args, OPTION_DRY_RUN)) fputs("  (dry run: nothing was stored)", stream);
     fputc('\n', stream);
@@ -116,6 +144,8 @@ static stet_status write_options(struct cli *cli, struct buffer *path, struct ca
     if (args_given(args, OPTION_ON_CONFLICT)) {
         cli_query(path, "on_conflict", view_of(args_text(args, OPTION_ON_CONFLICT)));
     }
+    if (args_given(args, OPTION_MODIFIED_AT))
+        cli_query(path, "modified_at", view_of(args_text(args, OPTION_MODIFIED_AT)));
     if (args_switch(args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
     buffer_append_char(path, '\0');
     if (buffer_status(path) != STET_OK) return error_set(err, buffer_status(path), "out of memory");
@@ -139,6 +169,8 @@ static int run_write(struct cli *cli, const char *method, const char *content_ty
     if (code != EXIT_DONE) return code;
     if (cli->json) {
         cli_print_json(cli, answer.body);
+    } else if (view_equal(answer_text(cli->arena, &doc, 0, "status"), VIEW("parked"))) {
+        print_parked(cli, &doc);
     } else {
         print_summary(cli, &doc, 0, &answer);
     }

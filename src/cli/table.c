@@ -197,8 +197,12 @@ static const struct option_row options[OPTION_COUNT] = {
                      "The version this change was made from"},
     [OPTION_CREATE] = {"create", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(PUT),
                        "Only create: refuse when the record exists"},
-    [OPTION_ON_CONFLICT] = {"on-conflict", "STRATEGY", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
-                            "What to do when the base is stale: reject or last_writer_wins"},
+    [OPTION_ON_CONFLICT] =
+        {"on-conflict", "STRATEGY", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
+         "What to do when the base is stale: reject, merge, last_writer_wins, newest, "
+         "server_wins or ask. Default: what the type says"},
+    [OPTION_MODIFIED_AT] = {"modified-at", "TIME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
+                            "When the change was made by your own clock, for newest"},
     [OPTION_KEY] = {"key", "KEY", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
                     "Your own unique name for this write: repeated with the same one it takes "
                     "effect once. Default: "
