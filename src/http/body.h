@@ -52,6 +52,9 @@ enum member {
     MEMBER_AFTER,
     MEMBER_IDS,
     MEMBER_ALL,
+    MEMBER_TREE,
+    MEMBER_TREE_VERSION,
+    MEMBER_INTO_VERSION,
     MEMBER_COUNT,
 };
 

@@ -35,6 +35,14 @@ void handle_record_delete(struct request *request);
 void handle_resolve(struct request *request);
 void handle_merge_preview(struct request *request);
 void handle_revert(struct request *request);
+void handle_move(struct request *request);
+
+/* trees.c */
+void handle_tree_get(struct request *request);
+void handle_tree_put(struct request *request);
+void handle_tree_delete(struct request *request);
+void handle_fork(struct request *request);
+void handle_merge(struct request *request);
 
 /* locks.c */
 void handle_lock_list(struct request *request);

@@ -202,6 +202,25 @@ void handle_record_delete(struct request *request) {
     if (request_ok(request, status, &err)) plan_submit(request, plan);
 }
 
+/* A write that changes nothing but what the record stands below. */
+void handle_move(struct request *request) {
+    stet_error err;
+    struct body body;
+    struct write_plan *plan = plan_create(request, STET_OP_PATCH, &err);
+    stet_status status = plan == NULL ? err.status : STET_OK;
+    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_RECORD, &err);
+    if (status == STET_OK) status = params_finish(&request->params, &err);
+    if (status == STET_OK) status = read_optional(request, plan, 0, &body, &err);
+    if (!request_ok(request, status, &err)) return;
+    if (!plan->terms.sets_parent) {
+        request_refuse_field(request, STET_BAD_REQUEST, "/parent",
+                             "\"parent\" must say where to, or be null for a root");
+        return;
+    }
+    plan->mutation.body = VIEW("{}");
+    plan_submit(request, plan);
+}
+
 void handle_revert(struct request *request) {
     stet_error err;
     struct body body;
