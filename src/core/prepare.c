@@ -109,68 +109,84 @@ static stet_status base_from_time(struct stet_command *command, struct mutation 
     return STET_OK;
 }
 
-/* The data of one version of the record: from the head when it is that, else from the store. */
-static stet_status version_data(struct stet_command *command, const struct mutation *mutation,
-                                struct store_reader *reader, const struct change *head,
-                                uint64_t version, stet_view *data, stet_error *err) {
+static stet_status stored_version(struct stet_command *command, const struct mutation *mutation,
+                                  struct store_reader *reader, const struct change *head,
+                                  uint64_t version, struct store_change *row, stet_error *err) {
     struct store_head stored;
-    struct store_change change;
-    if (head != NULL && head->row.version == version && !change_is_delete(head)) {
-        *data = arena_copy(&command->arena, head->row.data);
-        return data->bytes == NULL ? error_set(err, STET_NO_MEMORY, "out of memory") : STET_OK;
-    }
-    struct change *recent =
-        head == NULL ? NULL : ring_find_version(&command->space->ring, &head->row, version);
-    if (recent != NULL && !change_is_delete(recent)) {
-        *data = arena_copy(&command->arena, recent->row.data);
-        change_unref(recent);
-        return data->bytes == NULL ? error_set(err, STET_NO_MEMORY, "out of memory") : STET_OK;
-    }
-    change_unref(recent);
+    /* Most often it is the one before the head, which says where that stands. */
+    if (head != NULL && head->row.version == version + 1 && head->row.prev != 0)
+        return store_change_at(reader, &command->arena, head->row.prev, row, err);
     stet_status status = store_head(reader, mutation->type, mutation->id, &stored, err);
     if (status != STET_OK) return status;
     if (stored.version == 0) return error_set(err, STET_NOT_FOUND, "the record does not exist");
-    status =
-        store_find(reader, &command->arena, &stored, STORE_BOUND_VERSION, version, &change, err);
-    if (status == STET_NOT_FOUND || (status == STET_OK && change.version != version))
+    status = store_find(reader, &command->arena, &stored, STORE_BOUND_VERSION, version, row, err);
+    if (status == STET_NOT_FOUND || (status == STET_OK && row->version != version))
         return error_set(err, STET_NOT_FOUND, "the record has no version %llu",
                          (unsigned long long)version);
-    if (status != STET_OK) return status;
-    if (change.op == STORE_DELETE)
-        return error_set(err, STET_NOT_FOUND, "version %llu is a deletion",
-                         (unsigned long long)version);
-    if (change.pruned)
-        return error_set(err, STET_PRUNED, "version %llu is no longer kept",
-                         (unsigned long long)version);
-    *data = change.data;
-    return STET_OK;
+    return status;
+}
+
+/* One version of the record, which has data: from memory when it is there, else from the store. Owned by the caller. */
+static stet_status find_version(struct stet_command *command, const struct mutation *mutation,
+                                struct store_reader *reader, struct change *head, uint64_t version,
+                                struct change **found, stet_error *err) {
+    struct change *change = NULL;
+    stet_status status = STET_OK;
+    if (head != NULL && head->row.version == version)
+        change = change_ref(head);
+    else if (head != NULL)
+        change = ring_find_version(&command->space->ring, &head->row, version);
+    if (change == NULL) {
+        struct store_change row;
+        status = stored_version(command, mutation, reader, head, version, &row, err);
+        if (status != STET_OK) return status;
+        change = change_from_row(&row);
+        if (change == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a change");
+    }
+    if (change_is_delete(change))
+        status = error_set(err, STET_NOT_FOUND, "version %llu is a deletion",
+                           (unsigned long long)version);
+    else if (change->row.pruned)
+        status = error_set(err, STET_PRUNED, "version %llu is no longer kept",
+                           (unsigned long long)version);
+    if (status == STET_OK)
+        *found = change;
+    else
+        change_unref(change);
+    return status;
 }
 
 static stet_status yours_from_patch(struct stet_command *command, struct mutation *mutation,
-                                    struct store_reader *reader, const struct change *head,
+                                    struct store_reader *reader, struct change *head,
                                     stet_error *err) {
-    stet_view base;
+    struct change *base;
     if (mutation->base.kind != STET_BASE_VERSION) return STET_OK; /* Will be refused anyway. */
     stet_status status =
-        version_data(command, mutation, reader, head, mutation->base.value, &base, err);
-    if (status == STET_OK)
-        status = merging_patch(&command->arena, mutation->op, &mutation->body_doc, base,
-                               &mutation->yours_data, &mutation->yours_hash, err);
+        find_version(command, mutation, reader, head, mutation->base.value, &base, err);
+    if (status != STET_OK) return status;
+    /* Kept for the sequencer, which needs it again should the write be stale. */
+    change_unref(mutation->base_change);
+    mutation->base_change = base;
+    status = merging_patch(&command->arena, mutation->op, &mutation->body_doc, base->row.data,
+                           &mutation->yours_data, &mutation->yours_hash, err);
     mutation->has_yours = status == STET_OK;
     return status;
 }
 
 static stet_status yours_from_version(struct stet_command *command, struct mutation *mutation,
-                                      struct store_reader *reader, const struct change *head,
+                                      struct store_reader *reader, struct change *head,
                                       stet_error *err) {
     struct doc doc;
-    stet_view data;
+    struct change *then;
     stet_status status =
-        version_data(command, mutation, reader, head, mutation->revert_to, &data, err);
+        find_version(command, mutation, reader, head, mutation->revert_to, &then, err);
     if (status != STET_OK) {
         error_field(err, "to", 0);
         return status;
     }
+    stet_view data = arena_copy(&command->arena, then->row.data);
+    change_unref(then);
+    if (data.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
     status = change_parse(&command->arena, data, &doc, err);
     if (status != STET_OK) return status;
     mutation->yours_data = data;

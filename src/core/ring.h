@@ -63,6 +63,12 @@ static inline uint64_t ring_way_back(const struct store_change *from, uint64_t o
     return from->skip != 0 && skipped >= ordinal ? from->skip : from->prev;
 }
 
+/* The ordinal of the change that is there. */
+static inline uint64_t ring_ordinal_back(const struct store_change *from, uint64_t ordinal) {
+    uint64_t skipped = from->ordinal & (from->ordinal - 1);
+    return from->skip != 0 && skipped >= ordinal ? skipped : from->ordinal - 1;
+}
+
 /* Waits until published ≥ seq, at most timeout_ms. False when it did not come to that. */
 bool ring_wait(struct ring *ring, uint64_t seq, unsigned timeout_ms);
 

@@ -88,16 +88,15 @@ stet_status settle_ahead(struct stet_command *command, struct mutation *mutation
     struct arena *arena = &command->arena;
     stet_strategy strategy;
     stet_error why = {0};
-    if (current == NULL || mutation->base_change != NULL ||
-        !wants_merge(mutation->policy, mutation, &strategy))
-        return STET_OK;
+    if (current == NULL || !wants_merge(mutation->policy, mutation, &strategy)) return STET_OK;
     if (mutation->base.value >= current->row.version) {
-        if (mutation->base.value == current->row.version)
+        if (mutation->base.value == current->row.version && mutation->base_change == NULL)
             mutation->base_change = change_ref(current);
         return STET_OK;
     }
-    mutation->base_change =
-        ring_find_version(&command->space->ring, &current->row, mutation->base.value);
+    if (mutation->base_change == NULL)
+        mutation->base_change =
+            ring_find_version(&command->space->ring, &current->row, mutation->base.value);
     if (mutation->base_change == NULL || !mutation->has_yours) return STET_OK;
     const struct store_change *base = &mutation->base_change->row;
     size_t bytes = base->data.size + current->row.data.size + mutation->yours_data.size;

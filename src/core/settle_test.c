@@ -187,6 +187,46 @@ TEST(a_merge_may_span_more_versions_than_memory_knows) {
     check_data("1", 42, "{\"a\":2,\"b\":41}");
 }
 
+/* After a restart nothing of a record is in memory but what is staged. */
+TEST(a_base_is_found_wherever_it_lies) {
+    enum { VERSIONS = 20 };
+    char folder[] = "/tmp/stet-settle-XXXXXX", text[64], command[64];
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    world_open_with(told_modules, folder);
+    for (stet_version v = 1; v <= VERSIONS; v++) {
+        snprintf(text, sizeof text, "{\"b\":%d}", (int)v);
+        must_put("1", v == 1 ? none : at(v - 1), text);
+    }
+    for (stet_version v = 1; v < VERSIONS; v++) {
+        struct stet_command *commands[3];
+        fixture_close(&world.fixture);
+        world_reopen();
+        for (int i = 0; i < 3; i++) {
+            snprintf(text, sizeof text, "{\"b\":%d,\"%c%d\":%d}", (int)v, "pqr"[i], (int)v, (int)v);
+            stet_mutation one =
+                with(STET_STRATEGY_MERGE, i < 2 ? STET_OP_PUT : STET_OP_PATCH, at(v), text);
+            commands[i] = start(&(stet_write){.mutations = &one, .mutation_count = 1});
+        }
+        for (int i = 0; i < 3; i++)
+            assert_true(must(take(commands[i])).merged);
+    }
+    struct answer all = must(read_record("1"));
+    assert_int_equal(all.version, VERSIONS + 3 * (VERSIONS - 1));
+    check_json(all.body, "/data/b", "20");
+    for (int v = 1; v < VERSIONS; v++) {
+        char pointer[16], value[16];
+        snprintf(value, sizeof value, "%d", v);
+        for (int i = 0; i < 3; i++) {
+            snprintf(pointer, sizeof pointer, "/data/%c%d", "pqr"[i], v);
+            check_json(all.body, pointer, value);
+        }
+    }
+    world_close(state);
+    snprintf(command, sizeof command, "rm -rf -- '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
 /* ---- Rules ------------------------------------------------------------------------------- */
 
 TEST(counters_add_up_also_when_two_write_the_same) {
@@ -756,6 +796,7 @@ int main(void) {
         WORLD(a_replay_of_a_merge_says_so),
         WORLD(a_type_that_merges_by_default_merges),
         WORLD(a_merge_may_span_more_versions_than_memory_knows),
+        cmocka_unit_test(a_base_is_found_wherever_it_lies),
         WORLD(counters_add_up_also_when_two_write_the_same),
         WORLD(a_rule_that_gives_up_the_current_value_names_its_author),
         WORLD(a_rule_that_gives_up_all_of_yours_drops_the_write),

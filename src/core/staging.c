@@ -94,11 +94,12 @@ stet_status staging_equals_head(struct staging *staging, const struct mutation *
     return STET_OK;
 }
 
-/* The seq on the head's spine from which the way to an ordinal is shortest. */
-static uint64_t nearest_on_spine(const struct store_head *head, uint64_t ordinal) {
+/* The seq on the head's spine from which the way to an ordinal is shortest, and which ordinal that is. */
+static uint64_t nearest_on_spine(const struct store_head *head, uint64_t ordinal, uint64_t *at) {
     unsigned index = spine_count(head->ordinal) - 1;
     while (index > 0 && spine_ordinal(head->ordinal, index - 1) >= ordinal)
         index--;
+    *at = spine_ordinal(head->ordinal, index);
     return head->spine[index];
 }
 
@@ -111,17 +112,26 @@ stet_status staging_version(struct staging *staging, const struct mutation *muta
         return error_set(err, STET_NOT_FOUND, "the record has no version %llu",
                          (unsigned long long)version);
     uint64_t ordinal = head->ordinal - (head->version - version);
-    const struct change *change = in_memory(staging, nearest_on_spine(head, ordinal));
-    while (change != NULL && change->row.ordinal != ordinal)
-        change = in_memory(staging, ring_way_back(&change->row, ordinal));
+    uint64_t at, seq = nearest_on_spine(head, ordinal, &at);
+    const struct change *change;
+    while ((change = in_memory(staging, seq)) != NULL && at != ordinal) {
+        seq = ring_way_back(&change->row, ordinal);
+        at = ring_ordinal_back(&change->row, ordinal);
+    }
     if (change != NULL) {
         *row = change->row;
         return STET_OK;
     }
-    stet_status status = store_head(reader, mutation->type, mutation->id, &stored, err);
-    if (status != STET_OK) return status;
-    status = store_find(reader, &staging->command->arena, &stored, STORE_BOUND_VERSION, version,
-                        row, err);
+    struct arena *arena = &staging->command->arena;
+    /* Where it stands is known more often than not, as most bases are the version before. */
+    if (at == ordinal) return store_change_at(reader, arena, seq, row, err);
+    stet_status status = STET_OK;
+    if (head->seq > ring_published(&staging->space->ring)) {
+        status = store_head(reader, mutation->type, mutation->id, &stored, err);
+        if (status != STET_OK) return status;
+        head = &stored;
+    }
+    status = store_find(reader, arena, head, STORE_BOUND_VERSION, version, row, err);
     if (status == STET_OK && row->version != version)
         status = error_set(err, STET_NOT_FOUND, "the record has no version %llu",
                            (unsigned long long)version);
