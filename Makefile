@@ -18,7 +18,8 @@ test: setup ## Run every test with both compilers and the sanitizers
 soak: all ## Run the long counts: crashes, power losses, simulations
 	@scripts/soak
 
-bench: setup ## Measure, and print the figures of the README (quick=1: under 2 minutes)
+bench: ## Measure, and print the figures of the README (quick=1: under 2 minutes)
+	@scripts/setup bench
 	@scripts/bench
 
 fuzz: setup ## Fuzz the parsers for a while, starting from their kept corpus

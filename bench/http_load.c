@@ -1,7 +1,7 @@
 /*
  * Load over connections.
  *
- *   http_load [--mode MODE,…] [--connections N,…] [--records N] [--seconds S] [--rounds N] [--minimal] [--json FILE]
+ *   http_load [--mode MODE,…] [--connections N,…] [--records N] [--seconds S] [--warm S] [--rounds N] [--minimal] [--json FILE]
  *             [--target stet,postgres] [--variants WAY,…] [--program build/stet] [--dir DIR] [--io-threads N]
  *             [--url URL --token TOKEN]
  *
@@ -72,21 +72,14 @@ static void parse_targets(struct settings *settings, char *text) {
 
 int main(int argc, char **argv) {
     static const struct option options[] = {
-        {"mode", required_argument, NULL, 'm'},
-        {"connections", required_argument, NULL, 'c'},
-        {"records", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 's'},
-        {"rounds", required_argument, NULL, 'R'},
-        {"minimal", no_argument, NULL, 'n'},
-        {"json", required_argument, NULL, 'j'},
-        {"target", required_argument, NULL, 'T'},
-        {"variants", required_argument, NULL, 'v'},
-        {"program", required_argument, NULL, 'p'},
-        {"dir", required_argument, NULL, 'd'},
-        {"io-threads", required_argument, NULL, 'i'},
-        {"url", required_argument, NULL, 'u'},
-        {"token", required_argument, NULL, 't'},
-        {0},
+        {"mode", required_argument, NULL, 'm'},       {"connections", required_argument, NULL, 'c'},
+        {"records", required_argument, NULL, 'r'},    {"seconds", required_argument, NULL, 's'},
+        {"rounds", required_argument, NULL, 'R'},     {"minimal", no_argument, NULL, 'n'},
+        {"warm", required_argument, NULL, 'w'},       {"json", required_argument, NULL, 'j'},
+        {"target", required_argument, NULL, 'T'},     {"variants", required_argument, NULL, 'v'},
+        {"program", required_argument, NULL, 'p'},    {"dir", required_argument, NULL, 'd'},
+        {"io-threads", required_argument, NULL, 'i'}, {"url", required_argument, NULL, 'u'},
+        {"token", required_argument, NULL, 't'},      {0},
     };
     struct settings settings = {.options = {.dir = "."},
                                 .targets = {&target_stet},
@@ -105,6 +98,7 @@ int main(int argc, char **argv) {
         case 'c': parse_connections(&settings, optarg); break;
         case 'r': settings.records = strtoul(optarg, NULL, 10); break;
         case 's': settings.seconds = atof(optarg); break;
+        case 'w': settings.warm_seconds = atof(optarg); break;
         case 'R': settings.rounds = (unsigned)strtoul(optarg, NULL, 10); break;
         case 'n': settings.minimal = true; break;
         case 'j': settings.json = optarg; break;
@@ -118,7 +112,8 @@ int main(int argc, char **argv) {
         default: return 2;
         }
     }
-    if (settings.records < RECORDS_MIN || settings.seconds <= 0) load_fail("at least 1000 records");
+    if (settings.records < RECORDS_MIN) load_fail("at least 1000 records");
+    if (settings.seconds <= 0 || settings.warm_seconds < 0) load_fail("bad --seconds or --warm");
     if (settings.rounds == 0 || settings.rounds > ROUNDS_MAX) load_fail("bad --rounds");
     load_run(&settings);
     return 0;

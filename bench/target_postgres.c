@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 enum { BACKOFF_FIRST_US = 1000, BACKOFF_MAX_US = 64000, START_TRIES = 1500 };
+static_assert(BACKOFF_MAX_US <= 1000000, "less than a second fits in nanoseconds");
 
 enum step { STEP_ONE, STEP_READ, STEP_WRITE, STEP_ROLLBACK, STEP_WAIT };
 
