@@ -146,6 +146,8 @@ static stet_status write_options(struct cli *cli, struct buffer *path, struct ca
     }
     if (args_given(args, OPTION_MODIFIED_AT))
         cli_query(path, "modified_at", view_of(args_text(args, OPTION_MODIFIED_AT)));
+    if (args_given(args, OPTION_PARENT))
+        cli_query(path, "parent", view_of(args_text(args, OPTION_PARENT)));
     if (args_switch(args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
     buffer_append_char(path, '\0');
     if (buffer_status(path) != STET_OK) return error_set(err, buffer_status(path), "out of memory");

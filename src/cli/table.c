@@ -63,6 +63,15 @@ static const struct command_row commands[COMMAND_COUNT] = {
          "\"client_mutation_id\"?}. Loading the same file again changes nothing. A line that fails "
          "is reported by "
          "its number and does not keep the others from being loaded; the exit code is then 1.\n"},
+    [COMMAND_TREE] = {"tree", "TYPE/ID", 1, 1, "Show a record with all that stands below it",
+                      "What stands below what is said by --parent of put and patch.\n"},
+    [COMMAND_FORK] = {"fork", "TYPE/ID [NEW-ID]", 1, 2, "Copy a record, or a whole tree",
+                      "The copy remembers the version it was made from. Without NEW-ID it gets a "
+                      "new UUID.\n"},
+    [COMMAND_MERGE] = {"merge", "TYPE/ID", 1, 1, "Bring a fork's changes back",
+                       "TYPE/ID is the fork, --base its version. What it changed since it was "
+                       "forked is merged into the original by the rules of its type; the fork "
+                       "then stands at the result and can be merged again.\n"},
     [COMMAND_LOCK] =
         {"lock", "NAME -- COMMAND...", 2, 1000, "Run a command while holding a lock",
          "One holder at a time has a lock: the command runs nowhere else under the same name "
@@ -88,10 +97,11 @@ static const struct command_row commands[COMMAND_COUNT] = {
 #define ON(name) (UINT64_C(1) << COMMAND_##name)
 #define ON_SERVE ON(SERVE)
 #define ON_LOCKS (ON(LOCK) | ON(LOCKS))
+#define ON_TREES (ON(TREE) | ON(FORK) | ON(MERGE))
 #define ON_RECORD (ON(GET) | ON(PUT) | ON(PATCH) | ON(DELETE) | ON(LIST) | ON(HISTORY) | ON(DIFF))
 #define ON_SPACES (ON(SPACE_LIST) | ON(SPACE_CREATE) | ON(SPACE_DELETE))
 #define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
-#define ON_REMOTE (ON_RECORD | ON_LOCKS | ON_SPACES | ON_TOKENS | ON(IMPORT) | ON(CHECK))
+#define ON_REMOTE (ON_RECORD | ON_TREES | ON_LOCKS | ON_SPACES | ON_TOKENS | ON(IMPORT) | ON(CHECK))
 #define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
 #define SECONDS_MAX (100u * 365 * 24 * 3600)
 
@@ -184,7 +194,7 @@ static const struct option_row options[OPTION_COUNT] = {
                       ON_REMOTE & ~ON_TOKENS,
                       "Who acts, for a server that runs with --no-auth; others go by the token"},
     [OPTION_SPACE] = {"space", "NAME", OPTION_TEXT, 0, "main", "STET_SPACE", NULL,
-                      ON_RECORD | ON_LOCKS | ON(IMPORT) | ON(CHECK),
+                      ON_RECORD | ON_TREES | ON_LOCKS | ON(IMPORT) | ON(CHECK),
                       "The space to use; check: all when not given"},
     [OPTION_TIMEOUT_S] = {"timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, "600",
                           "STET_TIMEOUT_S", NULL, ON_REMOTE,
@@ -193,21 +203,22 @@ static const struct option_row options[OPTION_COUNT] = {
         {"json", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON_REMOTE | ON(INIT) | ON(VERSION),
          "Print the server's answer, a refusal included, as one line of JSON, for programs"},
 
-    [OPTION_BASE] = {"base", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL, ON_WRITE,
-                     "The version this change was made from"},
+    [OPTION_BASE] = {"base", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL,
+                     ON_WRITE | ON(MERGE), "The version this change was made from"},
     [OPTION_CREATE] = {"create", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(PUT),
                        "Only create: refuse when the record exists"},
     [OPTION_ON_CONFLICT] =
-        {"on-conflict", "STRATEGY", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
+        {"on-conflict", "STRATEGY", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE | ON(MERGE),
          "What to do when the base is stale: reject, merge, last_writer_wins, newest, "
          "server_wins or ask. Default: what the type says"},
     [OPTION_MODIFIED_AT] = {"modified-at", "TIME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
                             "When the change was made by your own clock, for newest"},
-    [OPTION_KEY] = {"key", "KEY", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
+    [OPTION_KEY] = {"key", "KEY", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE | ON(FORK) | ON(MERGE),
                     "Your own unique name for this write: repeated with the same one it takes "
                     "effect once. Default: "
                     "a new UUID"},
-    [OPTION_DRY_RUN] = {"dry-run", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON_WRITE,
+    [OPTION_DRY_RUN] = {"dry-run", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
+                        ON_WRITE | ON(FORK) | ON(MERGE),
                         "Answer as the write would, and store nothing"},
     [OPTION_JSON_PATCH] = {"json-patch", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(PATCH),
                            "PATCH is a JSON patch (RFC 6902)"},
@@ -236,6 +247,11 @@ static const struct option_row options[OPTION_COUNT] = {
                        ON(HISTORY), "Only versions below this one"},
     [OPTION_WITH_DATA] = {"with-data", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(HISTORY),
                           "Each version's data as well"},
+    [OPTION_PARENT] = {"parent", "TYPE/ID", OPTION_TEXT, 0, NULL, NULL, NULL,
+                       ON(PUT) | ON(PATCH) | ON(FORK),
+                       "Put the record below this one; an empty text makes it a root"},
+    [OPTION_TREE] = {"tree", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(FORK) | ON(MERGE),
+                     "With all that stands below it"},
     [OPTION_TTL] = {"ttl", "SECONDS", OPTION_NUMBER, LOCK_TTL_S_MAX, NULL, NULL, NULL, ON(LOCK),
                     "After how long without a renewal the lock is free again. Default: 30"},
     [OPTION_WAIT] = {"wait", "SECONDS", OPTION_NUMBER, SECONDS_MAX, NULL, NULL, NULL, ON(LOCK),
