@@ -753,6 +753,9 @@ typedef enum stet_event_kind {
     STET_EVENT_BOOKMARK, /* Only a position. data: {"seq"}. */
     STET_EVENT_RESET, /* What was asked for is older than what is kept. data: {"seq"}: the new start. */
     STET_EVENT_END, /* The space is closing or gone. data: {"code"}. */
+    /* What happened to a conflict, for who names the type "stet.conflict". data: {"seq", "transaction", "event", "user", "address",
+       "conflict_type", "affected_data", "resolution_options"?, "auto_resolve_in"?, "conflict"}. */
+    STET_EVENT_CONFLICT,
 } stet_event_kind;
 
 typedef struct stet_event {

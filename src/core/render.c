@@ -373,6 +373,10 @@ void render_history_entry(struct json_writer *writer, const struct store_change 
 
 void render_event(struct json_writer *writer, const struct store_change *change,
                   const struct created *created) {
+    if (change_is_conflict(change)) {
+        render_conflict_event(writer, change);
+        return;
+    }
     json_object_begin(writer);
     json_member_u64(writer, VIEW("seq"), change->seq);
     json_member_u64(writer, VIEW("prev"), change->prev == 0 ? 0 : change->version - 1);

@@ -28,6 +28,12 @@ void render_history_entry(struct json_writer *writer, const struct store_change 
 void render_event(struct json_writer *writer, const struct store_change *change,
                   const struct created *created);
 
+/* Whether a change is one of a conflict's record, of which the feed has an event of its own kind. */
+bool change_is_conflict(const struct store_change *change);
+/* That event's data: {seq, transaction, event, user, address, conflict_type, affected_data, resolution_options?, auto_resolve_in?,
+   conflict: {id, version, …}}. core/event.c */
+void render_conflict_event(struct json_writer *writer, const struct store_change *change);
+
 /* "type/id" percent-encoded, as a JSON string. */
 void render_address(struct json_writer *writer, stet_view type, stet_view id);
 void address_format(struct buffer *buffer, stet_view type, stet_view id);

@@ -93,6 +93,27 @@ static stet_status take_since(struct request *request, stet_feed_options *option
     return STET_OK;
 }
 
+/* events=conflict: what happens to conflicts, too. With nothing else named, it is all there is. */
+static stet_status take_events(struct request *request, stet_feed_options *options,
+                               stet_error *err) {
+    unsigned cursor = 0;
+    stet_view value;
+    while (params_next(&request->params, "events", &cursor, &value)) {
+        stet_view *types = arena_alloc(&request->arena, (options->type_count + 1) * sizeof *types);
+        if (types == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+        if (!view_equal(value, VIEW("conflict"))) {
+            error_set(err, STET_BAD_REQUEST, "the only events that are asked for are \"conflict\"");
+            error_field(err, "events", 0);
+            return STET_BAD_REQUEST;
+        }
+        for (size_t i = 0; i < options->type_count; i++)
+            types[i] = options->types[i];
+        types[options->type_count++] = VIEW("stet.conflict");
+        options->types = types;
+    }
+    return STET_OK;
+}
+
 static bool take_question(struct request *request, struct question *question) {
     stet_error err;
     uint64_t limit = CHANGES_LIMIT_DEFAULT;
@@ -104,6 +125,7 @@ static bool take_question(struct request *request, struct question *question) {
         status = take_list(request, "type", &options->types, &options->type_count, &err);
     if (status == STET_OK)
         status = take_list(request, "id", &options->addresses, &options->address_count, &err);
+    if (status == STET_OK) status = take_events(request, options, &err);
     if (status == STET_OK) status = params_text(params, "where", &options->where, &err);
     if (status == STET_OK) status = params_u64(params, "limit", CHANGES_LIMIT_MAX, &limit, &err);
     if (status == STET_OK) status = params_u64(params, "wait_s", WAIT_S_MAX, &wait_s, &err);
@@ -145,6 +167,7 @@ static bool poll_collect(struct poll *poll) {
             return whole && (poll->count > 0 || (poll->caught_up && !poll->patient));
         switch (event.kind) {
         case STET_EVENT_CHANGE:
+        case STET_EVENT_CONFLICT:
             if (poll->count++ > 0) buffer_append_char(&poll->changes, ',');
             buffer_append_view(&poll->changes, event.data);
             whole = event.resume != 0;

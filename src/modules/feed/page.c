@@ -181,11 +181,12 @@ static stet_status add_event(struct reading *reading, size_t index, bool left, s
     if (json_end(&writer) == STET_OK && left) filter_mark_left(&page->text);
     if (buffer_status(&page->text) != STET_OK)
         return error_set(err, buffer_status(&page->text), "could not render a page");
-    page->events[page->event_count++] =
-        (struct page_event){.seq = change->seq,
-                            .resume = last ? change->transaction : 0,
-                            .offset = offset,
-                            .size = page->text.size - offset};
+    page->events[page->event_count++] = (struct page_event){
+        .seq = change->seq,
+        .resume = last ? change->transaction : 0,
+        .offset = offset,
+        .size = page->text.size - offset,
+        .kind = change_is_conflict(change) ? STET_EVENT_CONFLICT : STET_EVENT_CHANGE};
     return STET_OK;
 }
 

@@ -33,6 +33,7 @@ struct page_event {
     uint64_t resume; /* 0: inside a transaction. */
     size_t offset;   /* In text. */
     size_t size;
+    stet_event_kind kind;
 };
 
 struct page {

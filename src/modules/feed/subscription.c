@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/render.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -107,7 +108,10 @@ static enum step deliver(struct stet_subscription *subscription, uint64_t seq, b
         change = window_get(window, seq);
         if (change == NULL) return STEP_LOST;
     }
-    *event = (stet_event){.kind = STET_EVENT_CHANGE, .seq = seq, .resume = last ? transaction : 0};
+    *event = (stet_event){.kind = change_is_conflict(&change->row) ? STET_EVENT_CONFLICT
+                                                                   : STET_EVENT_CHANGE,
+                          .seq = seq,
+                          .resume = last ? transaction : 0};
     status = window_text(window, change, left, &event->data);
     if (status != STET_OK) {
         subscription->failure = (uint8_t)status;
@@ -147,7 +151,7 @@ static enum step step_page(struct stet_subscription *subscription, stet_event *e
         return STEP_DONE;
     }
     one = &page->events[page->event_next++];
-    *event = (stet_event){.kind = STET_EVENT_CHANGE,
+    *event = (stet_event){.kind = one->kind,
                           .seq = one->seq,
                           .resume = one->resume,
                           .data = view_make(page->text.bytes + one->offset, one->size)};
