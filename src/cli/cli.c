@@ -104,6 +104,46 @@ static void say_member(struct cli *cli, struct arena *arena, const struct doc *d
     fputc('\n', cli->errors.stream);
 }
 
+/* The existing records that are in the way of a definition. */
+static void say_violations(struct cli *cli, struct arena *arena, const struct doc *doc,
+                           doc_node refusal) {
+    FILE *stream = cli->errors.stream;
+    doc_node violations = answer_member(doc, refusal, "violations");
+    doc_node examples =
+        violations == DOC_NONE ? DOC_NONE : answer_member(doc, violations, "examples");
+    if (examples == DOC_NONE) return;
+    for (doc_node one = doc_first(doc, examples); one != DOC_NONE; one = doc_next(doc, one)) {
+        stet_view taken_by = answer_text(arena, doc, one, "taken_by");
+        fputs("  ", stream);
+        terminal_text(&cli->errors, COLOR_BOLD, answer_text(arena, doc, one, "address"));
+        fputs("  ", stream);
+        terminal_text(&cli->errors, COLOR_NONE, answer_text(arena, doc, one, "field"));
+        fputs(taken_by.size > 0 ? "  has the value of " : "  ", stream);
+        terminal_text(&cli->errors, COLOR_NONE,
+                      taken_by.size > 0 ? taken_by : answer_text(arena, doc, one, "detail"));
+        fputc('\n', stream);
+    }
+    if (answer_u64(doc, violations, "count") > doc_count(doc, examples)) fputs("  …\n", stream);
+    if (answer_bool(doc, violations, "forcible"))
+        fputs("  --force stores the definition all the same\n", stream);
+}
+
+/* What a transaction, or a schema, was refused for, part by part. */
+static void say_parts(struct cli *cli, struct arena *arena, const struct doc *doc) {
+    FILE *stream = cli->errors.stream;
+    doc_node parts = answer_member(doc, 0, "conflicts");
+    say_violations(cli, arena, doc, 0);
+    if (parts == DOC_NONE || doc_kind(doc, parts) != DOC_ARRAY) return;
+    for (doc_node part = doc_first(doc, parts); part != DOC_NONE; part = doc_next(doc, part)) {
+        fputs("  ", stream);
+        terminal_text(&cli->errors, COLOR_NONE, answer_text(arena, doc, part, "detail"));
+        fputs(" (", stream);
+        terminal_text(&cli->errors, COLOR_NONE, answer_text(arena, doc, part, "code"));
+        fputs(")\n", stream);
+        say_violations(cli, arena, doc, part);
+    }
+}
+
 /* What to do about a refusal that has a usual way on. */
 static void say_hint(struct cli *cli, struct arena *arena, const struct doc *doc,
                      stet_view reason) {
@@ -146,6 +186,7 @@ int cli_refuse(struct cli *cli, struct arena *arena, const struct answer *answer
     } else {
         say_member(cli, arena, &doc, "field");
         say_member(cli, arena, &doc, "limit");
+        say_parts(cli, arena, &doc);
     }
     say_hint(cli, arena, &doc, reason);
     return code;

@@ -80,6 +80,20 @@ static const struct command_row commands[COMMAND_COUNT] = {
          "STET_LOCK and the fencing token in STET_LOCK_TOKEN, for the writes that rely on it. The "
          "exit code is the command's; 3 when somebody else holds the lock.\n"},
     [COMMAND_LOCKS] = {"locks", "", 0, 0, "List the locks that are held", ""},
+    [COMMAND_TYPES_LIST] = {"types list", "", 0, 0, "List the declared types", ""},
+    [COMMAND_TYPES_SHOW] = {"types show", "NAME", 1, 1, "Print a type's definition",
+                            "As it can be put again; with --json the whole answer.\n"},
+    [COMMAND_TYPES_PUT] =
+        {"types put", "NAME FILE", 2, 2, "Declare a type, or change its definition",
+         "FILE (or - for standard input) holds the definition. Existing records are looked through "
+         "first: where some do not fit, they are counted and shown, and nothing is changed unless "
+         "--force is given.\n"},
+    [COMMAND_TYPES_DELETE] = {"types delete", "NAME", 1, 1, "Delete a type's definition",
+                              "The records stay.\n"},
+    [COMMAND_TYPES_APPLY] =
+        {"types apply", "FILE", 1, 1, "Load a whole schema in one transaction",
+         "FILE (or - for standard input) holds {\"types\": {NAME: DEFINITION}}. Only what differs "
+         "is written. Types that are not in the file stay, unless --prune is given.\n"},
     [COMMAND_TOKEN_CREATE] = {"token create", "", 0, 0, "Make an access token and print it, once",
                               ""},
     [COMMAND_TOKEN_LIST] = {"token list", "", 0, 0, "List the tokens, without their secrets", ""},
@@ -96,12 +110,15 @@ static const struct command_row commands[COMMAND_COUNT] = {
 
 #define ON(name) (UINT64_C(1) << COMMAND_##name)
 #define ON_SERVE ON(SERVE)
+#define ON_TYPES_WRITE (ON(TYPES_PUT) | ON(TYPES_DELETE) | ON(TYPES_APPLY))
+#define ON_TYPES (ON(TYPES_LIST) | ON(TYPES_SHOW) | ON_TYPES_WRITE)
 #define ON_LOCKS (ON(LOCK) | ON(LOCKS))
 #define ON_TREES (ON(TREE) | ON(FORK) | ON(MERGE))
 #define ON_RECORD (ON(GET) | ON(PUT) | ON(PATCH) | ON(DELETE) | ON(LIST) | ON(HISTORY) | ON(DIFF))
 #define ON_SPACES (ON(SPACE_LIST) | ON(SPACE_CREATE) | ON(SPACE_DELETE))
 #define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
-#define ON_REMOTE (ON_RECORD | ON_TREES | ON_LOCKS | ON_SPACES | ON_TOKENS | ON(IMPORT) | ON(CHECK))
+#define ON_REMOTE                                                                                  \
+    (ON_RECORD | ON_TREES | ON_TYPES | ON_LOCKS | ON_SPACES | ON_TOKENS | ON(IMPORT) | ON(CHECK))
 #define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
 #define SECONDS_MAX (100u * 365 * 24 * 3600)
 
@@ -194,7 +211,7 @@ static const struct option_row options[OPTION_COUNT] = {
                       ON_REMOTE & ~ON_TOKENS,
                       "Who acts, for a server that runs with --no-auth; others go by the token"},
     [OPTION_SPACE] = {"space", "NAME", OPTION_TEXT, 0, "main", "STET_SPACE", NULL,
-                      ON_RECORD | ON_TREES | ON_LOCKS | ON(IMPORT) | ON(CHECK),
+                      ON_RECORD | ON_TREES | ON_TYPES | ON_LOCKS | ON(IMPORT) | ON(CHECK),
                       "The space to use; check: all when not given"},
     [OPTION_TIMEOUT_S] = {"timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, "600",
                           "STET_TIMEOUT_S", NULL, ON_REMOTE,
@@ -204,7 +221,8 @@ static const struct option_row options[OPTION_COUNT] = {
          "Print the server's answer, a refusal included, as one line of JSON, for programs"},
 
     [OPTION_BASE] = {"base", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL,
-                     ON_WRITE | ON(MERGE), "The version this change was made from"},
+                     ON_WRITE | ON(MERGE) | ON(TYPES_PUT) | ON(TYPES_DELETE),
+                     "The version this change was made from"},
     [OPTION_CREATE] = {"create", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(PUT),
                        "Only create: refuse when the record exists"},
     [OPTION_ON_CONFLICT] =
@@ -213,13 +231,19 @@ static const struct option_row options[OPTION_COUNT] = {
          "server_wins or ask. Default: what the type says"},
     [OPTION_MODIFIED_AT] = {"modified-at", "TIME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
                             "When the change was made by your own clock, for newest"},
-    [OPTION_KEY] = {"key", "KEY", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE | ON(FORK) | ON(MERGE),
+    [OPTION_KEY] = {"key", "KEY", OPTION_TEXT, 0, NULL, NULL, NULL,
+                    ON_WRITE | ON(FORK) | ON(MERGE) | ON_TYPES_WRITE,
                     "Your own unique name for this write: repeated with the same one it takes "
                     "effect once. Default: "
                     "a new UUID"},
     [OPTION_DRY_RUN] = {"dry-run", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
-                        ON_WRITE | ON(FORK) | ON(MERGE),
+                        ON_WRITE | ON(FORK) | ON(MERGE) | ON_TYPES_WRITE,
                         "Answer as the write would, and store nothing"},
+    [OPTION_FORCE] = {"force", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
+                      ON(TYPES_PUT) | ON(TYPES_APPLY),
+                      "Also when existing records do not fit; the type then says how many"},
+    [OPTION_PRUNE] = {"prune", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(TYPES_APPLY),
+                      "Delete the definitions of types that are not in the file"},
     [OPTION_JSON_PATCH] = {"json-patch", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(PATCH),
                            "PATCH is a JSON patch (RFC 6902)"},
     [OPTION_VERSION] = {"version", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL, ON(GET),
