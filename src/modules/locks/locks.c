@@ -578,7 +578,7 @@ static_assert(STORE_HASH_BYTES >= crypto_generichash_BYTES_MIN, "one hash fills 
 
 stet_status locks_fill_acquire(struct stet_command *command, const stet_lock_request *asked,
                                stet_error *err) {
-    struct lock_request *request;
+    struct lock_request *request = NULL;
     stet_status status = fill(command, WISH_ACQUIRE, asked->name, &request, err);
     if (status == STET_OK) status = check_seconds(asked->ttl_s, LOCK_TTL_S_MAX, "ttl_s", err);
     if (status == STET_OK) status = check_seconds(asked->wait_s, WAIT_S_MAX, "wait_s", err);
@@ -607,7 +607,7 @@ stet_status locks_fill_acquire(struct stet_command *command, const stet_lock_req
 
 stet_status locks_fill_renew(struct stet_command *command, stet_view name, uint64_t token,
                              unsigned ttl_s, stet_error *err) {
-    struct lock_request *request;
+    struct lock_request *request = NULL;
     stet_status status = fill(command, WISH_RENEW, name, &request, err);
     if (status == STET_OK) status = check_seconds(ttl_s, LOCK_TTL_S_MAX, "ttl_s", err);
     if (status != STET_OK) return status;
@@ -620,7 +620,7 @@ stet_status locks_fill_renew(struct stet_command *command, stet_view name, uint6
 
 stet_status locks_fill_release(struct stet_command *command, stet_view name, uint64_t token,
                                stet_error *err) {
-    struct lock_request *request;
+    struct lock_request *request = NULL;
     stet_status status = fill(command, WISH_RELEASE, name, &request, err);
     if (status != STET_OK) return status;
     request->token = token;
@@ -630,7 +630,7 @@ stet_status locks_fill_release(struct stet_command *command, stet_view name, uin
 }
 
 stet_status locks_fill_read(struct stet_command *command, stet_view name, stet_error *err) {
-    struct lock_request *request;
+    struct lock_request *request = NULL;
     stet_status status = fill(command, WISH_READ, name, &request, err);
     if (status != STET_OK) return status;
     command->kind = COMMAND_MODULE;
@@ -696,7 +696,7 @@ static stet_status list_hop(struct stet_command *command, struct store_reader *r
 
 stet_status locks_fill_list(struct stet_command *command, stet_view after, unsigned limit,
                             stet_error *err) {
-    struct lock_request *request;
+    struct lock_request *request = NULL;
     if (limit > LIST_LIMIT_MAX) {
         error_set(err, STET_BAD_REQUEST, "a page has at most %d entries", LIST_LIMIT_MAX);
         error_field(err, "limit", LIST_LIMIT_MAX);
