@@ -54,9 +54,10 @@ static stet_status check_names(struct compiler *compiler, doc_node object, const
         while (names[i] != NULL && !view_equal(raw, view_of(names[i])))
             i++;
         if (names[i] != NULL) continue;
+        bool top = where[0] == '\0';
         struct pointer_path root = {0};
-        struct pointer_path parent = {.parent = &root, .key = view_of(where + 1)};
-        struct pointer_path at = path_member(where[0] == '\0' ? &root : &parent, doc, member);
+        struct pointer_path parent = {.parent = &root, .key = view_of(top ? where : where + 1)};
+        struct pointer_path at = path_member(top ? &root : &parent, doc, member);
         stet_view pointer;
         if (pointer_format(compiler->arena, &at, &pointer) != STET_OK) return no_memory(compiler);
         error_set(compiler->err, STET_INVALID_TYPE, "is not known here; possible are %s", known);
