@@ -108,7 +108,7 @@ static stet_status run(stet_space *where, fill *fill, char *token) {
     if (status == STET_OK) status = stet_submit(where, &actor, command, NULL, &err);
     if (status == STET_OK) {
         if (!stet_command_is_done(command)) {
-            engine_step(engine);
+            while (engine_step(engine)) {}
             while (stet_client_next(client) != NULL) {}
         }
         const stet_outcome *outcome = stet_command_outcome(command);
@@ -266,6 +266,109 @@ static stet_status fill_after(stet_command *command, stet_error *err) {
         "key-after", err);
 }
 
+/* ---- Locks and trees --------------------------------------------------------------------- */
+
+static char tree_version[64];
+
+static stet_status fill_doc(stet_command *command, stet_mutation mutation, stet_error *err) {
+    mutation.type = VIEW("doc");
+    return stet_command_write(command, &(stet_write){.mutations = &mutation, .mutation_count = 1},
+                              err);
+}
+static stet_status fill_top(stet_command *command, stet_error *err) {
+    return fill_doc(
+        command,
+        (stet_mutation){.op = STET_OP_CREATE, .id = VIEW("top"), .body = VIEW("{\"n\":1}")}, err);
+}
+static stet_status fill_child(stet_command *command, stet_error *err) {
+    return fill_doc(command,
+                    (stet_mutation){.op = STET_OP_CREATE,
+                                    .id = VIEW("child"),
+                                    .body = VIEW("{\"n\":1}"),
+                                    .parent = VIEW("doc/top"),
+                                    .sets_parent = true},
+                    err);
+}
+static stet_status fill_first_fork(stet_command *command, stet_error *err) {
+    return stet_command_fork(
+        command,
+        &(stet_fork){.type = VIEW("doc"), .id = VIEW("top"), .new_id = VIEW("fork"), .tree = true},
+        err);
+}
+static stet_status fill_fork_patch(stet_command *command, stet_error *err) {
+    return fill_doc(
+        command,
+        (stet_mutation){
+            .op = STET_OP_PATCH, .id = VIEW("fork"), .base = at(1), .body = VIEW("{\"n\":2}")},
+        err);
+}
+static stet_status fill_tree_read(stet_command *command, stet_error *err) {
+    return stet_command_tree_read(command, VIEW("doc"), VIEW("top"), 0, err);
+}
+static stet_status fill_second_child(stet_command *command, stet_error *err) {
+    return fill_doc(command,
+                    (stet_mutation){.op = STET_OP_CREATE,
+                                    .id = VIEW("other"),
+                                    .body = VIEW("{\"n\":1}"),
+                                    .parent = VIEW("doc/child"),
+                                    .sets_parent = true},
+                    err);
+}
+static stet_status fill_tree_put(stet_command *command, stet_error *err) {
+    const stet_tree_write write = {
+        .type = VIEW("doc"),
+        .id = VIEW("top"),
+        .tree_version = view_of(tree_version),
+        .tree = VIEW("{\"children\":[{\"data\":{\"new\":1}}]}"),
+        .mutation_key = VIEW("key-tree"),
+    };
+    return stet_command_tree_put(command, &write, err);
+}
+static stet_status fill_fork(stet_command *command, stet_error *err) {
+    return stet_command_fork(
+        command, &(stet_fork){.type = VIEW("doc"), .id = VIEW("top"), .tree = true}, err);
+}
+static stet_status fill_fork_merge(stet_command *command, stet_error *err) {
+    return stet_command_merge(command,
+                              &(stet_merge){.type = VIEW("doc"),
+                                            .id = VIEW("fork"),
+                                            .base_version = 2,
+                                            .tree = true,
+                                            .mutation_key = VIEW("key-merge")},
+                              err);
+}
+static stet_status fill_lock(stet_command *command, stet_error *err) {
+    return stet_command_lock_acquire(command,
+                                     &(stet_lock_request){.name = VIEW("l"),
+                                                          .note = VIEW("why"),
+                                                          .mutation_key = VIEW("key-lock")},
+                                     err);
+}
+
+/* A tree of two and its fork, and the tree's version. */
+static void plant(void) {
+    assert_int_equal(run(space, fill_top, NULL), STET_OK);
+    assert_int_equal(run(space, fill_child, NULL), STET_OK);
+    assert_int_equal(run(space, fill_first_fork, NULL), STET_OK);
+    assert_int_equal(run(space, fill_fork_patch, NULL), STET_OK);
+    stet_command *command = stet_command_create(client);
+    must(fill_tree_read(command, err));
+    must(stet_submit(space, &actor, command, NULL, err));
+    while (engine_step(engine)) {}
+    while (stet_client_next(client) != NULL) {}
+    const stet_outcome *outcome = stet_command_outcome(command);
+    const char *member = memmem(outcome->body.bytes, outcome->body.size, "\"tree_version\":\"", 16);
+    assert_non_null(member);
+    snprintf(tree_version, sizeof tree_version, "%.*s", (int)strcspn(member + 16, "\""),
+             member + 16);
+    stet_command_destroy(command);
+}
+
+static bool needs_tree(fill *story) {
+    return story == fill_second_child || story == fill_tree_put || story == fill_fork ||
+           story == fill_fork_merge;
+}
+
 static void open_engine(void) {
     const struct engine_seams seams = {.manual = true};
     const stet_options options = {.data_dir = data_dir, .sequencer_threads = 1};
@@ -298,6 +401,7 @@ static unsigned sweep(fill *story, bool in_home, stet_status expected, enum fail
     for (long n = 0;; n++) {
         if (data_dir != NULL) kit_folder(folder);
         open_engine();
+        if (needs_tree(story)) plant();
         stet_space *where = in_home ? home : space;
         stet_seq before = stet_space_seq(where);
         failing = how;
@@ -343,6 +447,11 @@ static void sweep_all(enum failing how) {
         {"transaction", fill_transaction, false, STET_OK},
         {"resolve", fill_resolve, false, STET_OK},
         {"receipt", fill_receipt, false, STET_OK},
+        {"child", fill_second_child, false, STET_OK},
+        {"tree", fill_tree_put, false, STET_OK},
+        {"fork", fill_fork, false, STET_OK},
+        {"merge of a fork", fill_fork_merge, false, STET_OK},
+        {"lock", fill_lock, false, STET_OK},
         {"space", fill_space, true, STET_OK},
         {"token", fill_token, true, STET_OK},
     };

@@ -29,9 +29,11 @@ stet_status address_split(struct arena *arena, stet_view address, stet_view *typ
     const char *at = address.size == 0 ? NULL : memrchr(address.bytes, '@', address.size);
     if (at != NULL) {
         size_t size = (size_t)(at - address.bytes);
-        if (view_parse_u64(view_make(at + 1, address.size - size - 1), version) &&
-            address_parse(arena, view_make(address.bytes, size), type, id, err) == STET_OK)
-            return STET_OK;
+        stet_status status =
+            view_parse_u64(view_make(at + 1, address.size - size - 1), version)
+                ? address_parse(arena, view_make(address.bytes, size), type, id, err)
+                : STET_BAD_REQUEST;
+        if (status != STET_BAD_REQUEST) return status;
     }
     return error_set(err, STET_CORRUPT, "the origin of a fork is damaged");
 }
