@@ -52,6 +52,9 @@ static void field_add(struct table *table, struct arena *arena, const struct doc
         words = VIEW("only you changed it");
     } else if (view_equal(state, VIEW("clean_current"))) {
         words = arena_format(arena, "only changed by %.*s", VIEW_ARG(who));
+    } else if (view_equal(state, VIEW("merged"))) {
+        words = arena_format(arena, "both changed it: combined (%.*s)",
+                             VIEW_ARG(answer_text(arena, doc, field, "rule")));
     } else if (view_equal(state, VIEW("same"))) {
         words = arena_format(arena, "both made the same change; %.*s", VIEW_ARG(who));
     }

@@ -265,10 +265,11 @@ static stet_view describe(struct conflict *conflict) {
         snprintf(others, sizeof others, " and %zu other field%s", count - 1, count > 2 ? "s" : "");
     return arena_format(
         arena,
-        "%.*s changed %.*s%s of \"%.*s\" after you read version %llu, and you changed it too; "
+        "%.*s changed %.*s%s of \"%.*s\" after you read version %llu, and you changed %s too; "
         "the record is at version %llu",
         VIEW_ARG(who), VIEW_ARG(field->pointer), others, VIEW_ARG(name),
-        (unsigned long long)conflict->expected, (unsigned long long)current->version);
+        (unsigned long long)conflict->expected, count > 1 ? "them" : "it",
+        (unsigned long long)current->version);
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */
