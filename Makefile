@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 all: configure ## Build everything into build/ (the program is build/stet)
 	@ninja -C $(BUILD)
 
-run: configure ## Serve examples/tasks at http://127.0.0.1:7838 and print what to try
+run: configure ## Serve examples/tasks (example=documents: another) at http://127.0.0.1:7838 and say what to try
 	@ninja -C $(BUILD) stet
 	@scripts/run
 

@@ -75,7 +75,8 @@ def the_manual_page_has_the_exit_codes(folder):
 
 @test
 def the_readme_names_files_that_exist(folder):
-    for path in ("README.md", "docs/cli.md", "examples/tasks/README.md", "examples/embed/README.md", "src/cli/README.md"):
+    for path in ("README.md", "docs/cli.md", "examples/tasks/README.md", "examples/embed/README.md", "src/cli/README.md",
+                 "examples/documents/README.md", "docs/for-your-users.md", "docs/README.md", "examples/README.md"):
         for link in re.findall(r"\]\(([^)#]+)\)", read(path)):
             if "://" not in link:
                 check(os.path.exists(os.path.join(TOP, os.path.dirname(path), link)), f"{path} links to {link}")
