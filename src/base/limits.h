@@ -55,8 +55,10 @@
 /* Steps and bytes of documents for a merge that is made while the whole space waits; a dearer one takes a detour over a worker. */
 #define MERGE_INLINE_STEPS_MAX 20000
 #define MERGE_INLINE_BYTES_MAX (256u * 1024u)
-#define MERGE_AHEAD_BYTES_MIN (16u * 1024u) /* Below, guessing the head ahead is not worth while. */
-#define MERGE_STEPS_MAX 20000000            /* Of a merge on a worker; past it: a conflict. */
+/* A record that nobody changed for so many changes of its space is merged ahead of the sequencer; another only if it is large. */
+#define MERGE_AHEAD_QUIET_CHANGES 128
+#define MERGE_AHEAD_BYTES_MIN (16u * 1024u)
+#define MERGE_STEPS_MAX 20000000 /* Of a merge on a worker; past it: a conflict. */
 /* How often a write takes that detour before it is merged in its turn, whatever it costs up to a limit; past that: a conflict. */
 #define PREPARE_RETRIES_MAX 3
 #define MERGE_FORCED_STEPS_MAX 1000000

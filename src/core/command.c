@@ -44,6 +44,7 @@ void command_clear(struct stet_command *command) {
         change_unref(command->mutations[i].change);
     for (size_t i = 0; i < command->mutation_count; i++) {
         change_unref(command->mutations[i].base_change);
+        change_unref(command->mutations[i].newer_change);
         policy_unref(command->mutations[i].policy);
     }
     for (struct staged_record *record = command->extra; record != NULL; record = record->next)

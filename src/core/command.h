@@ -86,6 +86,8 @@ struct mutation {
     bool validated;
     uint64_t validated_from; /* Also against this version of the record's data; 0: against none. */
     struct change *base_change; /* The version it was made from, when that was at hand. Owned. */
+    struct change
+        *newer_change;     /* The head that the preparation knew, when that was newer. Owned. */
     struct merging *ahead; /* A merge made ahead of the sequencer (core/merging.h), in the arena. */
     stet_view origin_json; /* What its change keeps of an import, and of modified_at. */
 

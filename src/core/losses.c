@@ -202,7 +202,10 @@ stet_status losses_find(struct staging *staging, const struct mutation *mutation
                               .open = pointers,
                               .open_count = pointer_count,
                               .whole = pointers == NULL};
-    struct way_back way = {.staging = staging, .mutation = mutation, .next_seq = head->seq};
+    struct way_back way = {.staging = staging,
+                           .mutation = mutation,
+                           .next_seq = head->seq,
+                           .below = head->version + 1};
     struct store_change row;
     bool found = true, own;
     *losses = (struct losses){0};
@@ -214,7 +217,10 @@ stet_status losses_find(struct staging *staging, const struct mutation *mutation
     if (looking.open_buffer == NULL)
         return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
     status = step(&way, &looking.newer, &found, err);
-    if (status != STET_OK || !found) return status;
+    if (status == STET_OK && !found)
+        status = error_set(err, STET_CONCURRENT_MODIFICATION,
+                           "it is not known whose work the write would overwrite");
+    if (status != STET_OK) return status;
     status = only_own(&looking, way, base_version, &own, err);
     if (status != STET_OK || own) return status;
     if (looking.whole) status = add_whole(&looking, &looking.newer, err);

@@ -258,6 +258,8 @@ static stet_status check_modified_at(const struct stet_command *command,
 
 static stet_status prepare_mutation(struct stet_command *command, struct mutation *mutation,
                                     stet_error *err) {
+    mutation->ahead =
+        NULL; /* Of a submission that was refused as busy: it borrows from what is replaced now. */
     stet_status status = check_modified_at(command, mutation, err);
     if (status != STET_OK) return status;
     if (mutation->imported && !command->actor.admin)

@@ -64,7 +64,13 @@ bool settle_counts(struct staging *staging, const struct mutation *mutation) {
 static stet_status load_sides(struct settling *settling, stet_error *err) {
     const struct mutation *mutation = settling->mutation;
     struct staging *staging = settling->staging;
-    stet_status status = staging_head_change(staging, settling->head, &settling->current, err);
+    stet_status status = STET_OK;
+    const struct change *newer = mutation->newer_change;
+    if (newer != NULL && newer->row.seq == settling->head->seq) {
+        settling->current = newer->row;
+    } else {
+        status = staging_head_change(staging, settling->head, &settling->current, err);
+    }
     if (status != STET_OK) return status;
     settling->has_current = !settling->head->deleted && !settling->current.pruned;
     if (mutation->base.kind != STET_BASE_VERSION || mutation->base.value > settling->head->version)

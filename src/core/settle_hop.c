@@ -83,6 +83,38 @@ stet_status settle_hop(struct stet_command *command, struct store_reader *reader
 
 /* ---- On the client's thread -------------------------------------------------------------- */
 
+/* The base of a write that is stale already: better here than on the sequencer's thread. NULL when it is not to be had. */
+static stet_status find_base(struct stet_command *command, struct mutation *mutation,
+                             const struct change *current, stet_error *err) {
+    struct space *space = command->space;
+    struct arena *arena = &command->arena;
+    const struct store_change *newer = &current->row;
+    struct store_reader *reader;
+    struct store_head head;
+    struct store_change row;
+    stet_error why = {0};
+    mutation->base_change = ring_find_version(&space->ring, newer, mutation->base.value);
+    if (mutation->base_change != NULL) return STET_OK;
+    if (space_reader_take(space, &reader, &why) != STET_OK) return STET_OK;
+    stet_status status;
+    if (mutation->base.value + 1 == newer->version && newer->prev != 0) {
+        status = store_change_at(reader, arena, newer->prev, &row, &why);
+    } else {
+        status = store_head(reader, mutation->type, mutation->id, &head, &why);
+        if (status == STET_OK && head.version > 0)
+            status = store_find(reader, arena, &head, STORE_BOUND_VERSION, mutation->base.value,
+                                &row, &why);
+        if (status == STET_OK && (head.version == 0 || row.version != mutation->base.value))
+            status = STET_NOT_FOUND;
+    }
+    space_reader_give(space, reader);
+    if (status != STET_OK)
+        return status == STET_NO_MEMORY ? error_set(err, status, "out of memory") : STET_OK;
+    mutation->base_change = change_from_row(&row);
+    return mutation->base_change == NULL ? error_set(err, STET_NO_MEMORY, "out of memory")
+                                         : STET_OK;
+}
+
 stet_status settle_ahead(struct stet_command *command, struct mutation *mutation,
                          struct change *current, stet_error *err) {
     struct arena *arena = &command->arena;
@@ -94,30 +126,32 @@ stet_status settle_ahead(struct stet_command *command, struct mutation *mutation
             mutation->base_change = change_ref(current);
         return STET_OK;
     }
-    if (mutation->base_change == NULL)
-        mutation->base_change =
-            ring_find_version(&command->space->ring, &current->row, mutation->base.value);
-    if (mutation->base_change == NULL || !mutation->has_yours) return STET_OK;
+    change_unref(mutation->newer_change); /* Of a submission that was refused as busy. */
+    mutation->newer_change = change_ref(current);
+    stet_status status = STET_OK;
+    if (mutation->base_change == NULL) status = find_base(command, mutation, current, err);
+    if (status != STET_OK || mutation->base_change == NULL || !mutation->has_yours) return status;
     const struct store_change *base = &mutation->base_change->row;
     size_t bytes = base->data.size + current->row.data.size + mutation->yours_data.size;
-    if (bytes < MERGE_AHEAD_BYTES_MIN || !is_mergeable(base) || !is_mergeable(&current->row))
+    /* What others are busy with will have moved on when its turn comes. */
+    bool quiet =
+        ring_published(&command->space->ring) - current->row.seq > MERGE_AHEAD_QUIET_CHANGES;
+    if ((!quiet && bytes < MERGE_AHEAD_BYTES_MIN) || !is_mergeable(base) ||
+        !is_mergeable(&current->row))
         return STET_OK;
     bool may_hop = !command->internal && command->hop == NULL;
     if (bytes > MERGE_INLINE_BYTES_MAX) {
         if (may_hop) command->hop = settle_hop;
         return STET_OK;
     }
-    struct store_change kept = current->row;
     struct merging *merging = arena_alloc(arena, sizeof *merging);
-    kept.data = arena_copy(arena, kept.data);
-    if (merging == NULL || kept.data.bytes == NULL)
-        return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
+    if (merging == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
     const struct merging_sides sides = {.policy = mutation->policy,
                                         .strategy = strategy,
                                         .base = base,
-                                        .current = &kept,
+                                        .current = &mutation->newer_change->row,
                                         .yours = mutation->yours_data};
-    stet_status status = merging_run(arena, &sides, MERGE_INLINE_STEPS_MAX, merging, &why);
+    status = merging_run(arena, &sides, MERGE_INLINE_STEPS_MAX, merging, &why);
     if (status == STET_NO_MEMORY) {
         *err = why;
         return status;

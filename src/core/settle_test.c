@@ -227,6 +227,40 @@ TEST(a_base_is_found_wherever_it_lies) {
     assert_int_equal(system(command), 0);
 }
 
+TEST(bases_that_have_left_memory_are_found_in_the_store) {
+    (void)state;
+    char folder[] = "/tmp/stet-settle-XXXXXX", command[64];
+    assert_non_null(mkdtemp(folder));
+    world_close(NULL);
+    world_open_with(told_modules, folder);
+    for (const char *const *id = (const char *const[]){"seen", "unseen", NULL}; *id != NULL; id++) {
+        must_put(*id, none, "{\"a\":1,\"b\":1}");
+        must_put(*id, at(1), "{\"a\":1,\"b\":2}");
+        must_put(*id, at(2), "{\"a\":1,\"b\":3}");
+    }
+    fixture_close(&world.fixture);
+    world_reopen();
+    must(read_record("seen"));
+    for (stet_version base = 2; base >= 1; base--) {
+        stet_mutation one = mutation(STET_OP_PUT, "seen", at(base), "");
+        one.body = arena_format(&world.arena, "{\"a\":1,\"b\":%d,\"c%d\":1}", (int)base, (int)base);
+        one.on_conflict = STET_STRATEGY_MERGE;
+        assert_true(must(apply_one(one)).merged);
+    }
+    check_json(read_record("seen").body, "/data", "{\"a\":1,\"b\":3,\"c2\":1,\"c1\":1}");
+    stet_mutation one = mutation(STET_OP_PUT, "unseen", at(1), "{\"a\":1,\"b\":9}");
+    one.on_conflict = STET_STRATEGY_LAST_WRITER_WINS;
+    be("bob");
+    told.count = 0;
+    must(apply_one(one));
+    check_told(SETTLEMENT_APPLIED);
+    check_loss(0, "/b", "ann", 3);
+    world_close(NULL);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    told_open(NULL);
+}
+
 /* ---- Rules ------------------------------------------------------------------------------- */
 
 TEST(counters_add_up_also_when_two_write_the_same) {
@@ -797,6 +831,7 @@ int main(void) {
         WORLD(a_type_that_merges_by_default_merges),
         WORLD(a_merge_may_span_more_versions_than_memory_knows),
         cmocka_unit_test(a_base_is_found_wherever_it_lies),
+        WORLD(bases_that_have_left_memory_are_found_in_the_store),
         WORLD(counters_add_up_also_when_two_write_the_same),
         WORLD(a_rule_that_gives_up_the_current_value_names_its_author),
         WORLD(a_rule_that_gives_up_all_of_yours_drops_the_write),
