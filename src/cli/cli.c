@@ -104,6 +104,21 @@ static void say_member(struct cli *cli, struct arena *arena, const struct doc *d
     fputc('\n', cli->errors.stream);
 }
 
+/* Until when somebody holds the lock, and what for. */
+static void say_lock(struct cli *cli, struct arena *arena, const struct doc *doc) {
+    stet_view until = answer_time(arena, answer_text(arena, doc, 0, "expires_at"));
+    stet_view note = answer_text(arena, doc, 0, "note");
+    if (until.size == 0) return;
+    fputs("  until ", cli->errors.stream);
+    terminal_text(&cli->errors, COLOR_NONE, until);
+    fputs(" unless it is renewed", cli->errors.stream);
+    if (note.size > 0) {
+        fputs(": ", cli->errors.stream);
+        terminal_text(&cli->errors, COLOR_NONE, note);
+    }
+    fputc('\n', cli->errors.stream);
+}
+
 /* The existing records that are in the way of a definition. */
 static void say_violations(struct cli *cli, struct arena *arena, const struct doc *doc,
                            doc_node refusal) {
@@ -183,6 +198,8 @@ int cli_refuse(struct cli *cli, struct arena *arena, const struct answer *answer
     fputs(")\n", stream);
     if (view_equal(reason, VIEW("CONCURRENT_MODIFICATION"))) {
         conflict_report(&cli->errors, arena, &doc);
+    } else if (view_equal(reason, VIEW("LOCKED"))) {
+        say_lock(cli, arena, &doc);
     } else {
         say_member(cli, arena, &doc, "field");
         say_member(cli, arena, &doc, "limit");
