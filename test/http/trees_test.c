@@ -145,12 +145,43 @@ static void a_tree_is_forked_as_a_whole(void **state) {
     expect_body("\"unchanged\":true");
 }
 
+static void set_count(const char *id, int base, int count) {
+    char target[96], body[32];
+    snprintf(target, sizeof target, RECORDS "%s?base_version=%d", id, base);
+    snprintf(body, sizeof body, "{\"n\":%d}", count);
+    call("PUT", target, JSON, body);
+    expect_status(200);
+}
+
+static void a_counter_is_never_added_twice(void **state) {
+    (void)state;
+    call("PUT", "/v1/main/types/doc", JSON,
+         "{\"on_conflict\":\"merge\",\"fields\":{\"/n\":{\"merge\":\"delta\"}}}");
+    expect_status(201);
+    call("PUT", RECORDS "c", JSON, "{\"n\":10}");
+    call("POST", RECORDS "c/fork", JSON, "{\"id\":\"f\"}");
+    expect_status(201);
+    set_count("f", 1, 15);
+    set_count("c", 1, 12);
+    call("POST", RECORDS "f/merge?base_version=2", "", NULL);
+    expect_status(200);
+    expect_body("\"data\":{\"n\":17}");
+    set_count("f", 3, 18);
+    set_count("c", 3, 20);
+    call("POST", RECORDS "f/merge?base_version=4", "", NULL);
+    expect_status(200);
+    call("GET", RECORDS "c", "", NULL);
+    expect_body("\"data\":{\"n\":21}");
+    call("GET", RECORDS "f", "", NULL);
+    expect_body("\"data\":{\"n\":21}");
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_tree_is_read_changed_and_put_back), TEST(a_tree_is_deleted_as_a_whole),
         TEST(a_record_is_moved_and_promoted),      TEST(a_fork_goes_its_way_and_comes_back),
-        TEST(a_tree_is_forked_as_a_whole),
+        TEST(a_tree_is_forked_as_a_whole),         TEST(a_counter_is_never_added_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
