@@ -305,10 +305,13 @@ static stet_status stage_merged(struct settling *settling, stet_error *err) {
     struct mutation *mutation = settling->mutation;
     const struct merging *merging = settling->merging;
     struct losses losses;
-    if (merging->hash == settling->head->hash &&
+    bool moves;
+    stet_status status = staging_moves(staging, mutation, settling->head, &moves, err);
+    if (status != STET_OK) return status;
+    if (!moves && merging->hash == settling->head->hash &&
         doc_equal(&merging->merged, 0, &merging->current, 0))
         return drops_yours(&merging->result) ? drop(settling, err) : unchanged(settling);
-    stet_status status = merge_losses(settling, &losses, err);
+    status = merge_losses(settling, &losses, err);
     if (status != STET_OK) return status;
     status = staging_data(staging, mutation, merging->result.merged, merging->hash,
                           merging->provenance, settling->head, err);
@@ -446,6 +449,24 @@ static stet_status ask(struct settling *settling, stet_error *err) {
     return STET_OK;
 }
 
+/* A record has one place: two moves to different parents are settled by no rule, and by no strategy that would hide one of them. */
+static stet_status check_move(struct settling *settling, stet_error *err) {
+    const struct mutation *mutation = settling->mutation;
+    stet_view now = settling->current.parent;
+    bool moves;
+    if (!mutation->sets_parent || mutation->op == STET_OP_DELETE || settling->head->deleted)
+        return STET_OK;
+    stet_status status = staging_moves(settling->staging, mutation, settling->head, &moves, err);
+    if (status != STET_OK || !moves) return status;
+    if (settling->base_version > 0 && settling->base.version == settling->base_version &&
+        view_equal(settling->base.parent, now))
+        return STET_OK;
+    error_set(err, STET_CONCURRENT_MODIFICATION, "somebody else moved the record meanwhile: %s%.*s",
+              view_is_empty(now) ? "it has no parent now" : "its parent is now ", VIEW_ARG(now));
+    error_field(err, "parent", 0);
+    return STET_CONCURRENT_MODIFICATION;
+}
+
 stet_status settle_stale(struct staging *staging, struct mutation *mutation,
                          struct store_head *head, stet_error *err) {
     const struct policy *policy = policy_staged(staging->space, mutation->type);
@@ -458,6 +479,12 @@ stet_status settle_stale(struct staging *staging, struct mutation *mutation,
     mutation->strategy = settling.strategy;
     if (settling.strategy != STET_STRATEGY_REJECT) status = load_sides(&settling, err);
     if (status != STET_OK) return status;
+    if (settling.strategy != STET_STRATEGY_REJECT &&
+        settling.strategy != STET_STRATEGY_SERVER_WINS) {
+        status = check_move(&settling, err);
+        if (status == STET_CONCURRENT_MODIFICATION) count(&settling, SETTLED_REFUSED);
+        if (status != STET_OK) return status;
+    }
     switch (settling.strategy) {
     case STET_STRATEGY_DEFAULT:
     case STET_STRATEGY_REJECT: status = conflict(err); break;

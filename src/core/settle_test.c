@@ -43,6 +43,46 @@ static void two_versions(void) {
     told.count = 0;
 }
 
+/* ---- Moves ------------------------------------------------------------------------------- */
+
+static struct answer move(stet_strategy strategy, stet_base base, const char *body,
+                          const char *parent) {
+    stet_mutation one = with(strategy, STET_OP_PUT, base, body);
+    one.sets_parent = true;
+    one.parent = view_of(parent);
+    return apply_one(one);
+}
+
+TEST(two_moves_to_different_parents_are_a_conflict_under_every_strategy) {
+    (void)state;
+    static const stet_strategy strategies[] = {STET_STRATEGY_MERGE, STET_STRATEGY_LAST_WRITER_WINS,
+                                               STET_STRATEGY_ASK};
+    must_put("p", none, "{}");
+    must_put("q", none, "{}");
+    must_put("1", none, "{\"a\":1}");
+    must(move(STET_STRATEGY_DEFAULT, at(1), "{\"a\":1}", "task/p"));
+    for (size_t i = 0; i < sizeof strategies / sizeof strategies[0]; i++) {
+        struct answer refused = move(strategies[i], at(1), "{\"a\":2}", "task/q");
+        check_status(refused, CONFLICT);
+        assert_non_null(strstr(refused.body, "its parent is now task/p"));
+    }
+    check_data("1", 2, "{\"a\":1}");
+}
+
+TEST(a_move_beside_an_edit_keeps_both) {
+    (void)state;
+    must_put("p", none, "{}");
+    two_versions();
+    struct answer moved =
+        must(move(STET_STRATEGY_MERGE, at(1), "{\"a\":1,\"b\":1,\"c\":1}", "task/p"));
+    assert_int_equal(moved.version, 3);
+    check_json(moved.body, "/parent", "\"task/p\"");
+    check_json(moved.body, "/data/b", "2");
+    /* The same move again, from as stale a base, changes nothing more. */
+    moved = must(move(STET_STRATEGY_MERGE, at(1), "{\"a\":1,\"b\":1,\"c\":1}", "task/p"));
+    assert_true(moved.unchanged);
+}
+
 /* ---- Merge ------------------------------------------------------------------------------- */
 
 TEST(a_stale_put_on_other_fields_merges) {
@@ -816,6 +856,8 @@ TEST(no_increment_is_lost_whatever_the_order) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        WORLD(two_moves_to_different_parents_are_a_conflict_under_every_strategy),
+        WORLD(a_move_beside_an_edit_keeps_both),
         WORLD(a_stale_put_on_other_fields_merges),
         WORLD(a_merge_says_where_each_value_came_from),
         WORLD(a_stale_patch_merges_what_it_made_of_its_base),

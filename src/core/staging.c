@@ -52,9 +52,8 @@ static stet_status find_relative(struct staging *staging, stet_view address, con
     return status == STET_OK ? status : error_set(err, status, "out of memory for an address");
 }
 
-/* Whether a mutation takes its record to another parent. */
-static stet_status moves_record(struct staging *staging, const struct mutation *mutation,
-                                const struct store_head *head, bool *moves, stet_error *err) {
+stet_status staging_moves(struct staging *staging, const struct mutation *mutation,
+                          const struct store_head *head, bool *moves, stet_error *err) {
     struct store_head parent = {0};
     struct buffer spelled;
     stet_status status = STET_OK;
@@ -78,7 +77,7 @@ stet_status staging_equals_head(struct staging *staging, const struct mutation *
     struct store_change row;
     struct doc ours, theirs;
     bool moves;
-    stet_status status = moves_record(staging, mutation, head, &moves, err);
+    stet_status status = staging_moves(staging, mutation, head, &moves, err);
     if (status != STET_OK || moves) return status;
     status = staging_head_change(staging, head, &row, err);
     if (status != STET_OK) return status;

@@ -84,6 +84,10 @@ stet_status staging_head_change(struct staging *staging, const struct store_head
 stet_status staging_equals_head(struct staging *staging, const struct mutation *mutation,
                                 const struct store_head *head, bool *equal, stet_error *err);
 
+/* Whether a mutation takes its record to another parent. STET_NOT_FOUND: that parent does not live. */
+stet_status staging_moves(struct staging *staging, const struct mutation *mutation,
+                          const struct store_head *head, bool *moves, stet_error *err);
+
 /* One version of a record, those staged in this batch included, likewise. STET_NOT_FOUND: there is none with this number; STET_PRUNED. */
 stet_status staging_version(struct staging *staging, const struct mutation *mutation,
                             const struct store_head *head, uint64_t version,
