@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "doc/diff.h"
+#include "doc/rules.h"
 
 #include <assert.h>
 
@@ -67,15 +68,21 @@ static stet_status step(struct way_back *way, struct store_change *row, bool *fo
 
 /* ---- Who --------------------------------------------------------------------------------- */
 
+/* A value that is lost, while its authors are looked for. */
+struct open_value {
+    stet_view pointer;
+    bool gathers; /* By its rule: older versions put something into it, too. */
+    bool told;    /* Its newest author is known; the search goes on for those before. */
+};
+
 struct looking {
     struct staging *staging;
     stet_view writer;
-    struct settlement_loss *items; /* One for each pointer, as far as its author is known. */
+    struct settlement_loss *items; /* One for each pointer and author, as far as they are known. */
     size_t count, capacity;
     struct store_change newer; /* The version in whose favour the next older one is compared. */
     struct doc newer_doc;      /* count 0: a deletion. */
-    const stet_view *open;     /* Pointers whose author is not known yet. */
-    stet_view *open_buffer;
+    struct open_value *open;
     size_t open_count;
     size_t bytes;
     uint64_t steps;
@@ -99,6 +106,17 @@ static stet_status add(struct looking *looking, stet_view pointer, const struct 
     return STET_OK;
 }
 
+/* One of several authors of a value; their newest version is enough. */
+static stet_status add_another(struct looking *looking, stet_view pointer,
+                               const struct store_change *by, stet_error *err) {
+    for (size_t i = looking->count; i-- > 0;) {
+        const struct settlement_loss *item = &looking->items[i];
+        looking->steps++;
+        if (item->pointer.bytes == pointer.bytes && view_equal(item->by, by->by)) return STET_OK;
+    }
+    return add(looking, pointer, by, err);
+}
+
 /* The newest version of each author is enough. */
 static stet_status add_whole(struct looking *looking, const struct store_change *by,
                              stet_error *err) {
@@ -120,24 +138,30 @@ static doc_node find(const struct doc *doc, stet_view pointer) {
     return doc->count == 0 ? DOC_NONE : doc_pointer(doc, pointer);
 }
 
-/* Every open value that differs between the newer version and the older one was written by the newer one. */
+/*
+ * Every open value that differs between the newer version and the older one was written by the newer one. Who replaced a plain
+ * value lost it alone: they had decided about what stood there before. A list, or what a rule puts together, has something
+ * of everybody who changed it since the base.
+ */
 static stet_status settle_open(struct looking *looking, const struct doc *older, bool last,
                                stet_error *err) {
     size_t kept = 0;
     for (size_t i = 0; i < looking->open_count; i++) {
-        stet_view pointer = looking->open[i];
+        struct open_value *value = &looking->open[i];
+        doc_node node = find(&looking->newer_doc, value->pointer);
         looking->steps++;
-        bool equal = doc_equal(older, find(older, pointer), &looking->newer_doc,
-                               find(&looking->newer_doc, pointer));
-        if (equal && !last) {
-            looking->open_buffer[kept++] = pointer;
-            continue;
+        if (!doc_equal(older, find(older, value->pointer), &looking->newer_doc, node) ||
+            (last && !value->told)) {
+            stet_status status = add_another(looking, value->pointer, &looking->newer, err);
+            if (status != STET_OK) return status;
+            value->told = true;
+            if (!value->gathers &&
+                (node == DOC_NONE || doc_kind(&looking->newer_doc, node) != DOC_ARRAY))
+                continue;
         }
-        stet_status status = add(looking, pointer, &looking->newer, err);
-        if (status != STET_OK) return status;
+        looking->open[kept++] = *value;
     }
     looking->open_count = kept;
-    looking->open = looking->open_buffer;
     return STET_OK;
 }
 
@@ -193,15 +217,28 @@ static stet_status only_own(struct looking *looking, struct way_back way, uint64
     return STET_OK;
 }
 
+static stet_status open_values(struct looking *looking, const struct mutation *mutation,
+                               const stet_view *pointers, size_t pointer_count, stet_error *err) {
+    struct arena *arena = staging_arena(looking->staging);
+    const struct policy *policy = policy_staged(looking->staging->space, mutation->type);
+    looking->open = arena_zalloc(arena, pointer_count + 1, sizeof *looking->open);
+    if (looking->open == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
+    for (size_t i = 0; i < pointer_count; i++) {
+        struct open_value *value = &looking->open[looking->open_count++];
+        value->pointer = pointers[i];
+        if (rules_gather(arena, policy == NULL ? NULL : policy->rules, value->pointer,
+                         &value->gathers) != STET_OK)
+            return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
+    }
+    return STET_OK;
+}
+
 stet_status losses_find(struct staging *staging, const struct mutation *mutation,
                         const struct store_head *head, uint64_t base_version,
                         const stet_view *pointers, size_t pointer_count, struct losses *losses,
                         stet_error *err) {
-    struct looking looking = {.staging = staging,
-                              .writer = staging->command->actor.id,
-                              .open = pointers,
-                              .open_count = pointer_count,
-                              .whole = pointers == NULL};
+    struct looking looking = {
+        .staging = staging, .writer = staging->command->actor.id, .whole = pointers == NULL};
     struct way_back way = {.staging = staging,
                            .mutation = mutation,
                            .next_seq = head->seq,
@@ -212,10 +249,8 @@ stet_status losses_find(struct staging *staging, const struct mutation *mutation
     if (pointers != NULL && pointer_count == 0) return STET_OK;
     stet_status status = losses_check(base_version, head, err);
     if (status != STET_OK) return status;
-    looking.open_buffer =
-        arena_alloc(staging_arena(staging), (pointer_count + 1) * sizeof *looking.open_buffer);
-    if (looking.open_buffer == NULL)
-        return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
+    status = open_values(&looking, mutation, pointers, pointer_count, err);
+    if (status != STET_OK) return status;
     status = step(&way, &looking.newer, &found, err);
     if (status == STET_OK && !found)
         status = error_set(err, STET_CONCURRENT_MODIFICATION,
@@ -232,7 +267,7 @@ stet_status losses_find(struct staging *staging, const struct mutation *mutation
     }
     /* The way ended early: whoever made the oldest version that is known. */
     for (size_t i = 0; status == STET_OK && i < looking.open_count && !looking.whole; i++)
-        status = add(&looking, looking.open[i], &looking.newer, err);
+        status = add_another(&looking, looking.open[i].pointer, &looking.newer, err);
     if (status != STET_OK) return status;
     *losses = (struct losses){.items = looking.items, .count = looking.count};
     return STET_OK;

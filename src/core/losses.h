@@ -1,6 +1,7 @@
 /*
  * Losses: whose values a write replaces although its writer had not seen them, so that everybody can be told. Looks back from the
- * head to the writer's base, version by version, for the newest one that changed each value.
+ * head to the writer's base, version by version, for the newest one that changed each value; of lists, and of what a rule puts together
+ * from several people's work (delta, set, text, …), for every author since the base.
  *
  * Bounded (OVERWRITE_…_MAX): past the versions the write is refused as a conflict; past bytes and comparisons nobody is left out
  * either, but who lost what is no longer told apart: everybody in between loses "" (the whole record).

@@ -449,6 +449,48 @@ TEST(each_author_loses_what_they_wrote_last) {
     check_loss(2, "/b", "bob", 2);
 }
 
+TEST(everybody_loses_what_they_put_into_a_list) {
+    (void)state;
+    must_put("1", none, "{\"tags\":[],\"a\":1}");
+    be("bob");
+    must_put("1", at(1), "{\"tags\":[\"b\"],\"a\":2}");
+    be("cyd");
+    must_put("1", at(2), "{\"tags\":[\"b\",\"c\"],\"a\":3}");
+    must_put("1", at(3), "{\"tags\":[\"b\",\"c\",\"d\"],\"a\":3}");
+    be("dee");
+    must_put("1", at(4), "{\"tags\":[\"b\",\"c\",\"d\"],\"a\":3,\"z\":1}");
+    be("ann");
+    told.count = 0;
+    must(try_with(STET_STRATEGY_LAST_WRITER_WINS, STET_OP_PUT, at(1),
+                  "{\"tags\":[\"x\"],\"a\":9,\"z\":1}"));
+    check_told(SETTLEMENT_APPLIED);
+    assert_int_equal(told.loss_count, 3);
+    check_loss(0, "/tags", "cyd", 4);
+    check_loss(1, "/a", "cyd", 3);
+    check_loss(2, "/tags", "bob", 2);
+}
+
+/* The newest version is the writer's own; what it was merged with is somebody else's. */
+TEST(everybody_loses_what_a_rule_added_up) {
+    (void)state;
+    declare_type(STET_STRATEGY_MERGE, "{\"/n\":{\"merge\":\"delta\"}}");
+    must_put("1", none, "{\"n\":0}");
+    be("bob");
+    must_put("1", at(1), "{\"n\":5}");
+    be("cyd");
+    must(try_with(STET_STRATEGY_MERGE, STET_OP_PUT, at(1), "{\"n\":3}"));
+    be("ann");
+    must(try_with(STET_STRATEGY_MERGE, STET_OP_PUT, at(1), "{\"n\":1}"));
+    check_data("1", 4, "{\"n\":9}");
+    declare_type(STET_STRATEGY_LAST_WRITER_WINS, "{\"/n\":{\"merge\":\"delta\"}}");
+    told.count = 0;
+    must(try_with(STET_STRATEGY_LAST_WRITER_WINS, STET_OP_PUT, at(1), "{\"n\":1}"));
+    check_told(SETTLEMENT_APPLIED);
+    assert_int_equal(told.loss_count, 2);
+    check_loss(0, "/n", "cyd", 3);
+    check_loss(1, "/n", "bob", 2);
+}
+
 TEST(who_deleted_is_told_when_the_record_comes_back) {
     (void)state;
     two_versions();
@@ -884,6 +926,8 @@ int main(void) {
         WORLD(a_patch_of_other_fields_takes_nothing_from_anybody),
         WORLD(nobody_is_told_of_a_loss_to_themselves),
         WORLD(each_author_loses_what_they_wrote_last),
+        WORLD(everybody_loses_what_they_put_into_a_list),
+        WORLD(everybody_loses_what_a_rule_added_up),
         WORLD(who_deleted_is_told_when_the_record_comes_back),
         WORLD(a_base_too_far_back_does_not_win),
         WORLD(who_loses_too_much_to_tell_apart_loses_the_whole_record),

@@ -41,6 +41,7 @@ struct doc_rule {
     bool keyed;       /* by_key. The rule itself judges what cannot be merged by element. */
     bool counts;      /* Asked also when both made the same change. */
     bool guards;      /* Asked also when only yours changed. */
+    bool gathers;     /* What it makes has something of both sides: see rules_gather. */
     stet_status (*settle)(const struct rule_question *question, struct rule_answer *answer,
                           stet_error *err);
 };

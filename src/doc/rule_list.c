@@ -133,5 +133,6 @@ static stet_status settle_append(const struct rule_question *question, struct ru
     return result_close(&buffer, &splice, answer, err);
 }
 
-const struct doc_rule rule_set = {.name = "set", .settle = settle_set};
-const struct doc_rule rule_append = {.name = "append", .counts = true, .settle = settle_append};
+const struct doc_rule rule_set = {.name = "set", .gathers = true, .settle = settle_set};
+const struct doc_rule rule_append = {
+    .name = "append", .counts = true, .gathers = true, .settle = settle_append};

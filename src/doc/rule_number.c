@@ -76,4 +76,5 @@ static stet_status settle_delta(const struct rule_question *question, struct rul
 
 const struct doc_rule rule_min = {.name = "min", .settle = settle_min};
 const struct doc_rule rule_max = {.name = "max", .settle = settle_max};
-const struct doc_rule rule_delta = {.name = "delta", .counts = true, .settle = settle_delta};
+const struct doc_rule rule_delta = {
+    .name = "delta", .counts = true, .gathers = true, .settle = settle_delta};

@@ -292,4 +292,4 @@ failed:
     return error_set(err, status, "could not merge two texts");
 }
 
-const struct doc_rule rule_text = {.name = "text", .settle = settle_text};
+const struct doc_rule rule_text = {.name = "text", .gathers = true, .settle = settle_text};

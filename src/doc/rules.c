@@ -4,6 +4,7 @@
 #include "doc/rules.h"
 
 #include "base/view.h"
+#include "doc/pointer.h"
 #include "doc/rule.h"
 #include "doc/text.h"
 
@@ -70,7 +71,8 @@ const struct doc_rule rule_atomic = {.name = "atomic", .settle = settle_conflict
 const struct doc_rule rule_immutable = {
     .name = "immutable", .guards = true, .settle = settle_immutable};
 const struct doc_rule rule_unit = {.name = "unit", .settle = settle_conflict};
-const struct doc_rule rule_by_key = {.name = "by_key", .keyed = true, .settle = settle_conflict};
+const struct doc_rule rule_by_key = {
+    .name = "by_key", .keyed = true, .gathers = true, .settle = settle_conflict};
 
 /* What a definition can name. */
 static const struct doc_rule *const all_rules[] = {
@@ -114,4 +116,17 @@ const struct doc_rules *rules_member(const struct doc_rules *rules, stet_view ra
         }
     }
     return rules->any;
+}
+
+stet_status rules_gather(struct arena *arena, const struct doc_rules *rules, stet_view pointer,
+                         bool *gathers) {
+    stet_view rest = pointer, token;
+    *gathers = false;
+    while (rules != NULL && pointer_next(&rest, &token)) {
+        stet_status status = pointer_decode(arena, token, &token);
+        if (status != STET_OK) return status;
+        rules = rules_member(rules, token, false);
+    }
+    *gathers = rules != NULL && rules->rule != NULL && rules->rule->gathers;
+    return STET_OK;
 }

@@ -37,4 +37,14 @@ stet_status rules_compile(struct arena *arena, const struct doc *definition, doc
  */
 bool rules_count(const struct doc_rules *rules);
 
+/*
+ * Whether the value at this pointer may be put together from what several people did without having seen one another: by delta,
+ * set, by_key, append or text. Whoever replaces it then takes something from each of them. rules NULL: false.
+ *
+ * @param pointer  Valid.
+ * @return STET_OK or STET_NO_MEMORY.
+ */
+stet_status rules_gather(struct arena *arena, const struct doc_rules *rules, stet_view pointer,
+                         bool *gathers);
+
 #endif
