@@ -26,9 +26,10 @@ typedef int command_run(struct cli *cli);
 
 command_run run_serve, run_init, run_space_list, run_space_create, run_space_delete, run_get,
     run_put, run_patch, run_delete, run_list, run_history, run_diff, run_import, run_tree, run_fork,
-    run_merge, run_lock, run_locks, run_types_list, run_types_show, run_types_put, run_types_delete,
-    run_types_apply, run_token_create, run_token_list, run_token_revoke, run_check, run_version,
-    run_help;
+    run_merge, run_lock, run_locks, run_conflicts, run_conflicts_show, run_conflicts_resolve,
+    run_conflicts_reopen, run_inbox, run_inbox_read, run_inbox_dismiss, run_types_list,
+    run_types_show, run_types_put, run_types_delete, run_types_apply, run_token_create,
+    run_token_list, run_token_revoke, run_check, run_version, run_help;
 
 /* The exit code of a failure of our own, and of a server's answer. */
 int cli_exit_of_status(stet_status status);
@@ -68,6 +69,8 @@ void cli_print_json(struct cli *cli, stet_view json);
 int cli_finish(struct cli *cli, int code);
 
 /* The conflict of a refused write, field by field. */
+void conflict_fields(struct terminal *terminal, struct arena *arena, const struct doc *doc);
+/* The same, with what happened before and how to go on. */
 void conflict_report(struct terminal *terminal, struct arena *arena, const struct doc *doc);
 
 /* Makes the token of a fresh data directory, in process. Out: its text, in the arena. */

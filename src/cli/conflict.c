@@ -70,11 +70,25 @@ static bool has_value(const struct doc *doc, const char *key) {
     return node != DOC_NONE && doc_kind(doc, node) != DOC_NULL;
 }
 
-void conflict_report(struct terminal *terminal, struct arena *arena, const struct doc *doc) {
+void conflict_fields(struct terminal *terminal, struct arena *arena, const struct doc *doc) {
     struct table table;
     struct terminal whole = *terminal;
     whole.width = 0; /* The last column says who and when: wrapped is better than cut. */
     doc_node fields = answer_member(doc, 0, "fields");
+    if (fields != DOC_NONE && doc_kind(doc, fields) == DOC_OBJECT && doc_count(doc, fields) > 0) {
+        static const char *const titles[] = {"FIELD", "BASE", "NOW", "YOURS", "WHAT HAPPENED"};
+        table_init(&table, arena, 5);
+        for (size_t i = 0; i < 5; i++)
+            table_add(&table, COLOR_DIM, view_of(titles[i]));
+        for (doc_node field = doc_first(doc, fields); field != DOC_NONE;
+             field = doc_next(doc, field)) {
+            field_add(&table, arena, doc, field);
+        }
+        if (table_print(&table, &whole, "  ", NULL) == STET_OK) fputc('\n', terminal->stream);
+    }
+}
+
+void conflict_report(struct terminal *terminal, struct arena *arena, const struct doc *doc) {
     stet_view by = answer_text(arena, doc, 0, "last_modified_by");
     stet_view at = answer_time(arena, answer_text(arena, doc, 0, "last_modified_at"));
     uint64_t current = answer_u64(doc, 0, "current_version");
@@ -88,17 +102,7 @@ void conflict_report(struct terminal *terminal, struct arena *arena, const struc
         terminal_text(terminal, COLOR_NONE, at);
     }
     fputs("\n\n", terminal->stream);
-    if (fields != DOC_NONE && doc_kind(doc, fields) == DOC_OBJECT && doc_count(doc, fields) > 0) {
-        static const char *const titles[] = {"FIELD", "BASE", "NOW", "YOURS", "WHAT HAPPENED"};
-        table_init(&table, arena, 5);
-        for (size_t i = 0; i < 5; i++)
-            table_add(&table, COLOR_DIM, view_of(titles[i]));
-        for (doc_node field = doc_first(doc, fields); field != DOC_NONE;
-             field = doc_next(doc, field)) {
-            field_add(&table, arena, doc, field);
-        }
-        if (table_print(&table, &whole, "  ", NULL) == STET_OK) fputc('\n', terminal->stream);
-    }
+    conflict_fields(terminal, arena, doc);
     if (!has_value(doc, "current")) {
         fprintf(
             terminal->stream,

@@ -94,6 +94,25 @@ static const struct command_row commands[COMMAND_COUNT] = {
         {"types apply", "FILE", 1, 1, "Load a whole schema in one transaction",
          "FILE (or - for standard input) holds {\"types\": {NAME: DEFINITION}}. Only what differs "
          "is written. Types that are not in the file stay, unless --prune is given.\n"},
+    [COMMAND_CONFLICTS_SHOW] = {"conflicts show", "ID", 1, 1,
+                                "Show a conflict side by side: as it was, as it is, as wanted",
+                                "seq-N shows the automatic merge that made the change N.\n"},
+    [COMMAND_CONFLICTS_RESOLVE] =
+        {"conflicts resolve", "ID", 1, 1, "Settle a conflict",
+         "With --choice at once; else each field that both sides changed is asked for: y takes "
+         "what was wanted, c what is there now, b what was there before, and e opens $EDITOR. If "
+         "the record changed meanwhile nothing is written (exit code 3).\n"},
+    [COMMAND_CONFLICTS_REOPEN] =
+        {"conflicts reopen", "ID", 1, 1, "Open a conflict again that settled itself",
+         "One that expired, a notice that something was overwritten, or an automatic merge "
+         "(seq-N).\n"},
+    [COMMAND_CONFLICTS] = {"conflicts", "", 0, 0, "List the conflicts that wait for a person",
+                           "What settles itself next comes first.\n"},
+    [COMMAND_INBOX_READ] = {"inbox read", "[ID...]", 0, 500, "Mark what is in your inbox as read",
+                            "Without ID: all of it.\n"},
+    [COMMAND_INBOX_DISMISS] = {"inbox dismiss", "ID", 1, 1, "Take a notice out of your inbox", ""},
+    [COMMAND_INBOX] = {"inbox", "", 0, 0,
+                       "List what waits for you, and what became of your changes", ""},
     [COMMAND_TOKEN_CREATE] = {"token create", "", 0, 0, "Make an access token and print it, once",
                               ""},
     [COMMAND_TOKEN_LIST] = {"token list", "", 0, 0, "List the tokens, without their secrets", ""},
@@ -114,11 +133,15 @@ static const struct command_row commands[COMMAND_COUNT] = {
 #define ON_TYPES (ON(TYPES_LIST) | ON(TYPES_SHOW) | ON_TYPES_WRITE)
 #define ON_LOCKS (ON(LOCK) | ON(LOCKS))
 #define ON_TREES (ON(TREE) | ON(FORK) | ON(MERGE))
+#define ON_CONFLICTS                                                                               \
+    (ON(CONFLICTS_SHOW) | ON(CONFLICTS_RESOLVE) | ON(CONFLICTS_REOPEN) | ON(CONFLICTS) |           \
+     ON(INBOX_READ) | ON(INBOX_DISMISS) | ON(INBOX))
 #define ON_RECORD (ON(GET) | ON(PUT) | ON(PATCH) | ON(DELETE) | ON(LIST) | ON(HISTORY) | ON(DIFF))
 #define ON_SPACES (ON(SPACE_LIST) | ON(SPACE_CREATE) | ON(SPACE_DELETE))
 #define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
 #define ON_REMOTE                                                                                  \
-    (ON_RECORD | ON_TREES | ON_TYPES | ON_LOCKS | ON_SPACES | ON_TOKENS | ON(IMPORT) | ON(CHECK))
+    (ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON_SPACES | ON_TOKENS |           \
+     ON(IMPORT) | ON(CHECK))
 #define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
 #define SECONDS_MAX (100u * 365 * 24 * 3600)
 
@@ -211,7 +234,8 @@ static const struct option_row options[OPTION_COUNT] = {
                       ON_REMOTE & ~ON_TOKENS,
                       "Who acts, for a server that runs with --no-auth; others go by the token"},
     [OPTION_SPACE] = {"space", "NAME", OPTION_TEXT, 0, "main", "STET_SPACE", NULL,
-                      ON_RECORD | ON_TREES | ON_TYPES | ON_LOCKS | ON(IMPORT) | ON(CHECK),
+                      ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON(IMPORT) |
+                          ON(CHECK),
                       "The space to use; check: all when not given"},
     [OPTION_TIMEOUT_S] = {"timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, "600",
                           "STET_TIMEOUT_S", NULL, ON_REMOTE,
@@ -221,7 +245,7 @@ static const struct option_row options[OPTION_COUNT] = {
          "Print the server's answer, a refusal included, as one line of JSON, for programs"},
 
     [OPTION_BASE] = {"base", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL,
-                     ON_WRITE | ON(MERGE) | ON(TYPES_PUT) | ON(TYPES_DELETE),
+                     ON_WRITE | ON(MERGE) | ON(TYPES_PUT) | ON(TYPES_DELETE) | ON(CONFLICTS_REOPEN),
                      "The version this change was made from"},
     [OPTION_CREATE] = {"create", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(PUT),
                        "Only create: refuse when the record exists"},
@@ -262,8 +286,9 @@ static const struct option_row options[OPTION_COUNT] = {
     [OPTION_EXPLAIN] = {"explain", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(LIST),
                         "Say which index was used and how many records were looked at"},
     [OPTION_LIMIT] = {"limit", "N", OPTION_NUMBER, LIST_LIMIT_MAX, NULL, NULL, NULL,
-                      ON(LIST) | ON(HISTORY), "How many at most"},
-    [OPTION_AFTER] = {"after", "CURSOR", OPTION_TEXT, 0, NULL, NULL, NULL, ON(LIST),
+                      ON(LIST) | ON(HISTORY) | ON(CONFLICTS) | ON(INBOX), "How many at most"},
+    [OPTION_AFTER] = {"after", "CURSOR", OPTION_TEXT, 0, NULL, NULL, NULL,
+                      ON(LIST) | ON(CONFLICTS) | ON(INBOX),
                       "Go on behind an earlier page, with the cursor it ended in"},
     [OPTION_ALL] = {"all", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(LIST) | ON(HISTORY),
                     "All pages, one after the other"},
@@ -282,6 +307,20 @@ static const struct option_row options[OPTION_COUNT] = {
                      "How long to wait for the lock. Default: not at all"},
     [OPTION_NOTE] = {"note", "TEXT", OPTION_TEXT, 0, NULL, NULL, NULL, ON(LOCK),
                      "For those who find the lock held"},
+    [OPTION_TYPE] = {"type", "TYPE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(CONFLICTS),
+                     "Only conflicts about records of this type"},
+    [OPTION_RECORD] = {"record", "TYPE/ID", OPTION_TEXT, 0, NULL, NULL, NULL, ON(CONFLICTS),
+                       "Only conflicts about this record"},
+    [OPTION_PERSON] = {"person", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(CONFLICTS),
+                       "Only conflicts that wait for them, or whose write it was"},
+    [OPTION_STATE] = {"state", "STATE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(CONFLICTS),
+                      "open (when not given), resolved, expired, overwritten, settled or any"},
+    [OPTION_OLDER_THAN] = {"older-than", "SECONDS", OPTION_NUMBER, UINT32_MAX, NULL, NULL, NULL,
+                           ON(CONFLICTS), "Only conflicts that were opened so long ago"},
+    [OPTION_CHOICE] = {"choice", "CHOICE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(CONFLICTS_RESOLVE),
+                       "yours, current or merged, instead of being asked"},
+    [OPTION_UNREAD] = {"unread", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(INBOX),
+                       "Only what was not read yet"},
     [OPTION_TOKEN_ACTOR] =
         {"actor", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_TOKENS | ON(INIT),
          "Who the token stands for; every change made with it carries this name. list and revoke: "
