@@ -21,7 +21,7 @@ def the_page_of_options_is_up_to_date(folder):
 
 def commands_of_help():
     listed = must("help").out.split("Commands:\n")[1].split("\n\n")[0]
-    return [line[2:16].strip() for line in listed.splitlines()]
+    return [line[2:20].strip() for line in listed.splitlines()]
 
 
 @test
