@@ -339,6 +339,36 @@ static stet_status check_names(struct compiler *compiler, doc_node entry,
 static stet_status read_fields(struct compiler *compiler, struct validator *root, doc_node fields,
                                const struct pointer_path *where);
 
+/* The pointer "": the whole record, or the whole element. All that can be said of it is how it merges. */
+static stet_status read_whole(struct compiler *compiler, doc_node entry,
+                              const struct pointer_path *where) {
+    static const char *const names[] = {"merge", "title", "description"};
+    static const char *const rules[] = {"reject", "last_writer_wins", "first", "atomic"};
+    const struct doc *definition = compiler->definition;
+    stet_status status = check_names(compiler, entry, where);
+    if (status != STET_OK) return status;
+    for (doc_node member = doc_first(definition, entry); member != DOC_NONE;
+         member = doc_next(definition, member)) {
+        stet_view raw = doc_key_raw(definition, member), rule;
+        bool known = false;
+        for (size_t i = 0; i < sizeof names / sizeof names[0] && !known; i++)
+            known = view_equal(raw, view_of(names[i]));
+        struct pointer_path at = path_member(where, definition, member);
+        if (!known)
+            return REFUSE(compiler, &at, "cannot be said of the whole record: name a field");
+        if (!view_equal(raw, VIEW("merge"))) continue;
+        status = doc_string(compiler->arena, definition, member, &rule);
+        if (status == STET_NO_MEMORY) return no_memory(compiler);
+        known = false;
+        for (size_t i = 0; status == STET_OK && i < sizeof rules / sizeof rules[0] && !known; i++)
+            known = view_equal(rule, view_of(rules[i]));
+        if (!known)
+            return REFUSE(compiler, &at,
+                          "is reject, last_writer_wins, first or atomic for the whole record");
+    }
+    return STET_OK;
+}
+
 static stet_status read_field(struct compiler *compiler, struct validator *root, doc_node entry,
                               const struct pointer_path *where) {
     const struct doc *definition = compiler->definition;
@@ -348,7 +378,8 @@ static stet_status read_field(struct compiler *compiler, struct validator *root,
         return REFUSE(compiler, where, "is an object such as {\"type\": \"string\"}");
     if (doc_key(compiler->arena, definition, entry, &pointer) != STET_OK)
         return no_memory(compiler);
-    if (pointer.size == 0 || !pointer_is_valid(pointer))
+    if (pointer.size == 0) return read_whole(compiler, entry, where);
+    if (!pointer_is_valid(pointer))
         return REFUSE(compiler, where,
                       "is not the JSON pointer of a field: \"/member\" or \"/member/member\", with "
                       "~ as ~0 and / as ~1");

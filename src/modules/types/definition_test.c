@@ -87,7 +87,8 @@ TEST(each_member_of_a_field_is_checked) {
     static const struct refusal table[] = {
         {"{\"fields\":[]}", "/fields"},
         {"{\"fields\":{\"a\":{}}}", "/fields/a"},
-        {"{\"fields\":{\"\":{}}}", "/fields/"},
+        {"{\"fields\":{\"\":{\"type\":\"object\"}}}", "/fields//type"},
+        {"{\"fields\":{\"\":{\"merge\":\"delta\"}}}", "/fields//merge"},
         {"{\"fields\":{\"/a\":1}}", "/fields/~1a"},
         {"{\"fields\":{\"/a\":{\"size\":1}}}", "/fields/~1a/size"},
         {"{\"fields\":{\"/a\":{\"type\":\"text\"}}}", "/fields/~1a/type"},

@@ -1,4 +1,7 @@
-/* Runs every example of docs/types.md: each block fenced as json holds a definition and what it accepts and refuses. The argument is the file. */
+/*
+ * Runs every example of docs/types.md: each block fenced as json holds a definition and what it accepts and refuses. Those of docs/merging.md
+ * are rules that a type must take, or refuse at the same place. The arguments are the files.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +18,7 @@
 
 enum { EXAMPLES_MIN = 10 }; /* A page that lost its fences must not pass. */
 
+static char **page_paths;
 static const char *page_path;
 static struct arena arena;
 
@@ -84,8 +88,34 @@ static void check_stored(const struct doc *example, const struct policy *policy,
     if (!doc_equal(&result, 0, example, stored)) fail_msg("stored: %.*s", VIEW_ARG(filled));
 }
 
+/* Of docs/merging.md: whether a type may have such rules. What they do is tested where they are. */
+static void run_rules(const struct doc *example, doc_node fields) {
+    doc_node units = doc_member(example, 0, VIEW("units"));
+    doc_node refused = doc_member(example, 0, VIEW("refused"));
+    stet_view none = VIEW("[]");
+    stet_view definition = arena_format(
+        &arena, "{\"fields\":%.*s,\"units\":%.*s}", VIEW_ARG(doc_text(example, fields)),
+        VIEW_ARG(units == DOC_NONE ? none : doc_text(example, units)));
+    struct policy *policy = NULL;
+    stet_error err = {0};
+    assert_non_null(definition.bytes);
+    stet_status status = definition_compile(VIEW("deal"), definition, &policy, &err);
+    if (refused != DOC_NONE) {
+        if (status != STET_INVALID_TYPE) fail_msg("accepted: %.*s", VIEW_ARG(definition));
+        check_field(&err, text_of(example, refused), definition);
+        return;
+    }
+    if (status != STET_OK) fail_msg("%.*s: %s %s", VIEW_ARG(definition), err.field, err.message);
+    policy_unref(policy);
+}
+
 static void run_example(stet_view text) {
     struct doc example = must_parse(text);
+    doc_node fields = doc_member(&example, 0, VIEW("fields"));
+    if (fields != DOC_NONE) {
+        run_rules(&example, fields);
+        return;
+    }
     stet_view definition = doc_text(&example, doc_member(&example, 0, VIEW("definition")));
     doc_node refused_at = doc_member(&example, 0, VIEW("refused_at"));
     doc_node stored = doc_member(&example, 0, VIEW("stored"));
@@ -106,8 +136,7 @@ static void run_example(stet_view text) {
     policy_unref(policy);
 }
 
-static void the_examples_hold(void **state) {
-    (void)state;
+static void check_page(void) {
     unsigned count = 0;
     arena_init(&arena, 65536);
     const char *at = read_page().bytes;
@@ -123,9 +152,17 @@ static void the_examples_hold(void **state) {
     arena_done(&arena);
 }
 
+static void the_examples_hold(void **state) {
+    (void)state;
+    for (char **path = page_paths; *path != NULL; path++) {
+        page_path = *path;
+        check_page();
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_examples_hold)};
-    if (argc != 2) return 2;
-    page_path = argv[1];
+    if (argc < 2) return 2;
+    page_paths = argv + 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
