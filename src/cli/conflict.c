@@ -92,6 +92,8 @@ void conflict_report(struct terminal *terminal, struct arena *arena, const struc
     stet_view by = answer_text(arena, doc, 0, "last_modified_by");
     stet_view at = answer_time(arena, answer_text(arena, doc, 0, "last_modified_at"));
     uint64_t current = answer_u64(doc, 0, "current_version");
+    if (current == 0)
+        return; /* Of a version alone, as when a conflict is opened again: the detail says it all. */
     fprintf(terminal->stream, "  made from version %llu; version %llu is current",
             (unsigned long long)answer_u64(doc, 0, "expected_version"),
             (unsigned long long)current);
