@@ -111,6 +111,7 @@ static stet_status number_check(struct args *args, enum option_id option, stet_e
 static stet_status command_find(int argc, const char *const *argv, enum command_id *command,
                                 int *words, stet_error *err) {
     char group[256] = "";
+    int alone = -1;
     const char *first = argc > 1 ? argv[1] : "help";
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) first = "help";
     if (strcmp(first, "--version") == 0) first = "version";
@@ -118,9 +119,8 @@ static stet_status command_find(int argc, const char *const *argv, enum command_
         const char *name = command_row((enum command_id)i)->name;
         size_t size = strlen(first);
         if (strcmp(name, first) == 0) {
-            *command = (enum command_id)i;
-            *words = argc > 1 ? 1 : 0;
-            return STET_OK;
+            alone = (int)i;
+            continue;
         }
         if (strncmp(name, first, size) != 0 || name[size] != ' ') continue;
         if (argc > 2 && strcmp(name + size + 1, argv[2]) == 0) {
@@ -130,6 +130,12 @@ static stet_status command_find(int argc, const char *const *argv, enum command_
         }
         strncat(group, group[0] != '\0' ? ", " : "", sizeof group - strlen(group) - 1);
         strncat(group, name, sizeof group - strlen(group) - 1);
+    }
+    /* "conflicts" is a command, and so is "conflicts show": two words that fit beat one. */
+    if (alone >= 0) {
+        *command = (enum command_id)alone;
+        *words = argc > 1 ? 1 : 0;
+        return STET_OK;
     }
     if (group[0] != '\0') return error_set(err, STET_BAD_REQUEST, "say which: %s", group);
     return error_set(err, STET_BAD_REQUEST, "there is no command \"%s\"; `stet help` lists them",
