@@ -204,6 +204,8 @@ static stet_status park(struct conflicts *conflicts, struct staging *staging,
         .strategy = settlement->strategy,
         .client_mutation_id = command->key,
     };
+    if (mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON)
+        record.patch = mutation->body_doc.text;
     status = set_pointers(&command->arena, settlement->merge, &record, err);
     if (status == STET_OK) status = conflicts_set_terms(staging, &record, err);
     if (status != STET_OK) return status;
@@ -249,12 +251,20 @@ static stet_status fill_parked(struct staging *staging, const struct task *task,
     mutation->id = record->id;
     mutation->base = (stet_base){.kind = STET_BASE_VERSION, .value = record->base_version};
     mutation->on_conflict = task->fallback;
+    /* What a patch did not name is nobody's to overwrite: on top it goes as it was sent. */
+    bool patches = task->fallback == STET_STRATEGY_LAST_WRITER_WINS && record->patch.size > 0;
     if (!record->deletes) {
-        stet_status status = doc_parse(arena, record->yours, NULL, &mutation->body_doc, err);
+        struct doc yours;
+        stet_status status = doc_parse(arena, record->yours, NULL, &yours, err);
+        mutation->body = patches ? record->patch : record->yours;
+        if (status == STET_OK)
+            status = doc_parse(arena, mutation->body, NULL, &mutation->body_doc, err);
         if (status != STET_OK) return status;
-        mutation->body = record->yours;
+        if (patches)
+            mutation->op =
+                doc_kind(&mutation->body_doc, 0) == DOC_ARRAY ? STET_OP_PATCH_JSON : STET_OP_PATCH;
         mutation->yours_data = record->yours;
-        mutation->yours_hash = doc_hash(&mutation->body_doc, 0);
+        mutation->yours_hash = doc_hash(&yours, 0);
         mutation->has_yours = true;
     }
     command->mutations = mutation;

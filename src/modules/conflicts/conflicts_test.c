@@ -218,6 +218,31 @@ TEST(last_writer_wins_applies_the_write_at_its_deadline_and_tells_who_lost) {
     check_json(body, "/items/0/overwritten_by", "\"ann\"");
 }
 
+TEST(a_patch_that_waited_takes_only_what_it_names_on_top) {
+    (void)state;
+    declare("task", (struct terms_of_type){.on_conflict = STET_STRATEGY_ASK,
+                                           .fallback = STET_STRATEGY_LAST_WRITER_WINS,
+                                           .deadline_s = 60});
+    static const struct {
+        const char *id, *patch;
+        stet_op op;
+    } table[] = {
+        {"1", "{\"a\":3}", STET_OP_PATCH},
+        {"2", "[{\"op\":\"replace\",\"path\":\"/a\",\"value\":3}]", STET_OP_PATCH_JSON},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        be("ben");
+        must_put(table[i].id, none, "{\"a\":1,\"b\":1}");
+        must_put(table[i].id, at(1), "{\"a\":2,\"b\":2}");
+        be("ann");
+        must(apply_one(mutation(table[i].op, table[i].id, at(1), table[i].patch)));
+    }
+    pass(60);
+    check_data("1", 3, "{\"a\":3,\"b\":2}");
+    check_data("2", 3, "{\"a\":3,\"b\":2}");
+    check_json(inbox_of("ben").body, "/items/0/affected_data", "[\"/a\"]");
+}
+
 TEST(merge_at_the_deadline_leaves_what_still_conflicts_and_says_so) {
     (void)state;
     const char *id;
@@ -358,6 +383,7 @@ int main(void) {
         IN_A_WORLD(a_conflict_that_never_was_is_not_found),
         IN_A_WORLD(at_its_deadline_the_server_wins_and_the_writer_is_told),
         IN_A_WORLD(last_writer_wins_applies_the_write_at_its_deadline_and_tells_who_lost),
+        IN_A_WORLD(a_patch_that_waited_takes_only_what_it_names_on_top),
         IN_A_WORLD(merge_at_the_deadline_leaves_what_still_conflicts_and_says_so),
         IN_A_WORLD(merge_at_the_deadline_applies_what_has_become_clean),
         IN_A_WORLD(deadlines_pass_in_their_order_in_one_go),

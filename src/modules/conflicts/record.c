@@ -163,6 +163,8 @@ stet_status record_decode(struct arena *arena, stet_view data, struct conflict_r
     };
     doc_node yours = member(&decoding, "yours");
     if (yours != DOC_NONE) record->yours = doc_text(&decoding.doc, yours);
+    doc_node patch = member(&decoding, "patch");
+    if (patch != DOC_NONE) record->patch = doc_text(&decoding.doc, patch);
     if (!conflict_state_parse(take_text(&decoding, "state"), &record->state))
         decoding.status = decoding.status == STET_OK ? STET_CORRUPT : decoding.status;
     if (decoding.status != STET_OK)
@@ -248,6 +250,7 @@ stet_view record_encode(struct arena *arena, const struct conflict_record *recor
     json_object_begin(&writer);
     put_members(&writer, record, RECORD_WHOLE);
     if (!view_is_empty(record->yours)) json_member_raw(&writer, VIEW("yours"), record->yours);
+    if (!view_is_empty(record->patch)) json_member_raw(&writer, VIEW("patch"), record->patch);
     if (record->read_by.count > 0) put_list(&writer, "read_by", &record->read_by);
     if (record->dismissed) json_member_bool(&writer, VIEW("dismissed"), true);
     json_object_end(&writer);

@@ -42,6 +42,7 @@ struct conflict_record {
     uint64_t base_version, current_version;
     bool deletes;             /* The writer wanted to delete. */
     stet_view yours;          /* JSON: what the writer wanted. */
+    stet_view patch;          /* JSON, where they sent a patch: an array is a JSON Patch. */
     stet_view by;             /* Whose write it is; of a notice: whose value was lost. */
     struct view_list persons; /* For whom it waits, or whom it tells. */
     stet_view conflict_type;
