@@ -73,6 +73,7 @@ struct mutation {
     bool has_yours;     /* yours_data and yours_hash are set (never for deletes and checks). */
     bool prepared_late; /* yours came from a head of the batch, which may yet be taken back. */
     stet_view yours_data;
+    struct doc yours_doc; /* Parsed from yours_data, if its text is that; else of no use. */
     uint64_t yours_hash;
     uint64_t prepared_version; /* The head the preparation looked at. */
     stet_view last_data;       /* DELETE: that head's data. */

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/merging.h"
 #include "core/validate.h"
 
 /* Whether absent fields are filled in: a new version as a whole, not a change of what is there. */
@@ -53,7 +54,9 @@ stet_status data_judge(struct stet_command *command, struct mutation *mutation, 
     mutation->validated = false;
     mutation->validated_from = 0;
     if (policy == NULL) return STET_OK;
-    if (mutation->yours_data.bytes != mutation->body.bytes) {
+    if (doc_is_of(&mutation->yours_doc, mutation->yours_data)) {
+        doc = mutation->yours_doc;
+    } else if (mutation->yours_data.bytes != mutation->body.bytes) {
         stet_status status = doc_parse(arena, mutation->yours_data, NULL, &doc, err);
         if (status != STET_OK) return status;
     }

@@ -24,7 +24,10 @@ stet_status merging_run(struct arena *arena, const struct merging_sides *sides, 
     stet_status status = change_parse(arena, sides->base->data, &merging->base, err);
     if (status == STET_OK)
         status = change_parse(arena, sides->current->data, &merging->current, err);
-    if (status == STET_OK) status = change_parse(arena, sides->yours, &merging->yours, err);
+    if (status == STET_OK && doc_is_of(sides->yours_doc, sides->yours))
+        merging->yours = *sides->yours_doc;
+    else if (status == STET_OK)
+        status = change_parse(arena, sides->yours, &merging->yours, err);
     if (status != STET_OK) return status;
     status = doc_merge(arena, &merging->base, &merging->current, &merging->yours,
                        sides->policy == NULL ? NULL : sides->policy->rules, steps_max,
@@ -41,20 +44,20 @@ stet_status merging_run(struct arena *arena, const struct merging_sides *sides, 
 }
 
 stet_status merging_patch(struct arena *arena, stet_op op, const struct doc *patch, stet_view onto,
-                          stet_view *data, uint64_t *hash, stet_error *err) {
-    struct doc target, result;
+                          stet_view *data, struct doc *result, uint64_t *hash, stet_error *err) {
+    struct doc target;
     stet_status status = change_parse(arena, onto, &target, err);
     if (status != STET_OK) return status;
     status = op == STET_OP_PATCH ? doc_merge_patch(arena, &target, patch, data, err)
                                  : doc_json_patch(arena, &target, patch, data, err);
     if (status != STET_OK) return status;
-    status = doc_parse(arena, *data, NULL, &result, err);
+    status = doc_parse(arena, *data, NULL, result, err);
     if (status != STET_OK) return status;
-    if (doc_kind(&result, 0) != DOC_OBJECT) {
+    if (doc_kind(result, 0) != DOC_OBJECT) {
         error_set(err, STET_PATCH_FAILED, "the patch does not leave a JSON object");
         error_field(err, "patch", 0);
         return STET_PATCH_FAILED;
     }
-    *hash = doc_hash(&result, 0);
+    *hash = doc_hash(result, 0);
     return STET_OK;
 }

@@ -35,6 +35,7 @@ struct merging_sides {
     stet_strategy strategy;      /* For the provenance. */
     const struct store_change *base, *current;
     stet_view yours;
+    const struct doc *yours_doc; /* Used when it was parsed from yours. */
 };
 
 /*
@@ -45,8 +46,13 @@ struct merging_sides {
 stet_status merging_run(struct arena *arena, const struct merging_sides *sides, uint64_t steps_max,
                         struct merging *merging, stet_error *err);
 
-/* A patch applied to a record's data: a JSON object and its hash. STET_PATCH_FAILED, STET_CONCURRENT_MODIFICATION, … as doc/patch.h. */
+/* Whether a document was parsed from this very text. */
+static inline bool doc_is_of(const struct doc *doc, stet_view text) {
+    return doc->count > 0 && doc->text.bytes == text.bytes && doc->text.size == text.size;
+}
+
+/* A patch applied to a record's data: a JSON object, parsed too, and its hash. STET_PATCH_FAILED, STET_CONCURRENT_MODIFICATION, … as doc/patch.h. */
 stet_status merging_patch(struct arena *arena, stet_op op, const struct doc *patch, stet_view onto,
-                          stet_view *data, uint64_t *hash, stet_error *err);
+                          stet_view *data, struct doc *result, uint64_t *hash, stet_error *err);
 
 #endif

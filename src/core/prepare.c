@@ -168,7 +168,7 @@ static stet_status yours_from_patch(struct stet_command *command, struct mutatio
     change_unref(mutation->base_change);
     mutation->base_change = base;
     status = merging_patch(&command->arena, mutation->op, &mutation->body_doc, base->row.data,
-                           &mutation->yours_data, &mutation->yours_hash, err);
+                           &mutation->yours_data, &mutation->yours_doc, &mutation->yours_hash, err);
     mutation->has_yours = status == STET_OK;
     return status;
 }
@@ -270,6 +270,7 @@ static stet_status prepare_mutation(struct stet_command *command, struct mutatio
         return error_set(err, STET_NO_MEMORY, "out of memory");
     if (mutation->op == STET_OP_CREATE || mutation->op == STET_OP_PUT) {
         mutation->yours_data = mutation->body;
+        mutation->yours_doc = mutation->body_doc;
         mutation->yours_hash = doc_hash(&mutation->body_doc, 0);
         mutation->has_yours = true;
         status = data_fill(command, mutation, err);

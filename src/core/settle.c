@@ -109,7 +109,8 @@ static stet_status need_yours(struct settling *settling, stet_error *err) {
         return settle_prepare_late(settling->staging, mutation, settling->head, err);
     if (!settling->has_base) return conflict(err);
     status = merging_patch(staging_arena(settling->staging), mutation->op, &mutation->body_doc,
-                           settling->base.data, &mutation->yours_data, &mutation->yours_hash, err);
+                           settling->base.data, &mutation->yours_data, &mutation->yours_doc,
+                           &mutation->yours_hash, err);
     mutation->has_yours = status == STET_OK;
     mutation->prepared_late = mutation->has_yours;
     return status;
@@ -176,6 +177,7 @@ static stet_status patch_head(struct staging *staging, struct mutation *mutation
                               stet_error *err) {
     struct arena *arena = staging_arena(staging);
     struct store_change row;
+    struct doc result;
     stet_status status = staging_head_change(staging, head, &row, err);
     if (status != STET_OK) return status;
     if (mutation->op == STET_OP_PATCH_JSON) {
@@ -191,7 +193,8 @@ static stet_status patch_head(struct staging *staging, struct mutation *mutation
             return STET_TOO_LARGE;
         }
     }
-    return merging_patch(arena, mutation->op, &mutation->body_doc, row.data, data, hash, err);
+    return merging_patch(arena, mutation->op, &mutation->body_doc, row.data, data, &result, hash,
+                         err);
 }
 
 /* Who loses what when `result` (NULL: a deletion) replaces the head. */
@@ -342,7 +345,8 @@ static stet_status run_merge(struct settling *settling, stet_error *err) {
                                         .strategy = settling->strategy,
                                         .base = &settling->base,
                                         .current = &settling->current,
-                                        .yours = mutation->yours_data};
+                                        .yours = mutation->yours_data,
+                                        .yours_doc = &mutation->yours_doc};
     bool may_hop = !command->internal && command->hops < PREPARE_RETRIES_MAX;
     if (merging != NULL && merging->head_seq == settling->head->seq &&
         merging->policy_seq == policy_seq(settling->policy) &&

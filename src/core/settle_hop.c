@@ -43,8 +43,9 @@ static stet_status merge_one(struct stet_command *command, struct mutation *muta
     /* The sequencer may have had it from a base that was not stored yet, and forgot it again. */
     if (!mutation->has_yours &&
         (mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON)) {
-        status = merging_patch(arena, mutation->op, &mutation->body_doc, base.data,
-                               &mutation->yours_data, &mutation->yours_hash, err);
+        status =
+            merging_patch(arena, mutation->op, &mutation->body_doc, base.data,
+                          &mutation->yours_data, &mutation->yours_doc, &mutation->yours_hash, err);
         if (status != STET_OK) return status;
         mutation->has_yours = true;
         mutation->prepare_status = STET_OK;
@@ -56,7 +57,8 @@ static stet_status merge_one(struct stet_command *command, struct mutation *muta
                                         .strategy = strategy,
                                         .base = &base,
                                         .current = &current,
-                                        .yours = mutation->yours_data};
+                                        .yours = mutation->yours_data,
+                                        .yours_doc = &mutation->yours_doc};
     status = merging_run(arena, &sides, MERGE_STEPS_MAX, merging, err);
     if (status == STET_OK) mutation->ahead = merging;
     return status;
@@ -150,7 +152,8 @@ stet_status settle_ahead(struct stet_command *command, struct mutation *mutation
                                         .strategy = strategy,
                                         .base = base,
                                         .current = &mutation->newer_change->row,
-                                        .yours = mutation->yours_data};
+                                        .yours = mutation->yours_data,
+                                        .yours_doc = &mutation->yours_doc};
     status = merging_run(arena, &sides, MERGE_INLINE_STEPS_MAX, merging, &why);
     if (status == STET_NO_MEMORY) {
         *err = why;
