@@ -34,7 +34,7 @@ struct import {
     uint64_t piece_line; /* The number of its first line, from 1. */
     unsigned piece_lines;
     uint64_t line; /* The number of the line being read. */
-    uint64_t imported, unchanged, replayed, failed;
+    uint64_t imported, unchanged, replayed, dropped, parked, failed;
     uint64_t errors_told;
     time_t progress_at;
 };
@@ -59,10 +59,14 @@ static void progress_show(struct import *import, bool last) {
     }
 }
 
-static void error_begin(struct import *import, uint64_t line) {
+static void line_begin(const struct import *import, uint64_t line) {
     struct terminal *errors = &import->cli->errors;
     if (errors->width > 0 && import->bytes_total > 0) fputs("\r\033[K", errors->stream);
     fprintf(errors->stream, "line %llu: ", (unsigned long long)line);
+}
+
+static void error_begin(struct import *import, uint64_t line) {
+    line_begin(import, line);
     import->errors_told += 1;
 }
 
@@ -81,6 +85,19 @@ static void errors_show(struct import *import, struct arena *arena, const struct
         fputs(" (", out->stream);
         terminal_text(out, COLOR_NONE, answer_text(arena, doc, error, "code"));
         fputs(")\n", out->stream);
+    }
+}
+
+/* Lines that were no error and changed nothing all the same. */
+static void set_aside_show(struct import *import, struct arena *arena, const struct doc *doc) {
+    doc_node lines = answer_member(doc, 0, "set_aside");
+    if (lines == DOC_NONE || doc_kind(doc, lines) != DOC_ARRAY) return;
+    for (doc_node line = doc_first(doc, lines); line != DOC_NONE; line = doc_next(doc, line)) {
+        bool parked = view_equal(answer_text(arena, doc, line, "outcome"), VIEW("parked"));
+        line_begin(import, import->piece_line + answer_u64(doc, line, "line") - 1);
+        fputs(parked ? "waits for somebody to decide\n"
+                     : "not applied: the record stays as it is\n",
+              import->cli->errors.stream);
     }
 }
 
@@ -111,8 +128,11 @@ static int piece_send(struct import *import) {
     import->imported += answer_u64(&doc, 0, "imported");
     import->unchanged += answer_u64(&doc, 0, "unchanged");
     import->replayed += answer_u64(&doc, 0, "replayed");
+    import->dropped += answer_u64(&doc, 0, "dropped");
+    import->parked += answer_u64(&doc, 0, "parked");
     import->failed += answer_u64(&doc, 0, "failed");
     errors_show(import, &arena, &doc);
+    set_aside_show(import, &arena, &doc);
     import->piece_lines = 0;
     buffer_reset(&import->piece);
     progress_show(import, false);
@@ -196,15 +216,24 @@ static int lines_read(struct import *import) {
 static void summary_show(const struct import *import) {
     FILE *out = import->cli->out.stream;
     if (import->cli->json) {
-        fprintf(out, "{\"imported\":%llu,\"unchanged\":%llu,\"replayed\":%llu,\"failed\":%llu}\n",
+        fprintf(out,
+                "{\"imported\":%llu,\"unchanged\":%llu,\"replayed\":%llu,\"dropped\":%llu,"
+                "\"parked\":%llu,\"failed\":%llu}\n",
                 (unsigned long long)import->imported, (unsigned long long)import->unchanged,
-                (unsigned long long)import->replayed, (unsigned long long)import->failed);
+                (unsigned long long)import->replayed, (unsigned long long)import->dropped,
+                (unsigned long long)import->parked, (unsigned long long)import->failed);
         return;
     }
     fprintf(out, "%llu imported, %llu there already, %llu failed\n",
             (unsigned long long)import->imported,
             (unsigned long long)(import->unchanged + import->replayed),
             (unsigned long long)import->failed);
+    if (import->dropped > 0)
+        fprintf(out, "%llu not applied: their records had moved on, and stay as they are\n",
+                (unsigned long long)import->dropped);
+    if (import->parked > 0)
+        fprintf(out, "%llu waiting for somebody to decide: see `stet inbox`\n",
+                (unsigned long long)import->parked);
     if (import->failed > import->errors_told) {
         fprintf(out, "%llu further errors were not listed by the server\n",
                 (unsigned long long)(import->failed - import->errors_told));

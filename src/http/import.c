@@ -49,6 +49,9 @@ struct import {
     struct line *free_lines;
     struct arena arena; /* One line's. */
     uint64_t imported, unchanged, replayed, failed, skipped_errors;
+    uint64_t dropped, parked; /* What the type's strategy did to lines from a stale version. */
+    unsigned set_aside_count;
+    struct buffer set_aside; /* These, by line: the array's inside. */
     unsigned error_count;
     struct buffer errors; /* The array's inside. */
 };
@@ -163,6 +166,24 @@ static stet_status fill_line(struct import *import, stet_command *command, stet_
     return stet_command_write(command, &write, err);
 }
 
+/* The type's strategy left a line's record as it is: whoever sent it has to hear of it. */
+static void report_set_aside(struct import *import, uint64_t number, bool parked) {
+    struct json_writer writer;
+    if (parked) {
+        import->parked++;
+    } else {
+        import->dropped++;
+    }
+    if (import->set_aside_count == ERRORS_MAX) return;
+    if (import->set_aside_count++ > 0) buffer_append_char(&import->set_aside, ',');
+    json_begin(&writer, &import->set_aside);
+    json_object_begin(&writer);
+    json_member_u64(&writer, VIEW("line"), number);
+    json_member_text(&writer, VIEW("outcome"), parked ? VIEW("parked") : VIEW("dropped"));
+    json_object_end(&writer);
+    (void)json_end(&writer);
+}
+
 /* ---- The window ---- */
 
 static void import_continue(struct import *import);
@@ -173,6 +194,8 @@ static void line_done(struct waiter *waiter, stet_command *command) {
     const stet_outcome *outcome = stet_command_outcome(command);
     if (outcome->status != STET_OK) {
         report(import, line->number, outcome->status, &outcome->error);
+    } else if (outcome->dropped || outcome->parked) {
+        report_set_aside(import, line->number, outcome->parked);
     } else if (outcome->replayed) {
         import->replayed++;
     } else if (outcome->unchanged) {
@@ -263,6 +286,20 @@ static bool import_step(struct import *import) {
     return line_submit(import, line, command);
 }
 
+/* inside: the elements with their commas. False: out of memory. */
+static bool put_array(struct json_writer *writer, stet_view key, const struct buffer *inside,
+                      struct arena *arena) {
+    struct buffer array;
+    buffer_init(&array, arena, 0);
+    buffer_append_char(&array, '[');
+    buffer_append_view(&array, buffer_view(inside));
+    buffer_append_char(&array, ']');
+    if (buffer_status(inside) != STET_OK || buffer_status(&array) != STET_OK) return false;
+    json_key(writer, key);
+    json_raw(writer, buffer_view(&array));
+    return true;
+}
+
 static void import_reply(struct import *import) {
     struct request *request = import->request;
     struct buffer body;
@@ -273,21 +310,19 @@ static void import_reply(struct import *import) {
     json_member_u64(&writer, VIEW("imported"), import->imported);
     json_member_u64(&writer, VIEW("unchanged"), import->unchanged);
     json_member_u64(&writer, VIEW("replayed"), import->replayed);
+    json_member_u64(&writer, VIEW("dropped"), import->dropped);
+    json_member_u64(&writer, VIEW("parked"), import->parked);
     json_member_u64(&writer, VIEW("failed"), import->failed);
-    json_key(&writer, VIEW("errors"));
-    struct buffer errors;
-    buffer_init(&errors, &request->arena, 0);
-    buffer_append_char(&errors, '[');
-    buffer_append_view(&errors, buffer_view(&import->errors));
-    buffer_append_char(&errors, ']');
-    json_raw(&writer, buffer_view(&errors));
+    bool whole = put_array(&writer, VIEW("errors"), &import->errors, &request->arena);
+    if (import->set_aside_count > 0 &&
+        !put_array(&writer, VIEW("set_aside"), &import->set_aside, &request->arena))
+        whole = false;
     if (import->skipped_errors > 0)
         json_member_u64(&writer, VIEW("errors_left_out"), import->skipped_errors);
     if (import->stopped) json_member_u64(&writer, VIEW("stopped_at_line"), import->line_number);
     json_object_end(&writer);
     (void)json_end(&writer);
-    if (buffer_status(&body) != STET_OK || buffer_status(&errors) != STET_OK ||
-        buffer_status(&import->errors) != STET_OK) {
+    if (buffer_status(&body) != STET_OK || !whole) {
         stet_error err;
         error_set(&err, STET_NO_MEMORY, "out of memory");
         request_refuse(request, &err);
@@ -342,6 +377,7 @@ static void import_release(struct request *request) {
     timer_cancel(&request->loop->wheel, &import->timer);
     stet_command_destroy(import->held);
     buffer_done(&import->errors);
+    buffer_done(&import->set_aside);
     arena_done(&import->arena);
 }
 
@@ -358,6 +394,7 @@ static struct import *import_create(struct request *request) {
     import->rest = request_body_view(request);
     import->timer.fire = import_pause_over;
     buffer_init(&import->errors, NULL, 0);
+    buffer_init(&import->set_aside, NULL, 0);
     arena_init(&import->arena, 8192);
     for (int i = 0; i < WINDOW; i++) {
         lines[i].import = import;

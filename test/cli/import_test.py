@@ -48,6 +48,27 @@ def what_was_changed_since_is_left_alone(folder):
 
 
 @test
+def what_the_type_sets_aside_is_said(folder):
+    with Server(folder) as server:
+        schema = os.path.join(folder, "schema.json")
+        with open(schema, "w", encoding="utf-8") as file:
+            json.dump({"types": {"kept": {"on_conflict": "server_wins"}, "asked": {"on_conflict": "ask"}}}, file)
+        must("types", "apply", schema, "--data", server.data)
+        for name in ("kept", "asked"):
+            must("put", f"{name}/1", '{"n":0}', "--data", server.data)
+            must("put", f"{name}/1", '{"n":1}', "--base", "1", "--data", server.data)
+        path = write_lines(folder, [{"type": "kept", "id": "1", "base_version": 1, "data": {"n": 2}},
+                                    {"type": "asked", "id": "1", "base_version": 1, "data": {"n": 2}}])
+        for _ in range(2):
+            ran = must("import", path, "--data", server.data)
+            check_has(ran.out, "0 imported, 0 there already, 0 failed")
+            check_has(ran.out, "1 not applied")
+            check_has(ran.out, "1 waiting")
+            check_has(ran.err, r"line 1: not applied")
+            check_has(ran.err, r"line 2: waits")
+
+
+@test
 def bad_lines_are_named_and_the_others_loaded(folder):
     data = make_directory(folder)
     path = write_lines(folder, [record(1), "{nonsense", record(3, surprise=1), record(4), '{"type":"tasks"}', record(6)])
