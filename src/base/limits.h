@@ -115,7 +115,9 @@
 /* Trees. */
 #define TREE_DEPTH_MAX 32   /* Records above one another, the root included. */
 #define TREE_NODES_MAX 1000 /* In one tree that is read, written or copied as a whole. */
-#define TREE_READS_MAX 8    /* Attempts to read a tree that others change meanwhile. */
+/* Changes since a tree was read in which those that left it are looked for, to name them. */
+#define TREE_DEPARTED_CHANGES_MAX 4096
+#define TREE_READS_MAX 8 /* Attempts to read a tree that others change meanwhile. */
 
 /* Locks. */
 #define LOCKS_MAX 100000u /* Held in one space. */

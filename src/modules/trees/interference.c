@@ -1,7 +1,9 @@
 #include "modules/trees/interference.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/view.h"
+#include "core/render.h"
 
 #include <assert.h>
 
@@ -57,13 +59,79 @@ static stet_status judge_gone(struct store_reader *reader, struct arena *arena,
     return status;
 }
 
+/* ---- Those that left --------------------------------------------------------------------- */
+
+enum { DEPARTED_CHUNK = 64 };
+
+static bool is_named(const struct interferences *found, stet_view type, stet_view id) {
+    for (size_t i = 0; i < found->count; i++)
+        if (view_equal(found->rows[i].row.type, type) && view_equal(found->rows[i].row.id, id))
+            return true;
+    return false;
+}
+
+/* Whether the record stood below a node of the tree, or below one that left it, at seq. */
+static stet_status stood_inside(struct store_reader *reader, struct arena *arena,
+                                const struct tree *tree, uint64_t seq,
+                                const struct store_head *head, const struct interferences *found,
+                                bool *inside, stet_error *err) {
+    struct store_change before;
+    stet_view type, id;
+    *inside = false;
+    stet_status status = store_find_bare(reader, arena, head, STORE_BOUND_SEQ, seq, &before, err);
+    if (status == STET_NOT_FOUND || status == STET_PRUNED) return STET_OK;
+    if (status != STET_OK || before.op == STORE_DELETE || view_is_empty(before.parent))
+        return status;
+    status = address_parse(arena, before.parent, &type, &id, err);
+    if (status != STET_OK) return status;
+    *inside = trees_find(tree, type, id) != TREE_NONE || is_named(found, type, id);
+    return STET_OK;
+}
+
+/* Looks once through what was committed since seq. *more: somebody was found; those who stood below them may be next. */
+static stet_status find_departed(struct store_reader *reader, struct arena *arena,
+                                 const struct tree *tree, uint64_t seq, size_t found_max,
+                                 struct interferences *found, bool *more, stet_error *err) {
+    struct store_change changes[DEPARTED_CHUNK];
+    size_t count = DEPARTED_CHUNK, seen = 0;
+    *more = false;
+    for (uint64_t after = seq; count == DEPARTED_CHUNK && seen < TREE_DEPARTED_CHANGES_MAX;
+         after = changes[count - 1].seq) {
+        stet_status status =
+            store_since_bare(reader, arena, after, DEPARTED_CHUNK, changes, &count, err);
+        if (status != STET_OK || count == 0) return status;
+        seen += count;
+        for (size_t i = 0; i < count; i++) {
+            stet_view type = changes[i].type, id = changes[i].id;
+            struct store_head head;
+            bool inside;
+            if (found->count == found_max) return STET_OK;
+            if (trees_find(tree, type, id) != TREE_NONE || is_named(found, type, id)) continue;
+            status = store_head(reader, type, id, &head, err);
+            if (status == STET_OK && head.version == 0) continue;
+            if (status == STET_OK)
+                status = stood_inside(reader, arena, tree, seq, &head, found, &inside, err);
+            if (status == STET_OK && inside) {
+                const struct known_record known = {.type = type, .id = id};
+                status = judge_gone(reader, arena, &known, seq, found, err);
+                *more = true;
+            }
+            if (status != STET_OK) return status;
+        }
+    }
+    return STET_OK;
+}
+
+/* ---- All --------------------------------------------------------------------------------- */
+
 stet_status interference_find(struct store_reader *reader, struct arena *arena,
                               const struct tree *tree, uint64_t seq,
                               const struct known_record *known, size_t known_count,
                               struct interferences *found, stet_error *err) {
     uint32_t first_touched = TREE_NONE;
     found->count = 0;
-    found->rows = arena_zalloc(arena, tree->count + known_count + 1, sizeof *found->rows);
+    size_t found_max = tree->count + known_count + TREE_NODES_MAX;
+    found->rows = arena_zalloc(arena, found_max + 1, sizeof *found->rows);
     if (found->rows == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a tree");
     for (size_t i = 0; i < tree->count; i++) {
         enum interference_kind kind;
@@ -77,6 +145,12 @@ stet_status interference_find(struct store_reader *reader, struct arena *arena,
     for (size_t i = 0; i < known_count; i++) {
         if (trees_find(tree, known[i].type, known[i].id) != TREE_NONE) continue;
         stet_status status = judge_gone(reader, arena, &known[i], seq, found, err);
+        if (status != STET_OK) return status;
+    }
+    /* What the caller did not name has to be looked for; at most as many times as a tree is deep. */
+    bool more = true;
+    for (unsigned depth = 0; depth < TREE_DEPTH_MAX && more; depth++) {
+        stet_status status = find_departed(reader, arena, tree, seq, found_max, found, &more, err);
         if (status != STET_OK) return status;
     }
     if (found->count == 0 && first_touched != TREE_NONE)

@@ -30,7 +30,8 @@ struct known_record {
 
 /*
  * Compares the tree as it is with how it was at seq. Nodes that only got a new version because something below them changed are left
- * out unless there is nothing else to tell. known: to name those that are gone.
+ * out unless there is nothing else to tell. Those that are gone are found in the changes since, up to TREE_DEPARTED_CHANGES_MAX of them;
+ * known: to name them also behind that.
  */
 stet_status interference_find(struct store_reader *reader, struct arena *arena,
                               const struct tree *tree, uint64_t seq,

@@ -255,6 +255,28 @@ TEST(a_deleted_node_is_named) {
     check_json(refused.body, "/nodes/0/change", "\"deleted\"");
     refused = put_tree("a", before, "{\"data\":{}}");
     check_status(refused, STET_CONCURRENT_MODIFICATION);
+    check_json(refused.body, "/nodes/0/address", "\"task/c\"");
+    check_json(refused.body, "/nodes/0/change", "\"deleted\"");
+}
+
+TEST(who_left_the_tree_is_named_though_nobody_asked) {
+    (void)state;
+    chain();
+    must(put_under("d", none, "task/a", "{}"));
+    must(put_under("e", none, "task/d", "{}"));
+    const char *before = must(tree_of("a")).body;
+    must_put("elsewhere", none, "{}");
+    be("bob");
+    must_delete("e", at(1));
+    must(put_under("d", at(1), "", "{}"));
+    struct answer refused = put_tree("a", before, "{\"data\":{\"n\":2}}");
+    check_status(refused, STET_CONCURRENT_MODIFICATION);
+    check_json(refused.body, "/nodes/0/address", "\"task/d\"");
+    check_json(refused.body, "/nodes/0/change", "\"moved\"");
+    check_json(refused.body, "/nodes/0/by", "\"bob\"");
+    check_json(refused.body, "/nodes/1/address", "\"task/e\"");
+    check_json(refused.body, "/nodes/1/change", "\"deleted\"");
+    check_no_json(refused.body, "/nodes/2");
 }
 
 TEST(a_whole_tree_is_deleted_at_once) {
@@ -356,6 +378,7 @@ int main(void) {
         WORLD(a_node_that_exists_elsewhere_is_named),
         WORLD(a_tree_that_changed_is_refused_with_names),
         WORLD(a_deleted_node_is_named),
+        WORLD(who_left_the_tree_is_named_though_nobody_asked),
         WORLD(a_whole_tree_is_deleted_at_once),
         WORLD(a_repeated_put_answers_as_the_first_time),
         WORLD(a_dry_run_of_a_tree_writes_nothing),
