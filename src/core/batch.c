@@ -38,6 +38,10 @@ static size_t entry_slot(uint32_t index, stet_view key) {
 }
 
 void batch_reset_staged(struct batch *batch) {
+    /* Not one by one: their keys went with the commands, which may have been answered by now. */
+    if (batch->entry_count > 0)
+        memset(batch->entry_slots, 0, ENTRY_SLOTS * sizeof *batch->entry_slots);
+    batch->entry_count = 0;
     batch->entry_mark = batch->prune_mark = 0;
     batch_truncate(batch, 0);
     if (batch->key_count > 0) memset(batch->key_slots, 0, KEY_SLOTS * sizeof *batch->key_slots);

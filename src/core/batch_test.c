@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "base/view.h"
 #include "core/batch.h"
 #include "core/change_fixture.h"
 
@@ -90,6 +91,26 @@ TEST(a_reset_batch_knows_no_key) {
     assert_true(has_key(2, VIEW("ann")));
 }
 
+static const struct store_entry *stage_entry(char *key) {
+    const struct store_entry entry = {.index = 7, .key = view_make(key, 3), .record = 1};
+    assert_int_equal(batch_reserve_entries(&batch, 1, NULL), STET_OK);
+    batch_add_entry(&batch, &entry);
+    return batch_find_entry(&batch, 7, VIEW("key"), NULL);
+}
+
+/* Keys of entries live in commands, which may be answered, and their memory used again, before the batch is reset. */
+TEST(a_reset_looks_at_no_key_of_an_entry) {
+    (void)state;
+    char key[3] = {'k', 'e', 'y'};
+    assert_non_null(stage_entry(key));
+    memcpy(key, "???", sizeof key);
+    batch_reset(&batch);
+    memcpy(key, "key", sizeof key);
+    const struct store_entry *found = stage_entry(key);
+    assert_non_null(found);
+    assert_null(batch_find_entry(&batch, 7, VIEW("key"), found));
+}
+
 #define BATCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -98,6 +119,7 @@ int main(void) {
         BATCH(truncation_gives_references_back),
         BATCH(a_full_batch_of_keys_that_look_alike_is_searched_exactly),
         BATCH(a_reset_batch_knows_no_key),
+        BATCH(a_reset_looks_at_no_key_of_an_entry),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }
