@@ -167,6 +167,21 @@ TEST(what_both_changed_is_a_conflict_that_a_person_settles) {
     assert_true(must(merge_of("f", 3)).unchanged);
 }
 
+/* Else the next merge would take what the fork never saw for the fork's own change. */
+TEST(a_fork_whose_changes_are_there_already_takes_over_the_rest) {
+    (void)state;
+    must_put("a", none, "{\"n\":1,\"m\":1}");
+    must(fork_of("a", "f"));
+    must_put("f", at(1), "{\"n\":2,\"m\":1}");
+    must_put("a", at(1), "{\"n\":2,\"m\":9}");
+    must(merge_of("f", 2));
+    check_data("a", 2, "{\"n\":2,\"m\":9}");
+    check_data("f", 3, "{\"n\":2,\"m\":9}");
+    must_put("f", at(3), "{\"n\":3,\"m\":9}");
+    must(merge_of("f", 4));
+    check_data("a", 3, "{\"n\":3,\"m\":9}");
+}
+
 TEST(a_fork_may_win) {
     (void)state;
     must_put("a", none, "{\"n\":1}");
@@ -359,6 +374,7 @@ int main(void) {
         WORLD(a_fork_that_did_not_change_brings_nothing),
         WORLD(a_merge_must_name_the_fork_as_it_is),
         WORLD(what_both_changed_is_a_conflict_that_a_person_settles),
+        WORLD(a_fork_whose_changes_are_there_already_takes_over_the_rest),
         WORLD(a_fork_may_win),
         WORLD(a_forked_tree_comes_back_node_by_node),
         WORLD(a_tree_whose_node_conflicts_is_not_merged_at_all),

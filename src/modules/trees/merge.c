@@ -322,9 +322,12 @@ static stet_status merge_bind(struct staging *staging, size_t index, stet_error 
     /* What was refused, dropped or has to wait leaves the fork as it is. */
     mutation->op = written ? STET_OP_PUT : STET_OP_CHECK;
     if (!written) return STET_OK;
-    bool staged = original->decision == DECISION_STAGED;
-    mutation->yours_data = staged ? original->change->row.data : original->yours_data;
-    mutation->yours_hash = staged ? original->change->hash : original->yours_hash;
+    struct store_head head;
+    struct store_change row;
+    stet_status status = staging_read(staging, original->type, original->id, &head, &row, err);
+    if (status != STET_OK) return status;
+    mutation->yours_data = row.data;
+    mutation->yours_hash = head.hash;
     mutation->body = mutation->yours_data;
     mutation->validated = false;
     mutation->forked_from =
