@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/batch.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -214,11 +215,18 @@ void board_init(struct board *board, uint64_t hash_seed) {
     *board = (struct board){.hash_seed = hash_seed};
 }
 
-static void drop_prepared(struct board *board, uint64_t above) {
+/* Whether the change an entry was made from still stands in the batch: its seq alone may be another's by now. */
+static bool is_staged(const struct batch *batch, const struct entry *entry) {
+    const struct change *change = batch == NULL ? NULL : batch_find_change(batch, entry->seq);
+    return change != NULL && view_equal(change->row.id, entry->id) &&
+           view_equal(change->row.type, CONFLICT_TYPE);
+}
+
+void board_drop_refused(struct board *board, const struct batch *batch) {
     struct entry **slot = &board->prepared;
     while (*slot != NULL) {
         struct entry *entry = *slot;
-        if (entry->seq <= above) {
+        if (is_staged(batch, entry)) {
             slot = &entry->prepared_next;
             continue;
         }
@@ -229,7 +237,7 @@ static void drop_prepared(struct board *board, uint64_t above) {
 }
 
 void board_clear(struct board *board) {
-    drop_prepared(board, 0);
+    board_drop_refused(board, NULL);
     for (size_t i = 0; i < board->ids.bucket_count; i++)
         while (board->ids.buckets[i] != NULL)
             drop(board, board->ids.buckets[i]->entry);
@@ -264,8 +272,7 @@ stet_status board_load(struct board *board, const struct store_change *head, ste
 }
 
 stet_status board_prepare(struct board *board, stet_view id, uint64_t first, uint64_t seq,
-                          uint64_t before, const struct conflict_record *record, stet_error *err) {
-    drop_prepared(board, before);
+                          const struct conflict_record *record, stet_error *err) {
     stet_status status = reserve(board, err);
     if (status != STET_OK) return status;
     struct entry *entry = entry_create(id, first, seq, record);

@@ -4,7 +4,7 @@
  * a moment whom to tell that their record moved on.
  *
  * Moving the projection cannot fail, so what it needs is made beforehand: board_prepare when a change is staged, board_apply
- * when it is accepted. What was prepared for a command that was refused is found out by its seq, and dropped.
+ * when it is accepted. What was prepared for a command that was refused, or only tried, is dropped before the next one.
  *
  * Thread: the sequencer's.
  */
@@ -13,6 +13,7 @@
 
 #include "modules/conflicts/record.h"
 
+struct batch;
 struct entry;
 
 struct node {
@@ -74,9 +75,11 @@ void board_clear(struct board *board);
 /* One live head, at open or after a reset. */
 stet_status board_load(struct board *board, const struct store_change *head, stet_error *err);
 
-/* A change of a conflict's record was staged with this seq; `before`: the space's seq before it. */
+/* A change of a conflict's record was staged with this seq. */
 stet_status board_prepare(struct board *board, stet_view id, uint64_t first, uint64_t seq,
-                          uint64_t before, const struct conflict_record *record, stet_error *err);
+                          const struct conflict_record *record, stet_error *err);
+/* Drops what was prepared for changes that are not in the batch. To be called before another one is staged, which may get their seqs. */
+void board_drop_refused(struct board *board, const struct batch *batch);
 /* It was accepted. */
 void board_apply(struct board *board, const struct store_change *change);
 

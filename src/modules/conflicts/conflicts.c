@@ -85,13 +85,13 @@ stet_status conflicts_put(struct conflicts *conflicts, struct staging *staging, 
                           const struct conflict_record *record, struct store_head *after,
                           stet_error *err) {
     struct store_head head;
-    uint64_t before = staging->space->seq;
     stet_view data = record_encode(staging_arena(staging), record);
     if (view_is_empty(data)) return error_set(err, STET_NO_MEMORY, "out of memory for a conflict");
+    board_drop_refused(&conflicts->board, staging->batch);
     stet_status status =
         staging_put(staging, CONFLICT_TYPE, id, data, staging->command->source, &head, err);
     if (status == STET_OK)
-        status = board_prepare(&conflicts->board, id, head.first, head.seq, before, record, err);
+        status = board_prepare(&conflicts->board, id, head.first, head.seq, record, err);
     if (status == STET_OK && after != NULL) *after = head;
     return status;
 }

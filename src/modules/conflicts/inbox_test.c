@@ -196,6 +196,21 @@ TEST(a_refused_command_leaves_nothing_prepared_behind) {
     assert_int_equal(projection()->board.prepared_count, 0);
 }
 
+/* The seq of what was tried goes to somebody else's change. */
+TEST(trying_again_and_again_leaves_nothing_to_gather) {
+    (void)state;
+    char data[32];
+    parked_deal("1");
+    for (int i = 0; i < 8; i++) {
+        stet_mutation one = mutation(STET_OP_PUT, "1", at(1), "{\"amount\":7}");
+        one.on_conflict = STET_STRATEGY_ASK;
+        must(run(&(stet_write){.mutations = &one, .mutation_count = 1, .dry_run = true}));
+        snprintf(data, sizeof data, "{\"n\":%d}", i);
+        must_put("other", i == 0 ? none : at((stet_version)i), data);
+    }
+    assert_true(projection()->board.prepared_count <= 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define IN_A_WORLD(name) cmocka_unit_test_setup_teardown(name, setup, world_close)
@@ -209,6 +224,7 @@ int main(void) {
         IN_A_WORLD(past_the_limit_one_notice_stands_for_all_further_ones),
         IN_A_WORLD(loading_the_heads_gives_what_applying_the_changes_gave),
         IN_A_WORLD(a_refused_command_leaves_nothing_prepared_behind),
+        IN_A_WORLD(trying_again_and_again_leaves_nothing_to_gather),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
