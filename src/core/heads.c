@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BUCKETS_FIRST = 256, JOURNAL_FIRST = 64 };
+enum { BUCKETS_FIRST = 256, JOURNAL_FIRST = 64, EVICT_LOOKS = 64 };
 
 struct head_entry {
     struct head_entry *chain;
@@ -76,10 +76,12 @@ static void remove_entry(struct heads *heads, struct head_entry *entry) {
     free(entry);
 }
 
-/* Makes room, skipping what the batch has staged. */
+/* Makes room, skipping what the batch has staged; but does not look far, for a large batch may have staged whatever is old, and who was
+   just handed out must stay. */
 static void evict(struct heads *heads) {
     struct head_entry *entry = heads->oldest;
-    while (entry != NULL && heads->count >= HEADS_CACHED_MAX) {
+    for (int looked = 0;
+         entry != NULL && looked < EVICT_LOOKS && heads->count >= HEADS_CACHED_MAX; looked++) {
         struct head_entry *newer = entry->newer;
         if (entry->pins == 0) remove_entry(heads, entry);
         entry = newer;

@@ -134,6 +134,20 @@ TEST(what_was_used_last_stays_longest) {
     }
 }
 
+TEST(a_head_just_given_out_stays_although_all_others_are_staged) {
+    (void)state;
+    for (unsigned i = 0; i < HEADS_CACHED_MAX; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "%u", i);
+        stage(id, 1);
+    }
+    struct store_head *head = get("given out");
+    size_t count = heads.count;
+    get("another");
+    assert_int_equal(heads.count, count + 1);
+    assert_ptr_equal(get("given out"), head);
+}
+
 #define HEADS(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -146,6 +160,7 @@ int main(void) {
         HEADS(types_and_ids_do_not_run_together),
         HEADS(the_cache_is_bounded_and_never_drops_what_is_staged),
         HEADS(what_was_used_last_stays_longest),
+        HEADS(a_head_just_given_out_stays_although_all_others_are_staged),
     };
     return cmocka_run_group_tests_name("heads", tests, NULL, NULL);
 }
