@@ -43,13 +43,17 @@ static void look_again(struct retain *retain, uint64_t seq) {
 
 /* An earlier version of a record that has a later one in this batch. */
 static stet_status find_version(struct staging *staging, const struct change *change,
-                                uint64_t version, struct store_change *row, stet_error *err) {
+                                const struct store_head *before, uint64_t version,
+                                struct store_change *row, stet_error *err) {
     const struct batch *batch = staging->batch;
     struct store_reader *reader = store_writer_reader(staging->space->store);
     struct store_head stored;
-    for (size_t i = batch->change_count; i-- > 0;) {
-        *row = batch->changes[i]->row;
-        if (row->first == change->row.first && row->version == version) return STET_OK;
+    bool staged = batch->change_count > 0 && before->seq >= batch->changes[0]->row.seq;
+    for (size_t i = batch->change_count; staged && i-- > 0;) {
+        const struct store_change *candidate = &batch->changes[i]->row;
+        if (candidate->first != change->row.first || candidate->version != version) continue;
+        *row = *candidate;
+        return STET_OK;
     }
     stet_status status = store_head(reader, change->row.type, change->row.id, &stored, err);
     if (status != STET_OK) return status;
@@ -68,7 +72,7 @@ stet_status retain_stage(struct staging *staging, const struct policy *policy,
     /* Versions of a record have no gaps; the first one may be any number. */
     if (step > before->ordinal || step > change->row.version) return STET_OK;
     uint64_t version = change->row.version - step;
-    stet_status status = find_version(staging, change, version, &row, err);
+    stet_status status = find_version(staging, change, before, version, &row, err);
     if (status != STET_OK) return status;
     assert(row.version == version);
     if (row.pruned || !is_old(policy, row.stamp, staging->now)) return STET_OK;
