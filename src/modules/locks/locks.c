@@ -217,6 +217,7 @@ static stet_status acquire(struct locks *locks, struct staging *staging,
         lock_data(staging_arena(staging), command->actor.id, request->note, request->ttl_s);
     entry = leases_need(leases, request->name);
     struct lease *lease = lease_create(command->actor.id, request->note, request->ttl_s);
+    bool unswept = leases->unswept;
     leases->unswept = true; /* Until it is known that the entry will be held. */
     if (view_is_empty(data) || entry == NULL || lease == NULL) {
         free(lease);
@@ -227,7 +228,7 @@ static stet_status acquire(struct locks *locks, struct staging *staging,
     stet_status status =
         staging_put(staging, TYPE, request->name, data, (stet_view){0}, &after, err);
     if (status != STET_OK) return status;
-    leases->unswept = command->dry_run;
+    leases->unswept = unswept || command->dry_run;
     request->shown = (struct shown){
         .name = request->name,
         .holder = command->actor.id,
