@@ -124,6 +124,18 @@ static stet_status decide_existing(struct staging *staging, struct mutation *mut
                         staging->command->merge, head, err);
 }
 
+static stet_status admit(struct staging *staging, const struct mutation *mutation,
+                         stet_error *err) {
+    const struct space *space = staging->space;
+    for (size_t i = 0; i < space->module_count; i++) {
+        const struct engine_module_state *module = &space->modules[i];
+        if (module->module->admit == NULL) continue;
+        stet_status status = module->module->admit(module->state, mutation, err);
+        if (status != STET_OK) return status;
+    }
+    return STET_OK;
+}
+
 static stet_status decide_mutation(struct staging *staging, size_t index) {
     struct stet_command *command = staging->command;
     struct mutation *mutation = &command->mutations[index];
@@ -137,6 +149,7 @@ static stet_status decide_mutation(struct staging *staging, size_t index) {
         return refuse_with(staging, mutation, &err);
     }
     stet_status status = settle_check_strategy(staging, mutation, &err);
+    if (status == STET_OK) status = admit(staging, mutation, &err);
     if (status != STET_OK) return refuse_with(staging, mutation, &err);
     status = heads_get(&space->heads, store_writer_reader(space->store), mutation->type,
                        mutation->id, &head, &err);

@@ -93,6 +93,10 @@ struct module {
     /* The loads are over. NULL: not interested. */
     stet_status (*loaded)(void *state, stet_error *err);
 
+    /* May refuse a mutation before anything else is decided about it, whatever it would come to: also one that would change nothing, or
+       wait. NULL: accepts everything. */
+    stet_status (*admit)(void *state, const struct mutation *mutation, stet_error *err);
+
     /* May refuse a proposal with any status; err->message is for the caller. NULL: accepts everything. */
     stet_status (*check)(void *state, const struct proposal *proposal, stet_error *err);
 

@@ -381,11 +381,10 @@ static stet_status locks_decide(void *state, struct staging *staging, struct ste
     return note_entry(request, staging_arena(staging), entry, now, err);
 }
 
-/* A write that relies on a lock. */
-static stet_status locks_check(void *state, const struct proposal *proposal, stet_error *err) {
+/* A write that relies on a lock: also one that is parked, for nobody looks at the lock when it is settled, and a check. */
+static stet_status locks_admit(void *state, const struct mutation *mutation, stet_error *err) {
     struct locks *locks = state;
-    const struct mutation *mutation = proposal->mutation;
-    if (mutation == NULL || view_is_empty(mutation->lock)) return STET_OK;
+    if (view_is_empty(mutation->lock)) return STET_OK;
     const struct lock_entry *entry = leases_find(&locks->leases, mutation->lock);
     if (is_held(entry, clock_monotonic_ns(locks->space->engine->clock)) &&
         entry->token == mutation->lock_token)
@@ -732,7 +731,7 @@ const struct module locks_module = {
     .reset = locks_reset,
     .load = locks_load,
     .apply = locks_apply,
-    .check = locks_check,
+    .admit = locks_admit,
     .decide = locks_decide,
     .next_due = locks_next_due,
     .due = locks_due,

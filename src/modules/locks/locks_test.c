@@ -417,6 +417,25 @@ TEST(a_write_may_rely_on_a_lock) {
     must(put_locked("2", later));
 }
 
+/* Its deadline would have it applied, though nobody looks at the lock then. */
+TEST(a_write_is_not_parked_and_a_check_does_not_hold_without_the_lock) {
+    (void)state;
+    must_put("1", none, "{\"n\":1}");
+    must_put("1", at(1), "{\"n\":2}");
+    stet_mutation one = mutation(STET_OP_PUT, "1", at(1), "{\"n\":3}");
+    one.on_conflict = STET_STRATEGY_ASK;
+    one.lock = VIEW("x");
+    one.lock_token = 1;
+    check_status(apply_one(one), STET_LOCK_LOST);
+    one.base = at(2);
+    one.body = VIEW("{\"n\":2}");
+    check_status(apply_one(one), STET_LOCK_LOST);
+    stet_mutation check = mutation(STET_OP_CHECK, "1", at(2), NULL);
+    check.lock = VIEW("x");
+    check.lock_token = 1;
+    assert_int_equal(transact(&check, 1, NULL).status, STET_LOCK_LOST);
+}
+
 TEST(a_write_whose_lease_ended_is_refused) {
     (void)state;
     stet_version token = must_acquire("ann", "x");
@@ -487,6 +506,7 @@ int main(void) {
         MEMORY(a_repeated_acquisition_answers_as_the_first_time),
         MEMORY(one_sent_twice_while_it_waits_is_acquired_once),
         MEMORY(a_write_may_rely_on_a_lock),
+        MEMORY(a_write_is_not_parked_and_a_check_does_not_hold_without_the_lock),
         MEMORY(a_write_whose_lease_ended_is_refused),
         MEMORY(locks_are_listed_by_name_in_pages),
         DISK(a_restart_gives_a_holder_its_whole_time_again),
