@@ -76,11 +76,27 @@ static void acquire_done(struct request *request) {
     request_unref(request);
 }
 
+/* In C 0 stands for what is usual; over HTTP that is said by leaving it out. */
+static stet_status read_ttl(const struct body *body, struct lock_plan *plan, stet_error *err) {
+    stet_status status = body_u64(body, MEMBER_TTL_S, &plan->ttl_s, err);
+    if (status == STET_OK && body_has(body, MEMBER_TTL_S) && plan->ttl_s == 0)
+        status = body_bad(body, MEMBER_TTL_S, "must be at least 1", err);
+    return status;
+}
+
+static stet_status read_ttl_param(struct params *params, struct lock_plan *plan, stet_error *err) {
+    stet_status status = params_u64(params, "ttl_s", LOCK_TTL_S_MAX, &plan->ttl_s, err);
+    if (status != STET_OK || plan->ttl_s != 0 || !params_has(params, "ttl_s")) return status;
+    error_set(err, STET_BAD_REQUEST, "the query parameter \"ttl_s\" must be at least 1");
+    error_field(err, "ttl_s", 0);
+    return STET_BAD_REQUEST;
+}
+
 static stet_status read_acquire(struct request *request, struct lock_plan *plan, stet_error *err) {
     struct params *params = &request->params;
     struct body body;
     stet_status status = terms_read(&plan->terms, request, TERMS_KEY_ONLY, err);
-    if (status == STET_OK) status = params_u64(params, "ttl_s", LOCK_TTL_S_MAX, &plan->ttl_s, err);
+    if (status == STET_OK) status = read_ttl_param(params, plan, err);
     if (status == STET_OK) status = params_u64(params, "wait_s", WAIT_S_MAX, &plan->wait_s, err);
     if (status == STET_OK) status = params_text(params, "note", &plan->note, err);
     if (status == STET_OK) status = params_finish(params, err);
@@ -92,7 +108,7 @@ static stet_status read_acquire(struct request *request, struct lock_plan *plan,
                                MEMBER_BIT(MEMBER_NOTE) | MEMBER_BIT(MEMBER_CLIENT_MUTATION_ID),
                            "", err);
     if (status == STET_OK) status = terms_read_body(&plan->terms, &body, err);
-    if (status == STET_OK) status = body_u64(&body, MEMBER_TTL_S, &plan->ttl_s, err);
+    if (status == STET_OK) status = read_ttl(&body, plan, err);
     if (status == STET_OK) status = body_u64(&body, MEMBER_WAIT_S, &plan->wait_s, err);
     if (status == STET_OK) status = body_text(&body, MEMBER_NOTE, &plan->note, err);
     return status;
@@ -138,14 +154,14 @@ static stet_status read_renew(struct request *request, struct lock_plan *plan, s
     struct params *params = &request->params;
     struct body body;
     stet_status status = params_u64(params, "token", UINT64_MAX, &plan->token, err);
-    if (status == STET_OK) status = params_u64(params, "ttl_s", LOCK_TTL_S_MAX, &plan->ttl_s, err);
+    if (status == STET_OK) status = read_ttl_param(params, plan, err);
     if (status == STET_OK) status = params_finish(params, err);
     if (status != STET_OK || request->body.size == 0) return status;
     status = request_parse_body(request, &plan->doc, err);
     if (status == STET_OK)
         status = body_read(&body, &request->arena, &plan->doc, 0,
                            MEMBER_BIT(MEMBER_TTL_S) | MEMBER_BIT(MEMBER_TOKEN), "", err);
-    if (status == STET_OK) status = body_u64(&body, MEMBER_TTL_S, &plan->ttl_s, err);
+    if (status == STET_OK) status = read_ttl(&body, plan, err);
     if (status == STET_OK) status = body_u64(&body, MEMBER_TOKEN, &plan->token, err);
     return status;
 }

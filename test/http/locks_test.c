@@ -133,6 +133,10 @@ static void renewing_and_releasing_need_the_token(void **state) {
     expect_problem(403, "FORBIDDEN", NULL);
     call("PUT", LOCK "?ttl_s=4000", ANN, NULL);
     expect_problem(400, "BAD_REQUEST", "ttl_s");
+    call("PUT", LOCK "?ttl_s=0", ANN, NULL);
+    expect_problem(400, "BAD_REQUEST", "ttl_s");
+    call("POST", LOCK, ANN JSON, "{\"ttl_s\":0}");
+    expect_problem(400, "BAD_REQUEST", "/ttl_s");
     release(ANN, token);
     call("PUT", LOCK, ANN JSON, body);
     expect_problem(409, "LOCK_LOST", "token");
