@@ -86,6 +86,7 @@
 /* Requests of one space that wait for a lock or the like; past it: BUSY. */
 #define HELD_COMMANDS_MAX 4096
 #define DUE_PER_BATCH_MAX 256 /* What time has made due, settled in one commit. */
+#define DUE_BATCH_BYTES_MAX (16u * 1024u * 1024u) /* Of memory for that; the next batch goes on. */
 /* How often deadlines on the wall clock are looked at anew, for that clock may be set. */
 #define DUE_RECHECK_S 10
 #define CLOCK_CONFIRM_S                                                                            \
@@ -107,6 +108,7 @@
 #define CONFLICTS_LIMIT_MAX 500     /* Of one page of conflicts, or of an inbox. */
 #define BULK_RESOLVE_MAX 500        /* Conflicts settled by one request. */
 #define INBOX_READ_MAX 500
+#define INBOX_READ_BYTES_MAX (64u * 1024u * 1024u) /* Of memory for marking them. */
 /* How long changes of a record gather before those who follow its open conflicts are told. */
 #define CONFLICT_CHANGED_MS 1000
 #define HOT_RECORDS_COUNTED 128 /* Candidates for the records that conflict most. */
@@ -118,6 +120,7 @@
 /* Changes since a tree was read in which those that left it are looked for, to name them. */
 #define TREE_DEPARTED_CHANGES_MAX 4096
 #define TREE_READS_MAX 8 /* Attempts to read a tree that others change meanwhile. */
+#define TREE_MOVED_MAX 10000 /* By one transaction, what is below them included. */
 
 /* Locks. */
 #define LOCKS_MAX 100000u /* Held in one space. */

@@ -337,13 +337,16 @@ static bool decide_due_once(struct sequencer *sequencer, struct space *space, st
 
 static void decide_due(struct sequencer *sequencer, struct space *space, struct batch *batch,
                        const struct module_time *time) {
-    size_t left = DUE_PER_BATCH_MAX;
+    size_t left = DUE_PER_BATCH_MAX, bytes = 0;
     for (size_t i = 0; i < space->module_count; i++) {
         struct engine_module_state *module = &space->modules[i];
         bool refused = false;
         if (module->module->due == NULL || !is_module_due(module, time)) continue;
-        while (left > 0 && decide_due_once(sequencer, space, batch, module, time, &refused))
+        while (left > 0 && bytes < DUE_BATCH_BYTES_MAX &&
+               decide_due_once(sequencer, space, batch, module, time, &refused)) {
             left--;
+            bytes += arena_footprint(&space->due_done->arena);
+        }
     }
     unhold(sequencer, space, is_over, (uint64_t)time->monotonic);
 }

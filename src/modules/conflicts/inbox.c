@@ -47,9 +47,10 @@ static stet_status decide_inbox(struct conflicts *conflicts, struct staging *sta
     size_t max = list->limit + 1, count = 0;
     const struct entry **newest = arena_alloc(arena, max * sizeof *newest);
     task->found = arena_alloc(arena, max * sizeof *task->found);
+    task->marks = arena_alloc(arena, max * sizeof *task->marks);
     int64_t after_at = INT64_MAX;
     uint64_t after_first = UINT64_MAX;
-    if (newest == NULL || task->found == NULL)
+    if (newest == NULL || task->found == NULL || task->marks == NULL)
         return error_set(err, STET_NO_MEMORY, "out of memory for an inbox");
     if (!view_is_empty(list->after)) {
         stet_status status = parse_cursor(list->after, &after_at, &after_first, err);
@@ -69,29 +70,27 @@ static stet_status decide_inbox(struct conflicts *conflicts, struct staging *sta
     task->found_count = task->more ? count - 1 : count;
     for (size_t i = 0; i < task->found_count; i++) {
         task->found[i] = arena_copy(arena, newest[i]->id);
+        task->marks[i] = (struct mark){.time = newest[i]->at, .first = newest[i]->first};
         if (task->found[i].bytes == NULL)
             return error_set(err, STET_NO_MEMORY, "out of memory for an inbox");
     }
-    if (!task->more) return STET_OK;
-    const struct entry *last = newest[task->found_count - 1];
-    task->next =
-        arena_format(arena, "%lld.%llu", (long long)last->at, (unsigned long long)last->first);
-    return task->next.bytes == NULL ? error_set(err, STET_NO_MEMORY, "out of memory for an inbox")
-                                    : STET_OK;
+    if (task->more) task->next = task->marks[task->found_count - 1];
+    return STET_OK;
 }
 
 static stet_status answer_inbox(struct stet_command *command, struct json_writer *writer,
                                 stet_error *err) {
-    const struct task *task = command->module_data;
+    struct task *task = command->module_data;
     int64_t now = clock_wall_ns(command->client->engine->clock);
     json_object_begin(writer);
     json_key(writer, VIEW("items"));
     json_array_begin(writer);
-    for (size_t i = 0; i < task->found_count; i++) {
+    for (size_t i = 0; i < task->found_count && !task_page_is_full(task, i); i++) {
         struct conflict_record record;
         uint64_t version, seq;
         stet_status status = conflicts_read(command, task->found[i], &version, &seq, &record, err);
         if (status != STET_OK) return status;
+        task->page_bytes += record.yours.size;
         if (!record_concerns(&record, command->actor.id)) continue; /* Gone since. */
         render_line(writer, task->found[i], version, seq, &record, command->actor.id, now);
     }
@@ -99,7 +98,7 @@ static stet_status answer_inbox(struct stet_command *command, struct json_writer
     json_member_u64(writer, VIEW("unread"), task->unread);
     json_member_u64(writer, VIEW("total"), task->total);
     json_member_u64(writer, VIEW("seq"), command->decided_seq);
-    if (task->more) json_member_text(writer, VIEW("next"), task->next);
+    task_render_next(task, writer);
     json_object_end(writer);
     return STET_OK;
 }
@@ -175,6 +174,13 @@ static stet_status decide_read(struct conflicts *conflicts, struct staging *stag
     task->marked = task->unread = 0;
     for (size_t i = 0; status == STET_OK && i < task->id_count; i++) {
         bool marked;
+        if (i > 0 && arena_footprint(staging_arena(staging)) > INBOX_READ_BYTES_MAX) {
+            /* Conflicts carry what waits in them. Of all, the rest is counted as unread still. */
+            if (task->all) break;
+            error_set(err, STET_TOO_LARGE, "the conflicts are too large to be marked at once");
+            error_field(err, "ids", INBOX_READ_BYTES_MAX);
+            return STET_TOO_LARGE;
+        }
         status = mark(conflicts, staging, task->ids[i], &marked, err);
         if (status == STET_OK && marked) task->marked++;
     }

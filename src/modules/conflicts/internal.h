@@ -20,6 +20,12 @@ struct conflicts {
     char due_bytes[ID_BYTES_MAX];
 };
 
+/* A place in a list: where the next page begins. */
+struct mark {
+    int64_t time;
+    uint64_t first;
+};
+
 /* A command of this module; in its arena, as command->module_data. */
 struct task {
     stet_status (*decide)(struct conflicts *conflicts, struct staging *staging, struct task *task,
@@ -39,8 +45,10 @@ struct task {
     stet_conflict_list list;
     stet_view *found; /* Ids. */
     size_t found_count;
+    struct mark *marks; /* Beside them. */
     bool more;
-    stet_view next;
+    struct mark next;
+    size_t page_bytes; /* Of the conflicts looked at for the answer. */
     uint64_t unread, total;
     bool unread_only;
 
@@ -61,6 +69,11 @@ void task_finish(struct stet_command *command, struct task *task,
 void task_finish_read(struct stet_command *command,
                       stet_status (*read)(struct stet_command *command, struct store_reader *reader,
                                           struct buffer *out, stet_error *err));
+
+/* Whether the page ends before found[index], whose reading would keep others waiting: then the next one begins there. list.c */
+bool task_page_is_full(struct task *task, size_t index);
+/* "next", where there is one. */
+void task_render_next(const struct task *task, struct json_writer *writer);
 
 /* Stages a conflict's record and prepares the projection for it. */
 stet_status conflicts_put(struct conflicts *conflicts, struct staging *staging, stet_view id,

@@ -6,7 +6,26 @@
 #include "core/render.h"
 #include "modules/conflicts/internal.h"
 
+#include <stdio.h>
+
 enum { ROWS_CHUNK = 64, SCRATCH_BYTES = 16 * 1024 };
+
+/* ---- Pages ------------------------------------------------------------------------------- */
+
+bool task_page_is_full(struct task *task, size_t index) {
+    if (task->page_bytes < LIST_PAGE_BYTES_MAX) return false;
+    task->more = true;
+    task->next = task->marks[index - 1];
+    return true;
+}
+
+void task_render_next(const struct task *task, struct json_writer *writer) {
+    char text[48];
+    if (!task->more) return;
+    int size = snprintf(text, sizeof text, "%lld.%llu", (long long)task->next.time,
+                        (unsigned long long)task->next.first);
+    json_member_text(writer, VIEW("next"), view_make(text, (size_t)size));
+}
 
 /* ---- Lists of open ones: from the projection, what settles itself next first ------------- */
 
@@ -71,41 +90,41 @@ static stet_status decide_list(struct conflicts *conflicts, struct staging *stag
     }
     if (status != STET_OK) return status;
     task->found = arena_alloc(arena, list->limit * sizeof *task->found);
-    if (task->found == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a list");
+    task->marks = arena_alloc(arena, list->limit * sizeof *task->marks);
+    if (task->found == NULL || task->marks == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory for a list");
     task->found_count = 0;
     task->more = false;
     task->total = board->open_count;
-    const struct entry *last = NULL;
     for (size_t looked = 0; at < board->open_count; at++, looked++) {
         if (task->found_count == list->limit || looked == LIST_ROWS_MAX) {
             task->more = true;
             break;
         }
-        last = board->open[at];
+        const struct entry *last = board->open[at];
+        task->next = (struct mark){.time = last->deadline, .first = last->first};
         if (!list_wants(list, list->type, type, id, last, staging->now)) continue;
+        task->marks[task->found_count] = task->next;
         stet_view *found = &task->found[task->found_count++];
         *found = arena_copy(arena, last->id);
         if (found->bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a list");
     }
-    if (!task->more) return STET_OK;
-    task->next = arena_format(arena, "%lld.%llu", (long long)last->deadline,
-                              (unsigned long long)last->first);
-    return task->next.bytes == NULL ? error_set(err, STET_NO_MEMORY, "out of memory for a list")
-                                    : STET_OK;
+    return STET_OK;
 }
 
 static stet_status answer_list(struct stet_command *command, struct json_writer *writer,
                                stet_error *err) {
-    const struct task *task = command->module_data;
+    struct task *task = command->module_data;
     int64_t now = clock_wall_ns(command->client->engine->clock);
     json_object_begin(writer);
     json_key(writer, VIEW("conflicts"));
     json_array_begin(writer);
-    for (size_t i = 0; i < task->found_count; i++) {
+    for (size_t i = 0; i < task->found_count && !task_page_is_full(task, i); i++) {
         struct conflict_record record;
         uint64_t version, seq;
         stet_status status = conflicts_read(command, task->found[i], &version, &seq, &record, err);
         if (status != STET_OK) return status;
+        task->page_bytes += record.yours.size;
         /* Settled since: it is not what was asked for any more. */
         if (record.state != CONFLICT_OPEN) continue;
         render_line(writer, task->found[i], version, seq, &record, (stet_view){0}, now);
@@ -113,7 +132,7 @@ static stet_status answer_list(struct stet_command *command, struct json_writer 
     json_array_end(writer);
     json_member_u64(writer, VIEW("open"), task->total);
     json_member_u64(writer, VIEW("seq"), command->decided_seq);
-    if (task->more) json_member_text(writer, VIEW("next"), task->next);
+    task_render_next(task, writer);
     json_object_end(writer);
     return STET_OK;
 }

@@ -15,6 +15,10 @@
 struct trees {
     struct space *space;
     bool any; /* Some record has, or lately had, a parent. */
+    /* What one command moves: its mutations come in order, and from the first again when it is decided anew. */
+    const struct stet_command *moving;
+    size_t moving_index;
+    size_t moved; /* Records, those below included. */
 };
 
 static stet_status trees_open(struct space *space, void **state, stet_error *err) {
@@ -104,7 +108,7 @@ static stet_status refuse_parent(stet_error *err, stet_status status, const char
 
 /* How many levels a record and what is below it fill. */
 static stet_status measure(struct trees *trees, struct arena *arena, uint64_t number,
-                           uint32_t *levels, stet_error *err) {
+                           uint32_t *levels, size_t *count, stet_error *err) {
     uint64_t *numbers = arena_alloc(arena, (TREE_NODES_MAX + 1) * sizeof *numbers);
     if (numbers == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a tree");
     struct children below = {.numbers = numbers, .count = 1};
@@ -122,6 +126,7 @@ static stet_status measure(struct trees *trees, struct arena *arena, uint64_t nu
                                  TREE_NODES_MAX);
         if (*levels > TREE_DEPTH_MAX) break;
     }
+    *count = below.count;
     return STET_OK;
 }
 
@@ -171,10 +176,24 @@ static stet_status climb(struct trees *trees, struct arena *arena, const struct 
     return STET_OK;
 }
 
+/* Everybody waits while what is below a record is counted: a transaction may not have that done without end. */
+static stet_status count_moved(struct trees *trees, const struct proposal *proposal, size_t count,
+                               stet_error *err) {
+    if (trees->moving != proposal->command || proposal->index <= trees->moving_index)
+        trees->moved = 0;
+    trees->moving = proposal->command;
+    trees->moving_index = proposal->index;
+    trees->moved += count;
+    if (trees->moved <= TREE_MOVED_MAX) return STET_OK;
+    return refuse_parent(err, STET_TOO_LARGE, "too many records would be moved at once",
+                         TREE_MOVED_MAX);
+}
+
 static stet_status check_parent(struct trees *trees, struct arena *arena,
                                 const struct proposal *proposal, stet_error *err) {
     const struct store_head *head = proposal->head;
     uint32_t above, levels = 1;
+    size_t moved = 0;
     if (type_is_system(proposal->type))
         return refuse_parent(err, STET_BAD_REQUEST, "a record of the system has no parent", 0);
     trees->any = true;
@@ -182,7 +201,8 @@ static stet_status check_parent(struct trees *trees, struct arena *arena,
     /* Who writes a whole tree has measured it as it will be, and moves its nodes in an order that may pass through deeper ones. */
     bool exists = head->version > 0 && !head->deleted;
     if (status == STET_OK && exists && proposal->command->owner != &trees_module)
-        status = measure(trees, arena, head->first, &levels, err);
+        status = measure(trees, arena, head->first, &levels, &moved, err);
+    if (status == STET_OK && moved > 0) status = count_moved(trees, proposal, moved, err);
     if (status == STET_OK && above + levels > TREE_DEPTH_MAX)
         status = refuse_parent(err, STET_TOO_LARGE, "the tree would be too deep", TREE_DEPTH_MAX);
     return status;
