@@ -36,17 +36,22 @@ struct stet_command *command_create(stet_client *client) {
     return command;
 }
 
-void command_clear(struct stet_command *command) {
-    struct stet_client *client = command->client;
-    struct arena arena = command->arena;
-    if (command->release != NULL) command->release(command);
-    for (size_t i = 0; i < command->mutation_count; i++)
-        change_unref(command->mutations[i].change);
+void command_drop_mutations(struct stet_command *command) {
     for (size_t i = 0; i < command->mutation_count; i++) {
+        change_unref(command->mutations[i].change);
         change_unref(command->mutations[i].base_change);
         change_unref(command->mutations[i].newer_change);
         policy_unref(command->mutations[i].policy);
     }
+    command->mutations = NULL;
+    command->mutation_count = 0;
+}
+
+void command_clear(struct stet_command *command) {
+    struct stet_client *client = command->client;
+    struct arena arena = command->arena;
+    if (command->release != NULL) command->release(command);
+    command_drop_mutations(command);
     for (struct staged_record *record = command->extra; record != NULL; record = record->next)
         change_unref(record->mutation.change);
     change_unref(command->head);

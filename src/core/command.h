@@ -247,6 +247,9 @@ stet_status command_prepare(struct stet_command *command, stet_error *err);
 /* Renders outcome; core/outcome.c. */
 void command_render(struct stet_command *command);
 
+/* Gives up the mutations, so that others can be made in their place. */
+void command_drop_mutations(struct stet_command *command);
+
 /* Releases what a command holds, keeping its memory for reuse. */
 void command_clear(struct stet_command *command);
 

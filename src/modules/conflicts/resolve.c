@@ -124,6 +124,7 @@ static stet_status fill_mutation(struct stet_command *command, const struct task
                               .mutation_count = 1,
                               .source = VIEW("resolve"),
                               .dry_run = task->resolution.dry_run};
+    command_drop_mutations(command); /* Of a submission that was refused as busy. */
     command->kind = COMMAND_EMPTY;
     stet_status status = command_fill_write(command, &write, err);
     command->kind = COMMAND_MODULE;

@@ -10,12 +10,7 @@
 
 stet_status plan_begin(struct plan *plan, struct stet_command *command, size_t capacity,
                        stet_error *err) {
-    for (size_t i = 0; i < command->mutation_count; i++) {
-        change_unref(command->mutations[i].change);
-        change_unref(command->mutations[i].base_change);
-        policy_unref(command->mutations[i].policy);
-    }
-    command->mutation_count = 0;
+    command_drop_mutations(command);
     command->mutations = arena_zalloc(&command->arena, capacity + 1, sizeof *command->mutations);
     *plan = (struct plan){.command = command, .capacity = capacity};
     return command->mutations == NULL ? error_set(err, STET_NO_MEMORY, "out of memory for a tree")
