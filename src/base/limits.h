@@ -119,7 +119,7 @@
 #define TREE_NODES_MAX 1000 /* In one tree that is read, written or copied as a whole. */
 /* Changes since a tree was read in which those that left it are looked for, to name them. */
 #define TREE_DEPARTED_CHANGES_MAX 4096
-#define TREE_READS_MAX 8 /* Attempts to read a tree that others change meanwhile. */
+#define TREE_READS_MAX 8     /* Attempts to read a tree that others change meanwhile. */
 #define TREE_MOVED_MAX 10000 /* By one transaction, what is below them included. */
 
 /* Locks. */

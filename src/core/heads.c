@@ -80,8 +80,8 @@ static void remove_entry(struct heads *heads, struct head_entry *entry) {
    just handed out must stay. */
 static void evict(struct heads *heads) {
     struct head_entry *entry = heads->oldest;
-    for (int looked = 0;
-         entry != NULL && looked < EVICT_LOOKS && heads->count >= HEADS_CACHED_MAX; looked++) {
+    for (int looked = 0; entry != NULL && looked < EVICT_LOOKS && heads->count >= HEADS_CACHED_MAX;
+         looked++) {
         struct head_entry *newer = entry->newer;
         if (entry->pins == 0) remove_entry(heads, entry);
         entry = newer;
