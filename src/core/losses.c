@@ -152,7 +152,14 @@ static stet_status settle_open(struct looking *looking, const struct doc *older,
         looking->steps++;
         if (!doc_equal(older, find(older, value->pointer), &looking->newer_doc, node) ||
             (last && !value->told)) {
-            stet_status status = add_another(looking, value->pointer, &looking->newer, err);
+            /* One version alone may be too much to tell apart, while everybody waits. */
+            if (looking->steps > OVERWRITE_STEPS_MAX) {
+                looking->whole = true;
+                return add_whole(looking, &looking->newer, err);
+            }
+            stet_status status = value->told
+                                     ? add_another(looking, value->pointer, &looking->newer, err)
+                                     : add(looking, value->pointer, &looking->newer, err);
             if (status != STET_OK) return status;
             value->told = true;
             if (!value->gathers &&

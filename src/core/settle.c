@@ -443,8 +443,12 @@ static stet_status ask(struct settling *settling, stet_error *err) {
         *err = why;
         return status;
     }
-    /* All or nothing: the others cannot wait with it. */
+    /* All or nothing: the others cannot wait with it. Nor is a move kept with what waits. */
     if (command->mutation_count > 1) return conflict(err);
+    bool moves;
+    status = staging_moves(settling->staging, mutation, settling->head, &moves, err);
+    if (status != STET_OK) return status;
+    if (moves) return conflict(err);
     status = tell(settling, SETTLEMENT_PARKED, (stet_view){0}, NULL, err);
     if (status != STET_OK) return status;
     if (view_is_empty(mutation->conflict_id)) return conflict(err);

@@ -69,6 +69,16 @@ TEST(two_moves_to_different_parents_are_a_conflict_under_every_strategy) {
     check_data("1", 2, "{\"a\":1}");
 }
 
+/* What waits is data; the move would be forgotten. */
+TEST(a_move_does_not_wait_with_its_data) {
+    (void)state;
+    told.parks = true;
+    must_put("p", none, "{}");
+    two_versions();
+    check_status(move(STET_STRATEGY_ASK, at(1), "{\"a\":1,\"b\":3,\"c\":1}", "task/p"), CONFLICT);
+    assert_true(must(move(STET_STRATEGY_ASK, at(1), "{\"a\":1,\"b\":3,\"c\":1}", "")).parked);
+}
+
 TEST(a_move_beside_an_edit_keeps_both) {
     (void)state;
     must_put("p", none, "{}");
@@ -548,6 +558,30 @@ TEST(who_loses_too_much_to_tell_apart_loses_the_whole_record) {
     assert_true(all[0] && all[1] && all[2]);
 }
 
+static void put_lists(stet_base base, int value) {
+    enum { LISTS = 1200 };
+    struct buffer text;
+    buffer_init(&text, &world.arena, 0);
+    for (int i = 0; i < LISTS; i++)
+        buffer_append_format(&text, "%s\"%d\":[%d]", i == 0 ? "{" : ",", i, value);
+    buffer_append_char(&text, '}');
+    must_put("1", base, world_text(buffer_view(&text)));
+}
+
+TEST(one_version_may_be_too_much_to_tell_apart) {
+    (void)state;
+    put_lists(none, 1);
+    be("bob");
+    put_lists(at(1), 2);
+    be("cyd");
+    put_lists(at(2), 3);
+    be("ann");
+    told.count = 0;
+    must(try_with(STET_STRATEGY_LAST_WRITER_WINS, STET_OP_PUT, at(1), "{}"));
+    check_told(SETTLEMENT_APPLIED);
+    assert_in_range(told.loss_count, 1200 + 1, 2 * 1200 - 1);
+}
+
 /* ---- Newest ------------------------------------------------------------------------------ */
 
 enum { START = WORLD_START_S };
@@ -899,6 +933,7 @@ TEST(no_increment_is_lost_whatever_the_order) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WORLD(two_moves_to_different_parents_are_a_conflict_under_every_strategy),
+        WORLD(a_move_does_not_wait_with_its_data),
         WORLD(a_move_beside_an_edit_keeps_both),
         WORLD(a_stale_put_on_other_fields_merges),
         WORLD(a_merge_says_where_each_value_came_from),
@@ -931,6 +966,7 @@ int main(void) {
         WORLD(who_deleted_is_told_when_the_record_comes_back),
         WORLD(a_base_too_far_back_does_not_win),
         WORLD(who_loses_too_much_to_tell_apart_loses_the_whole_record),
+        WORLD(one_version_may_be_too_much_to_tell_apart),
         WORLD(the_newer_of_two_offline_writes_stands_whichever_came_first),
         WORLD(of_two_writes_of_the_same_instant_the_first_stands),
         WORLD(a_write_without_its_time_counts_by_when_it_was_stored),
