@@ -116,6 +116,54 @@ TEST(what_was_only_tried_does_not_wait) {
 
 /* ---- Lists ------------------------------------------------------------------------------- */
 
+enum { LARGE = 12, LARGE_BYTES = 900 * 1000 };
+
+static void park_large(void) {
+    char *data = malloc(LARGE_BYTES + 32), id[8];
+    assert_non_null(data);
+    memset(data, 'x', LARGE_BYTES + 32);
+    memcpy(data, "{\"v\":\"", 6);
+    memcpy(data + LARGE_BYTES, "\"}", 3);
+    for (int i = 0; i < LARGE; i++) {
+        snprintf(id, sizeof id, "%d", i);
+        must_put(id, none, "{\"v\":\"1\"}");
+        must_put(id, at(1), "{\"v\":\"2\"}");
+        must_park(id, 1, data);
+    }
+    free(data);
+}
+
+/* How many rows the pages of a list have, each as long as it may be. */
+static int count_rows(bool in_inbox, int *pages) {
+    const char *next = "";
+    int rows = 0;
+    for (*pages = 0; next != NULL; ++*pages) {
+        const char *body =
+            in_inbox
+                ? must(inbox((stet_inbox_list){.limit = 500, .after = view_of(next)})).body
+                : must(list_conflicts((stet_conflict_list){.limit = 500, .after = view_of(next)}))
+                      .body;
+        char pointer[32];
+        for (int i = 0;; i++, rows++) {
+            snprintf(pointer, sizeof pointer, "/%s/%d", in_inbox ? "items" : "conflicts", i);
+            if (json_at(body, pointer) == NULL) break;
+        }
+        next = json_at(body, "/next") == NULL ? NULL : unquoted(json_at(body, "/next"));
+    }
+    return rows;
+}
+
+/* Who reads them keeps others of the same thread waiting. */
+TEST(a_page_of_large_conflicts_ends_early_and_the_next_goes_on) {
+    (void)state;
+    int pages;
+    park_large();
+    assert_int_equal(count_rows(false, &pages), LARGE);
+    assert_int_equal(pages, 2);
+    assert_int_equal(count_rows(true, &pages), LARGE);
+    assert_int_equal(pages, 2);
+}
+
 TEST(open_conflicts_are_listed_by_their_deadlines) {
     (void)state;
     const char *first = parked_deal("1");
@@ -379,6 +427,7 @@ int main(void) {
         IN_A_WORLD(nobody_writes_conflicts_by_hand),
         IN_A_WORLD(what_was_only_tried_does_not_wait),
         IN_A_WORLD(open_conflicts_are_listed_by_their_deadlines),
+        IN_A_WORLD(a_page_of_large_conflicts_ends_early_and_the_next_goes_on),
         IN_A_WORLD(lists_are_narrowed_by_type_record_person_state_and_age),
         IN_A_WORLD(a_conflict_that_never_was_is_not_found),
         IN_A_WORLD(at_its_deadline_the_server_wins_and_the_writer_is_told),

@@ -56,12 +56,6 @@ struct mutation *plan_delete(struct plan *plan, const struct store_change *head)
     return mutation;
 }
 
-struct mutation *plan_check(struct plan *plan, stet_view type, stet_view id, uint64_t version) {
-    struct mutation *mutation = add(plan, STET_OP_CHECK, type, id);
-    mutation->base = (stet_base){.kind = STET_BASE_VERSION, .value = version};
-    return mutation;
-}
-
 stet_view plan_new_id(struct stet_command *command) {
     const struct stet_engine *engine = command->client->engine;
     uint8_t uuid[UUID_BYTES];

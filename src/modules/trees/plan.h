@@ -24,8 +24,6 @@ struct mutation *plan_put(struct plan *plan, stet_view type, stet_view id, uint6
                           stet_view data, uint64_t hash);
 /* last: its data. */
 struct mutation *plan_delete(struct plan *plan, const struct store_change *head);
-/* Demands that the record still has this version. */
-struct mutation *plan_check(struct plan *plan, stet_view type, stet_view id, uint64_t version);
 
 /* A fresh UUIDv7, in the command's arena; empty: out of memory. */
 stet_view plan_new_id(struct stet_command *command);

@@ -359,6 +359,28 @@ TEST(a_tree_and_a_node_never_both_win) {
     }
 }
 
+/* What is below each of them is counted while everybody waits. */
+TEST(a_transaction_does_not_move_trees_without_end) {
+    (void)state;
+    enum { CHILDREN = TREE_NODES_MAX - 1, MOVES = TREE_MOVED_MAX / TREE_NODES_MAX };
+    stet_mutation mutations[CHILDREN];
+    char ids[CHILDREN][8];
+    must_put("a", none, "{}");
+    must_put("p", none, "{}");
+    must_put("q", none, "{}");
+    for (int i = 0; i < CHILDREN; i++) {
+        snprintf(ids[i], sizeof ids[i], "c%d", i);
+        mutations[i] = under(mutation(STET_OP_PUT, ids[i], none, "{}"), "task/a");
+    }
+    must(transact(mutations, CHILDREN, NULL));
+    for (int i = 0; i <= MOVES; i++)
+        mutations[i] = under(mutation(STET_OP_PUT, "a", at((stet_version)i + 1), "{}"),
+                             i % 2 == 0 ? "task/p" : "task/q");
+    struct answer refused = transact(mutations, MOVES + 1, NULL);
+    check_status(refused, STET_TOO_LARGE);
+    must(transact(mutations, MOVES, NULL));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WORLD(a_record_names_its_parent_until_it_is_moved),
@@ -383,6 +405,7 @@ int main(void) {
         WORLD(a_repeated_put_answers_as_the_first_time),
         WORLD(a_dry_run_of_a_tree_writes_nothing),
         WORLD(a_tree_and_a_node_never_both_win),
+        WORLD(a_transaction_does_not_move_trees_without_end),
     };
     return cmocka_run_group_tests_name("trees", tests, NULL, NULL);
 }
