@@ -23,6 +23,8 @@ static stet_view origin_words(struct arena *arena, const struct doc *doc, doc_no
     if (view_equal(from, VIEW("yours"))) return VIEW("writer's");
     if (view_equal(from, VIEW("current"))) return VIEW("kept");
     if (view_equal(from, VIEW("both"))) return VIEW("the same");
+    if (view_equal(from, VIEW("base"))) return VIEW("as before");
+    if (view_equal(from, VIEW("custom"))) return VIEW("written anew");
     if (view_is_empty(dropped)) return rule;
     return arena_format(arena, "%.*s (%s gave way)", VIEW_ARG(rule),
                         view_equal(dropped, VIEW("yours")) ? "the writer" : "the other");
@@ -54,13 +56,20 @@ static bool was_said(struct arena *arena, const struct doc *doc, doc_node fields
     return false;
 }
 
+/* fields: DOC_NONE when there are none. */
 static stet_view merge_words(struct arena *arena, const struct doc *doc, doc_node merge,
                              doc_node fields) {
     struct buffer out;
     bool first = true;
+    stet_view choice = answer_text(arena, doc, merge, "choice");
     buffer_init(&out, arena, 0);
-    buffer_append_format(&out, "merged %llu onto %llu", (unsigned long long)parent(doc, merge, 0),
-                         (unsigned long long)parent(doc, merge, 1));
+    if (view_is_empty(choice)) {
+        buffer_append_format(&out, "merged %llu", (unsigned long long)parent(doc, merge, 0));
+    } else {
+        buffer_append_format(&out, "resolved (%.*s)", VIEW_ARG(choice));
+    }
+    buffer_append_format(&out, " onto %llu", (unsigned long long)parent(doc, merge, 1));
+    if (fields == DOC_NONE) return buffer_view(&out);
     for (doc_node field = doc_first(doc, fields); field != DOC_NONE; field = doc_next(doc, field)) {
         stet_view words = origin_words(arena, doc, field);
         if (was_said(arena, doc, fields, field, words)) continue;
@@ -78,11 +87,7 @@ stet_view settled_words(struct arena *arena, const struct doc *doc, doc_node mer
     doc_node over = answer_member(doc, merge, "over");
     if (fields != DOC_NONE && doc_kind(doc, fields) == DOC_OBJECT)
         return merge_words(arena, doc, merge, fields);
-    if (view_equal(strategy, VIEW("resolve"))) {
-        stet_view choice = answer_text(arena, doc, merge, "choice");
-        return arena_format(arena, "resolved (%.*s) onto %llu", VIEW_ARG(choice),
-                            (unsigned long long)parent(doc, merge, 1));
-    }
+    if (view_equal(strategy, VIEW("resolve"))) return merge_words(arena, doc, merge, DOC_NONE);
     if (over == DOC_NONE) return strategy;
     return arena_format(arena, "%.*s over %llu to %llu", VIEW_ARG(strategy),
                         (unsigned long long)answer_u64(doc, over, "from"),

@@ -46,6 +46,10 @@ TEST(overwriting_and_resolving_have_words_of_their_own) {
                 "newest over 2 to 4");
     check_words("{\"strategy\":\"resolve\",\"choice\":\"yours\",\"parents\":[1,3]}",
                 "resolved (yours) onto 3");
+    check_words(
+        "{\"strategy\":\"resolve\",\"choice\":\"fields\",\"parents\":[1,3],\"fields\":{\"/a\":{"
+        "\"from\":\"yours\"},\"/b\":{\"from\":\"custom\"},\"/c\":{\"from\":\"base\"}}}",
+        "resolved (fields) onto 3: writer's /a; written anew /b; as before /c");
 }
 
 TEST(what_is_not_known_is_not_invented) {

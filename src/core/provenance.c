@@ -126,12 +126,66 @@ stet_status provenance_of_overwrite(struct arena *arena, stet_strategy strategy,
     return end(&writing, out, err);
 }
 
-stet_status provenance_of_choice(struct arena *arena, const char *choice, uint64_t base_version,
-                                 uint64_t current_version, stet_view *out, stet_error *err) {
+/* Where the value that somebody chose comes from. */
+static stet_status chosen_origin(struct arena *arena, const struct provenance_choice *made,
+                                 const struct doc_merge_field *field, stet_view pointer,
+                                 const char **from, stet_error *err) {
+    bool listed = pointer.size != field->pointer.size;
+    const struct doc *result = made->result;
+    doc_node value = doc_pointer(result, pointer);
+    doc_node yours = listed ? doc_pointer(made->yours, pointer) : field->yours;
+    doc_node current = listed ? doc_pointer(made->current, pointer) : field->current;
+    doc_node base = listed ? doc_pointer(made->base, pointer) : field->base;
+    bool is_yours = doc_equal(result, value, made->yours, yours);
+    bool is_current = doc_equal(result, value, made->current, current);
+    if (is_yours || is_current) {
+        *from = is_yours && is_current ? "both" : is_yours ? "yours" : "current";
+        return STET_OK;
+    }
+    *from = doc_equal(result, value, made->base, base) ? "base" : "custom";
+    if (listed || field->state != DOC_MERGED || field->merged.size == 0 || value == DOC_NONE)
+        return STET_OK;
+    struct doc merged;
+    stet_status status = doc_parse(arena, field->merged, NULL, &merged, err);
+    if (status == STET_OK && doc_equal(result, value, &merged, 0)) *from = "rule";
+    return status;
+}
+
+static stet_status write_chosen(struct arena *arena, struct json_writer *writer,
+                                const struct provenance_choice *made, stet_error *err) {
+    stet_view last = {0};
+    json_key(writer, VIEW("fields"));
+    json_object_begin(writer);
+    for (size_t i = 0; i < made->merge->field_count; i++) {
+        const struct doc_merge_field *field = &made->merge->fields[i];
+        const char *from;
+        /* Elsewhere than in merged lists each side has its own places: the list is told of as a whole. */
+        bool whole = field->list.bytes != NULL && !made->elements;
+        stet_view pointer = whole ? field->list : field->pointer;
+        if (whole && last.bytes != NULL && view_equal(last, pointer)) continue;
+        if (whole) last = pointer;
+        stet_status status = chosen_origin(arena, made, field, pointer, &from, err);
+        if (status != STET_OK) return status;
+        json_key(writer, pointer);
+        json_object_begin(writer);
+        json_member_text(writer, VIEW("from"), view_of(from));
+        if (strcmp(from, "rule") == 0) json_member_text(writer, VIEW("rule"), view_of(field->rule));
+        json_object_end(writer);
+    }
+    json_object_end(writer);
+    return STET_OK;
+}
+
+stet_status provenance_of_choice(struct arena *arena, const struct provenance_choice *made,
+                                 stet_view *out, stet_error *err) {
     struct writing writing;
     begin(&writing, arena, VIEW("resolve"));
-    json_member_text(&writing.writer, VIEW("choice"), view_of(choice));
-    write_parents(&writing.writer, base_version, current_version);
+    json_member_text(&writing.writer, VIEW("choice"), view_of(made->choice));
+    write_parents(&writing.writer, made->base_version, made->current_version);
+    if (made->merge != NULL) {
+        stet_status status = write_chosen(arena, &writing.writer, made, err);
+        if (status != STET_OK) return status;
+    }
     return end(&writing, out, err);
 }
 

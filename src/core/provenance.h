@@ -5,7 +5,7 @@
  *      "fields": {pointer: {"from": "yours" | "current" | "both" | "rule", "rule"?, "dropped"?, "yours"?, "list"?}},
  *      "lists"?: {pointer: yours}}
  *     {"strategy": "last_writer_wins", "parents": [base, current], "over": {"from", "to"}}
- *     {"strategy": "resolve", "choice", "parents": [base, current]}
+ *     {"strategy": "resolve", "choice", "parents": [base, current], "fields"?: {pointer: {"from": as above | "base" | "custom", "rule"?}}}
  *
  * "fields" names what either side changed. Where the stored value is not yours' own, "yours" is kept (absent: yours had none),
  * and of lists whose elements were merged yours' whole list: with the base and the stored data that is enough to have yours again,
@@ -29,9 +29,19 @@ stet_status provenance_of_overwrite(struct arena *arena, stet_strategy strategy,
                                     uint64_t base_version, uint64_t current_version, stet_view *out,
                                     stet_error *err);
 
+/* What somebody chose, beside what it was chosen from. */
+struct provenance_choice {
+    const char *choice;
+    uint64_t base_version, current_version;
+    /* Of the three sides by the type's rules; NULL where one of them is not known: then no fields are named. */
+    const struct doc_merge_result *merge;
+    const struct doc *base, *current, *yours, *result;
+    bool elements; /* The lists of the result have the places of the merged ones. */
+};
+
 /* Of a resolution. */
-stet_status provenance_of_choice(struct arena *arena, const char *choice, uint64_t base_version,
-                                 uint64_t current_version, stet_view *out, stet_error *err);
+stet_status provenance_of_choice(struct arena *arena, const struct provenance_choice *made,
+                                 stet_view *out, stet_error *err);
 
 /* Writes a change's provenance as an answer shows it: with the conflict_id of an automatic merge. change->merge is not empty. */
 void provenance_render(struct json_writer *writer, const struct store_change *change);

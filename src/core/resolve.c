@@ -396,6 +396,33 @@ stet_status resolve_choose(const struct resolve_sides *sides, stet_choice choice
     return error_set(err, STET_MISUSE, "no such choice");
 }
 
+stet_status resolve_provenance(const struct resolve_sides *sides, stet_choice choice,
+                               enum resolve_effect effect, stet_view data, uint64_t base_version,
+                               uint64_t current_version, stet_view *out, stet_error *err) {
+    struct provenance_choice made = {
+        .choice = resolve_choice_name(choice),
+        .base_version = base_version,
+        .current_version = current_version,
+        .elements = choice == STET_CHOICE_FIELDS || choice == STET_CHOICE_MERGED,
+    };
+    struct doc_merge_result merge;
+    struct doc result;
+    stet_error why;
+    bool known = effect == RESOLVE_WRITE && sides->has_base && sides->has_current &&
+                 sides->has_yours && !sides->deletes;
+    /* What is no JSON is refused when it is filled in; what is too dear to merge is kept without its fields. */
+    if (known) known = doc_parse(sides->arena, data, NULL, &result, &why) == STET_OK;
+    if (known) known = merge_sides(sides, &merge, &why) == STET_OK;
+    if (known) {
+        made.merge = &merge;
+        made.base = &sides->base;
+        made.current = &sides->current;
+        made.yours = &sides->yours;
+        made.result = &result;
+    }
+    return provenance_of_choice(sides->arena, &made, out, err);
+}
+
 stet_status resolve_prepare(struct stet_command *command, stet_error *err) {
     const stet_resolution resolution = command->resolution;
     struct resolve_token token;
@@ -424,6 +451,10 @@ stet_status resolve_prepare(struct stet_command *command, stet_error *err) {
     if (status == STET_OK)
         status = resolve_choose(&sides, resolution.choice, resolution.fields, resolution.data,
                                 &effect, &data, err);
+    stet_view provenance = {0};
+    if (status == STET_OK)
+        status = resolve_provenance(&sides, resolution.choice, effect, data, token.base,
+                                    token.current, &provenance, err);
     policy_unref(sides.policy);
     if (status != STET_OK) return status;
 
@@ -453,6 +484,6 @@ stet_status resolve_prepare(struct stet_command *command, stet_error *err) {
     if (status != STET_OK) return status;
     command->single_use_key = true;
     command->key = (stet_view){0}; /* The token is no name of the client's. */
-    return provenance_of_choice(&command->arena, resolve_choice_name(resolution.choice), token.base,
-                                token.current, &command->merge, err);
+    command->merge = provenance;
+    return STET_OK;
 }

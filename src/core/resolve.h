@@ -53,6 +53,16 @@ stet_status resolve_choose(const struct resolve_sides *sides, stet_choice choice
                            stet_view custom, enum resolve_effect *effect, stet_view *data,
                            stet_error *err);
 
+/*
+ * What history keeps of a choice whose effect and data resolve_choose gave. Needs the sides' policy.
+ *
+ * @param out  In the sides' arena.
+ * @return STET_OK, STET_NO_MEMORY.
+ */
+stet_status resolve_provenance(const struct resolve_sides *sides, stet_choice choice,
+                               enum resolve_effect effect, stet_view data, uint64_t base_version,
+                               uint64_t current_version, stet_view *out, stet_error *err);
+
 const char *resolve_choice_name(stet_choice choice); /* "yours" … */
 
 /* Copies a resolution into a command. */

@@ -62,8 +62,18 @@ TEST(yours_replaces_the_current_data_and_the_history_says_why) {
     check_data("1", 3, yours_data);
     const char *history = history_of("1").body;
     check_json(history, "/changes/0/source", "\"resolve\"");
-    check_json(history, "/changes/0/merge",
-               "{\"strategy\":\"resolve\",\"choice\":\"yours\",\"parents\":[1,2]}");
+    check_json(
+        history, "/changes/0/merge",
+        "{\"strategy\":\"resolve\",\"choice\":\"yours\",\"parents\":[1,2],\"fields\":{\"/a\":{"
+        "\"from\":\"yours\"},\"/b\":{\"from\":\"yours\"},\"/c\":{\"from\":\"yours\"}}}");
+}
+
+TEST(the_history_says_where_each_chosen_value_comes_from) {
+    (void)state;
+    must(choose_fields(meet_conflict(), "{\"/a\":\"base\",\"/c\":{\"value\":9}}"));
+    check_json(
+        history_of("1").body, "/changes/0/merge/fields",
+        "{\"/a\":{\"from\":\"base\"},\"/b\":{\"from\":\"current\"},\"/c\":{\"from\":\"custom\"}}");
 }
 
 TEST(current_leaves_the_record_and_uses_the_token_up) {
@@ -285,6 +295,7 @@ TEST(a_conflict_of_a_patch_is_resolved_with_what_the_patch_made) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WORLD(yours_replaces_the_current_data_and_the_history_says_why),
+        WORLD(the_history_says_where_each_chosen_value_comes_from),
         WORLD(current_leaves_the_record_and_uses_the_token_up),
         WORLD(merged_is_refused_while_fields_conflict),
         WORLD(merged_stores_both_changes_when_they_are_apart),

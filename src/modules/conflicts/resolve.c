@@ -108,7 +108,7 @@ static stet_status read_token(struct stet_command *command, const struct task *t
 /* Turns the choice into the mutation of the record. */
 static stet_status fill_mutation(struct stet_command *command, const struct task *task,
                                  const struct resolve_token *token, enum resolve_effect effect,
-                                 stet_view data, stet_error *err) {
+                                 stet_view data, stet_view provenance, stet_error *err) {
     const struct conflict_record *record = &task->record;
     stet_mutation mutation = {
         .op = effect == RESOLVE_KEEP     ? STET_OP_CHECK
@@ -131,8 +131,8 @@ static stet_status fill_mutation(struct stet_command *command, const struct task
     command->keeps_deleted =
         true; /* To leave a deleted record deleted is a choice like any other. */
     if (status != STET_OK) return status;
-    return provenance_of_choice(&command->arena, resolve_choice_name(task->resolution.choice),
-                                token->base, token->current, &command->merge, err);
+    command->merge = provenance;
+    return STET_OK;
 }
 
 static stet_status prepare_resolution(struct stet_command *command, stet_error *err) {
@@ -154,9 +154,13 @@ static stet_status prepare_resolution(struct stet_command *command, stet_error *
     sides.policy = policy_find(command->space, task->record.type);
     status = resolve_choose(&sides, task->resolution.choice, task->resolution.fields,
                             task->resolution.data, &effect, &data, err);
+    stet_view provenance = {0};
+    if (status == STET_OK)
+        status = resolve_provenance(&sides, task->resolution.choice, effect, data, token.base,
+                                    token.current, &provenance, err);
     policy_unref(sides.policy);
     if (status != STET_OK) return status;
-    return fill_mutation(command, task, &token, effect, data, err);
+    return fill_mutation(command, task, &token, effect, data, provenance, err);
 }
 
 /* ---- Resolution: decided ----------------------------------------------------------------- */
