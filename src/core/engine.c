@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 enum { KEEPER_INTERVAL_S = 1, WORKERS_DEFAULT = 2, PATH_BYTES = 4096 };
+enum { WAKE_CHUNK = 32, WAKE_IDLE_S = 5 };
 
 void engine_report(stet_engine *engine, stet_severity severity, const char *format, ...) {
     if (engine->options.report == NULL) return;
@@ -299,6 +300,55 @@ static void watch_clock(stet_engine *engine) {
     engine->clock_offset = offset;
 }
 
+/* Has a space that nobody uses look at its deadlines. With none it is closed again soon. */
+static void wake_space(stet_engine *engine, stet_view name) {
+    struct space *space = NULL;
+    stet_error err = {0};
+    if (engine_space(engine, name, &space, &err) != STET_OK) {
+        if (err.status != STET_NOT_FOUND)
+            engine_report(engine, STET_REPORT_WARNING, "could not open space \"%.*s\": %s",
+                          VIEW_ARG(name), err.message);
+        return;
+    }
+    space_unref(space);
+    /* Only the keeper closes spaces, and this is its thread. */
+    int64_t soon =
+        clock_monotonic_ns(engine->clock) - engine->space_idle_ns + WAKE_IDLE_S * CLOCK_NS_PER_S;
+    if (engine->space_idle_ns > WAKE_IDLE_S * CLOCK_NS_PER_S)
+        atomic_store(&space->idle_since, soon);
+}
+
+/*
+ * A space is opened by its first use, but what was promised for a time comes due also where nobody looks: once, after the start,
+ * every space is opened. Those that wait for something stay open.
+ */
+static void wake_spaces(stet_engine *engine) {
+    struct store_reader *reader = NULL;
+    struct store_row rows[WAKE_CHUNK];
+    struct arena arena, page;
+    stet_view after = {0};
+    size_t count = WAKE_CHUNK;
+    if (engine->data_dir == NULL) return;
+    wake_space(engine, VIEW("main"));
+    if (space_reader_take(engine->home, &reader, NULL) != STET_OK) return;
+    arena_init(&arena, 1024);
+    arena_init(&page, 4096);
+    while (count == WAKE_CHUNK && !atomic_load(&engine->stopping)) {
+        arena_reset(&page);
+        if (store_scan(reader, &page, VIEW("stet.space"), after, WAKE_CHUNK, rows, &count, NULL) !=
+            STET_OK)
+            break;
+        for (size_t i = 0; i < count && !atomic_load(&engine->stopping); i++)
+            if (rows[i].head.version > 0 && !rows[i].head.deleted) wake_space(engine, rows[i].id);
+        arena_reset(&arena);
+        if (count > 0) after = arena_copy(&arena, rows[count - 1].id);
+        if (after.bytes == NULL) break;
+    }
+    space_reader_give(engine->home, reader);
+    arena_done(&page);
+    arena_done(&arena);
+}
+
 void engine_keep(stet_engine *engine) {
     watch_clock(engine);
     close_unused(engine);
@@ -311,6 +361,8 @@ void engine_keep(stet_engine *engine) {
 
 static void *keep(void *context) {
     stet_engine *engine = context;
+    bool woken =
+        false; /* After a while only: who opens a directory for one command need not wait for all spaces. */
     pthread_setname_np(pthread_self(), "keeper");
     pthread_mutex_lock(&engine->keeper_lock);
     while (!atomic_load(&engine->stopping)) {
@@ -321,6 +373,8 @@ static void *keep(void *context) {
         if (atomic_load(&engine->stopping)) break;
         pthread_mutex_unlock(&engine->keeper_lock);
         engine_keep(engine);
+        if (!woken) wake_spaces(engine);
+        woken = true;
         pthread_mutex_lock(&engine->keeper_lock);
     }
     pthread_mutex_unlock(&engine->keeper_lock);

@@ -51,6 +51,28 @@ def init_keeps_only_the_hash_too(folder):
 
 
 @test
+def a_deadline_passes_also_where_nobody_looks(folder):
+    schema = os.path.join(folder, "schema.json")
+    with open(schema, "w", encoding="utf-8") as file:
+        json.dump({"types": {"deals": {"on_conflict": "ask", "ask": {"deadline_s": 3, "fallback": "last_writer_wins"}}}}, file)
+    with Server(folder, "--no-auth") as server:
+        must("space", "create", "team", "--data", server.data)
+        for space in ("main", "team"):
+            at = ("--space", space, "--data", server.data)
+            must("types", "apply", schema, *at)
+            must("put", "deals/1", '{"n":0}', *at)
+            must("put", "deals/1", '{"n":1}', "--base", "1", *at)
+        for space in ("main", "team"):
+            must("put", "deals/1", '{"n":2}', "--base", "1", "--space", space, "--data", server.data)
+    with Server(folder, "--no-auth") as server:
+        for space in ("main", "team"):
+            def expired():
+                with urllib.request.urlopen(server.url + "/metrics") as answer:
+                    return f'stet_conflicts_expired_total{{space="{space}"}} 1' in answer.read().decode()
+            wait_for(expired, f"the deadline in {space}")
+
+
+@test
 def a_second_server_names_the_first(folder):
     with Server(folder) as server:
         second = refused(5, "serve", "--data", server.data, "--listen", "127.0.0.1:0")
