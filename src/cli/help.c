@@ -167,13 +167,28 @@ static bool names(enum command_id id, const char *first, const char *second) {
     return name[size] == ' ' && (second == NULL || strcmp(name + size + 1, second) == 0);
 }
 
+/* "conflicts" is a command and begins others: these are explained with it. How many there are. */
+static unsigned print_family(FILE *out, const char *first, const char *second) {
+    unsigned found = 0;
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        if (!names((enum command_id)i, first, second)) continue;
+        if (found++ > 0) fputc('\n', out);
+        print_command(out, (enum command_id)i);
+    }
+    return found;
+}
+
 int run_help(struct cli *cli) {
     const struct args *args = cli->args;
     FILE *out = cli->out.stream;
     stet_error err;
-    unsigned found = 0;
     if (args->help) {
-        print_command(out, args->command);
+        const char *name = command_row(args->command)->name;
+        if (strchr(name, ' ') != NULL) {
+            print_command(out, args->command);
+        } else {
+            print_family(out, name, NULL);
+        }
         return EXIT_DONE;
     }
     if (args_switch(args, OPTION_MARKDOWN)) {
@@ -184,13 +199,9 @@ int run_help(struct cli *cli) {
         print_overview(out);
         return EXIT_DONE;
     }
-    for (int i = 0; i < COMMAND_COUNT; i++) {
-        const char *second = args->argument_count > 1 ? args->arguments[1] : NULL;
-        if (!names((enum command_id)i, args->arguments[0], second)) continue;
-        if (found++ > 0) fputc('\n', out);
-        print_command(out, (enum command_id)i);
-    }
-    if (found > 0) return EXIT_DONE;
+    if (print_family(out, args->arguments[0],
+                     args->argument_count > 1 ? args->arguments[1] : NULL) > 0)
+        return EXIT_DONE;
     error_set(&err, STET_BAD_REQUEST, "there is no command \"%s%s%s\"; `stet help` lists them",
               args->arguments[0], args->argument_count > 1 ? " " : "",
               args->argument_count > 1 ? args->arguments[1] : "");

@@ -250,7 +250,7 @@ def what_makes_no_sense_is_said_before_anything_is_done(folder):
 def help_explains_every_command(folder):
     overview = must("help").out
     check(must().out == overview and must("--help").out == overview)
-    names = [line[2:16].strip() for line in overview.split("Commands:\n")[1].split("\n\n")[0].splitlines()]
+    names = [line[2:20].strip() for line in overview.split("Commands:\n")[1].split("\n\n")[0].splitlines()]
     check(len(names) >= 19, names)
     for name in names:
         text = must("help", *name.split()).out
