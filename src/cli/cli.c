@@ -1,9 +1,11 @@
 #include "cli/cli.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/view.h"
 #include "cli/address.h"
 #include "cli/answer.h"
+#include "cli/file.h"
 
 #include <errno.h>
 #include <string.h>
@@ -95,6 +97,20 @@ int cli_send(struct cli *cli, const struct call *call, struct arena *arena, stru
     return EXIT_DONE;
 }
 
+stet_status cli_body(struct cli *cli, const char *argument, stet_view *body, stet_error *err) {
+    struct buffer buffer;
+    if (argument[0] != '@' && strcmp(argument, "-") != 0) {
+        *body = view_of(argument);
+        return STET_OK;
+    }
+    /* Twice what a record may hold, so that the server is the one to name the limit. */
+    buffer_init(&buffer, cli->arena, 2 * (size_t)DATA_BYTES_MAX);
+    stet_status status = file_read(argument[0] == '@' ? argument + 1 : argument, &buffer, err);
+    if (status == STET_OK) *body = buffer_view(&buffer);
+    if (status == STET_OK && body->bytes == NULL) *body = VIEW("");
+    return status;
+}
+
 static void say_member(struct cli *cli, struct arena *arena, const struct doc *doc,
                        const char *key) {
     stet_view text = answer_text(arena, doc, 0, key);
@@ -159,6 +175,25 @@ static void say_parts(struct cli *cli, struct arena *arena, const struct doc *do
     }
 }
 
+/* What was chosen by those who were first, and when. */
+static void say_resolved(struct cli *cli, struct arena *arena, const struct doc *doc) {
+    doc_node conflict = answer_member(doc, 0, "conflict");
+    stet_view choice = answer_text(arena, doc, conflict, "choice");
+    uint64_t version = answer_u64(doc, conflict, "result_version");
+    if (choice.size == 0) return;
+    fputs("  chosen: ", cli->errors.stream);
+    terminal_text(&cli->errors, COLOR_BOLD, choice);
+    fputs(", at ", cli->errors.stream);
+    terminal_text(&cli->errors, COLOR_NONE,
+                  answer_time(arena, answer_text(arena, doc, conflict, "resolved_at")));
+    if (version > 0) {
+        fputs("; ", cli->errors.stream);
+        terminal_text(&cli->errors, COLOR_NONE, answer_text(arena, doc, conflict, "address"));
+        fprintf(cli->errors.stream, " was at version %llu then", (unsigned long long)version);
+    }
+    fputc('\n', cli->errors.stream);
+}
+
 /* What to do about a refusal that has a usual way on. */
 static void say_hint(struct cli *cli, struct arena *arena, const struct doc *doc,
                      stet_view reason) {
@@ -200,8 +235,11 @@ int cli_refuse(struct cli *cli, struct arena *arena, const struct answer *answer
         conflict_report(&cli->errors, arena, &doc);
     } else if (view_equal(reason, VIEW("LOCKED"))) {
         say_lock(cli, arena, &doc);
+    } else if (view_equal(reason, VIEW("ALREADY_RESOLVED"))) {
+        say_resolved(cli, arena, &doc);
     } else {
-        say_member(cli, arena, &doc, "field");
+        /* What is not there was named by the user, and is in the detail. */
+        if (answer->http != 404) say_member(cli, arena, &doc, "field");
         say_member(cli, arena, &doc, "limit");
         say_parts(cli, arena, &doc);
     }

@@ -59,6 +59,9 @@ int cli_get(struct cli *cli, struct buffer *path, struct arena *arena, struct an
 int cli_send(struct cli *cli, const struct call *call, struct arena *arena, struct answer *answer,
              struct doc *doc);
 
+/* The text of an argument: itself, what is in @FILE, or standard input for "-". */
+stet_status cli_body(struct cli *cli, const char *argument, stet_view *body, stet_error *err);
+
 /* Shows a refusal: the problem document with --json, a report for people else. Returns the exit code. */
 int cli_refuse(struct cli *cli, struct arena *arena, const struct answer *answer);
 
@@ -68,9 +71,9 @@ void cli_print_json(struct cli *cli, stet_view json);
 /* True when the text ends standard output well; a full disk or a closed pipe is a failure too. */
 int cli_finish(struct cli *cli, int code);
 
-/* The conflict of a refused write, field by field. */
-void conflict_fields(struct terminal *terminal, struct arena *arena, const struct doc *doc);
-/* The same, with what happened before and how to go on. */
+/* A conflict that waits, or is over: how it stands, and its sides field by field. */
+void conflict_show(struct terminal *terminal, struct arena *arena, const struct doc *doc);
+/* The conflict of a refused write: what happened before, its sides, and how to go on. */
 void conflict_report(struct terminal *terminal, struct arena *arena, const struct doc *doc);
 
 /* Makes the token of a fresh data directory, in process. Out: its text, in the arena. */

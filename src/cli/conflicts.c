@@ -1,23 +1,15 @@
 /*
- * conflicts, inbox: what waits for a person, looking at it side by side, and settling it: by a word, or field by field.
+ * conflicts, inbox: what waits for a person, looking at it side by side, opening it again. Settling it: resolve.c.
  */
+#include "cli/conflicts.h"
+
 #include "base/error.h"
 #include "base/view.h"
 #include "cli/address.h"
-#include "cli/answer.h"
-#include "cli/cli.h"
-#include "cli/file.h"
 #include "doc/write.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum { LINE_BYTES = 64 };
-
-static void conflict_path(struct cli *cli, struct buffer *path, const char *what, const char *id,
-                          const char *rest) {
+void cli_conflict_path(struct cli *cli, struct buffer *path, const char *what, const char *id,
+                       const char *rest) {
     cli_path(cli, path);
     buffer_append_text(path, what);
     if (id == NULL) return;
@@ -78,8 +70,10 @@ static int list(struct cli *cli, struct buffer *path, const char *member, const 
         return EXIT_DONE;
     }
     doc_node items = answer_member(&doc, 0, member);
+    stet_view next = answer_text(cli->arena, &doc, 0, "next");
     if (items == DOC_NONE || doc_count(&doc, items) == 0) {
-        fprintf(cli->out.stream, "%s\n", nothing);
+        /* A page may be empty and not be the last. */
+        if (next.size == 0) fprintf(cli->out.stream, "%s\n", nothing);
     } else {
         table_init(&table, cli->arena, COLUMNS);
         for (size_t i = 0; i < COLUMNS; i++)
@@ -88,8 +82,7 @@ static int list(struct cli *cli, struct buffer *path, const char *member, const 
             add_item(cli, &table, &doc, item);
         if (table_print(&table, &cli->out, "", &err) != STET_OK) return cli_fail(cli, &err);
     }
-    stet_view next = answer_text(cli->arena, &doc, 0, "next");
-    if (next.size > 0) fprintf(cli->out.stream, "more: --after %.*s\n", VIEW_ARG(next));
+    if (next.size > 0) fprintf(cli->errors.stream, "There is more: --after %.*s\n", VIEW_ARG(next));
     return EXIT_DONE;
 }
 
@@ -102,7 +95,7 @@ int run_conflicts(struct cli *cli) {
                    {OPTION_PERSON, "person"},
                    {OPTION_STATE, "state"}};
     struct buffer path;
-    conflict_path(cli, &path, "/conflicts", NULL, "");
+    cli_conflict_path(cli, &path, "/conflicts", NULL, "");
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)
         if (args_given(cli->args, filters[i].option))
             cli_query(&path, filters[i].name, view_of(args_text(cli->args, filters[i].option)));
@@ -113,255 +106,63 @@ int run_conflicts(struct cli *cli) {
 
 int run_inbox(struct cli *cli) {
     struct buffer path;
-    conflict_path(cli, &path, "/inbox", NULL, "");
+    cli_conflict_path(cli, &path, "/inbox", NULL, "");
     if (args_switch(cli->args, OPTION_UNREAD)) cli_query(&path, "unread", VIEW("1"));
-    return list(cli, &path, "items", "nothing waits for you");
+    return list(cli, &path, "items",
+                args_switch(cli->args, OPTION_UNREAD) ? "nothing unread" : "your inbox is empty");
 }
 
 /* ---- One --------------------------------------------------------------------------------- */
 
-static int get(struct cli *cli, struct answer *answer, struct doc *doc) {
+int cli_conflict_get(struct cli *cli, struct answer *answer, struct doc *doc) {
     struct buffer path;
-    conflict_path(cli, &path, "/conflicts", cli->args->arguments[0], "");
+    cli_conflict_path(cli, &path, "/conflicts", cli->args->arguments[0], "");
     return cli_get(cli, &path, cli->arena, answer, doc);
-}
-
-static void show_side(struct cli *cli, const struct doc *doc, const char *member,
-                      const char *title) {
-    doc_node node = answer_member(doc, 0, member);
-    if (node == DOC_NONE || doc_kind(doc, node) == DOC_NULL) return;
-    terminal_text(&cli->out, COLOR_DIM, view_of(title));
-    fputc('\n', cli->out.stream);
-    terminal_json(&cli->out, doc, node);
-}
-
-static void show(struct cli *cli, const struct doc *doc) {
-    struct arena *arena = cli->arena;
-    stet_view state = answer_text(arena, doc, 0, "state");
-    stet_view detail = answer_text(arena, doc, 0, "detail");
-    bool open = view_equal(state, VIEW("open"));
-    terminal_text(&cli->out, COLOR_BOLD, answer_text(arena, doc, 0, "address"));
-    fputs("  ", cli->out.stream);
-    terminal_text(&cli->out, open ? COLOR_YELLOW : COLOR_GREEN, state);
-    if (open) {
-        fputs(" until ", cli->out.stream);
-        terminal_text(&cli->out, COLOR_NONE,
-                      answer_time(arena, answer_text(arena, doc, 0, "deadline")));
-        fputs(", then ", cli->out.stream);
-        terminal_text(&cli->out, COLOR_NONE, answer_text(arena, doc, 0, "fallback"));
-    } else if (answer_text(arena, doc, 0, "choice").size > 0) {
-        fputs(" by ", cli->out.stream);
-        stet_view by = answer_text(arena, doc, 0, "resolved_by");
-        terminal_text(&cli->out, COLOR_NONE, by.size == 0 ? VIEW("its deadline") : by);
-        fputs(": ", cli->out.stream);
-        terminal_text(&cli->out, COLOR_NONE, answer_text(arena, doc, 0, "choice"));
-    }
-    fputc('\n', cli->out.stream);
-    if (detail.size > 0) {
-        terminal_text(&cli->out, COLOR_NONE, detail);
-        fputc('\n', cli->out.stream);
-    }
-    if (open) {
-        conflict_fields(&cli->out, arena, doc);
-        return;
-    }
-    show_side(cli, doc, "base", "base");
-    show_side(cli, doc, "current", "the record before");
-    show_side(cli, doc, "yours", "what was wanted, or lost");
-    show_side(cli, doc, "result", "what it became");
 }
 
 int run_conflicts_show(struct cli *cli) {
     struct answer answer;
     struct doc doc;
-    int code = get(cli, &answer, &doc);
+    int code = cli_conflict_get(cli, &answer, &doc);
     if (code != EXIT_DONE) return code;
     if (cli->json) {
         cli_print_json(cli, answer.body);
     } else {
-        show(cli, &doc);
+        conflict_show(&cli->out, cli->arena, &doc);
     }
     return EXIT_DONE;
 }
 
-/* ---- Settling ---------------------------------------------------------------------------- */
+/* ---- Opening again ---- */
 
-/* Lets $EDITOR change a value; false when it was left, or is no JSON. */
-static bool edit(struct cli *cli, stet_view value, stet_view *out) {
-    char name[] = "/tmp/stet-edit-XXXXXX";
-    const char *editor = getenv("EDITOR");
-    struct buffer text;
-    struct doc doc;
-    stet_error err;
-    bool done = false;
-    int fd = mkstemp(name);
-    if (fd < 0) return false;
-    FILE *file = fdopen(fd, "w");
-    if (file == NULL) {
-        close(fd);
-        goto gone;
-    }
-    fprintf(file, "%.*s\n", VIEW_ARG(value));
-    if (fclose(file) != 0) goto gone;
-    pid_t child = fork();
-    if (child == 0) {
-        /* EDITOR may hold arguments: the shell knows how to read it. */
-        setenv("STET_EDIT", name, 1);
-        setenv("STET_EDITOR", editor == NULL || editor[0] == '\0' ? "vi" : editor, 1);
-        execl("/bin/sh", "sh", "-c", "eval \"$STET_EDITOR\" '\"$STET_EDIT\"'", (char *)NULL);
-        _exit(127);
-    }
-    int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) < 0 || status != 0) goto gone;
-    buffer_init(&text, cli->arena, 0);
-    if (file_read(name, &text, &err) != STET_OK ||
-        doc_parse(cli->arena, buffer_view(&text), NULL, &doc, &err) != STET_OK) {
-        fprintf(cli->errors.stream, "that is not JSON: %s\n", err.message);
-        goto gone;
-    }
-    *out = doc_text(&doc, 0);
-    done = true;
-gone:
-    unlink(name);
-    return done;
-}
-
-/* Asks for one field until there is an answer. False: the person gave up. */
-static bool ask_field(struct cli *cli, const struct doc *doc, doc_node field, stet_view pointer,
-                      struct json_writer *fields) {
-    static const char *const sides[] = {"base", "current", "yours"};
-    char line[LINE_BYTES];
-    stet_view value;
-    for (;;) {
-        terminal_text(&cli->out, COLOR_BOLD, pointer.size == 0 ? VIEW("(whole record)") : pointer);
-        fputc('\n', cli->out.stream);
-        for (size_t i = 0; i < 3; i++) {
-            fprintf(cli->out.stream, "  %-8s", sides[i]);
-            terminal_text(&cli->out, i == 2 ? COLOR_GREEN : COLOR_NONE,
-                          answer_value(doc, answer_member(doc, field, sides[i])));
-            fputc('\n', cli->out.stream);
-        }
-        fputs("[y]ours, [c]urrent, [b]ase, [e]dit, [q]uit? ", cli->out.stream);
-        fflush(cli->out.stream);
-        if (fgets(line, sizeof line, stdin) == NULL || line[0] == 'q') return false;
-        const char *side = line[0] == 'y'   ? "yours"
-                           : line[0] == 'c' ? "current"
-                           : line[0] == 'b' ? "base"
-                                            : NULL;
-        if (side != NULL) {
-            json_member_text(fields, pointer, view_of(side));
-            return true;
-        }
-        doc_node yours = answer_member(doc, field, "yours");
-        if (line[0] != 'e' ||
-            !edit(cli, yours == DOC_NONE ? VIEW("null") : doc_text(doc, yours), &value))
-            continue;
-        json_key(fields, pointer);
-        json_object_begin(fields);
-        json_member_raw(fields, VIEW("value"), value);
-        json_object_end(fields);
-        return true;
-    }
-}
-
-/* The choice, field by field. False: nothing is to be done. */
-static bool ask_fields(struct cli *cli, const struct doc *doc, struct json_writer *body) {
-    doc_node fields = answer_member(doc, 0, "fields");
-    json_key(body, VIEW("fields"));
-    json_object_begin(body);
-    for (doc_node field = fields == DOC_NONE ? DOC_NONE : doc_first(doc, fields); field != DOC_NONE;
-         field = doc_next(doc, field)) {
-        stet_view pointer;
-        if (!view_equal(answer_text(cli->arena, doc, field, "state"), VIEW("conflict"))) continue;
-        if (doc_key(cli->arena, doc, field, &pointer) != STET_OK ||
-            !ask_field(cli, doc, field, pointer, body))
-            return false;
-    }
-    json_object_end(body);
-    return true;
-}
-
-static int post(struct cli *cli, const char *what, const char *id, const char *rest, stet_view body,
-                const char *header, const char *done) {
-    struct buffer path;
-    struct answer answer;
-    struct doc doc;
-    conflict_path(cli, &path, what, id, rest);
-    buffer_append_char(&path, '\0');
-    struct call call = {.method = "POST",
-                        .path = path.bytes,
-                        .content_type = body.bytes == NULL ? NULL : "application/json",
-                        .body = body,
-                        .headers = {header}};
-    int code = cli_send(cli, &call, cli->arena, &answer, &doc);
-    if (code != EXIT_DONE) return code;
+int cli_conflict_said(struct cli *cli, const struct answer *answer, const struct doc *doc,
+                      const char *done) {
     if (cli->json) {
-        cli_print_json(cli, answer.body);
+        cli_print_json(cli, answer->body);
         return EXIT_DONE;
     }
-    stet_view address = answer_text(cli->arena, &doc, 0, "address");
+    uint64_t version = answer_u64(doc, 0, "result_version");
     fputs(done, cli->out.stream);
-    terminal_text(&cli->out, COLOR_BOLD, address);
-    uint64_t version = answer_u64(&doc, 0, "result_version");
-    if (version > 0) fprintf(cli->out.stream, " is at version %llu", (unsigned long long)version);
+    terminal_text(&cli->out, COLOR_BOLD, answer_text(cli->arena, doc, 0, "address"));
+    if (version > 0)
+        fprintf(cli->out.stream, " %s version %llu",
+                answer_bool(doc, 0, "unchanged") ? "stays at" : "is at",
+                (unsigned long long)version);
+    if (answer_bool(doc, answer_member(doc, 0, "record"), "deleted"))
+        fputs(" (deleted)", cli->out.stream);
     fputc('\n', cli->out.stream);
     return EXIT_DONE;
 }
 
-int run_conflicts_resolve(struct cli *cli) {
-    const char *choice = args_text(cli->args, OPTION_CHOICE);
-    struct answer answer;
-    struct doc doc;
-    struct buffer buffer;
-    struct json_writer body;
-    stet_error err;
-    int code = get(cli, &answer, &doc);
-    if (code != EXIT_DONE) return code;
-    stet_view token = answer_text(cli->arena, &doc, 0, "resolution_token");
-    bool fields = choice == NULL && answer_bool(&doc, 0, "clean") == false;
-    buffer_init(&buffer, cli->arena, 0);
-    json_begin(&body, &buffer);
-    json_object_begin(&body);
-    if (token.size > 0) json_member_text(&body, VIEW("resolution_token"), token);
-    if (choice == NULL && token.size > 0) {
-        if (isatty(STDIN_FILENO) == 0) {
-            error_set(&err, STET_BAD_REQUEST,
-                      "there is nobody to ask: choose with --choice yours, current or merged");
-            return cli_fail(cli, &err);
-        }
-        show(cli, &doc);
-        if (answer_bool(&doc, 0, "deletes") ||
-            doc_kind(&doc, answer_member(&doc, 0, "merged")) == DOC_NULL) {
-            error_set(&err, STET_BAD_REQUEST,
-                      "there are no fields to choose: use --choice yours or current");
-            return cli_fail(cli, &err);
-        }
-        if (fields && !ask_fields(cli, &doc, &body)) {
-            fputs("nothing was done\n", cli->out.stream);
-            return EXIT_DONE;
-        }
-    }
-    json_member_text(&body, VIEW("choice"),
-                     choice != NULL ? view_of(choice)
-                     : fields       ? VIEW("fields")
-                                    : VIEW("merged"));
-    json_object_end(&body);
-    if (json_end(&body) != STET_OK) {
-        error_set(&err, STET_NO_MEMORY, "out of memory");
-        return cli_fail(cli, &err);
-    }
-    return post(cli, "/conflicts", cli->args->arguments[0], "/resolve", buffer_view(&buffer), NULL,
-                "settled: ");
-}
-
 /* What it opens again is what it has just seen, unless --base names what somebody saw earlier. */
 int run_conflicts_reopen(struct cli *cli) {
+    struct buffer path;
     struct answer answer;
     struct doc doc;
     stet_error err;
     uint64_t version = args_number(cli->args, OPTION_BASE);
     if (!args_given(cli->args, OPTION_BASE)) {
-        int code = get(cli, &answer, &doc);
+        int code = cli_conflict_get(cli, &answer, &doc);
         if (code != EXIT_DONE) return code;
         version = answer_u64(&doc, 0, "version");
         if (version == 0) version = answer_u64(&doc, 0, "result_version");
@@ -371,15 +172,32 @@ int run_conflicts_reopen(struct cli *cli) {
         error_set(&err, STET_NO_MEMORY, "out of memory");
         return cli_fail(cli, &err);
     }
-    return post(cli, "/conflicts", cli->args->arguments[0], "/reopen", (stet_view){0}, header.bytes,
-                "open again: ");
+    cli_conflict_path(cli, &path, "/conflicts", cli->args->arguments[0], "/reopen");
+    buffer_append_char(&path, '\0');
+    struct call call = {.method = "POST", .path = path.bytes, .headers = {header.bytes}};
+    int code = cli_send(cli, &call, cli->arena, &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    if (cli->json) {
+        cli_print_json(cli, answer.body);
+        return EXIT_DONE;
+    }
+    fputs("open again: ", cli->out.stream);
+    terminal_text(&cli->out, COLOR_BOLD, answer_text(cli->arena, &doc, 0, "address"));
+    fputs(", until ", cli->out.stream);
+    terminal_text(&cli->out, COLOR_NONE,
+                  answer_time(cli->arena, answer_text(cli->arena, &doc, 0, "deadline")));
+    fputc('\n', cli->out.stream);
+    return EXIT_DONE;
 }
 
 /* ---- The inbox --------------------------------------------------------------------------- */
 
 int run_inbox_read(struct cli *cli) {
-    struct buffer buffer;
+    struct buffer path, buffer;
     struct json_writer body;
+    struct answer answer;
+    struct doc doc;
+    stet_error err;
     buffer_init(&buffer, cli->arena, 0);
     json_begin(&body, &buffer);
     json_object_begin(&body);
@@ -393,19 +211,44 @@ int run_inbox_read(struct cli *cli) {
         json_array_end(&body);
     }
     json_object_end(&body);
-    (void)json_end(&body);
-    return post(cli, "/inbox/read", NULL, "", buffer_view(&buffer), NULL, "marked as read");
+    if (json_end(&body) != STET_OK) {
+        error_set(&err, STET_BAD_REQUEST, "an id is not UTF-8");
+        return cli_fail(cli, &err);
+    }
+    cli_conflict_path(cli, &path, "/inbox/read", NULL, "");
+    buffer_append_char(&path, '\0');
+    struct call call = {.method = "POST",
+                        .path = path.bytes,
+                        .content_type = "application/json",
+                        .body = buffer_view(&buffer),
+                        .repeatable = true};
+    int code = cli_send(cli, &call, cli->arena, &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    if (cli->json) {
+        cli_print_json(cli, answer.body);
+        return EXIT_DONE;
+    }
+    fprintf(cli->out.stream, "marked %llu as read, %llu unread\n",
+            (unsigned long long)answer_u64(&doc, 0, "marked"),
+            (unsigned long long)answer_u64(&doc, 0, "unread"));
+    return EXIT_DONE;
 }
 
 int run_inbox_dismiss(struct cli *cli) {
     struct buffer path;
     struct answer answer;
     struct doc doc;
-    conflict_path(cli, &path, "/inbox", cli->args->arguments[0], "");
+    cli_conflict_path(cli, &path, "/inbox", cli->args->arguments[0], "");
     buffer_append_char(&path, '\0');
     struct call call = {.method = "DELETE", .path = path.bytes};
     int code = cli_send(cli, &call, cli->arena, &answer, &doc);
     if (code != EXIT_DONE) return code;
-    if (cli->json) cli_print_json(cli, answer.body);
+    if (cli->json) {
+        cli_print_json(cli, answer.body);
+        return EXIT_DONE;
+    }
+    fputs("dismissed: ", cli->out.stream);
+    terminal_text(&cli->out, COLOR_BOLD, answer_text(cli->arena, &doc, 0, "address"));
+    fputc('\n', cli->out.stream);
     return EXIT_DONE;
 }

@@ -123,6 +123,14 @@ int run_list(struct cli *cli) {
     return code;
 }
 
+/* With the id under which an automatic merge can be looked at and opened again. */
+static stet_view merge_note(struct arena *arena, const struct doc *doc, doc_node merge) {
+    stet_view words = settled_words(arena, doc, merge);
+    stet_view id = answer_text(arena, doc, merge, "conflict_id");
+    if (id.size == 0) return words;
+    return arena_format(arena, "%.*s (%.*s)", VIEW_ARG(words), VIEW_ARG(id));
+}
+
 static int print_changes(struct cli *cli, struct arena *arena, const struct doc *doc,
                          doc_node changes, bool titles) {
     static const char *const names[] = {"VERSION", "AT", "BY", "WHAT", "BASE", "NOTE"};
@@ -136,7 +144,7 @@ static int print_changes(struct cli *cli, struct arena *arena, const struct doc 
         doc_node merge = answer_member(doc, change, "merge");
         stet_view base = answer_text(arena, doc, change, "base_version");
         stet_view note = source;
-        if (merge != DOC_NONE) note = settled_words(arena, doc, merge);
+        if (merge != DOC_NONE) note = merge_note(arena, doc, merge);
         if (with_data) note = answer_value(doc, answer_member(doc, change, "data"));
         table_add(&table, COLOR_BOLD, answer_text(arena, doc, change, "version"));
         table_add(&table, COLOR_NONE, answer_time(arena, answer_text(arena, doc, change, "at")));

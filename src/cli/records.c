@@ -3,13 +3,11 @@
  * be sent again when the connection breaks.
  */
 #include "base/error.h"
-#include "base/limits.h"
 #include "base/uuid.h"
 #include "base/view.h"
 #include "cli/address.h"
 #include "cli/answer.h"
 #include "cli/cli.h"
-#include "cli/file.h"
 #include "cli/settled.h"
 
 #include <string.h>
@@ -105,22 +103,6 @@ int run_get(struct cli *cli) {
     return EXIT_DONE;
 }
 
-/* The text of DATA or PATCH: itself, @FILE, or - for standard input. */
-static stet_status body_read(struct cli *cli, const char *argument, stet_view *body,
-                             stet_error *err) {
-    struct buffer buffer;
-    if (argument[0] != '@' && strcmp(argument, "-") != 0) {
-        *body = view_of(argument);
-        return STET_OK;
-    }
-    /* Twice what a record may hold, so that the server is the one to name the limit. */
-    buffer_init(&buffer, cli->arena, 2 * (size_t)DATA_BYTES_MAX);
-    stet_status status = file_read(argument[0] == '@' ? argument + 1 : argument, &buffer, err);
-    if (status == STET_OK) *body = buffer_view(&buffer);
-    if (status == STET_OK && body->bytes == NULL) *body = VIEW("");
-    return status;
-}
-
 /* What the options say about the write, into query and headers; the same for put, patch and delete. */
 static stet_status write_options(struct cli *cli, struct buffer *path, struct call *call,
                                  stet_error *err) {
@@ -165,7 +147,7 @@ static int run_write(struct cli *cli, const char *method, const char *content_ty
     struct call call = {.method = method, .content_type = content_type};
     stet_status status = record_path(cli, &path, view_of(cli->args->arguments[0]), &err);
     if (status == STET_OK) status = write_options(cli, &path, &call, &err);
-    if (status == STET_OK && argument != NULL) status = body_read(cli, argument, &call.body, &err);
+    if (status == STET_OK && argument != NULL) status = cli_body(cli, argument, &call.body, &err);
     if (status != STET_OK) return cli_fail(cli, &err);
     int code = cli_send(cli, &call, cli->arena, &answer, &doc);
     if (code != EXIT_DONE) return code;

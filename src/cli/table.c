@@ -98,14 +98,17 @@ static const struct command_row commands[COMMAND_COUNT] = {
                                 "Show a conflict side by side: as it was, as it is, as wanted",
                                 "seq-N shows the automatic merge that made the change N.\n"},
     [COMMAND_CONFLICTS_RESOLVE] =
-        {"conflicts resolve", "ID", 1, 1, "Settle a conflict",
+        {"conflicts resolve", "ID [DATA]", 1, 2, "Settle a conflict",
          "With --choice at once; else each field that both sides changed is asked for: y takes "
          "what was wanted, c what is there now, b what was there before, and e opens $EDITOR. If "
-         "the record changed meanwhile nothing is written (exit code 3).\n"},
+         "the record changed meanwhile nothing is written: you are asked again, and with --choice "
+         "the exit code is 3.\n"
+         "DATA is what the record becomes with --choice custom: a JSON object, @FILE, or - for "
+         "standard input.\n"},
     [COMMAND_CONFLICTS_REOPEN] =
         {"conflicts reopen", "ID", 1, 1, "Open a conflict again that settled itself",
          "One that expired, a notice that something was overwritten, or an automatic merge "
-         "(seq-N).\n"},
+         "(seq-N, as `stet history` shows it).\n"},
     [COMMAND_CONFLICTS] = {"conflicts", "", 0, 0, "List the conflicts that wait for a person",
                            "What settles itself next comes first.\n"},
     [COMMAND_INBOX_READ] = {"inbox read", "[ID...]", 0, 500, "Mark what is in your inbox as read",
@@ -318,7 +321,7 @@ static const struct option_row options[OPTION_COUNT] = {
     [OPTION_OLDER_THAN] = {"older-than", "SECONDS", OPTION_NUMBER, UINT32_MAX, NULL, NULL, NULL,
                            ON(CONFLICTS), "Only conflicts that were opened so long ago"},
     [OPTION_CHOICE] = {"choice", "CHOICE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(CONFLICTS_RESOLVE),
-                       "yours, current or merged, instead of being asked"},
+                       "yours, current, merged or custom (takes DATA), instead of being asked"},
     [OPTION_UNREAD] = {"unread", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(INBOX),
                        "Only what was not read yet"},
     [OPTION_TOKEN_ACTOR] =

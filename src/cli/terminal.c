@@ -156,6 +156,30 @@ void table_add(struct table *table, enum color color, stet_view text) {
     table->cells[table->count++] = (struct table_cell){.text = copy, .color = color};
 }
 
+void table_note(struct table *table, stet_view text) {
+    stet_view copy = arena_copy(table->arena, text);
+    if (copy.bytes == NULL || table->count == 0) {
+        table->failed = true;
+        return;
+    }
+    table->cells[table->count - 1].note = copy;
+}
+
+static void measure(const struct table *table, size_t widths[TABLE_COLUMNS_MAX]) {
+    for (size_t i = 0; i < table->count; i++) {
+        size_t columns = terminal_columns(table->cells[i].text);
+        if (columns > widths[i % table->columns]) widths[i % table->columns] = columns;
+    }
+}
+
+size_t table_width(const struct table *table) {
+    size_t widths[TABLE_COLUMNS_MAX] = {0}, width = 0;
+    measure(table, widths);
+    for (size_t i = 0; i < table->columns; i++)
+        width += widths[i] + (i > 0 ? 2 : 0);
+    return width;
+}
+
 /* The longest beginning that takes at most so many columns. */
 static stet_view cut(stet_view text, size_t columns) {
     size_t used = 0;
@@ -172,10 +196,7 @@ stet_status table_print(const struct table *table, struct terminal *terminal, co
                         stet_error *err) {
     size_t widths[TABLE_COLUMNS_MAX] = {0};
     if (table->failed) return error_set(err, STET_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < table->count; i++) {
-        size_t columns = terminal_columns(table->cells[i].text);
-        if (columns > widths[i % table->columns]) widths[i % table->columns] = columns;
-    }
+    measure(table, widths);
     for (size_t i = 0, used = 0; i < table->count; i++) {
         size_t column = i % table->columns;
         bool last = column + 1 == table->columns;
@@ -197,6 +218,10 @@ stet_status table_print(const struct table *table, struct terminal *terminal, co
             fputc(' ', terminal->stream);
         used += widths[column] + 2;
         if (last) fputc('\n', terminal->stream);
+        if (cell.note.size == 0) continue;
+        fprintf(terminal->stream, "%s%*s", indent, (int)widths[0] + 2, "");
+        terminal_text(terminal, cell.color, cell.note);
+        fputc('\n', terminal->stream);
     }
     return STET_OK;
 }

@@ -33,10 +33,14 @@ void terminal_json(struct terminal *terminal, const struct doc *doc, doc_node no
 /* Columns a text takes, counted as one for each character. */
 size_t terminal_columns(stet_view text);
 
-/* Rows of cells, printed with aligned columns once all are there. The last column is cut to the terminal's width. */
+/*
+ * Rows of cells, printed with aligned columns once all are there. The last column is cut to the terminal's width. A row
+ * may have a note, printed below it from the second column on; it takes part in no column's width.
+ */
 struct table_cell {
     stet_view text;
     enum color color;
+    stet_view note; /* Of a row's last cell. */
 };
 
 struct table {
@@ -50,6 +54,9 @@ struct table {
 
 void table_init(struct table *table, struct arena *arena, size_t columns);
 void table_add(struct table *table, enum color color, stet_view text); /* Copied. */
+void table_note(struct table *table,
+                stet_view text);               /* Of the row just ended, in its color. Copied. */
+size_t table_width(const struct table *table); /* Columns of its longest row. */
 stet_status table_print(const struct table *table, struct terminal *terminal, const char *indent,
                         stet_error *err);
 

@@ -88,6 +88,20 @@ static void only_the_last_column_is_cut(void **state) {
     check_shown("abcdef  0123456789\xC3\xA4\xE2\x80\xA6\n");
 }
 
+static void a_note_stands_below_its_row_and_widens_no_column(void **state) {
+    (void)state;
+    struct table table;
+    table_init(&table, &arena, 2);
+    table_add(&table, COLOR_NONE, VIEW("ab"));
+    table_add(&table, COLOR_NONE, VIEW("x"));
+    table_note(&table, VIEW("longer than\033all of it"));
+    table_add(&table, COLOR_NONE, VIEW("abc"));
+    table_add(&table, COLOR_NONE, VIEW("y"));
+    assert_int_equal(table_width(&table), 6);
+    assert_int_equal(table_print(&table, &terminal, " ", NULL), STET_OK);
+    check_shown(" ab   x\n      longer than\\u001ball of it\n abc  y\n");
+}
+
 static void many_cells_are_kept(void **state) {
     (void)state;
     struct table table;
@@ -115,6 +129,7 @@ int main(void) {
         TEST_ROW(colors_surround_the_text_only),
         TEST_ROW(columns_are_aligned_by_characters),
         TEST_ROW(only_the_last_column_is_cut),
+        TEST_ROW(a_note_stands_below_its_row_and_widens_no_column),
         TEST_ROW(many_cells_are_kept),
         TEST_ROW(times_are_shown_to_the_second),
     };
