@@ -4,14 +4,17 @@
     kill_test.py PROGRAM [SEED]      STET_KILL_ROUNDS=N (10), STET_KILL_CLIENTS=N (6)
 
 In each round the clients write to records of a type of their own, some shared, so that writes also conflict: creations,
-conditional PUTs, merge patches, deletions and transactions, each with a mutation key. At a random moment the server is
-killed, sometimes again while it recovers. After the restart:
+conditional PUTs, merge patches, deletions and transactions, each with a mutation key; they count in records whose type adds
+up stale writes, and have stale writes wait for a person. At a random moment the server is killed, sometimes again while it
+recovers. After the restart:
 
   1. every acknowledged write is in the history, with the version and the data its writer was told;
   2. the versions of every record follow one another from 1 on;
   3. a write nobody heard about is there whole or not at all;
   4. repeated with its key it takes effect exactly once, or is refused and then not at all;
-  5. the server's own check finds nothing.
+  5. a counter rose by one with each version, whatever its writers had seen;
+  6. what was told to wait waits, once, and nothing else does;
+  7. the server's own check finds nothing.
 
 Every 50 rounds, and at the end, all of them are audited once more, and a fresh directory is begun. The seed is printed;
 timing is the machine's, so it repeats the choices, not the instant of a kill.
@@ -38,6 +41,8 @@ PATIENCE_S = 60 * SLOW  # How long an answer may take on a busy machine.
 DIRECTORY_ROUNDS = 50   # The check of a whole directory grows with it.
 SHARED = 6  # Records all clients of a round write to.
 OWN = 4     # Records of one client.
+COUNTERS = 2
+CLAIMS = 12 # Records whose stale writes wait.
 
 BROKEN = (OSError, http.client.HTTPException, ValueError)
 
@@ -111,6 +116,7 @@ class Write:
         self.actor, self.key, self.method, self.path = actor, key, method, path
         self.body, self.kind, self.addresses = body, kind, addresses
         self.told = None  # [(address, version, data)] once acknowledged.
+        self.conflict = None  # Its id, once told to wait.
 
     def send(self, connection):
         return connection.call(self.method, self.path, self.body, self.kind, self.key)
@@ -128,7 +134,9 @@ class Client(threading.Thread):
         super().__init__()
         self.server, self.kind, self.name_, self.random = server, kind, name, random.Random(seed)
         self.known = {}
+        self.seen = {}  # Of counters and claims: (version, data), which grows old.
         self.sent = []
+        self.waiting = []
         self.pending = None
         self.trouble = None
         self.conflicts = 0
@@ -148,9 +156,25 @@ class Client(threading.Thread):
             return {"op": "create", "type": self.kind, "id": name, "data": self.data()}
         return {"op": "put", "type": self.kind, "id": name, "base_version": base, "data": self.data()}
 
-    def make(self):
+    def settled(self, key, connection):
+        """A write that is settled by its type, however stale it is."""
+        counts = self.random.random() < 0.6
+        address = (f"{self.kind}-hits/{self.random.randrange(COUNTERS)}" if counts
+                   else f"{self.kind}-claims/{self.random.randrange(CLAIMS)}")
+        if address not in self.seen or self.random.random() < 0.3:
+            status, answer, _ = connection.call("GET", f"/v1/main/records/{address}")
+            check(status == 200, f"{address} was answered {status}: {answer}")
+            self.seen[address] = answer["version"], answer["data"]
+        version, data = self.seen[address]
+        body = {"n": data["n"] + 1} if counts else {"n": 0, "by": f"{self.name_}-{self.count}"}
+        return Write(self.name_, key, "PUT", f"/v1/main/records/{address}?base_version={version}", body,
+                     "application/json", [address])
+
+    def make(self, connection):
         self.count += 1
         key = f"{self.kind}-{self.name_}-{self.count}"
+        if self.random.random() < 0.25:
+            return self.settled(key, connection)
         if self.random.random() < 0.25:
             names = sorted({self.pick() for _ in range(self.random.randint(2, 5))})
             body = {"mutations": [self.mutation(name) for name in names]}
@@ -184,9 +208,17 @@ class Client(threading.Thread):
         try:
             connection = Connection(self.server.port, self.name_)
             while True:
-                self.pending = self.make()
+                self.pending = self.make(connection)
                 status, answer, _ = self.pending.send(connection)
-                if status in (200, 201):
+                if status == 202:
+                    self.pending.conflict = answer["conflict_id"]
+                    self.waiting.append(self.pending)
+                elif status == 429 and answer.get("code") == "TOO_MANY_CONFLICTS":
+                    self.seen.pop(self.pending.addresses[0], None)
+                elif status in (200, 201) and "-" in self.pending.addresses[0].split("/")[0]:
+                    self.pending.heard(answer)
+                    self.sent.append(self.pending)
+                elif status in (200, 201):
                     self.pending.heard(answer)
                     self.sent.append(self.pending)
                     for address, version, _ in self.pending.told:
@@ -194,6 +226,7 @@ class Client(threading.Thread):
                     if self.pending.method == "DELETE":
                         self.known.pop(self.pending.addresses[0].split("/", 1)[1], None)
                 elif status in (404, 409, 412, 428):
+                    check("-hits/" not in self.pending.path, f"{self.pending.path} was answered {status}: {answer}")
                     self.conflicts += 1
                     addresses, self.pending = self.pending.addresses, None
                     self.look_again(connection, addresses)
@@ -271,15 +304,49 @@ def replay(server, write, found):
         check(status in (200, 201) and replayed, f"{write.key} was done, and its repetition answered {status}: {answer}")
         check(places == found, f"{write.key} was at {found}, after its repetition at {places}")
         return "done before"
+    if status == 202:  # Whether it waited before is seen by how many wait.
+        check(not places, f"{write.key} waits and is at {places}")
+        write.conflict = answer["conflict_id"]
+        return "waits"
     if status in (200, 201):
         check(not replayed, f"{write.key} was absent, and its repetition a replay")
         if not answer.get("unchanged"):
             check(places, f"{write.key} was acknowledged and is not there")
         write.heard(answer)
         return "done now"
-    check(status in (404, 409, 412, 428), f"{write.key}, repeated, was answered {status}: {answer}")
+    check(status in (404, 409, 412, 428, 429), f"{write.key}, repeated, was answered {status}: {answer}")
     check(not places, f"{write.key} was refused and is at {places}")
     return "refused"
+
+
+def declare(server, kind):
+    connection = Connection(server.port, "owner")
+    for name, definition, count in (("hits", {"on_conflict": "merge", "fields": {"/n": {"merge": "delta"}}}, COUNTERS),
+                                    ("claims", {"on_conflict": "ask"}, CLAIMS)):
+        status, answer, _ = connection.call("PUT", f"/v1/main/types/{kind}-{name}", definition)
+        check(status in (200, 201), f"the type {name} was answered {status}: {answer}")
+        for number in range(count):
+            status, answer, _ = connection.call("PUT", f"/v1/main/records/{kind}-{name}/{number}", {"n": 0})
+            check(status == 201, f"{name}/{number} was answered {status}: {answer}")
+
+
+def audit_settled(server, audit, kind, waiting):
+    for number in range(COUNTERS):
+        changes = audit.of(f"{kind}-hits/{number}")
+        for version, change in changes.items():
+            check(change["data"]["n"] == version - 1, f"{kind}-hits/{number}@{version} holds {change['data']}")
+    kept, after = {}, ""
+    while after is not None:
+        status, answer, _ = Connection(server.port, "auditor").call(
+            "GET", f"/v1/main/conflicts?type={kind}-claims&limit=500{after}")
+        check(status == 200, f"the conflicts were answered {status}: {answer}")
+        for conflict in answer["conflicts"]:
+            key = conflict["writer_mutation_id"]
+            check(key not in kept, f"{key} waits twice")
+            kept[key] = conflict["id"]
+        after = f"&after={answer['next']}" if answer.get("next") else None
+    check(kept == {write.key: write.conflict for write in waiting},
+          f"{len(kept)} writes wait, {len(waiting)} were told to")
 
 
 def space_check(server):
@@ -289,6 +356,7 @@ def space_check(server):
 
 def one_round(server, number, choices, totals):
     kind = f"r{number}"
+    declare(server, kind)
     clients = [Client(server, kind, f"c{i}", choices.getrandbits(32)) for i in range(CLIENTS)]
     for client in clients:
         client.start()
@@ -315,7 +383,11 @@ def one_round(server, number, choices, totals):
         totals[outcome] += 1
         if write.told:
             heard.append(write)
+    waiting = [write for client in clients for write in client.waiting]
+    waiting += [write for write in unheard if write.conflict]
+    audit_settled(server, Audit(Connection(server.port, "auditor")), kind, waiting)
     space_check(server)
+    totals["told to wait"] += len(waiting)
     totals["acknowledged"] += len(heard)
     totals["refused as stale"] += sum(client.conflicts for client in clients)
     return heard
@@ -335,7 +407,7 @@ def final_audit(server, heard):
 def main():
     choices = random.Random(SEED)
     folder = server = None
-    totals = dict.fromkeys(("acknowledged", "refused as stale", "done before", "done now", "refused",
+    totals = dict.fromkeys(("acknowledged", "refused as stale", "done before", "done now", "refused", "waits", "told to wait",
                             "killed while recovering"), 0)
     passed, number = 0, 0
     started = time.monotonic()
