@@ -277,10 +277,14 @@ static void set_aside(struct sequencer *sequencer, struct space *space, struct b
 
 /* ---- Time -------------------------------------------------------------------------------- */
 
+static struct module_time clock_time(const struct clock *clock) {
+    return (struct module_time){.wall = clock_wall_ns(clock),
+                                .monotonic = clock_monotonic_ns(clock)};
+}
+
+/* The sequencer's thread: it remembers what it saw last. */
 static struct module_time sequencer_time(struct sequencer *sequencer) {
-    const struct clock *clock = sequencer->engine->clock;
-    struct module_time time = {.wall = clock_wall_ns(clock),
-                               .monotonic = clock_monotonic_ns(clock)};
+    struct module_time time = clock_time(sequencer->engine->clock);
     int64_t offset = time.wall - time.monotonic;
     int64_t jump = sequencer->wall_offset == 0 ? 0 : offset - sequencer->wall_offset;
     if (jump > STAMP_JUMP_MAX_S * CLOCK_NS_PER_S) {
@@ -368,8 +372,7 @@ static void due_done(struct space *space) {
 }
 
 /* When the space is to be looked at next, though nobody sends it anything. */
-static void due_plan(struct sequencer *sequencer, struct space *space) {
-    struct module_time time = sequencer_time(sequencer);
+static void due_plan(struct space *space, struct module_time time) {
     int64_t recheck = time.monotonic + DUE_RECHECK_S * CLOCK_NS_PER_S;
     int64_t at = MODULE_NEVER;
     for (size_t i = 0; i < space->module_count; i++) {
@@ -570,7 +573,7 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
     bool due = is_due(sequencer, space);
     if (count == 0 && !due) {
         do_chores(sequencer, space);
-        if (!space->chores) due_plan(sequencer, space);
+        if (!space->chores) due_plan(space, sequencer_time(sequencer));
         store_maintain(space->store);
         return 0;
     }
@@ -589,7 +592,7 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
     due_done(space);
     do_chores(sequencer, space);
     if (status == STET_OK) {
-        due_plan(sequencer, space);
+        due_plan(space, sequencer_time(sequencer));
     } else if (due) {
         /* The disk may be full: not at once again. */
         atomic_store(&space->due_at,
@@ -626,7 +629,8 @@ static int64_t ready_due(struct sequencer *sequencer) {
 }
 
 void sequencer_attach(struct sequencer *sequencer, struct space *space) {
-    due_plan(sequencer, space);
+    /* On the thread that opens it. Should the wall clock not be believed just now, the sequencer plans anew. */
+    due_plan(space, clock_time(sequencer->engine->clock));
     pthread_mutex_lock(&sequencer->lock);
     space->sequencer_next = sequencer->spaces;
     sequencer->spaces = space;
