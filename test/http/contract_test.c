@@ -609,7 +609,8 @@ static void a_long_import_goes_through_its_window(void **state) {
     expect_body("\"total\":0");
     call("POST", "/v1/main/import", "Content-Type: application/x-ndjson\r\n", lines);
     expect_status(200);
-    expect_body("\"imported\":5000,\"unchanged\":0,\"replayed\":0,\"dropped\":0,\"parked\":0,\"failed\":0,\"errors\":[]}");
+    expect_body("\"imported\":5000,\"unchanged\":0,\"replayed\":0,\"dropped\":0,\"parked\":0,"
+                "\"failed\":0,\"errors\":[]}");
     call("GET", "/v1/main/records/long?limit=1&total=1", "", NULL);
     expect_body("\"total\":5000");
     free(lines);
