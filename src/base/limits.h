@@ -86,6 +86,7 @@
 /* Requests of one space that wait for a lock or the like; past it: BUSY. */
 #define HELD_COMMANDS_MAX 4096
 #define DUE_PER_BATCH_MAX 256 /* What time has made due, settled in one commit. */
+#define DUE_BATCH_MS_MAX 20   /* And of time; what is left then waits for the next batch. */
 #define DUE_BATCH_BYTES_MAX (16u * 1024u * 1024u) /* Of memory for that; the next batch goes on. */
 /* How often deadlines on the wall clock are looked at anew, for that clock may be set. */
 #define DUE_RECHECK_S 10

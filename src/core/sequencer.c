@@ -339,16 +339,25 @@ static bool decide_due_once(struct sequencer *sequencer, struct space *space, st
     return found;
 }
 
+/*
+ * As much as one batch may spend on it; the next goes on. What was refused is asked for its other way at once, whatever was spent:
+ * else a dear first try would be all that ever happens.
+ */
 static void decide_due(struct sequencer *sequencer, struct space *space, struct batch *batch,
                        const struct module_time *time) {
+    const struct clock *clock = sequencer->engine->clock;
+    int64_t until = clock_monotonic_ns(clock) + DUE_BATCH_MS_MAX * 1000000;
     size_t left = DUE_PER_BATCH_MAX, bytes = 0;
     for (size_t i = 0; i < space->module_count; i++) {
         struct engine_module_state *module = &space->modules[i];
-        bool refused = false;
+        bool refused = false, again = false;
         if (module->module->due == NULL || !is_module_due(module, time)) continue;
-        while (left > 0 && bytes < DUE_BATCH_BYTES_MAX &&
+        while ((again ||
+                (left > 0 && bytes < DUE_BATCH_BYTES_MAX && clock_monotonic_ns(clock) < until)) &&
                decide_due_once(sequencer, space, batch, module, time, &refused)) {
-            left--;
+            if (again && refused) break; /* Memory may be out: later. */
+            again = refused;
+            if (left > 0) left--;
             bytes += arena_footprint(&space->due_done->arena);
         }
     }
