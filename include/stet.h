@@ -433,6 +433,8 @@ typedef struct stet_conflict_resolution {
     stet_view fields; /* As in stet_resolution. */
     stet_view data;
     bool dry_run;
+    /* Not needed: the conflict keeps it. Given, it must be what the conflict keeps, so that one caller can serve both kinds. */
+    stet_view yours;
 } stet_conflict_resolution;
 
 /**

@@ -104,7 +104,8 @@
 #define OPEN_CONFLICTS_PER_RECORD_MAX 32
 #define OPEN_CONFLICTS_PER_ACTOR_MAX 1000
 #define OPEN_CONFLICTS_MAX 100000
-#define CONFLICT_POINTERS_MAX 100   /* Fields a conflict names; further ones are counted. */
+#define CONFLICT_POINTERS_MAX 100 /* Fields a conflict names; further ones are counted. */
+#define NOTICE_POINTER_BYTES_MAX (64u * 1024u) /* Of all fields one notice names. */
 #define NOTICES_PER_PERSON_MAX 1000 /* Past it, one notice stands for all further ones. */
 #define CONFLICTS_LIMIT_MAX 500     /* Of one page of conflicts, or of an inbox. */
 #define BULK_RESOLVE_MAX 500        /* Conflicts settled by one request. */

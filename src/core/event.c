@@ -33,6 +33,7 @@ static void render_choices(struct json_writer *writer, struct arena *arena, cons
     json_array_begin(writer);
     json_text(writer, VIEW("yours"));
     json_text(writer, VIEW("current"));
+    if (doc_member(doc, 0, VIEW("clean")) != DOC_NONE) json_text(writer, VIEW("merged"));
     if (!deletes) json_text(writer, VIEW("fields"));
     json_text(writer, VIEW("custom"));
     json_array_end(writer);

@@ -186,6 +186,8 @@ stet_status provenance_of_choice(struct arena *arena, const struct provenance_ch
         stet_status status = write_chosen(arena, &writing.writer, made, err);
         if (status != STET_OK) return status;
     }
+    if (!view_is_empty(made->conflict_id))
+        json_member_text(&writing.writer, VIEW("conflict_id"), made->conflict_id);
     return end(&writing, out, err);
 }
 
@@ -222,6 +224,36 @@ bool provenance_parents(struct arena *arena, const struct store_change *change,
         return false;
     return doc_u64(&doc, doc_element(&doc, parents, 0), base_version) &&
            doc_u64(&doc, doc_element(&doc, parents, 1), current_version);
+}
+
+/* Longer than a record: it holds parts of one, and a pointer for each field. */
+static const struct doc_limits provenance_limits = {.bytes_max = 16u * DATA_BYTES_MAX,
+                                                    .depth_max = JSON_DEPTH_MAX + 8,
+                                                    .nodes_max = 8 * JSON_NODES_MAX};
+
+stet_status provenance_fields(struct arena *arena, const struct store_change *change,
+                              struct provenance_field **out, size_t *count, stet_error *err) {
+    struct doc doc;
+    stet_status status = doc_parse(arena, change->merge, &provenance_limits, &doc, err);
+    if (status != STET_OK) return status;
+    doc_node fields = doc_member(&doc, 0, VIEW("fields"));
+    uint32_t room = fields == DOC_NONE ? 0 : doc_count(&doc, fields);
+    *count = 0;
+    *out = arena_zalloc(arena, room + 1, sizeof **out);
+    if (*out == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
+    if (fields == DOC_NONE) return STET_OK;
+    for (doc_node field = doc_first(&doc, fields); field != DOC_NONE;
+         field = doc_next(&doc, field)) {
+        struct provenance_field *one = &(*out)[(*count)++];
+        doc_node origin = doc_member(&doc, field, VIEW("from"));
+        stet_view from = {0};
+        if (doc_key(arena, &doc, field, &one->pointer) != STET_OK ||
+            (origin != DOC_NONE && doc_string(arena, &doc, origin, &from) != STET_OK))
+            return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
+        one->same = view_equal(from, VIEW("both"));
+        one->by_rule = view_equal(from, VIEW("rule"));
+    }
+    return STET_OK;
 }
 
 /* What is needed to take one merge back. */
@@ -281,16 +313,13 @@ static stet_status undo(struct undoing *undoing, doc_node fields, doc_node lists
 
 stet_status provenance_yours(struct arena *arena, stet_view base, const struct store_change *merged,
                              stet_view *yours, stet_error *err) {
-    /* Longer than a record: it holds parts of one, and a pointer for each field. */
-    static const struct doc_limits limits = {.bytes_max = 16u * DATA_BYTES_MAX,
-                                             .depth_max = JSON_DEPTH_MAX + 8,
-                                             .nodes_max = 8 * JSON_NODES_MAX};
     struct undoing undoing = {.arena = arena};
     struct buffer buffer;
     struct doc patch;
     if (!provenance_is_merge(merged))
         return error_set(err, STET_NOT_FOUND, "the version is not an automatic merge");
-    stet_status status = doc_parse(arena, merged->merge, &limits, &undoing.provenance, err);
+    stet_status status =
+        doc_parse(arena, merged->merge, &provenance_limits, &undoing.provenance, err);
     if (status == STET_OK) status = change_parse(arena, base, &undoing.base, err);
     if (status == STET_OK) status = change_parse(arena, merged->data, &undoing.merged, err);
     if (status != STET_OK) return status;
@@ -305,7 +334,7 @@ stet_status provenance_yours(struct arena *arena, stet_view base, const struct s
     json_array_end(&undoing.patch);
     status = json_end(&undoing.patch);
     if (status != STET_OK) return error_set(err, status, "out of memory for a merge");
-    status = doc_parse(arena, buffer_view(&buffer), &limits, &patch, err);
+    status = doc_parse(arena, buffer_view(&buffer), &provenance_limits, &patch, err);
     if (status != STET_OK) return status;
     return doc_json_patch(arena, &undoing.merged, &patch, yours, err);
 }

@@ -5,11 +5,13 @@
  *      "fields": {pointer: {"from": "yours" | "current" | "both" | "rule", "rule"?, "dropped"?, "yours"?, "list"?}},
  *      "lists"?: {pointer: yours}}
  *     {"strategy": "last_writer_wins", "parents": [base, current], "over": {"from", "to"}}
- *     {"strategy": "resolve", "choice", "parents": [base, current], "fields"?: {pointer: {"from": as above | "base" | "custom", "rule"?}}}
+ *     {"strategy": "resolve", "choice", "parents": [base, current], "fields"?: {pointer: {"from": as above | "base" | "custom", "rule"?}},
+ *      "conflict_id"?}
  *
  * "fields" names what either side changed. Where the stored value is not yours' own, "yours" is kept (absent: yours had none),
  * and of lists whose elements were merged yours' whole list: with the base and the stored data that is enough to have yours again,
- * so that a merge can be reopened. As the reader's part the same object carries "conflict_id", "seq-" and the change's seq.
+ * so that a merge can be reopened. As the reader's part the same object carries "conflict_id", "seq-" and the change's seq;
+ * of a resolution it is the conflict that waited.
  */
 #ifndef CORE_PROVENANCE_H
 #define CORE_PROVENANCE_H
@@ -33,6 +35,7 @@ stet_status provenance_of_overwrite(struct arena *arena, stet_strategy strategy,
 struct provenance_choice {
     const char *choice;
     uint64_t base_version, current_version;
+    stet_view conflict_id; /* Of the conflict that waited for it; empty: none did. */
     /* Of the three sides by the type's rules; NULL where one of them is not known: then no fields are named. */
     const struct doc_merge_result *merge;
     const struct doc *base, *current, *yours, *result;
@@ -52,6 +55,17 @@ bool provenance_is_merge(const struct store_change *change);
 /* The parents of a merge; false when there are none. */
 bool provenance_parents(struct arena *arena, const struct store_change *change,
                         uint64_t *base_version, uint64_t *current_version);
+
+/* A field that one side or both had changed. */
+struct provenance_field {
+    stet_view pointer;
+    bool same;    /* Both had made the same change. */
+    bool by_rule; /* Both had changed it, and a rule combined them or chose between them. */
+};
+
+/* Of an automatic merge. *fields: in the arena. STET_OK, STET_CORRUPT, STET_NO_MEMORY. */
+stet_status provenance_fields(struct arena *arena, const struct store_change *change,
+                              struct provenance_field **fields, size_t *count, stet_error *err);
 
 /*
  * What the writer of an automatic merge had written: from the base, the merged change and its provenance.

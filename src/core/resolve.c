@@ -403,6 +403,7 @@ stet_status resolve_provenance(const struct resolve_sides *sides, stet_choice ch
         .choice = resolve_choice_name(choice),
         .base_version = base_version,
         .current_version = current_version,
+        .conflict_id = sides->conflict_id,
         .elements = choice == STET_CHOICE_FIELDS || choice == STET_CHOICE_MERGED,
     };
     struct doc_merge_result merge;

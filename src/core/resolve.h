@@ -31,6 +31,7 @@ struct resolve_sides {
     struct arena *arena;
     const struct policy *policy; /* NULL: the default rules. */
     bool deletes;                /* Yours is a deletion. */
+    stet_view conflict_id;       /* Of the conflict that waited; empty: none did. */
     bool has_base, has_current, has_yours;
     struct doc base, current, yours;
 };

@@ -70,6 +70,7 @@ stet_status conflicts_read_choice(const struct body *body, stet_conflict_resolut
                                   stet_error *err) {
     stet_status status = body_text(body, MEMBER_RESOLUTION_TOKEN, &resolution->token, err);
     if (status == STET_OK) status = body_choice(body, &resolution->choice, err);
+    if (status == STET_OK) status = body_json(body, MEMBER_YOURS, false, &resolution->yours, err);
     if (status == STET_OK) status = body_json(body, MEMBER_FIELDS, false, &resolution->fields, err);
     if (status == STET_OK) status = body_json(body, MEMBER_DATA, false, &resolution->data, err);
     if (status != STET_OK) return status;

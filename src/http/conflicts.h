@@ -9,9 +9,9 @@
 
 #define CONFLICTS_CHOICE_MEMBERS                                                                   \
     (MEMBER_BIT(MEMBER_RESOLUTION_TOKEN) | MEMBER_BIT(MEMBER_CHOICE) | MEMBER_BIT(MEMBER_FIELDS) | \
-     MEMBER_BIT(MEMBER_DATA))
+     MEMBER_BIT(MEMBER_DATA) | MEMBER_BIT(MEMBER_YOURS))
 
-/* Token, choice, fields and data of one. */
+/* Token, choice, yours, fields and data of one. */
 stet_status conflicts_read_choice(const struct body *body, stet_conflict_resolution *resolution,
                                   stet_error *err);
 

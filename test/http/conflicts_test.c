@@ -53,8 +53,13 @@ static void a_parked_write_is_listed_shown_and_settled(void **state) {
     expect_status(200);
     expect_header("ETag", "\"1\"");
     char body[256];
-    snprintf(body, sizeof body, "{\"choice\":\"yours\",\"resolution_token\":\"%s\"}",
-             member("resolution_token"));
+    const char *token = member("resolution_token");
+    snprintf(body, sizeof body,
+             "{\"choice\":\"yours\",\"resolution_token\":\"%s\",\"yours\":{\"amount\":4}}", token);
+    call("POST", of(id, "/resolve"), JSON ANN, body);
+    expect_problem(400, "BAD_REQUEST", "yours");
+    snprintf(body, sizeof body,
+             "{\"choice\":\"yours\",\"resolution_token\":\"%s\",\"yours\":{\"amount\":3}}", token);
     call("POST", of(id, "/resolve"), JSON ANN, body);
     expect_status(200);
     expect_body("\"state\":\"resolved\"");

@@ -155,6 +155,53 @@ stet_status conflicts_set_terms(struct staging *staging, struct conflict_record 
     return STET_OK;
 }
 
+/* A version's document, for as long as the command lives. *there false: there is none. */
+static stet_status load_version(struct staging *staging, const struct conflict_record *record,
+                                const struct store_head *target, uint64_t version, size_t *bytes,
+                                struct doc *doc, bool *there, stet_error *err) {
+    const struct mutation mutation = {.type = record->type, .id = record->id};
+    struct store_change row;
+    *there = false;
+    if (version == 0 || version > target->version) return STET_OK;
+    stet_status status = staging_version(staging, &mutation, target, version, &row, err);
+    if (status == STET_NOT_FOUND || status == STET_PRUNED) {
+        if (err != NULL) *err = (stet_error){0};
+        return STET_OK;
+    }
+    if (status != STET_OK || row.op == STORE_DELETE || row.pruned) return status;
+    *bytes += row.data.size;
+    if (*bytes > MERGE_INLINE_BYTES_MAX) return STET_OK;
+    *there = true;
+    return change_parse(staging_arena(staging), row.data, doc, err);
+}
+
+stet_status conflicts_check_clean(struct staging *staging, const struct store_head *target,
+                                  struct conflict_record *record, stet_error *err) {
+    const struct policy *policy = policy_staged(staging->space, record->type);
+    struct arena *arena = staging_arena(staging);
+    struct doc_merge_result merge;
+    struct doc base, current, yours;
+    bool there;
+    size_t bytes = record->yours.size;
+    record->clean = false;
+    if (record->deletes || target->deleted || bytes > MERGE_INLINE_BYTES_MAX) return STET_OK;
+    stet_status status =
+        load_version(staging, record, target, record->base_version, &bytes, &base, &there, err);
+    if (status != STET_OK || !there) return status;
+    status = load_version(staging, record, target, target->version, &bytes, &current, &there, err);
+    if (status != STET_OK || !there) return status;
+    status = change_parse(arena, record->yours, &yours, err);
+    if (status != STET_OK) return status;
+    status = doc_merge(arena, &base, &current, &yours, policy == NULL ? NULL : policy->rules,
+                       MERGE_INLINE_STEPS_MAX, &merge, err);
+    if (status == STET_TOO_LARGE) {
+        if (err != NULL) *err = (stet_error){0};
+        return STET_OK;
+    }
+    if (status == STET_OK) record->clean = merge.clean;
+    return status;
+}
+
 /* ---- A write is parked ------------------------------------------------------------------- */
 
 /* The fields a person must decide about; where none conflicts by itself, those the writer changed. */
@@ -206,6 +253,7 @@ static stet_status park(struct conflicts *conflicts, struct staging *staging,
     };
     if (mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON)
         record.patch = mutation->body_doc.text;
+    record.clean = settlement->merge != NULL && settlement->merge->clean && !record.deletes;
     status = set_pointers(&command->arena, settlement->merge, &record, err);
     if (status == STET_OK) status = conflicts_set_terms(staging, &record, err);
     if (status != STET_OK) return status;
@@ -220,9 +268,6 @@ static stet_status park(struct conflicts *conflicts, struct staging *staging,
                          "somebody else changed the record, and the write is too large to wait");
     if (status != STET_OK) return status;
     mutation->conflict_id = id;
-    if (!command->dry_run)
-        atomic_fetch_add_explicit(&conflicts->space->counters.conflicts_opened, 1,
-                                  memory_order_relaxed);
     return STET_OK;
 }
 
@@ -272,20 +317,6 @@ static stet_status fill_parked(struct staging *staging, const struct task *task,
     return STET_OK;
 }
 
-void conflicts_count_end(struct conflicts *conflicts, const struct conflict_record *record) {
-    struct space_counters *counters = &conflicts->space->counters;
-    int64_t seconds = (record->resolved_at - record->opened_at) / CLOCK_NS_PER_S;
-    unsigned bucket = 0;
-    for (int64_t bound = 1; bucket < RESOLUTION_BUCKETS - 1 && seconds > bound; bound *= 4)
-        bucket++;
-    atomic_fetch_add_explicit(record->state == CONFLICT_EXPIRED ? &counters->conflicts_expired
-                                                                : &counters->conflicts_resolved,
-                              1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->resolution_bucket[bucket], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->resolution_s_sum, seconds > 0 ? (uint64_t)seconds : 0,
-                              memory_order_relaxed);
-}
-
 static stet_status decide_expiry(struct conflicts *conflicts, struct staging *staging,
                                  struct task *task, stet_error *err) {
     struct conflict_record record;
@@ -312,9 +343,7 @@ static stet_status decide_expiry(struct conflicts *conflicts, struct staging *st
     if (task->after_failure)
         record.explanation = VIEW("the fallback could not be applied to the record as it is now, "
                                   "so the record was left alone");
-    status = conflicts_put(conflicts, staging, task->id, &record, NULL, err);
-    if (status == STET_OK) conflicts_count_end(conflicts, &record);
-    return status;
+    return conflicts_put(conflicts, staging, task->id, &record, NULL, err);
 }
 
 /* A new version of the conflict says that its record moved on, so that whoever follows conflicts learns of it. */
@@ -328,6 +357,8 @@ static stet_status decide_changed(struct conflicts *conflicts, struct staging *s
     if (status != STET_OK || target.version == record.current_version) return status;
     record.current_version = target.version;
     record.event = VIEW("changed");
+    status = conflicts_check_clean(staging, &target, &record, err);
+    if (status != STET_OK) return status;
     return conflicts_put(conflicts, staging, task->id, &record, NULL, err);
 }
 
@@ -404,6 +435,48 @@ static bool due(void *state, const struct module_time *now, bool refused,
     return true;
 }
 
+/* ---- Counting ---------------------------------------------------------------------------- */
+
+static void count_one(_Atomic uint64_t *counter) {
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static void count_end(struct space_counters *counters, const struct conflict_record *record) {
+    int64_t seconds = (record->resolved_at - record->opened_at) / CLOCK_NS_PER_S;
+    unsigned bucket = 0;
+    for (int64_t bound = 1; bucket < RESOLUTION_BUCKETS - 1 && seconds > bound; bound *= 4)
+        bucket++;
+    count_one(record->state == CONFLICT_EXPIRED ? &counters->conflicts_expired
+                                                : &counters->conflicts_resolved);
+    count_one(&counters->resolution_bucket[bucket]);
+    atomic_fetch_add_explicit(&counters->resolution_s_sum, seconds > 0 ? (uint64_t)seconds : 0,
+                              memory_order_relaxed);
+}
+
+/* Counted when it is durable: what is staged may be staged again after a batch that failed. */
+static void published(void *state, struct space *space, const struct store_change *change) {
+    struct space_counters *counters = &space->counters;
+    enum conflict_state now;
+    stet_view event;
+    (void)state;
+    if (!view_equal(change->type, CONFLICT_TYPE) || !record_peek(change->data, &now, &event))
+        return;
+    /* Any other event leaves it in the state it had. */
+    if (view_equal(event, VIEW("opened")) || view_equal(event, VIEW("reopened"))) {
+        count_one(&counters->conflicts_opened);
+    } else if (view_equal(event, VIEW("overwritten")) || view_equal(event, VIEW("settled"))) {
+        count_one(&counters->notices);
+    } else if (view_equal(event, VIEW("resolved")) || view_equal(event, VIEW("expired"))) {
+        struct arena arena;
+        struct conflict_record record;
+        arena_init(&arena, 4096);
+        /* Short of memory one is not counted. */
+        if (record_decode(&arena, change->data, &record, NULL) == STET_OK)
+            count_end(counters, &record);
+        arena_done(&arena);
+    }
+}
+
 /* ---- Commands ---------------------------------------------------------------------------- */
 
 static stet_status decide_task(void *state, struct staging *staging, struct stet_command *command,
@@ -463,5 +536,6 @@ const struct module conflicts_module = {
     .due = due,
     .keeps = keeps,
     .apply = apply,
+    .published = published,
     .may_read = may_read,
 };

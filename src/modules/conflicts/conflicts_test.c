@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include "base/error.h"
+#include "core/render.h"
 #include "modules/conflicts/conflicts_testing.h"
+#include "store/driver.h"
 
 #include <unistd.h>
 
@@ -384,6 +387,87 @@ TEST(the_versions_a_conflict_names_are_kept) {
     assert_false(module->module->keeps(module->state, VIEW("task"), VIEW("1"), 1));
 }
 
+/* ---- Counting and telling ---------------------------------------------------------------- */
+
+static stet_status fail_with;
+static struct store_driver failing;
+
+static stet_status failing_commit(struct store *store, const struct store_batch *batch,
+                                  const struct store_plan *plan, stet_error *err) {
+    if (fail_with != STET_OK) return error_set(err, fail_with, "told to fail");
+    return store_memory_driver.commit(store, batch, plan, err);
+}
+
+static void fail_commits(stet_status status) {
+    failing = store_memory_driver;
+    failing.commit = failing_commit;
+    fail_with = status;
+    world.fixture.space->store->driver = &failing;
+}
+
+static uint64_t counted(_Atomic uint64_t *counter) { return atomic_load(counter); }
+
+TEST(what_fails_to_be_stored_is_not_counted) {
+    (void)state;
+    struct space_counters *counters = &world.fixture.space->counters;
+    const char *id = parked_deal("1");
+    assert_int_equal(counted(&counters->conflicts_opened), 1);
+    fail_commits(STET_NO_SPACE);
+    check_status(ask("1", 1, "{\"amount\":4,\"title\":\"a\"}"), STET_NO_SPACE);
+    check_status(resolve(id, token_of(id), STET_CHOICE_YOURS), STET_NO_SPACE);
+    check_status(overwrite("1", 1, "{\"amount\":5,\"title\":\"a\"}"), STET_NO_SPACE);
+    assert_int_equal(counted(&counters->conflicts_opened), 1);
+    assert_int_equal(counted(&counters->conflicts_resolved), 0);
+    assert_int_equal(counted(&counters->notices), 0);
+    fail_commits(STET_OK);
+    must(resolve(id, token_of(id), STET_CHOICE_YOURS));
+    assert_int_equal(counted(&counters->conflicts_resolved), 1);
+    assert_int_equal(counted(&counters->resolution_bucket[0]), 1);
+    be("cy");
+    must(overwrite("1", 1, "{\"amount\":6,\"title\":\"a\"}"));
+    assert_int_equal(counted(&counters->notices), 1);
+    be("ann");
+    must_park("1", 1, "{\"amount\":7,\"title\":\"a\"}");
+    pass(DAY_S);
+    assert_int_equal(counted(&counters->conflicts_expired), 1);
+    assert_int_equal(counted(&counters->conflicts_opened), 2);
+}
+
+/* The newest event of the feed. */
+static const char *last_event(void) {
+    struct change *change = ring_find(&world.fixture.space->ring, seq_now());
+    struct arena arena;
+    struct buffer buffer;
+    struct json_writer writer;
+    assert_non_null(change);
+    arena_init(&arena, 1024);
+    buffer_init(&buffer, &arena, 0);
+    json_begin(&writer, &buffer);
+    render_conflict_event(&writer, &change->row);
+    assert_int_equal(json_end(&writer), STET_OK);
+    const char *text = world_text(buffer_view(&buffer));
+    arena_done(&arena);
+    change_unref(change);
+    return text;
+}
+
+TEST(an_event_offers_merged_where_nothing_is_left_to_decide) {
+    (void)state;
+    parked_deal("1");
+    check_json(last_event(), "/resolution_options",
+               "[\"yours\",\"current\",\"fields\",\"custom\"]");
+    be("ben");
+    must_put("1", at(2), "{\"amount\":1,\"title\":\"b\"}");
+    pass_ms(CONFLICT_CHANGED_MS);
+    check_json(last_event(), "/event", "\"changed\"");
+    check_json(last_event(), "/resolution_options",
+               "[\"yours\",\"current\",\"merged\",\"fields\",\"custom\"]");
+    must_put("1", at(3), "{\"amount\":9,\"title\":\"b\"}");
+    pass_ms(CONFLICT_CHANGED_MS);
+    check_json(last_event(), "/resolution_options",
+               "[\"yours\",\"current\",\"fields\",\"custom\"]");
+}
+
 static struct answer concurrency_of(const char *id) {
     struct stet_command *command = new_command();
     stet_error err = {0};
@@ -440,6 +524,8 @@ int main(void) {
         IN_A_WORLD(a_jump_of_the_clock_settles_nothing_before_it_has_lasted),
         IN_A_WORLD(a_conflict_says_once_in_a_while_that_its_record_moved_on),
         IN_A_WORLD(the_versions_a_conflict_names_are_kept),
+        IN_A_WORLD(what_fails_to_be_stored_is_not_counted),
+        IN_A_WORLD(an_event_offers_merged_where_nothing_is_left_to_decide),
         IN_A_WORLD(before_writing_one_may_ask_what_the_record_is_in_for),
         IN_A_WORLD(a_space_that_takes_no_writes_still_says_what_waits),
     };

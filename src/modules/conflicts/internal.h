@@ -26,6 +26,13 @@ struct mark {
     uint64_t first;
 };
 
+/* What a notice offers. */
+struct lost_yours {
+    stet_view data;     /* JSON in the arena; empty: a deletion, or nothing of it is kept. */
+    bool deletes;       /* What did not stay last is a deletion. */
+    size_t found, gone; /* Lost values; gone: whose version is not kept any more. */
+};
+
 /* A command of this module; in its arena, as command->module_data. */
 struct task {
     stet_status (*decide)(struct conflicts *conflicts, struct staging *staging, struct task *task,
@@ -40,6 +47,7 @@ struct task {
     /* Resolution and reopening. */
     stet_conflict_resolution resolution;
     stet_version precondition;
+    struct lost_yours lost; /* Of a notice. */
 
     /* Lists. */
     stet_conflict_list list;
@@ -88,6 +96,10 @@ stet_status conflicts_get(struct staging *staging, stet_view id, struct store_he
 stet_status conflicts_check_room(const struct conflicts *conflicts, stet_view type, stet_view id,
                                  stet_view writer, stet_error *err);
 
+/* Says in the record whether merging it with the record as it stands leaves nothing to decide, as far as that is cheap to know. */
+stet_status conflicts_check_clean(struct staging *staging, const struct store_head *target,
+                                  struct conflict_record *record, stet_error *err);
+
 /* How long a conflict of this type waits, what settles it then, and for whom it waits. Lists in the arena. */
 stet_status conflicts_set_terms(struct staging *staging, struct conflict_record *record,
                                 stet_error *err);
@@ -96,12 +108,14 @@ stet_status conflicts_set_terms(struct staging *staging, struct conflict_record 
 stet_status notice_losses(struct conflicts *conflicts, struct staging *staging,
                           const struct settlement *settlement, stet_error *err);
 
+/* Puts together what the notice's person lost (lost.c). target: the head of the record the notice is about. */
+stet_status lost_collect(struct store_reader *reader, struct arena *arena,
+                         const struct store_head *target, const struct conflict_record *record,
+                         struct lost_yours *yours, stet_error *err);
+
 /* Answers with the conflict's record (show.c). */
 stet_status conflicts_answer(struct stet_command *command, struct json_writer *writer,
                              stet_error *err);
-
-/* Counts a conflict that has come to its end (conflicts.c). */
-void conflicts_count_end(struct conflicts *conflicts, const struct conflict_record *record);
 
 /* A conflict's record as the client sees it now, in the command's arena. STET_NOT_FOUND. The client's thread. */
 stet_status conflicts_read(struct stet_command *command, stet_view id, uint64_t *version,

@@ -6,6 +6,7 @@
 #include "core/render.h"
 
 #include <assert.h>
+#include <string.h>
 
 static const char *const state_names[CONFLICT_STATES] = {
     [CONFLICT_OPEN] = "open",       [CONFLICT_RESOLVED] = "resolved",
@@ -35,6 +36,10 @@ bool record_tells_writer(const struct conflict_record *record) {
            (record->state == CONFLICT_RESOLVED && !view_equal(record->resolved_by, record->by));
 }
 
+bool record_is_notice(const struct conflict_record *record) {
+    return record->state == CONFLICT_OVERWRITTEN || record->state == CONFLICT_SETTLED;
+}
+
 bool record_concerns(const struct conflict_record *record, stet_view person) {
     if (record->dismissed) return false;
     switch (record->state) {
@@ -58,11 +63,12 @@ bool record_is_read(const struct conflict_record *record, stet_view person) {
 struct decoding {
     struct arena *arena;
     struct doc doc;
+    doc_node object; /* Whose members are read. */
     stet_status status;
 };
 
 static doc_node member(struct decoding *decoding, const char *name) {
-    return doc_member(&decoding->doc, 0, view_of(name));
+    return doc_member(&decoding->doc, decoding->object, view_of(name));
 }
 
 static stet_view text_of(struct decoding *decoding, doc_node node) {
@@ -124,6 +130,34 @@ static stet_strategy take_strategy(struct decoding *decoding, const char *name) 
     return strategy;
 }
 
+static void take_lost(struct decoding *decoding, struct conflict_record *record) {
+    doc_node list = member(decoding, "lost");
+    if (list == DOC_NONE || doc_kind(&decoding->doc, list) != DOC_ARRAY) return;
+    struct lost_value *lost =
+        arena_alloc(decoding->arena, (doc_count(&decoding->doc, list) + 1) * sizeof *lost);
+    if (lost == NULL) {
+        decoding->status = STET_NO_MEMORY;
+        return;
+    }
+    for (doc_node child = doc_first(&decoding->doc, list); child != DOC_NONE;
+         child = doc_next(&decoding->doc, child)) {
+        if (doc_kind(&decoding->doc, child) != DOC_OBJECT) continue;
+        decoding->object = child;
+        lost[record->lost_count++] = (struct lost_value){
+            .pointer = take_text(decoding, "pointer"),
+            .version = take_u64(decoding, "version"),
+            .base_version = take_u64(decoding, "base_version"),
+            .replaced_version = take_u64(decoding, "replaced_version"),
+            .replaced_seq = take_u64(decoding, "replaced_seq"),
+            .replaced_by = take_text(decoding, "replaced_by"),
+            .strategy = take_strategy(decoding, "strategy"),
+            .rule = take_text(decoding, "rule"),
+        };
+    }
+    decoding->object = 0;
+    record->lost = lost;
+}
+
 stet_status record_decode(struct arena *arena, stet_view data, struct conflict_record *record,
                           stet_error *err) {
     struct decoding decoding = {.arena = arena};
@@ -160,7 +194,9 @@ stet_status record_decode(struct arena *arena, stet_view data, struct conflict_r
         .others = take_u64(&decoding, "others"),
         .read_by = take_list(&decoding, "read_by"),
         .dismissed = take_bool(&decoding, "dismissed"),
+        .clean = take_bool(&decoding, "clean"),
     };
+    take_lost(&decoding, record);
     doc_node yours = member(&decoding, "yours");
     if (yours != DOC_NONE) record->yours = doc_text(&decoding.doc, yours);
     doc_node patch = member(&decoding, "patch");
@@ -203,6 +239,26 @@ static void put_strategy(struct json_writer *writer, const char *name, stet_stra
         json_member_text(writer, view_of(name), view_of(strategy_name(strategy)));
 }
 
+static void put_lost(struct json_writer *writer, const struct conflict_record *record) {
+    if (record->lost_count == 0) return;
+    json_key(writer, VIEW("lost"));
+    json_array_begin(writer);
+    for (size_t i = 0; i < record->lost_count; i++) {
+        const struct lost_value *lost = &record->lost[i];
+        json_object_begin(writer);
+        json_member_text(writer, VIEW("pointer"), lost->pointer);
+        put_u64(writer, "version", lost->version);
+        put_u64(writer, "base_version", lost->base_version);
+        put_u64(writer, "replaced_version", lost->replaced_version);
+        put_u64(writer, "replaced_seq", lost->replaced_seq);
+        put_text(writer, "replaced_by", lost->replaced_by);
+        put_strategy(writer, "strategy", lost->strategy);
+        put_text(writer, "rule", lost->rule);
+        json_object_end(writer);
+    }
+    json_array_end(writer);
+}
+
 /* What the record and what people see of it have in common. */
 static void put_members(struct json_writer *writer, const struct conflict_record *record,
                         enum record_part part) {
@@ -213,6 +269,8 @@ static void put_members(struct json_writer *writer, const struct conflict_record
         render_address(writer, record->type, record->id);
         put_text(writer, "conflict_type", record->conflict_type);
         put_u64(writer, "current_version", record->current_version);
+        if (record->clean && record->state == CONFLICT_OPEN)
+            json_member_bool(writer, VIEW("clean"), true);
     }
     json_member_text(writer, VIEW("record_type"), record->type);
     json_member_text(writer, VIEW("record_id"), record->id);
@@ -239,6 +297,7 @@ static void put_members(struct json_writer *writer, const struct conflict_record
     put_u64(writer, "lost_version", record->lost_version);
     put_u64(writer, "times", record->times);
     put_u64(writer, "others", record->others);
+    put_lost(writer, record);
 }
 
 stet_view record_encode(struct arena *arena, const struct conflict_record *record) {
@@ -255,6 +314,23 @@ stet_view record_encode(struct arena *arena, const struct conflict_record *recor
     if (record->dismissed) json_member_bool(&writer, VIEW("dismissed"), true);
     json_object_end(&writer);
     return json_end(&writer) == STET_OK ? buffer_view(&buffer) : (stet_view){0};
+}
+
+/* The text that follows `before`, up to its quote; *data moves behind that. */
+static bool peek_text(stet_view *data, stet_view before, stet_view *text) {
+    if (!view_starts(*data, before)) return false;
+    const char *begin = data->bytes + before.size;
+    const char *end = memchr(begin, '"', data->size - before.size);
+    if (end == NULL) return false;
+    *text = view_make(begin, (size_t)(end - begin));
+    *data = view_make(end, data->size - (size_t)(end - data->bytes));
+    return true;
+}
+
+bool record_peek(stet_view data, enum conflict_state *state, stet_view *event) {
+    stet_view name;
+    return peek_text(&data, VIEW("{\"state\":\""), &name) && conflict_state_parse(name, state) &&
+           peek_text(&data, VIEW("\",\"event\":\""), event);
 }
 
 void record_render(struct json_writer *writer, const struct conflict_record *record,

@@ -34,6 +34,18 @@ struct view_list {
     size_t count;
 };
 
+/* One field of a notice: where the value stands that did not stay, and what took its place. */
+struct lost_value {
+    stet_view pointer;
+    uint64_t version;          /* In which it was written. */
+    uint64_t base_version;     /* What the one who replaced it had seen. */
+    uint64_t replaced_version; /* Which no longer has it, */
+    uint64_t replaced_seq;     /* the change that made that, */
+    stet_view replaced_by;     /* and whose. */
+    stet_strategy strategy;
+    stet_view rule; /* Of the field, where it was a rule that chose. */
+};
+
 /* Views are borrowed from the data it was read from, or from the arena. Empty views and zeros: not said. */
 struct conflict_record {
     enum conflict_state state;
@@ -48,6 +60,8 @@ struct conflict_record {
     stet_view conflict_type;
     struct view_list pointers; /* The fields concerned. */
     uint64_t pointers_left_out;
+    bool
+        clean; /* Open: merged with the record as it was when this was written, nothing is left to decide. */
     stet_strategy strategy;
     stet_strategy fallback;
     int64_t opened_at, deadline;
@@ -66,6 +80,8 @@ struct conflict_record {
     uint64_t lost_version; /* In which the newest of the lost values was written. */
     uint64_t times;
     uint64_t others; /* Records beyond NOTICES_PER_PERSON_MAX that this notice stands for. */
+    const struct lost_value *lost; /* Beside pointers; in the order in which they were lost. */
+    size_t lost_count;
 
     struct view_list read_by;
     bool dismissed;
@@ -77,6 +93,8 @@ bool conflict_state_parse(stet_view text, enum conflict_state *state);
 /* STET_CORRUPT when it is not one of ours; STET_NO_MEMORY. */
 stet_status record_decode(struct arena *arena, stet_view data, struct conflict_record *record,
                           stet_error *err);
+/* What happened last and the state it led to, from data that record_encode wrote, without reading all of it. */
+bool record_peek(stet_view data, enum conflict_state *state, stet_view *event);
 /* Empty when memory is out. */
 stet_view record_encode(struct arena *arena, const struct conflict_record *record);
 
@@ -93,6 +111,9 @@ void record_render(struct json_writer *writer, const struct conflict_record *rec
 bool record_concerns(const struct conflict_record *record, stet_view person);
 bool record_is_read(const struct conflict_record *record, stet_view person);
 bool view_list_has(const struct view_list *list, stet_view text);
+
+/* Whether it tells of values that did not stay, and asks nothing. */
+bool record_is_notice(const struct conflict_record *record);
 
 /* Whether a record's end is news to its writer: somebody else, or nobody, decided about it. */
 bool record_tells_writer(const struct conflict_record *record);

@@ -105,6 +105,19 @@ static stet_status read_token(struct stet_command *command, const struct task *t
     return status;
 }
 
+/* Whoever settles conflicts of both kinds sends yours along. What they hold for it must be what the conflict is about. */
+static stet_status check_yours(const struct task *task, const struct resolve_sides *sides,
+                               stet_error *err) {
+    struct doc yours;
+    if (view_is_empty(task->resolution.yours)) return STET_OK;
+    stet_status status = doc_parse(sides->arena, task->resolution.yours, NULL, &yours, err);
+    if (status != STET_OK) return status;
+    if (!task->record.deletes && doc_hash(&yours, 0) == doc_hash(&sides->yours, 0)) return STET_OK;
+    error_set(err, STET_BAD_REQUEST, "\"yours\" is not what the conflict is about");
+    error_field(err, "yours", 0);
+    return STET_BAD_REQUEST;
+}
+
 /* Turns the choice into the mutation of the record. */
 static stet_status fill_mutation(struct stet_command *command, const struct task *task,
                                  const struct resolve_token *token, enum resolve_effect effect,
@@ -137,7 +150,7 @@ static stet_status fill_mutation(struct stet_command *command, const struct task
 
 static stet_status prepare_resolution(struct stet_command *command, stet_error *err) {
     struct task *task = command->module_data;
-    struct resolve_sides sides = {.arena = &command->arena};
+    struct resolve_sides sides = {.arena = &command->arena, .conflict_id = task->id};
     struct resolve_token token;
     enum resolve_effect effect;
     stet_view data;
@@ -148,6 +161,7 @@ static stet_status prepare_resolution(struct stet_command *command, stet_error *
     if (task->record.state != CONFLICT_OPEN) return already(task, err);
     status = read_token(command, task, &token, err);
     if (status == STET_OK) status = load_sides(command, &task->record, &token, &sides, err);
+    if (status == STET_OK) status = check_yours(task, &sides, err);
     if (status != STET_OK) return status;
     sides.deletes = task->record.deletes;
     sides.has_yours = !task->record.deletes;
@@ -213,7 +227,6 @@ static stet_status decide_resolution(struct conflicts *conflicts, struct staging
     record.read_by = (struct view_list){0};
     status = conflicts_put(conflicts, staging, task->id, &record, &task->after, err);
     task->record = record;
-    if (status == STET_OK && !command->dry_run) conflicts_count_end(conflicts, &record);
     return status;
 }
 
@@ -265,9 +278,9 @@ stet_status conflicts_fill_resolve(struct stet_command *command,
         return error_set(err, STET_MISUSE, "there is no such choice");
     if (resolution->token.size > RESOLUTION_TOKEN_BYTES_MAX)
         return invalid_token(err, "is too long");
-    const stet_view documents[] = {resolution->fields, resolution->data};
-    const char *const names[] = {"fields", "data"};
-    for (size_t i = 0; i < 2; i++) {
+    const stet_view documents[] = {resolution->yours, resolution->fields, resolution->data};
+    const char *const names[] = {"yours", "fields", "data"};
+    for (size_t i = 0; i < 3; i++) {
         if (documents[i].size <= DATA_BYTES_MAX) continue;
         error_set(err, STET_TOO_LARGE, "\"%s\" is larger than %u bytes", names[i], DATA_BYTES_MAX);
         error_field(err, names[i], DATA_BYTES_MAX);
@@ -278,10 +291,12 @@ stet_status conflicts_fill_resolve(struct stet_command *command,
     task->id = arena_copy(arena, resolution->id);
     task->resolution = *resolution;
     task->resolution.token = arena_copy(arena, resolution->token);
+    task->resolution.yours = arena_copy(arena, resolution->yours);
     task->resolution.fields = arena_copy(arena, resolution->fields);
     task->resolution.data = arena_copy(arena, resolution->data);
     if (task->id.bytes == NULL || task->resolution.token.bytes == NULL ||
-        task->resolution.fields.bytes == NULL || task->resolution.data.bytes == NULL)
+        task->resolution.yours.bytes == NULL || task->resolution.fields.bytes == NULL ||
+        task->resolution.data.bytes == NULL)
         return error_set(err, STET_NO_MEMORY, "out of memory");
     command->dry_run = resolution->dry_run;
     command->prepare = prepare_resolution;
@@ -304,19 +319,12 @@ static stet_status check_precondition(const struct task *task, uint64_t version,
                      (unsigned long long)version);
 }
 
-/* A notice keeps no copy of what was lost: it stands in the version that was overruled. */
-static stet_status find_lost(struct staging *staging, const struct store_head *target,
-                             struct conflict_record *record, stet_error *err) {
-    const struct mutation mutation = {.type = record->type, .id = record->id};
-    struct store_change row;
-    stet_status status =
-        staging_version(staging, &mutation, target, record->previous_version, &row, err);
-    if (status != STET_OK) return status;
-    record->deletes = row.op == STORE_DELETE;
-    record->yours = record->deletes ? (stet_view){0} : row.data;
-    if (record->base_version == 0 && record->lost_version > 1)
-        record->base_version = record->lost_version - 1;
-    return STET_OK;
+/* What a notice offers, made ready by prepare_reopen. */
+static void take_lost(const struct task *task, struct conflict_record *record) {
+    record->deletes = task->lost.deletes;
+    record->yours = task->lost.data;
+    if (task->lost.gone > 0)
+        record->explanation = VIEW("some of what was lost is no longer kept, and not offered");
 }
 
 /* It waits for those the type names, else for its writer; and for who wanted it opened again. */
@@ -355,20 +363,14 @@ static stet_status reopen(struct conflicts *conflicts, struct staging *staging, 
         .pointers_left_out = old->pointers_left_out,
         .strategy = STET_STRATEGY_ASK,
         .client_mutation_id = old->client_mutation_id,
-        .previous_version = old->previous_version,
-        .lost_version = old->lost_version,
     };
-    if (old->state == CONFLICT_OVERWRITTEN || old->state == CONFLICT_SETTLED)
-        status = find_lost(staging, &target, &record, err);
-    if (status == STET_OK) status = conflicts_set_terms(staging, &record, err);
+    if (record_is_notice(old)) take_lost(task, &record);
+    status = conflicts_set_terms(staging, &record, err);
     if (status == STET_OK) status = add_person(staging, &record, err);
+    if (status == STET_OK) status = conflicts_check_clean(staging, &target, &record, err);
     if (status != STET_OK) return status;
-    record.previous_version = record.lost_version = 0;
     status = conflicts_put(conflicts, staging, task->id, &record, &task->after, err);
     task->record = record;
-    if (status == STET_OK)
-        atomic_fetch_add_explicit(&conflicts->space->counters.conflicts_opened, 1,
-                                  memory_order_relaxed);
     return status;
 }
 
@@ -393,8 +395,27 @@ static stet_status decide_reopen(struct conflicts *conflicts, struct staging *st
                          "%.*s settled the conflict; what was chosen is changed by a new write",
                          VIEW_ARG(old.resolved_by));
     status = check_precondition(task, head.version, "conflict", err);
+    if (status == STET_OK && task->after.version != head.version)
+        /* It was not known yet when this was made ready; who names its version can have it from the feed alone. */
+        status = error_set(err, STET_CONCURRENT_MODIFICATION, "the conflict is just changing");
     if (status != STET_OK) return status;
     return reopen(conflicts, staging, task, &old, err);
+}
+
+/* The versions that are looked into never change, so this need not be done in turn. */
+static stet_status prepare_lost(struct stet_command *command, struct task *task, stet_error *err) {
+    const struct conflict_record *record = &task->record;
+    struct store_reader *reader;
+    struct store_head target;
+    stet_status status = space_reader_take(command->space, &reader, err);
+    if (status != STET_OK) return status;
+    status = store_head(reader, record->type, record->id, &target, err);
+    if (status == STET_OK)
+        status = lost_collect(reader, &command->arena, &target, record, &task->lost, err);
+    space_reader_give(command->space, reader);
+    if (status == STET_OK && task->lost.found == 0)
+        status = error_set(err, STET_PRUNED, "what was lost is no longer kept");
+    return status;
 }
 
 static stet_status prepare_reopen(struct stet_command *command, stet_error *err) {
@@ -402,7 +423,10 @@ static stet_status prepare_reopen(struct stet_command *command, stet_error *err)
     struct store_reader *reader;
     uint64_t version, seq;
     stet_status status = conflicts_read(command, task->id, &version, &seq, &task->record, err);
-    if (status != STET_NOT_FOUND) return status;
+    task->after.version = status == STET_OK ? version : 0;
+    if (status == STET_OK && record_is_notice(&task->record))
+        status = prepare_lost(command, task, err);
+    if (status != STET_NOT_FOUND || task->after.version != 0) return status;
     if (err != NULL) *err = (stet_error){0};
     status = space_reader_take(command->space, &reader, err);
     if (status != STET_OK) return status;

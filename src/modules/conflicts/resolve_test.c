@@ -28,6 +28,39 @@ TEST(yours_is_written_and_the_conflict_is_over_in_one_transaction) {
     assert_int_equal(transaction, seq + 1);
 }
 
+TEST(history_leads_from_a_resolution_to_its_conflict) {
+    (void)state;
+    const char *id = parked_deal("1");
+    must(resolve(id, token_of(id), STET_CHOICE_YOURS));
+    const char *body = history_of("1").body;
+    assert_string_equal(unquoted(json_at(body, "/changes/0/merge/conflict_id")), id);
+    check_json(body, "/changes/0/merge/parents", "[1,2]");
+    check_json(must(get_conflict(id)).body, "/state", "\"resolved\"");
+}
+
+static struct answer resolve_with(const char *id, const char *yours) {
+    return take(start_resolve((stet_conflict_resolution){.id = view_of(id),
+                                                         .token = view_of(token_of(id)),
+                                                         .choice = STET_CHOICE_YOURS,
+                                                         .yours = view_of(yours)}));
+}
+
+TEST(yours_may_be_sent_along_and_must_be_what_waits) {
+    (void)state;
+    const char *id = parked_deal("1");
+    struct answer refused = resolve_with(id, "{\"amount\":4,\"title\":\"a\"}");
+    check_status(refused, STET_BAD_REQUEST);
+    assert_string_equal(refused.field, "yours");
+    refused = resolve_with(id, "{");
+    check_status(refused, STET_BAD_JSON);
+    check_data("1", 2, "{\"amount\":2,\"title\":\"a\"}");
+    must(resolve_with(id, "{ \"title\": \"a\", \"amount\": 3 }"));
+    check_data("1", 3, "{\"amount\":3,\"title\":\"a\"}");
+    id = must_park("1", 1, NULL);
+    check_status(resolve_with(id, "{}"), STET_BAD_REQUEST);
+    must(resolve_with(id, ""));
+}
+
 TEST(current_leaves_the_record_as_it_is) {
     (void)state;
     const char *id = parked_deal("1");
@@ -242,6 +275,9 @@ TEST(an_automatic_merge_is_shown_with_both_sides) {
     check_json(body, "/yours", "{\"amount\":1,\"title\":\"b\"}");
     check_json(body, "/result", "{\"amount\":2,\"title\":\"b\"}");
     check_json(body, "/merge/fields/~1title/from", "\"yours\"");
+    /* No field was changed by both, so all are shown that either side changed. */
+    check_json(body, "/affected_data", "[\"/amount\",\"/title\"]");
+    check_json(body, "/conflict_type", "\"version_mismatch\"");
 }
 
 TEST(an_automatic_merge_is_taken_back_by_reopening_it) {
@@ -250,7 +286,9 @@ TEST(an_automatic_merge_is_taken_back_by_reopening_it) {
     check_status(reopen(id, STET_VERSION_NONE), STET_PRECONDITION_REQUIRED);
     check_status(reopen(id, 2), STET_CONCURRENT_MODIFICATION);
     must(reopen(id, 3));
-    check_json(must(get_conflict(id)).body, "/yours/title", "\"b\"");
+    const char *body = must(get_conflict(id)).body;
+    check_json(body, "/yours/title", "\"b\"");
+    check_json(body, "/affected_data", "[\"/amount\",\"/title\"]");
     must(take(
         start_resolve((stet_conflict_resolution){.id = view_of(id),
                                                  .token = view_of(token_of(id)),
@@ -263,6 +301,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define IN_A_WORLD(name) cmocka_unit_test_setup_teardown(name, setup, world_close)
         IN_A_WORLD(yours_is_written_and_the_conflict_is_over_in_one_transaction),
+        IN_A_WORLD(history_leads_from_a_resolution_to_its_conflict),
+        IN_A_WORLD(yours_may_be_sent_along_and_must_be_what_waits),
         IN_A_WORLD(current_leaves_the_record_as_it_is),
         IN_A_WORLD(fields_are_chosen_one_by_one),
         IN_A_WORLD(custom_data_is_written_as_it_is),

@@ -103,7 +103,7 @@ static stet_status render_sides(struct stet_command *command, struct store_reade
     struct arena *arena = &command->arena;
     struct store_head head;
     struct store_change row;
-    bool notice = record->state == CONFLICT_OVERWRITTEN || record->state == CONFLICT_SETTLED;
+    struct lost_yours lost = {0};
     uint64_t before =
         record->previous_version != 0 ? record->previous_version : record->current_version;
     stet_status status = store_head(reader, record->type, record->id, &head, err);
@@ -113,13 +113,15 @@ static stet_status render_sides(struct stet_command *command, struct store_reade
     if (status == STET_OK)
         status = render_version(writer, "current", reader, arena, &head, before, &row, err);
     if (status != STET_OK) return status;
-    if (notice) {
-        /* Their values are part of what stood there before. */
-        json_member_raw(writer, VIEW("yours"), view_is_empty(row.data) ? VIEW("null") : row.data);
-    } else {
-        json_member_raw(writer, VIEW("yours"),
-                        view_is_empty(record->yours) ? VIEW("null") : record->yours);
+    stet_view yours = record->yours;
+    if (record_is_notice(record)) {
+        status = lost_collect(reader, arena, &head, record, &lost, err);
+        if (status != STET_OK) return status;
+        yours = lost.data;
+        /* So many of what is listed above are not in yours. */
+        if (lost.gone > 0) json_member_u64(writer, VIEW("not_kept"), lost.gone);
     }
+    json_member_raw(writer, VIEW("yours"), view_is_empty(yours) ? VIEW("null") : yours);
     status =
         render_version(writer, "result", reader, arena, &head, record->result_version, &row, err);
     if (status == STET_OK && !view_is_empty(row.merge)) {
@@ -157,6 +159,31 @@ static stet_status render_document(struct stet_command *command, struct store_re
     return status;
 }
 
+/* The fields that a rule put together or chose for; where none was, both sides' own. */
+static stet_status set_merged_fields(struct arena *arena, const struct store_change *change,
+                                     struct conflict_record *record, stet_error *err) {
+    struct provenance_field *fields;
+    size_t count;
+    bool any = false;
+    stet_view *pointers = arena_alloc(arena, CONFLICT_POINTERS_MAX * sizeof *pointers);
+    if (pointers == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a conflict");
+    stet_status status = provenance_fields(arena, change, &fields, &count, err);
+    if (status != STET_OK) return status;
+    for (size_t i = 0; i < count && !any; i++)
+        any = fields[i].by_rule;
+    record->conflict_type = any ? VIEW("concurrent_edit") : VIEW("version_mismatch");
+    record->pointers.items = pointers;
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].same || fields[i].by_rule != any) continue;
+        if (record->pointers.count == CONFLICT_POINTERS_MAX) {
+            record->pointers_left_out++;
+        } else {
+            pointers[record->pointers.count++] = fields[i].pointer;
+        }
+    }
+    return STET_OK;
+}
+
 /* "seq-N": an automatic merge, from the provenance of the change it made. */
 stet_status conflicts_read_merge(struct stet_command *command, struct store_reader *reader,
                                  stet_view id, struct conflict_record *record, uint64_t *seq,
@@ -188,6 +215,8 @@ stet_status conflicts_read_merge(struct stet_command *command, struct store_read
     };
     provenance_parents(arena, &change, &record->base_version, &record->current_version);
     record->previous_version = record->current_version;
+    status = set_merged_fields(arena, &change, record, err);
+    if (status != STET_OK) return status;
     status = store_head(reader, change.type, change.id, &head, err);
     if (status == STET_OK)
         status =
