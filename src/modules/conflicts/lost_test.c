@@ -249,6 +249,63 @@ TEST(a_rule_that_chose_is_named) {
     check_json(body, "/conflict_type", "\"concurrent_edit\"");
 }
 
+/* The type keeps so many versions from now on; those before go. */
+static void retain(uint32_t versions) {
+    static uint64_t sequence;
+    struct arena arena;
+    arena_init(&arena, 1024);
+    struct policy *policy = arena_zalloc(&arena, 1, sizeof *policy);
+    assert_non_null(policy);
+    atomic_init(&policy->refs, 1);
+    policy->arena = arena;
+    policy->type = VIEW("task");
+    policy->version = policy->seq = ++sequence;
+    policy->overrides = ~0u;
+    policy->retain_versions = versions;
+    struct policies *policies = world.fixture.space->policies;
+    assert_int_equal(policies_reserve(policies, NULL), STET_OK);
+    policies_stage(policies, VIEW("task"), policy);
+    policies_publish(policies);
+    for (int i = 0; i < 4; i++)
+        pass(CLOCK_CONFIRM_S + DUE_RECHECK_S);
+}
+
+TEST(what_is_no_longer_kept_is_not_offered_and_said_to_be_missing) {
+    (void)state;
+    be("zoe");
+    must_put("1", none, "{\"a\":1,\"b\":1}");
+    lose(1, "{\"a\":2,\"b\":1}", "{\"a\":3,\"b\":1}");
+    lose(3, "{\"a\":3,\"b\":2}", "{\"a\":3,\"b\":3}");
+    retain(2);
+    const char *id = notice_of("ben");
+    const char *body = must(get_conflict(id)).body;
+    check_json(body, "/not_kept", "1");
+    check_json(body, "/yours", "{\"a\":3,\"b\":2}");
+}
+
+TEST(a_notice_of_which_nothing_is_kept_cannot_be_taken_up) {
+    (void)state;
+    be("zoe");
+    must_put("1", none, "{\"a\":1}");
+    lose(1, "{\"a\":2}", "{\"a\":3}");
+    retain(1);
+    const char *id = notice_of("ben");
+    check_json(must(get_conflict(id)).body, "/yours", "null");
+    check_status(reopen(id, 1), STET_PRUNED);
+}
+
+TEST(what_is_left_of_a_notice_can_be_taken_up) {
+    (void)state;
+    be("zoe");
+    must_put("1", none, "{\"a\":1,\"b\":1}");
+    lose(1, "{\"a\":2,\"b\":1}", "{\"a\":3,\"b\":1}");
+    lose(3, "{\"a\":3,\"b\":2}", "{\"a\":3,\"b\":3}");
+    retain(2);
+    const char *body = taken_up("ben");
+    check_json(body, "/yours/b", "2");
+    assert_non_null(json_at(body, "/explanation"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define IN_A_WORLD(name) cmocka_unit_test_setup_teardown(name, setup, world_close)
@@ -265,6 +322,9 @@ int main(void) {
         IN_A_WORLD(past_the_limit_the_oldest_losses_are_counted),
         IN_A_WORLD(a_name_too_long_to_be_noted_still_has_its_value),
         IN_A_WORLD(a_rule_that_chose_is_named),
+        IN_A_WORLD(what_is_no_longer_kept_is_not_offered_and_said_to_be_missing),
+        IN_A_WORLD(a_notice_of_which_nothing_is_kept_cannot_be_taken_up),
+        IN_A_WORLD(what_is_left_of_a_notice_can_be_taken_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
