@@ -82,6 +82,9 @@ static int list(struct cli *cli, struct buffer *path, const char *member, const 
             add_item(cli, &table, &doc, item);
         if (table_print(&table, &cli->out, "", &err) != STET_OK) return cli_fail(cli, &err);
     }
+    if (answer_u64(&doc, 0, "unread") > 0)
+        fprintf(cli->errors.stream, "%llu unread: --unread lists them alone\n",
+                (unsigned long long)answer_u64(&doc, 0, "unread"));
     if (next.size > 0) fprintf(cli->errors.stream, "There is more: --after %.*s\n", VIEW_ARG(next));
     return EXIT_DONE;
 }

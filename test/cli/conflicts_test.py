@@ -362,7 +362,7 @@ def the_inbox_is_read_and_emptied(folder):
         check_has(desk.run("ben", "inbox").out, rf"^ID .*\n{third} +open +deals/3 .*\n{second} .*\n{first} ")
         check(desk.run("ann", "inbox").out == "your inbox is empty\n")
         page = desk.run("ben", "inbox", "--limit", "2")
-        cursor = re.fullmatch(r"There is more: --after (\S+)\n", page.err)[1]
+        cursor = re.fullmatch(r"3 unread: --unread lists them alone\nThere is more: --after (\S+)\n", page.err)[1]
         check([one["id"] for one in desk.run("ben", "inbox", "--after", cursor, "--json").json["items"]] == [first])
         check(desk.run("ben", "inbox", "read", first).out == "marked 1 as read, 2 unread\n")
         check(first not in desk.run("ben", "inbox", "--unread").out)
