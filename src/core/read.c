@@ -28,6 +28,27 @@ stet_status read_created(struct store_reader *reader, struct arena *arena,
     return STET_OK;
 }
 
+stet_status read_each_live(struct store_reader *reader, struct arena *arena, stet_view type,
+                           read_visit *visit, void *context, stet_error *err) {
+    enum { PAGE = 256 };
+    struct store_row rows[PAGE];
+    stet_view after = {0};
+    size_t count;
+    do {
+        stet_status status = store_scan(reader, arena, type, after, PAGE, rows, &count, err);
+        if (status != STET_OK) return status;
+        for (size_t i = 0; i < count; i++) {
+            struct store_change change;
+            after = rows[i].id;
+            if (rows[i].head.deleted) continue;
+            status = store_change_at(reader, arena, rows[i].head.seq, &change, err);
+            if (status == STET_OK) status = visit(context, &change, err);
+            if (status != STET_OK) return status;
+        }
+    } while (count == PAGE);
+    return STET_OK;
+}
+
 stet_status read_wait(struct space *space, uint64_t min_seq, stet_error *err) {
     unsigned timeout_ms = MIN_SEQ_WAIT_MS_MAX;
     if (ring_published(&space->ring) >= min_seq) return STET_OK;

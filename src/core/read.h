@@ -37,6 +37,14 @@ stet_status read_created(struct store_reader *reader, struct arena *arena,
                          const struct store_change *change, struct created *created,
                          stet_error *err);
 
+/*
+ * Every live record of a type, in byte order of the ids, as the change behind its head. For types of few records: all of them stay in the
+ * arena. What visit returns but STET_OK ends the walk.
+ */
+typedef stet_status read_visit(void *context, const struct store_change *change, stet_error *err);
+stet_status read_each_live(struct store_reader *reader, struct arena *arena, stet_view type,
+                           read_visit *visit, void *context, stet_error *err);
+
 /* Waits until min_seq is published, not past MIN_SEQ_WAIT_MS_MAX. STET_UNAVAILABLE when it did not come to that. */
 stet_status read_wait(struct space *space, uint64_t min_seq, stet_error *err);
 

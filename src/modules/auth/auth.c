@@ -2,13 +2,14 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/read.h"
 #include "core/render.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SECRET_BYTES = 32, HASH_BYTES = 32, ID_BYTES = 16, TOKENS_PER_PAGE = 256 };
+enum { SECRET_BYTES = 32, HASH_BYTES = 32, ID_BYTES = 16 };
 
 #define TOKEN_PREFIX "stet_"
 #define TYPE VIEW("stet.token")
@@ -189,33 +190,28 @@ stet_status auth_identify(struct stet_client *client, stet_view text, stet_ident
 typedef stet_status token_visit(void *context, const struct store_change *change,
                                 const struct token *token, stet_error *err);
 
+struct token_walk {
+    struct arena *arena;
+    token_visit *visit;
+    void *context;
+};
+
+static stet_status visit_change(void *context, const struct store_change *change, stet_error *err) {
+    const struct token_walk *walk = context;
+    struct token token;
+    stet_status status = read_token(walk->arena, change->data, &token);
+    if (status != STET_OK)
+        return error_set(err, status,
+                         status == STET_NO_MEMORY ? "out of memory for a token"
+                                                  : "a token's record is damaged");
+    return walk->visit(walk->context, change, &token, err);
+}
+
 /* Every live token. Views passed to visit live as long as the arena. */
 static stet_status visit_tokens(struct store_reader *reader, struct arena *arena,
                                 token_visit *visit, void *context, stet_error *err) {
-    struct store_row rows[TOKENS_PER_PAGE];
-    stet_view after = {0};
-    size_t count;
-    do {
-        stet_status status =
-            store_scan(reader, arena, TYPE, after, TOKENS_PER_PAGE, rows, &count, err);
-        if (status != STET_OK) return status;
-        for (size_t i = 0; i < count; i++) {
-            struct store_change change;
-            struct token token;
-            after = rows[i].id;
-            if (rows[i].head.deleted) continue;
-            status = store_change_at(reader, arena, rows[i].head.seq, &change, err);
-            if (status != STET_OK) return status;
-            status = read_token(arena, change.data, &token);
-            if (status != STET_OK)
-                return error_set(err, status,
-                                 status == STET_NO_MEMORY ? "out of memory for a token"
-                                                          : "a token's record is damaged");
-            status = visit(context, &change, &token, err);
-            if (status != STET_OK) return status;
-        }
-    } while (count == TOKENS_PER_PAGE);
-    return STET_OK;
+    struct token_walk walk = {.arena = arena, .visit = visit, .context = context};
+    return read_each_live(reader, arena, TYPE, visit_change, &walk, err);
 }
 
 static stet_status note_any(void *context, const struct store_change *change,

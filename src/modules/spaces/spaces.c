@@ -2,13 +2,14 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/read.h"
 #include "core/render.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 
 #define TYPE VIEW("stet.space")
-enum { SUFFIX_BYTES = 4, SPACES_PER_PAGE = 256 };
+enum { SUFFIX_BYTES = 4 };
 
 static bool is_built_in(stet_view name) {
     return view_equal(name, VIEW("main")) || view_equal(name, VIEW("stet"));
@@ -148,13 +149,15 @@ static void render_space(struct json_writer *writer, stet_view name,
     json_object_end(writer);
 }
 
+static stet_status show_space(void *context, const struct store_change *change, stet_error *err) {
+    (void)err;
+    render_space(context, change->id, change);
+    return STET_OK;
+}
+
 static stet_status list(struct stet_command *command, struct store_reader *reader,
                         struct buffer *out, stet_error *err) {
-    struct store_row rows[SPACES_PER_PAGE];
     struct json_writer writer;
-    struct arena *arena = &command->arena;
-    stet_view after = {0};
-    size_t count;
     command->decided_seq = ring_published(&command->space->ring);
     json_begin(&writer, out);
     json_object_begin(&writer);
@@ -162,22 +165,10 @@ static stet_status list(struct stet_command *command, struct store_reader *reade
     json_array_begin(&writer);
     render_space(&writer, VIEW("main"), NULL);
     render_space(&writer, VIEW("stet"), NULL);
-    do {
-        stet_status status =
-            store_scan(reader, arena, TYPE, after, SPACES_PER_PAGE, rows, &count, err);
-        if (status != STET_OK) return status;
-        for (size_t i = 0; i < count; i++) {
-            struct store_change change;
-            after = rows[i].id;
-            if (rows[i].head.deleted) continue;
-            status = store_change_at(reader, arena, rows[i].head.seq, &change, err);
-            if (status != STET_OK) return status;
-            render_space(&writer, rows[i].id, &change);
-        }
-    } while (count == SPACES_PER_PAGE);
+    stet_status status = read_each_live(reader, &command->arena, TYPE, show_space, &writer, err);
     json_array_end(&writer);
     json_object_end(&writer);
-    return STET_OK;
+    return status;
 }
 
 stet_status spaces_fill_list(struct stet_command *command, stet_error *err) {
