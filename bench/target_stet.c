@@ -1,20 +1,14 @@
 /*
- * Stet over HTTP/1.1. Started with a fresh data directory on a free port; the token is the one that `stet init` prints.
+ * Stet over HTTP/1.1. See server.h for how it is started.
  */
 #include "target.h"
 
-#include <arpa/inet.h>
+#include "server.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define RECORDS "/v1/main/records/"
@@ -24,107 +18,6 @@ struct stet_link {
     size_t in_size;
     char in[REPLY_BYTES_MAX];
 };
-
-static char host[64]; /* IPv4. */
-static int port;
-static char folder[4096]; /* Of the server we started. */
-static char common[512];  /* The header lines of every request. */
-static size_t common_size;
-static char token[128];
-
-static void fail(const char *what) {
-    fprintf(stderr, "http_load: %s%s%s\n", what, errno != 0 ? ": " : "",
-            errno != 0 ? strerror(errno) : "");
-    exit(1);
-}
-
-/* A connected, non-blocking socket. */
-static int connect_server(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int one = 1;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || inet_pton(AF_INET, host, &address.sin_addr) != 1) fail(host);
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) fail("connect");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) fail("fcntl");
-    return fd;
-}
-
-/* ---- Start and stop ---------------------------------------------------------------------- */
-
-/* Runs a command line and gives its output, NUL-terminated. */
-static void run(const char *command, char *out, size_t size) {
-    FILE *pipe = popen(command, "r");
-    if (pipe == NULL) fail(command);
-    size_t got = fread(out, 1, size - 1, pipe);
-    out[got] = '\0';
-    if (pclose(pipe) != 0) fail(command);
-}
-
-static void take_url(const char *url) {
-    if (sscanf(url, "http://%63[^:/]:%d", host, &port) != 2) fail(url);
-}
-
-static void spawn(struct target *target, const struct target_options *options, const char *program,
-                  const char *url_file) {
-    char io_threads[16], data[4200];
-    snprintf(io_threads, sizeof io_threads, "%u", options->io_threads);
-    snprintf(data, sizeof data, "%s/data", folder);
-    target->pid = fork();
-    if (target->pid < 0) fail("fork");
-    if (target->pid == 0) {
-        execl(program, program, "serve", "--data", data, "--listen", "127.0.0.1:0", "--url-file",
-              url_file, "--io-threads", io_threads, "--log-level", "error", (char *)NULL);
-        _exit(127);
-    }
-}
-
-static void wait_for_url(struct target *target, const char *url_file) {
-    char url[256] = "";
-    for (int tries = 0; tries < 500; tries++) {
-        FILE *file = fopen(url_file, "re");
-        if (file != NULL) {
-            bool got = fgets(url, sizeof url, file) != NULL;
-            fclose(file);
-            if (got) break;
-        }
-        if (waitpid(target->pid, NULL, WNOHANG) != 0) fail("the server ended at once");
-        usleep(20000);
-    }
-    take_url(url);
-}
-
-static void stet_start(struct target *target, const struct target_options *options) {
-    char command[8500], out[1024], url_file[4200];
-    const char *program = options->program != NULL ? options->program : "build/stet";
-    errno = 0;
-    if (options->url != NULL) {
-        take_url(options->url);
-        snprintf(token, sizeof token, "%s", options->token == NULL ? "" : options->token);
-    } else {
-        snprintf(folder, sizeof folder, "%s/http_load.XXXXXX", options->dir);
-        if (mkdtemp(folder) == NULL) fail(folder);
-        snprintf(command, sizeof command, "'%s' init --data '%s/data'", program, folder);
-        run(command, out, sizeof out);
-        const char *word = strstr(out, "stet_");
-        if (word == NULL || sscanf(word, "%127s", token) != 1) fail("stet init printed no token");
-        snprintf(url_file, sizeof url_file, "%s/url", folder);
-        spawn(target, options, program, url_file);
-        wait_for_url(target, url_file);
-    }
-    common_size = (size_t)snprintf(common, sizeof common,
-                                   " HTTP/1.1\r\nHost: %s:%d\r\nAuthorization: Bearer %s\r\n", host,
-                                   port, token);
-}
-
-static void stet_stop(struct target *target) {
-    char command[4200];
-    if (target->pid == 0) return;
-    kill(target->pid, SIGTERM);
-    waitpid(target->pid, NULL, 0);
-    snprintf(command, sizeof command, "rm -rf -- '%s'", folder);
-    if (system(command) != 0) fprintf(stderr, "http_load: could not remove %s\n", folder);
-}
 
 /* ---- Requests ---------------------------------------------------------------------------- */
 
@@ -153,7 +46,7 @@ static char *put_line(char *out, const char *method, const struct op *op) {
         *out++ = '/';
         out = put(out, op->id);
     }
-    return put(out, (stet_view){common, common_size});
+    return put(out, (stet_view){server_lines, server_lines_size});
 }
 
 static char *put_write(char *out, const struct op *op, const char *media) {
@@ -251,7 +144,7 @@ static size_t decode(stet_view bytes, struct reply *reply) {
     size_t body = header_number(bytes.bytes, head_end + 2, "Content-Length");
     if (memcmp(bytes.bytes, "HTTP/1.1 ", 9) != 0) {
         errno = 0;
-        fail("the answer is not HTTP/1.1");
+        server_fail("the answer is not HTTP/1.1");
     }
     int status = atoi(bytes.bytes + 9);
     if (status == 204 || status == 304) body = 0;
@@ -268,8 +161,8 @@ static size_t decode(stet_view bytes, struct reply *reply) {
 static struct link *link_open(struct target *target) {
     struct stet_link *link = malloc(sizeof *link);
     (void)target;
-    if (link == NULL) fail("out of memory for connections");
-    link->link = (struct link){.fd = connect_server(), .timer = -1};
+    if (link == NULL) server_fail("out of memory for connections");
+    link->link = (struct link){.fd = server_connect(), .timer = -1};
     link->in_size = 0;
     return &link->link;
 }
@@ -284,7 +177,7 @@ static void link_send(struct target *target, struct link *link, const struct op 
     size_t size = encode(op, out);
     (void)target;
     /* A connection with nothing under way takes a request of this size whole. */
-    if (write(link->fd, out, size) != (ssize_t)size) fail("a connection was lost");
+    if (write(link->fd, out, size) != (ssize_t)size) server_fail("a connection was lost");
 }
 
 static bool link_receive(struct target *target, struct link *base, const struct op *op,
@@ -294,33 +187,17 @@ static bool link_receive(struct target *target, struct link *base, const struct 
     (void)op;
     ssize_t got = read(base->fd, link->in + link->in_size, sizeof link->in - link->in_size);
     if (got < 0 && errno == EAGAIN) return false;
-    if (got <= 0) fail("the server closed a connection, or an answer is too long");
+    if (got <= 0) server_fail("the server closed a connection, or an answer is too long");
     link->in_size += (size_t)got;
     size_t used = decode((stet_view){link->in, link->in_size}, reply);
     if (used == 0) return false;
     errno = 0;
-    if (used != link->in_size) fail("an answer is longer than it says");
+    if (used != link->in_size) server_fail("an answer is longer than it says");
     link->in_size = 0;
     return true;
 }
 
 /* ---- Requests by the way ----------------------------------------------------------------- */
-
-/* On a connection of its own, which the server closes at the end of the answer. out: NUL-terminated. */
-static void ask(const char *request, size_t request_size, char *out, size_t size) {
-    size_t got_size = 0;
-    int fd = connect_server();
-    if (write(fd, request, request_size) != (ssize_t)request_size) fail("write");
-    while (got_size < size - 1) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        poll(&ready, 1, -1);
-        ssize_t got = read(fd, out + got_size, size - 1 - got_size);
-        if (got <= 0) break;
-        got_size += (size_t)got;
-    }
-    close(fd);
-    out[got_size] = '\0';
-}
 
 static void stet_declare(struct target *target, const char *type, const char *definition) {
     char request[REQUEST_BYTES_MAX], answer[REPLY_BYTES_MAX];
@@ -328,10 +205,10 @@ static void stet_declare(struct target *target, const char *type, const char *de
     int size = snprintf(request, sizeof request,
                         "PUT /v1/main/types/%s%sConnection: close\r\nContent-Type: application/json"
                         "\r\nContent-Length: %zu\r\n\r\n%s",
-                        type, common, strlen(definition), definition);
-    ask(request, (size_t)size, answer, sizeof answer);
+                        type, server_lines, strlen(definition), definition);
+    server_ask(request, (size_t)size, answer, sizeof answer);
     errno = 0;
-    if (strncmp(answer, "HTTP/1.1 20", 11) != 0) fail(answer);
+    if (strncmp(answer, "HTTP/1.1 20", 11) != 0) server_fail(answer);
 }
 
 /* The value of a sample of the space "main". */
@@ -346,11 +223,18 @@ static void stet_commits(struct target *target, struct target_commits *commits) 
     static char text[1 << 18];
     char request[1024];
     (void)target;
-    int size = snprintf(request, sizeof request, "GET /metrics%sConnection: close\r\n\r\n", common);
-    ask(request, (size_t)size, text, sizeof text);
+    int size =
+        snprintf(request, sizeof request, "GET /metrics%sConnection: close\r\n\r\n", server_lines);
+    server_ask(request, (size_t)size, text, sizeof text);
     commits->writes = sample(text, "stet_batch_commands_sum");
     commits->commits = sample(text, "stet_batch_commands_count");
 }
+
+static void stet_start(struct target *target, const struct target_options *options) {
+    server_start(options, &target->pid);
+}
+
+static void stet_stop(struct target *target) { server_stop(target->pid); }
 
 struct target target_stet = {
     .name = "stet",
