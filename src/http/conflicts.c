@@ -93,17 +93,11 @@ stet_status conflicts_check_body(struct request *request, struct doc *doc, stet_
 
 stet_status conflicts_take_terms(struct request *request, bool *dry_run, stet_error *err) {
     struct terms terms = {0};
-    stet_status status = terms_read(&terms, request, TERMS_KEY_ONLY, err);
+    /* No key: it happens once anyway. */
+    stet_status status = terms_read(&terms, request, TERMS_DRY_RUN, err);
     if (status == STET_OK) status = params_finish(&request->params, err);
-    if (status != STET_OK) return status;
-    if (terms.key.size > 0) {
-        error_set(err, STET_BAD_REQUEST,
-                  "settling a conflict takes no mutation key: it happens once anyway");
-        error_field(err, "Idempotency-Key", 0);
-        return STET_BAD_REQUEST;
-    }
     *dry_run = terms.dry_run;
-    return STET_OK;
+    return status;
 }
 
 void handle_conflict_resolve(struct request *request) {
@@ -131,22 +125,16 @@ static stet_status take_precondition(struct request *request, stet_version *vers
     struct terms terms = {0};
     struct doc doc;
     struct body body;
-    stet_status status = terms_read(&terms, request, TERMS_RECORD, err);
+    stet_status status = terms_read(&terms, request, TERMS_BASE_VERSION, err);
     if (status == STET_OK) status = params_finish(&request->params, err);
     if (status == STET_OK && request->body.size > 0) {
         status = conflicts_check_body(request, &doc, err);
         if (status == STET_OK)
-            status = body_read(&body, &request->arena, &doc, 0, MEMBER_BIT(MEMBER_BASE_VERSION), "",
-                               err);
+            status = body_read(&body, &request->arena, &doc, 0, terms_members(TERMS_BASE_VERSION),
+                               "", err);
         if (status == STET_OK) status = terms_read_body(&terms, &body, err);
     }
     if (status != STET_OK) return status;
-    if (terms.key.size > 0 || terms.dry_run || terms.base.kind == STET_BASE_UPDATED_AT) {
-        error_set(err, STET_BAD_REQUEST,
-                  "opening a conflict again takes its version and nothing else");
-        error_field(err, terms.key.size > 0 ? "Idempotency-Key" : "base_version", 0);
-        return STET_BAD_REQUEST;
-    }
     *version = terms.base.kind == STET_BASE_VERSION ? terms.base.value : STET_VERSION_NONE;
     return STET_OK;
 }

@@ -95,7 +95,7 @@ static stet_status read_ttl_param(struct params *params, struct lock_plan *plan,
 static stet_status read_acquire(struct request *request, struct lock_plan *plan, stet_error *err) {
     struct params *params = &request->params;
     struct body body;
-    stet_status status = terms_read(&plan->terms, request, TERMS_KEY_ONLY, err);
+    stet_status status = terms_read(&plan->terms, request, TERMS_KEY | TERMS_DRY_RUN, err);
     if (status == STET_OK) status = read_ttl_param(params, plan, err);
     if (status == STET_OK) status = params_u64(params, "wait_s", WAIT_S_MAX, &plan->wait_s, err);
     if (status == STET_OK) status = params_text(params, "note", &plan->note, err);

@@ -77,10 +77,10 @@ static stet_status bad_header(const char *field, const char *message, stet_error
 }
 
 static stet_status read_preconditions(struct terms *terms, const struct headers *headers,
-                                      enum terms_scope scope, stet_error *err) {
+                                      unsigned parts, stet_error *err) {
     if (headers->if_match.bytes != NULL) {
         stet_version version;
-        if (scope == TERMS_KEY_ONLY)
+        if ((parts & TERMS_BASE_VERSION) == 0)
             return bad_header("If-Match", "If-Match means nothing here", err);
         stet_status status = etag_parse(headers->if_match, &version, err);
         if (status != STET_OK) return status;
@@ -91,17 +91,20 @@ static stet_status read_preconditions(struct terms *terms, const struct headers 
         }
     }
     if (headers->if_none_match.bytes == NULL) return STET_OK;
-    if (scope != TERMS_CREATING || !view_equal(headers->if_none_match, VIEW("*")))
+    if ((parts & TERMS_ABSENT) == 0 || !view_equal(headers->if_none_match, VIEW("*")))
         return bad_header("If-None-Match",
                           "If-None-Match must be * and is only for what may create a record", err);
     terms->base_in_header = true;
     return set_base(terms, STET_BASE_ABSENT, 0, "If-None-Match", err);
 }
 
-static stet_status read_relations_query(struct terms *terms, struct params *params,
+static stet_status read_relations_query(struct terms *terms, struct params *params, unsigned parts,
                                         stet_error *err) {
-    stet_status status = params_maybe(params, "parent", &terms->sets_parent, &terms->parent, err);
-    if (status == STET_OK) status = params_text(params, "lock", &terms->lock, err);
+    stet_status status = STET_OK;
+    if ((parts & TERMS_PARENT) != 0)
+        status = params_maybe(params, "parent", &terms->sets_parent, &terms->parent, err);
+    if (status != STET_OK || (parts & TERMS_LOCK) == 0) return status;
+    status = params_text(params, "lock", &terms->lock, err);
     if (status == STET_OK)
         status = params_u64(params, "lock_token", UINT64_MAX, &terms->lock_token, err);
     if (status != STET_OK || (terms->lock.size > 0) == params_has(params, "lock_token"))
@@ -111,52 +114,84 @@ static stet_status read_relations_query(struct terms *terms, struct params *para
     return STET_BAD_REQUEST;
 }
 
-static stet_status read_query(struct terms *terms, struct params *params, enum terms_scope scope,
-                              stet_error *err) {
-    stet_view text = {0};
+static stet_status read_key_query(struct terms *terms, struct params *params, stet_error *err) {
+    static const char *const names[] = {"client_mutation_id", "clientMutationId"};
+    stet_status status = STET_OK;
+    for (int i = 0; i < 2 && status == STET_OK; i++) {
+        stet_view text = {0};
+        status = params_text(params, names[i], &text, err);
+        if (status == STET_OK && text.size > 0) status = set_key(terms, text, names[i], err);
+    }
+    return status;
+}
+
+static stet_status read_base_query(struct terms *terms, struct params *params, unsigned parts,
+                                   stet_error *err) {
     uint64_t version = 0;
     stet_time time = 0;
-    stet_status status = params_flag(params, "dry_run", &terms->dry_run, err);
-    static const char *const keys[] = {"client_mutation_id", "clientMutationId"};
-    for (int i = 0; i < 2 && status == STET_OK; i++) {
-        text = (stet_view){0};
-        status = params_text(params, keys[i], &text, err);
-        if (status == STET_OK && text.size > 0) status = set_key(terms, text, keys[i], err);
-    }
-    if (status != STET_OK || scope == TERMS_KEY_ONLY) return status;
-    if (params_has(params, "base_version")) {
-        status = params_u64(params, "base_version", UINT64_MAX, &version, err);
+    if ((parts & TERMS_BASE_VERSION) != 0 && params_has(params, "base_version")) {
+        stet_status status = params_u64(params, "base_version", UINT64_MAX, &version, err);
         if (status == STET_OK)
             status = set_base(terms, STET_BASE_VERSION, version, "base_version", err);
         if (status != STET_OK) return status;
     }
-    if (params_has(params, "base_updated_at")) {
-        status = params_time(params, "base_updated_at", &time, err);
-        if (status == STET_OK)
-            status = set_base(terms, STET_BASE_UPDATED_AT, (uint64_t)time, "base_updated_at", err);
-        if (status != STET_OK) return status;
-    }
-    text = (stet_view){0};
-    status = params_text(params, "on_conflict", &text, err);
+    if ((parts & TERMS_BASE_UPDATED_AT) == 0 || !params_has(params, "base_updated_at"))
+        return STET_OK;
+    stet_status status = params_time(params, "base_updated_at", &time, err);
+    if (status != STET_OK) return status;
+    return set_base(terms, STET_BASE_UPDATED_AT, (uint64_t)time, "base_updated_at", err);
+}
+
+static stet_status read_query(struct terms *terms, struct params *params, unsigned parts,
+                              stet_error *err) {
+    stet_view text = {0};
+    stet_time time = 0;
+    stet_status status = STET_OK;
+    if ((parts & TERMS_DRY_RUN) != 0) status = params_flag(params, "dry_run", &terms->dry_run, err);
+    if (status == STET_OK && (parts & TERMS_KEY) != 0) status = read_key_query(terms, params, err);
+    if (status == STET_OK) status = read_base_query(terms, params, parts, err);
+    if (status == STET_OK && (parts & TERMS_STRATEGY) != 0)
+        status = params_text(params, "on_conflict", &text, err);
     if (status == STET_OK && text.size > 0) status = set_strategy(terms, text, "on_conflict", err);
-    if (status != STET_OK) return status;
-    status = read_relations_query(terms, params, err);
-    if (status != STET_OK) return status;
-    if (!params_has(params, "modified_at")) return STET_OK;
+    if (status == STET_OK) status = read_relations_query(terms, params, parts, err);
+    if (status != STET_OK || (parts & TERMS_MODIFIED_AT) == 0 || !params_has(params, "modified_at"))
+        return status;
     status = params_time(params, "modified_at", &time, err);
     return status == STET_OK ? set_modified_at(terms, time, "modified_at", err) : status;
 }
 
-stet_status terms_read(struct terms *terms, struct request *request, enum terms_scope scope,
+stet_status terms_read(struct terms *terms, struct request *request, unsigned parts,
                        stet_error *err) {
     const struct headers *headers = &request->headers;
     *terms = (struct terms){.prefer = prefer_parse(headers->prefer)};
-    stet_status status = read_preconditions(terms, headers, scope, err);
-    if (status == STET_OK && headers->idempotency_key.bytes != NULL)
+    stet_status status = read_preconditions(terms, headers, parts, err);
+    if (status == STET_OK && headers->idempotency_key.bytes != NULL) {
+        if ((parts & TERMS_KEY) == 0)
+            return bad_header("Idempotency-Key", "a mutation key means nothing here", err);
         status = set_key(terms, headers->idempotency_key, "Idempotency-Key", err);
+    }
     if (status == STET_OK && request->params.count > 0)
-        status = read_query(terms, &request->params, scope, err);
+        status = read_query(terms, &request->params, parts, err);
     return status;
+}
+
+uint64_t terms_members(unsigned parts) {
+    static const struct {
+        enum terms_part part;
+        enum member member;
+    } members[] = {
+        {TERMS_KEY, MEMBER_CLIENT_MUTATION_ID},
+        {TERMS_BASE_VERSION, MEMBER_BASE_VERSION},
+        {TERMS_BASE_UPDATED_AT, MEMBER_BASE_UPDATED_AT},
+        {TERMS_STRATEGY, MEMBER_ON_CONFLICT},
+        {TERMS_MODIFIED_AT, MEMBER_MODIFIED_AT},
+        {TERMS_PARENT, MEMBER_PARENT},
+        {TERMS_LOCK, MEMBER_LOCK},
+    };
+    uint64_t bits = 0;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        if ((parts & members[i].part) != 0) bits |= MEMBER_BIT(members[i].member);
+    return bits;
 }
 
 static stet_status read_lock(const struct body *body, stet_mutation *mutation, stet_error *err) {

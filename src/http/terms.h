@@ -26,22 +26,30 @@ struct terms {
     uint64_t lock_token;
 };
 
-#define TERMS_MEMBERS                                                                              \
-    (MEMBER_BIT(MEMBER_BASE_VERSION) | MEMBER_BIT(MEMBER_BASE_UPDATED_AT) |                        \
-     MEMBER_BIT(MEMBER_ON_CONFLICT) | MEMBER_BIT(MEMBER_CLIENT_MUTATION_ID) |                      \
-     MEMBER_BIT(MEMBER_MODIFIED_AT) | MEMBER_BIT(MEMBER_PARENT) | MEMBER_BIT(MEMBER_LOCK))
-
-/* Which preconditions a route understands. */
-enum terms_scope {
-    TERMS_RECORD, /* If-Match; If-None-Match: * only where something may be created. */
-    TERMS_CREATING,
-    TERMS_KEY_ONLY, /* No base: transactions, resolutions. */
+/* Which terms a route takes. The others are refused there by name: what is said and not heeded loses somebody's edit. */
+enum terms_part {
+    TERMS_KEY = 1 << 0,
+    TERMS_DRY_RUN = 1 << 1,
+    TERMS_BASE_VERSION = 1 << 2, /* If-Match, too. */
+    TERMS_BASE_UPDATED_AT = 1 << 3,
+    TERMS_ABSENT = 1 << 4, /* If-None-Match: *, where something may be created. */
+    TERMS_STRATEGY = 1 << 5,
+    TERMS_MODIFIED_AT = 1 << 6,
+    TERMS_PARENT = 1 << 7,
+    TERMS_LOCK = 1 << 8,
 };
+#define TERMS_BASE (TERMS_BASE_VERSION | TERMS_BASE_UPDATED_AT)
+/* Of what happens to a record as it is, of what is written to it, and of what may create it. */
+#define TERMS_RECORD                                                                               \
+    (TERMS_KEY | TERMS_DRY_RUN | TERMS_BASE | TERMS_STRATEGY | TERMS_MODIFIED_AT | TERMS_LOCK)
+#define TERMS_DATA (TERMS_RECORD | TERMS_PARENT)
+#define TERMS_CREATING (TERMS_DATA | TERMS_ABSENT)
 
-/* From headers and query. */
-stet_status terms_read(struct terms *terms, struct request *request, enum terms_scope scope,
+/* From headers and query. parts: of enum terms_part. */
+stet_status terms_read(struct terms *terms, struct request *request, unsigned parts,
                        stet_error *err);
-/* From an envelope read with TERMS_MEMBERS. */
+/* The envelope's members for these parts, to read the body with; then from that. */
+uint64_t terms_members(unsigned parts);
 stet_status terms_read_body(struct terms *terms, const struct body *body, stet_error *err);
 
 /* The members "parent" and "lock" of an envelope or of one mutation of a transaction. */

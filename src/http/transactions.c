@@ -135,8 +135,7 @@ static stet_status read_transaction(struct request *request, struct transaction 
     stet_status status = request_parse_body(request, &transaction->doc, err);
     if (status == STET_OK) {
         status = body_read(&body, &request->arena, &transaction->doc, 0,
-                           MEMBER_BIT(MEMBER_CLIENT_MUTATION_ID) | MEMBER_BIT(MEMBER_MUTATIONS), "",
-                           err);
+                           terms_members(TERMS_KEY) | MEMBER_BIT(MEMBER_MUTATIONS), "", err);
     }
     if (status == STET_OK) status = terms_read_body(&transaction->terms, &body, err);
     if (status == STET_OK) status = read_mutations(request, transaction, &body, err);
@@ -146,9 +145,9 @@ static stet_status read_transaction(struct request *request, struct transaction 
 void handle_transaction(struct request *request) {
     stet_error err;
     struct transaction *transaction = arena_zalloc(&request->arena, 1, sizeof *transaction);
-    stet_status status = transaction == NULL
-                             ? error_set(&err, STET_NO_MEMORY, "out of memory")
-                             : terms_read(&transaction->terms, request, TERMS_KEY_ONLY, &err);
+    stet_status status = transaction == NULL ? error_set(&err, STET_NO_MEMORY, "out of memory")
+                                             : terms_read(&transaction->terms, request,
+                                                          TERMS_KEY | TERMS_DRY_RUN, &err);
     if (status == STET_OK) status = params_finish(&request->params, &err);
     if (status == STET_OK) status = read_transaction(request, transaction, &err);
     if (!request_ok(request, status, &err) || !request_open_space(request)) return;

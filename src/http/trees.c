@@ -71,7 +71,7 @@ static stet_status read_edit(struct request *request, struct tree_plan *plan, bo
                              stet_error *err) {
     struct params *params = &request->params;
     stet_view in_body = {0};
-    stet_status status = terms_read(&plan->terms, request, TERMS_KEY_ONLY, err);
+    stet_status status = terms_read(&plan->terms, request, TERMS_KEY | TERMS_DRY_RUN, err);
     if (status == STET_OK) status = params_text(params, "tree_version", &plan->tree_version, err);
     if (status == STET_OK) status = params_finish(params, err);
     if (status == STET_OK)
@@ -117,7 +117,7 @@ void handle_tree_delete(struct request *request) { edit_tree(request, true); }
 static stet_status read_fork(struct request *request, struct tree_plan *plan, stet_error *err) {
     struct params *params = &request->params;
     bool given = false;
-    stet_status status = terms_read(&plan->terms, request, TERMS_KEY_ONLY, err);
+    stet_status status = terms_read(&plan->terms, request, TERMS_KEY | TERMS_DRY_RUN, err);
     if (status == STET_OK) status = params_text(params, "id", &plan->new_id, err);
     if (status == STET_OK) status = params_flag(params, "tree", &plan->tree, err);
     if (status == STET_OK)
@@ -166,25 +166,24 @@ void handle_fork(struct request *request) {
 
 /* ---- Merge ------------------------------------------------------------------------------- */
 
+/* The base is the fork's version. */
+#define MERGE_TERMS (TERMS_KEY | TERMS_DRY_RUN | TERMS_BASE_VERSION | TERMS_STRATEGY)
+
 static stet_status read_merge(struct request *request, struct tree_plan *plan, stet_error *err) {
     struct params *params = &request->params;
-    stet_status status = terms_read(&plan->terms, request, TERMS_RECORD, err);
+    stet_status status = terms_read(&plan->terms, request, MERGE_TERMS, err);
     if (status == STET_OK) status = params_flag(params, "tree", &plan->tree, err);
     if (status == STET_OK) status = params_finish(params, err);
     if (status == STET_OK)
         status = read_envelope(request, plan,
-                               MEMBER_BIT(MEMBER_BASE_VERSION) | MEMBER_BIT(MEMBER_ON_CONFLICT) |
-                                   MEMBER_BIT(MEMBER_DATA) | MEMBER_BIT(MEMBER_INTO_VERSION) |
-                                   MEMBER_BIT(MEMBER_TREE),
+                               terms_members(MERGE_TERMS) | MEMBER_BIT(MEMBER_DATA) |
+                                   MEMBER_BIT(MEMBER_INTO_VERSION) | MEMBER_BIT(MEMBER_TREE),
                                err);
     if (status == STET_OK) status = body_flag(&plan->body, MEMBER_TREE, &plan->tree, err);
     if (status == STET_OK) status = body_json(&plan->body, MEMBER_DATA, false, &plan->data, err);
     if (status == STET_OK)
         status = body_u64(&plan->body, MEMBER_INTO_VERSION, &plan->into_version, err);
-    if (status != STET_OK || plan->terms.base.kind != STET_BASE_UPDATED_AT) return status;
-    error_set(err, STET_BAD_REQUEST, "a merge names the fork's version as its base");
-    error_field(err, "base_updated_at", 0);
-    return STET_BAD_REQUEST;
+    return status;
 }
 
 void handle_merge(struct request *request) {

@@ -14,6 +14,9 @@ struct type_plan {
     struct doc doc; /* The body, when it is an envelope. */
 };
 
+/* No strategy: a stale write of a definition is always refused. */
+#define DEFINITION_TERMS (TERMS_KEY | TERMS_DRY_RUN | TERMS_BASE)
+
 static struct type_plan *plan_create(struct request *request, stet_error *err) {
     struct type_plan *plan = arena_zalloc(&request->arena, 1, sizeof *plan);
     if (plan == NULL) {
@@ -72,7 +75,7 @@ static stet_status read_envelope(struct request *request, struct type_plan *plan
     stet_status status = request_parse_body(request, &plan->doc, err);
     if (status == STET_OK)
         status = body_read(&body, &request->arena, &plan->doc, 0,
-                           TERMS_MEMBERS | MEMBER_BIT(MEMBER_DATA), "", err);
+                           terms_members(DEFINITION_TERMS) | MEMBER_BIT(MEMBER_DATA), "", err);
     if (status == STET_OK) status = terms_read_body(&plan->terms, &body, err);
     if (status == STET_OK)
         status = body_json(&body, MEMBER_DATA, false, &plan->write.definition, err);
@@ -101,17 +104,13 @@ static void handle_write(struct request *request, bool deletes) {
     stet_status status = plan == NULL ? err.status : STET_OK;
     if (status == STET_OK) {
         plan->write.deletes = deletes;
-        status = terms_read(&plan->terms, request, deletes ? TERMS_RECORD : TERMS_CREATING, &err);
+        status = terms_read(&plan->terms, request,
+                            deletes ? DEFINITION_TERMS : DEFINITION_TERMS | TERMS_ABSENT, &err);
     }
     if (status == STET_OK)
         status = params_flag(&request->params, "force", &plan->write.force, &err);
     if (status == STET_OK) status = params_finish(&request->params, &err);
     if (status == STET_OK) status = read_definition(request, plan, &err);
-    if (status == STET_OK && plan->terms.on_conflict_given) {
-        error_set(&err, STET_BAD_REQUEST, "a stale write of a definition is always refused");
-        error_field(&err, "on_conflict", 0);
-        status = STET_BAD_REQUEST;
-    }
     if (!request_ok(request, status, &err) || !request_open_space(request)) return;
     plan->write.base = plan->terms.base;
     plan->write.mutation_key = plan->terms.key;
@@ -133,7 +132,8 @@ void handle_types_apply(struct request *request) {
     struct body body;
     struct type_plan *plan = plan_create(request, &err);
     stet_status status = plan == NULL ? err.status : STET_OK;
-    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_KEY_ONLY, &err);
+    if (status == STET_OK)
+        status = terms_read(&plan->terms, request, TERMS_KEY | TERMS_DRY_RUN, &err);
     if (status == STET_OK)
         status = params_flag(&request->params, "force", &plan->apply.force, &err);
     if (status == STET_OK)
@@ -143,9 +143,8 @@ void handle_types_apply(struct request *request) {
         status = bad_media("application/json", &err);
     if (status == STET_OK) status = request_parse_body(request, &plan->doc, &err);
     if (status == STET_OK)
-        status =
-            body_read(&body, &request->arena, &plan->doc, 0,
-                      MEMBER_BIT(MEMBER_TYPES) | MEMBER_BIT(MEMBER_CLIENT_MUTATION_ID), "", &err);
+        status = body_read(&body, &request->arena, &plan->doc, 0,
+                           MEMBER_BIT(MEMBER_TYPES) | terms_members(TERMS_KEY), "", &err);
     if (status == STET_OK) status = terms_read_body(&plan->terms, &body, &err);
     if (status == STET_OK) status = body_json(&body, MEMBER_TYPES, false, &plan->apply.types, &err);
     if (status == STET_OK && !body_has(&body, MEMBER_TYPES))

@@ -47,12 +47,6 @@ static void plan_submit(struct request *request, struct write_plan *plan) {
     plan->mutation.sets_parent = plan->terms.sets_parent;
     plan->mutation.lock = plan->terms.lock;
     plan->mutation.lock_token = plan->terms.lock_token;
-    if (plan->terms.sets_parent &&
-        (plan->mutation.op == STET_OP_DELETE || plan->mutation.op == STET_OP_REVERT)) {
-        request_refuse_field(request, STET_BAD_REQUEST, "parent",
-                             "the parent is set by a write of the record's data");
-        return;
-    }
     stet_write write = {
         .mutations = &plan->mutation,
         .mutation_count = 1,
@@ -77,9 +71,10 @@ static stet_status read_data_envelope(struct request *request, struct write_plan
     stet_view id = {0};
     stet_status status = request_parse_body(request, &plan->doc, err);
     if (status == STET_OK) {
-        status =
-            body_read(&body, &request->arena, &plan->doc, 0,
-                      TERMS_MEMBERS | MEMBER_BIT(MEMBER_ID) | MEMBER_BIT(MEMBER_DATA), "", err);
+        status = body_read(&body, &request->arena, &plan->doc, 0,
+                           terms_members(TERMS_CREATING) | MEMBER_BIT(MEMBER_ID) |
+                               MEMBER_BIT(MEMBER_DATA),
+                           "", err);
     }
     if (status == STET_OK) status = terms_read_body(&plan->terms, &body, err);
     if (status == STET_OK) status = body_text(&body, MEMBER_ID, &id, err);
@@ -132,7 +127,7 @@ static stet_status read_patch_envelope(struct request *request, struct write_pla
     stet_status status = request_parse_body(request, &plan->doc, err);
     if (status == STET_OK) {
         status = body_read(&body, &request->arena, &plan->doc, 0,
-                           TERMS_MEMBERS | MEMBER_BIT(MEMBER_PATCH), "", err);
+                           terms_members(TERMS_DATA) | MEMBER_BIT(MEMBER_PATCH), "", err);
     }
     if (status == STET_OK) status = terms_read_body(&plan->terms, &body, err);
     if (status == STET_OK) status = body_json(&body, MEMBER_PATCH, true, &plan->mutation.body, err);
@@ -168,7 +163,7 @@ void handle_record_patch(struct request *request) {
     stet_error err;
     struct write_plan *plan = plan_create(request, STET_OP_PATCH, &err);
     stet_status status = plan == NULL ? err.status : STET_OK;
-    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_RECORD, &err);
+    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_DATA, &err);
     if (status == STET_OK) status = params_finish(&request->params, &err);
     if (status == STET_OK) status = read_patch(request, plan, &err);
     if (request_ok(request, status, &err)) plan_submit(request, plan);
@@ -185,7 +180,7 @@ static stet_status read_optional(struct request *request, struct write_plan *pla
         return bad_media(request, "application/json or application/stet+json", err);
     stet_status status = request_parse_body(request, &plan->doc, err);
     if (status == STET_OK) {
-        status = body_read(body, &request->arena, &plan->doc, 0, TERMS_MEMBERS | allowed, "", err);
+        status = body_read(body, &request->arena, &plan->doc, 0, allowed, "", err);
     }
     if (status == STET_OK) status = terms_read_body(&plan->terms, body, err);
     return status;
@@ -198,7 +193,8 @@ void handle_record_delete(struct request *request) {
     stet_status status = plan == NULL ? err.status : STET_OK;
     if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_RECORD, &err);
     if (status == STET_OK) status = params_finish(&request->params, &err);
-    if (status == STET_OK) status = read_optional(request, plan, 0, &body, &err);
+    if (status == STET_OK)
+        status = read_optional(request, plan, terms_members(TERMS_RECORD), &body, &err);
     if (request_ok(request, status, &err)) plan_submit(request, plan);
 }
 
@@ -208,9 +204,10 @@ void handle_move(struct request *request) {
     struct body body;
     struct write_plan *plan = plan_create(request, STET_OP_PATCH, &err);
     stet_status status = plan == NULL ? err.status : STET_OK;
-    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_RECORD, &err);
+    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_DATA, &err);
     if (status == STET_OK) status = params_finish(&request->params, &err);
-    if (status == STET_OK) status = read_optional(request, plan, 0, &body, &err);
+    if (status == STET_OK)
+        status = read_optional(request, plan, terms_members(TERMS_DATA), &body, &err);
     if (!request_ok(request, status, &err)) return;
     if (!plan->terms.sets_parent) {
         request_refuse_field(request, STET_BAD_REQUEST, "/parent",
@@ -232,7 +229,8 @@ void handle_revert(struct request *request) {
     if (status == STET_OK) status = params_u64(&request->params, "to", UINT64_MAX, &to, &err);
     if (status == STET_OK) status = params_finish(&request->params, &err);
     if (status == STET_OK)
-        status = read_optional(request, plan, MEMBER_BIT(MEMBER_TO), &body, &err);
+        status = read_optional(request, plan, terms_members(TERMS_RECORD) | MEMBER_BIT(MEMBER_TO),
+                               &body, &err);
     if (status == STET_OK && request->body.size > 0)
         status = body_u64(&body, MEMBER_TO, &body_to, &err);
     if (!request_ok(request, status, &err)) return;
@@ -248,6 +246,9 @@ void handle_revert(struct request *request) {
 
 /* ---- Preview ---- */
 
+/* As of a write, but for a key: it does nothing that could be repeated. */
+#define PREVIEW_TERMS (TERMS_CREATING & ~(unsigned)TERMS_KEY)
+
 /* Data as for PUT, or a patch. */
 static stet_status read_preview(struct request *request, struct write_plan *plan, stet_error *err) {
     struct body body;
@@ -256,9 +257,10 @@ static stet_status read_preview(struct request *request, struct write_plan *plan
         return bad_media(request, "application/json or application/stet+json", err);
     stet_status status = request_parse_body(request, &plan->doc, err);
     if (status == STET_OK)
-        status =
-            body_read(&body, &request->arena, &plan->doc, 0,
-                      TERMS_MEMBERS | MEMBER_BIT(MEMBER_DATA) | MEMBER_BIT(MEMBER_PATCH), "", err);
+        status = body_read(&body, &request->arena, &plan->doc, 0,
+                           terms_members(PREVIEW_TERMS) | MEMBER_BIT(MEMBER_DATA) |
+                               MEMBER_BIT(MEMBER_PATCH),
+                           "", err);
     if (status == STET_OK) status = terms_read_body(&plan->terms, &body, err);
     if (status != STET_OK) return status;
     bool patches = body_has(&body, MEMBER_PATCH);
@@ -274,14 +276,9 @@ void handle_merge_preview(struct request *request) {
     stet_error err;
     struct write_plan *plan = plan_create(request, STET_OP_PUT, &err);
     stet_status status = plan == NULL ? err.status : STET_OK;
-    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_CREATING, &err);
+    if (status == STET_OK) status = terms_read(&plan->terms, request, PREVIEW_TERMS, &err);
     if (status == STET_OK) status = params_finish(&request->params, &err);
     if (status == STET_OK) status = read_preview(request, plan, &err);
-    if (status == STET_OK && plan->terms.key.size > 0) {
-        error_set(&err, STET_BAD_REQUEST, "a preview takes no mutation key: it does nothing");
-        error_field(&err, "Idempotency-Key", 0);
-        status = STET_BAD_REQUEST;
-    }
     if (!request_ok(request, status, &err)) return;
     plan->preview = true;
     plan_submit(request, plan);
@@ -328,14 +325,9 @@ void handle_resolve(struct request *request) {
         .id = request->match.captures[CAPTURE_ID],
     };
     stet_status status = plan == NULL ? err.status : STET_OK;
-    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_KEY_ONLY, &err);
+    /* The token is the key. */
+    if (status == STET_OK) status = terms_read(&plan->terms, request, TERMS_DRY_RUN, &err);
     if (status == STET_OK) status = params_finish(&request->params, &err);
-    if (status == STET_OK && plan->terms.key.size > 0) {
-        /* The token is the key. */
-        error_set(&err, STET_BAD_REQUEST, "a resolution takes no mutation key");
-        error_field(&err, "Idempotency-Key", 0);
-        status = STET_BAD_REQUEST;
-    }
     if (status == STET_OK) status = read_resolution(request, plan, &resolution, &err);
     if (!request_ok(request, status, &err) || !request_open_space(request)) return;
     resolution.dry_run = plan->terms.dry_run;

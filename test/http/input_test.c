@@ -409,6 +409,32 @@ static void a_public_url_names_another_host(void **state) {
     expect_status(201);
 }
 
+static void terms_that_would_not_be_heeded_are_refused(void **state) {
+    static const struct {
+        const char *method, *target, *headers, *body, *field;
+    } cases[] = {
+        {"PUT", "/v1/main/types/t?parent=t/2", JSON, "{}", "parent"},
+        {"PUT", "/v1/main/types/t?lock=a&lock_token=1", JSON, "{}", "lock"},
+        {"PUT", "/v1/main/types/t", STET, "{\"data\":{},\"modified_at\":\"2026-01-01T00:00:00Z\"}",
+         "/modified_at"},
+        {"DELETE", ONE "?parent=t/2", "", NULL, "parent"},
+        {"DELETE", ONE, JSON, "{\"parent\":\"t/2\"}", "/parent"},
+        {"POST", ONE "/revert", JSON, "{\"to\":1,\"parent\":null}", "/parent"},
+        {"POST", ONE "/merge?modified_at=1", JSON, "{}", "modified_at"},
+        {"POST", ONE "/merge?base_updated_at=1", JSON, "{}", "base_updated_at"},
+        {"POST", ONE "/resolve", "Idempotency-Key: k\r\n" JSON, "{}", "Idempotency-Key"},
+        {"POST", ONE "/merge-preview", JSON, "{\"data\":{},\"client_mutation_id\":\"k\"}",
+         "/client_mutation_id"},
+        {"POST", "/v1/main/conflicts/c/reopen?on_conflict=merge", "", NULL, "on_conflict"},
+        {"POST", "/v1/main/conflicts/c/reopen?dry_run=1", "", NULL, "dry_run"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        call(cases[i].method, cases[i].target, cases[i].headers, cases[i].body);
+        expect_problem(400, "BAD_REQUEST", cases[i].field);
+    }
+}
+
 static void bad_options_are_refused(void **state) {
     static const struct {
         struct http_options options;
@@ -451,6 +477,7 @@ int main(void) {
         TEST(foreign_hosts_are_refused),
         TEST(a_target_may_name_the_server),
         TEST(pages_of_other_origins_may_not_write),
+        TEST(terms_that_would_not_be_heeded_are_refused),
         OWN_SERVER(allowed_origins_get_cors),
         OWN_SERVER(without_a_token_nothing_is_shown),
         OWN_SERVER(a_base_path_stands_before_everything),
