@@ -2,10 +2,11 @@
  * Load over connections.
  *
  *   http_load [--mode MODE,…] [--connections N,…] [--records N] [--seconds S] [--warm S] [--rounds N] [--minimal] [--json FILE]
- *             [--target stet,postgres] [--variants WAY,…] [--program build/stet] [--dir DIR] [--io-threads N]
+ *             [--target stet,redis,postgres] [--variants WAY,…] [--audit restart] [--program build/stet] [--dir DIR] [--io-threads N]
  *             [--url URL --token TOKEN]
  *
- *   put      conditional PUT of a random record from the version last seen, 500 bytes, a fresh key each
+ *   put      conditional PUT of a random record of the connection's own share from the version last seen, 500 bytes, a fresh key each
+ *   update   the same, answered with the new version alone: what all targets do
  *   get      GET of random records of the first 1,000 (hot)
  *   get304   the same with If-None-Match: nothing moved
  *   incr     all connections increment one record: GET, PUT from that version, again when somebody was faster
@@ -16,7 +17,8 @@
  *   fresh-patch, stale-patch   the same with merge patches
  *
  * The servers are started on free ports with empty folders, unless --url names a running Stet. They run on the same machine, so their
- * processor time per operation is shown, by thread, and the generator's own beside it.
+ * processor time per operation is shown, by thread, and the generator's own beside it. At the end every record is read back and must be
+ * as it was acknowledged; with --audit restart once more, after the server was killed (SIGKILL) and started on what it left.
  */
 #include "load.h"
 
@@ -57,6 +59,7 @@ static void parse_connections(struct settings *settings, char *text) {
 
 static struct target *find_target(const char *name) {
     if (strcmp(name, target_stet.name) == 0) return &target_stet;
+    if (strcmp(name, target_redis.name) == 0) return &target_redis;
 #ifdef HAVE_LIBPQ
     if (strcmp(name, target_postgres.name) == 0) return &target_postgres;
 #endif
@@ -72,14 +75,23 @@ static void parse_targets(struct settings *settings, char *text) {
 
 int main(int argc, char **argv) {
     static const struct option options[] = {
-        {"mode", required_argument, NULL, 'm'},       {"connections", required_argument, NULL, 'c'},
-        {"records", required_argument, NULL, 'r'},    {"seconds", required_argument, NULL, 's'},
-        {"rounds", required_argument, NULL, 'R'},     {"minimal", no_argument, NULL, 'n'},
-        {"warm", required_argument, NULL, 'w'},       {"json", required_argument, NULL, 'j'},
-        {"target", required_argument, NULL, 'T'},     {"variants", required_argument, NULL, 'v'},
-        {"program", required_argument, NULL, 'p'},    {"dir", required_argument, NULL, 'd'},
-        {"io-threads", required_argument, NULL, 'i'}, {"url", required_argument, NULL, 'u'},
-        {"token", required_argument, NULL, 't'},      {0},
+        {"mode", required_argument, NULL, 'm'},
+        {"connections", required_argument, NULL, 'c'},
+        {"records", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 's'},
+        {"rounds", required_argument, NULL, 'R'},
+        {"minimal", no_argument, NULL, 'n'},
+        {"warm", required_argument, NULL, 'w'},
+        {"json", required_argument, NULL, 'j'},
+        {"target", required_argument, NULL, 'T'},
+        {"variants", required_argument, NULL, 'v'},
+        {"program", required_argument, NULL, 'p'},
+        {"dir", required_argument, NULL, 'd'},
+        {"io-threads", required_argument, NULL, 'i'},
+        {"url", required_argument, NULL, 'u'},
+        {"token", required_argument, NULL, 't'},
+        {"audit", required_argument, NULL, 'a'},
+        {0},
     };
     struct settings settings = {.options = {.dir = "."},
                                 .targets = {&target_stet},
@@ -107,6 +119,10 @@ int main(int argc, char **argv) {
         case 'p': settings.options.program = optarg; break;
         case 'd': settings.options.dir = optarg; break;
         case 'i': settings.options.io_threads = (unsigned)strtoul(optarg, NULL, 10); break;
+        case 'a':
+            if (strcmp(optarg, "restart") != 0) load_fail("unknown --audit");
+            settings.crash = true;
+            break;
         case 'u': settings.options.url = optarg; break;
         case 't': settings.options.token = optarg; break;
         default: return 2;

@@ -63,9 +63,11 @@ static void watch(struct load *load, int fd, struct connection *connection) {
 
 static struct connection *open_all(struct load *load, unsigned count) {
     struct connection *connections = calloc(count, sizeof *connections);
+    load->connections = count;
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (connections == NULL || load->epoll < 0) load_fail("out of memory for connections");
     for (unsigned i = 0; i < count; i++) {
+        connections[i].index = i;
         connections[i].link = load->site->target->open(load->site->target);
         watch(load, connections[i].link->fd, &connections[i]);
         watch(load, connections[i].link->timer, &connections[i]);
@@ -188,8 +190,9 @@ static void start_targets(const struct settings *settings, FILE *results) {
     }
 }
 
+/* The ways of a target under a mode. */
 static size_t add_cases(const struct settings *settings, struct load_case *cases, size_t count,
-                        enum mode mode, struct target *target) {
+                        enum mode mode, unsigned connections, struct target *target) {
     static const char *const one_way[] = {NULL};
     const char *const *variants = settings->variants;
     size_t variant_count = settings->variant_count;
@@ -202,25 +205,34 @@ static size_t add_cases(const struct settings *settings, struct load_case *cases
             variant_count++;
     }
     for (size_t i = 0; i < variant_count; i++) {
+        if (!mode_suits(settings, mode, target, variants[i])) continue;
+        if (count == CASES_MAX) load_fail("too many cases");
+        cases[count++] = (struct load_case){
+            .target = target, .variant = variants[i], .mode = mode, .connections = connections};
+    }
+    return count;
+}
+
+/* What is compared stands side by side, and so is measured in turn. */
+static size_t add_all_cases(const struct settings *settings, struct load_case *cases) {
+    size_t count = 0;
+    for (size_t i = 0; i < settings->mode_count; i++) {
         for (size_t j = 0; j < settings->connection_count; j++) {
-            if (count == CASES_MAX) load_fail("too many cases");
-            cases[count++] = (struct load_case){.target = target,
-                                                .variant = variants[i],
-                                                .mode = mode,
-                                                .connections = settings->connections[j]};
+            size_t before = count;
+            for (size_t k = 0; k < settings->target_count; k++)
+                count = add_cases(settings, cases, count, settings->modes[i],
+                                  settings->connections[j], settings->targets[k]);
+            if (count == before) load_fail("no target can do what a --mode asks for");
         }
     }
     return count;
 }
 
 void load_run(const struct settings *settings) {
-    size_t count = 0;
     FILE *results = results_open(settings->json);
     struct load_case *cases = calloc(CASES_MAX, sizeof *cases);
     if (cases == NULL) load_fail("out of memory");
-    for (size_t i = 0; i < settings->mode_count; i++)
-        for (size_t j = 0; j < settings->target_count; j++)
-            count = add_cases(settings, cases, count, settings->modes[i], settings->targets[j]);
+    size_t count = add_all_cases(settings, cases);
     start_targets(settings, results);
     report_head();
     for (unsigned round = 0; round < settings->rounds; round++) {
@@ -230,6 +242,8 @@ void load_run(const struct settings *settings) {
         }
     }
     report_ratios(settings, cases, count, results);
+    for (size_t i = 0; i < site_count; i++)
+        site_audit(settings, &sites[i]);
     for (size_t i = 0; i < site_count; i++) {
         workload_done(&sites[i].tasks);
         workload_done(&sites[i].pairs);

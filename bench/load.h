@@ -24,6 +24,7 @@ enum {
 
 enum mode {
     MODE_PUT,
+    MODE_UPDATE,
     MODE_GET,
     MODE_GET304,
     MODE_INCR,
@@ -38,6 +39,8 @@ enum mode {
     MODE_FILL = MODES,
     MODE_FILL_PAIRS,
     MODE_TURN_PAIRS,
+    MODE_AUDIT,
+    MODE_AUDIT_PAIRS,
 };
 
 extern const char *const mode_names[];
@@ -58,6 +61,7 @@ struct settings {
     double warm_seconds; /* Before it counts. */
     unsigned rounds;
     bool minimal;
+    bool crash; /* After the audit: kill the servers, start them again, audit again. */
 };
 
 /* ---- What a mode does (load_modes.c) ----------------------------------------------------- */
@@ -68,10 +72,12 @@ struct site {
     struct workload tasks; /* Written whole. */
     struct workload pairs; /* Records in which two fields change by turns; see workload.h. */
     bool counters, filled, paired;
+    const char *variant; /* The way `tasks` was written. */
 };
 
 struct connection {
     struct link *link;
+    unsigned index; /* Among the load's. */
     struct op op;
     size_t record;
     uint64_t version; /* add: as last seen. */
@@ -88,6 +94,7 @@ struct load {
     struct site *site;
     enum mode mode;
     int epoll;
+    unsigned connections;
     bool counting;
     bool stopping;
     size_t flying;
@@ -100,6 +107,9 @@ struct load {
 
 enum step { STEP_DONE, STEP_GO_ON };
 
+/* Whether a target, used in that way, can do all the mode asks for. */
+bool mode_suits(const struct settings *settings, enum mode mode, const struct target *target,
+                const char *variant);
 /* Before the first operation: declares types, stores what the mode needs, reads the counter. */
 void mode_begin(struct load *load);
 /* Fills in the connection's next operation. False: there is none. */
@@ -109,11 +119,13 @@ enum step mode_answered(struct load *load, struct connection *connection,
                         const struct reply *reply);
 /* After the last operation: no increment was lost and none counted twice, or the program ends. */
 void mode_end(struct load *load);
+/* At the end of all: every record is read, and must be what the last acknowledged write of it left, or the program ends. */
+void site_audit(const struct settings *settings, struct site *site);
 
 /* ---- Running (load.c) -------------------------------------------------------------------- */
 
 noreturn void load_fail(const char *what);
-/* The mode on a few connections until it has no next operation. */
+/* The mode (of `like`) on a few connections until it has no next operation. */
 void load_through(const struct load *like, enum mode mode);
 /* One operation by itself, on a connection of its own, which the caller closes: the reply's body lives as long. */
 struct link *load_one(struct target *target, const struct op *op, struct reply *reply);
@@ -143,7 +155,7 @@ struct load_case {
 void report_head(void);
 /* The median round of a case. */
 void report_case(const struct settings *settings, const struct load_case *load_case, FILE *results);
-/* What the figures are compared for: stale against fresh writes, the first target's counter against the others'. */
+/* What the figures are compared for: a target's rates against the first's, and stale against fresh writes. */
 void report_ratios(const struct settings *settings, const struct load_case *cases, size_t count,
                    FILE *results);
 

@@ -10,10 +10,10 @@
 #define COUNTER_TYPE "counter"
 #define PAIR_TYPE "pair"
 
-const char *const mode_names[] = {"put", "get", "get304", "incr", "post", "add", "fresh", "stale",
-                                  "fresh-patch", "stale-patch",
+const char *const mode_names[] = {"put", "update", "get", "get304", "incr", "post", "add", "fresh",
+                                  "stale", "fresh-patch", "stale-patch",
                                   /* Not to be measured. */
-                                  "fill", "fill", "fill"};
+                                  "fill", "fill", "fill", "audit", "audit"};
 
 static noreturn void fail_reply(const struct load *load, const struct connection *connection,
                                 const struct reply *reply) {
@@ -91,6 +91,7 @@ static stet_view counter_type(enum mode mode) {
 /* incr: the write, from what was read. The key makes each one's data its own: what equals the record is not stale. */
 static void use_count_and_key(struct connection *connection, uint64_t version, uint64_t count) {
     connection->count = count;
+    connection->op.minimal = true;
     connection->op.kind = OP_PUT;
     connection->op.base = version;
     workload_key(connection->key);
@@ -166,17 +167,101 @@ static bool add_good(struct load *load, struct connection *connection, const str
     return true;
 }
 
+/* ---- The audit --------------------------------------------------------------------------- */
+
+static bool next_audited(struct load *load, struct connection *connection) {
+    bool paired = load->mode == MODE_AUDIT_PAIRS;
+    const struct workload *records = paired ? &load->site->pairs : &load->site->tasks;
+    if (load->fill_next == records->count) return false;
+    use_record(records, connection, paired ? PAIR_TYPE : WORKLOAD_TYPE, load->fill_next++);
+    connection->op.kind = OP_GET;
+    return true;
+}
+
+/* What was acknowledged last is what is there: its version, and its data. */
+static void check_record(const struct load *load, const struct connection *connection,
+                         const struct reply *reply) {
+    char want[WORKLOAD_DATA_BYTES];
+    uint64_t version = connection->op.base;
+    if (load->mode == MODE_AUDIT)
+        workload_data(connection->record, version, want);
+    else
+        workload_pair(connection->record, version, version, want);
+    bool same = reply->kind == REPLY_OK &&
+                memmem(reply->body.bytes, reply->body.size, want, sizeof want) != NULL;
+    if (same && reply->version == version) return;
+    fprintf(stderr, "http_load: %s: %.*s: version %llu was acknowledged; there is version %llu%s\n",
+            load->site->target->name, (int)sizeof connection->id, connection->id,
+            (unsigned long long)version, (unsigned long long)reply->version,
+            same ? "" : " with other data");
+    exit(1);
+}
+
+static void audit(const struct settings *settings, struct site *site) {
+    struct load load = {.settings = settings, .site = site};
+    if (site->filled) load_through(&load, MODE_AUDIT);
+    if (site->paired) load_through(&load, MODE_AUDIT_PAIRS);
+}
+
+void site_audit(const struct settings *settings, struct site *site) {
+    size_t records =
+        (site->filled ? site->tasks.count : 0) + (site->paired ? site->pairs.count : 0);
+    if (records == 0) return;
+    if (site->target->variants != NULL) site->target->variant = site->variant;
+    audit(settings, site);
+    printf("%s: %zu records are as acknowledged", site->target->name, records);
+    if (settings->crash && site->target->crash != NULL && site->target->pid != 0) {
+        site->target->crash(site->target);
+        audit(settings, site);
+        printf(", and again after it was killed and started");
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
 /* ---- Modes ------------------------------------------------------------------------------- */
+
+static bool can(const struct target *target, const char *variant, enum op_kind kind, bool minimal) {
+    const struct op op = {.kind = kind, .minimal = minimal};
+    return target->can == NULL || target->can(variant, &op);
+}
+
+bool mode_suits(const struct settings *settings, enum mode mode, const struct target *target,
+                const char *variant) {
+    bool minimal = settings->minimal;
+    switch (mode) {
+    case MODE_PUT: return can(target, variant, OP_PUT, minimal);
+    case MODE_UPDATE: return can(target, variant, OP_PUT, true);
+    case MODE_GET: return can(target, variant, OP_GET, false);
+    case MODE_GET304: return can(target, variant, OP_GET_IF_MOVED, false);
+    case MODE_INCR:
+        return can(target, variant, OP_GET, false) && can(target, variant, OP_PUT, true);
+    case MODE_POST: return can(target, variant, OP_POST, minimal);
+    case MODE_ADD: return can(target, variant, OP_ADD, false);
+    case MODE_FRESH:
+    case MODE_STALE:
+    case MODE_FRESH_PATCH:
+    case MODE_STALE_PATCH: return can(target, variant, OP_PATCH, minimal);
+    case MODE_FILL:
+    case MODE_FILL_PAIRS:
+    case MODE_TURN_PAIRS:
+    case MODE_AUDIT:
+    case MODE_AUDIT_PAIRS: return true;
+    }
+    return false;
+}
 
 void mode_begin(struct load *load) {
     struct site *site = load->site;
     struct target *target = site->target;
     switch (load->mode) {
     case MODE_PUT:
+    case MODE_UPDATE:
     case MODE_GET:
     case MODE_GET304:
         if (!site->filled) load_through(load, MODE_FILL);
         site->filled = true;
+        site->variant = target->variant;
         break;
     case MODE_FRESH:
     case MODE_STALE:
@@ -202,7 +287,9 @@ void mode_begin(struct load *load) {
     case MODE_POST:
     case MODE_FILL:
     case MODE_FILL_PAIRS:
-    case MODE_TURN_PAIRS: break;
+    case MODE_TURN_PAIRS:
+    case MODE_AUDIT:
+    case MODE_AUDIT_PAIRS: break;
     }
 }
 
@@ -226,10 +313,15 @@ bool mode_next(struct load *load, struct connection *connection) {
         use_pair(load, connection, false, false);
         if (load->mode == MODE_FILL_PAIRS) op->kind = OP_CREATE;
         break;
+    case MODE_AUDIT:
+    case MODE_AUDIT_PAIRS: return next_audited(load, connection);
     case MODE_PUT:
-        use_record(tasks, connection, WORKLOAD_TYPE, workload_take(tasks));
+    case MODE_UPDATE:
+        use_record(tasks, connection, WORKLOAD_TYPE,
+                   workload_take_of(tasks, connection->index, load->connections));
         use_data(load, connection);
         op->kind = OP_PUT;
+        if (load->mode == MODE_UPDATE) op->minimal = true;
         break;
     case MODE_FRESH:
     case MODE_STALE:
@@ -267,7 +359,10 @@ enum step mode_answered(struct load *load, struct connection *connection,
     bool good = true;
     switch (load->mode) {
     case MODE_FILL: good = reply->kind == REPLY_CREATED || reply->kind == REPLY_OK; break;
-    case MODE_PUT: good = reply->kind == REPLY_OK; break;
+    case MODE_AUDIT:
+    case MODE_AUDIT_PAIRS: check_record(load, connection, reply); break;
+    case MODE_PUT:
+    case MODE_UPDATE: good = reply->kind == REPLY_OK; break;
     case MODE_POST:
         good = (reply->kind == REPLY_CREATED || reply->kind == REPLY_OK) && reply->version == 1;
         break;
@@ -282,12 +377,12 @@ enum step mode_answered(struct load *load, struct connection *connection,
     case MODE_FRESH_PATCH:
     case MODE_STALE_PATCH: good = pair_good(load, connection, reply); break;
     }
-    if (load->mode == MODE_FILL || load->mode == MODE_PUT) {
+    if (load->mode == MODE_FILL || load->mode == MODE_PUT || load->mode == MODE_UPDATE) {
         good = good && reply->version == op->base + 1;
         workload_give(&load->site->tasks, connection->record, reply->version);
     }
     if (load->mode == MODE_GET || (load->mode == MODE_PUT && !op->minimal))
-        good = good && reply->body.size > WORKLOAD_DATA_BYTES;
+        good = good && reply->body.size >= WORKLOAD_DATA_BYTES;
     if (!good) fail_reply(load, connection, reply);
     return STEP_DONE;
 }

@@ -63,7 +63,11 @@ void report_case(const struct settings *settings, const struct load_case *load_c
             settings->minimal ? "true" : "false", per_s(&row), row.p50_us, row.p99_us,
             (unsigned long long)row.lost, row.batch, resident, settings->rounds, own);
     cpu_print_json(results, &row.server, row.operations);
-    fprintf(results, "}\n");
+    fprintf(results, ",\"in_rounds\":[");
+    for (unsigned i = 0; i < settings->rounds; i++)
+        fprintf(results, "%s{\"per_s\":%.0f,\"p99_us\":%.0f}", i == 0 ? "" : ",",
+                per_s(&load_case->rounds[i]), load_case->rounds[i].p99_us);
+    fprintf(results, "]}\n");
 }
 
 /* ---- Ratios ------------------------------------------------------------------------------ */
@@ -97,18 +101,19 @@ static void stale_ratio(const struct settings *settings, const struct load_case 
             mode_names[stale->mode], mode_names[fresh->mode], fresh->connections, times, cpu);
 }
 
-static void add_ratio(const struct settings *settings, const struct load_case *ours,
-                      const struct load_case *other, FILE *results) {
+static void race_ratio(const struct settings *settings, const struct load_case *ours,
+                       const struct load_case *other, FILE *results) {
     char name[64], other_name[64];
+    const char *mode = mode_names[ours->mode];
     double times = ratio_of(settings, ours, other);
     name_of(ours, name, sizeof name);
     name_of(other, other_name, sizeof other_name);
-    printf("%s adds %.1f times as often as %s at %u connections\n", name, times, other_name,
-           ours->connections);
+    printf("%s, %u connections: %s does %.2f times as much as %s\n", mode, ours->connections, name,
+           times, other_name);
     fprintf(results,
-            "{\"benchmark\":\"ratio\",\"of\":\"add %s\",\"to\":\"add %s\",\"connections\":%u,"
+            "{\"benchmark\":\"ratio\",\"of\":\"%s %s\",\"to\":\"%s %s\",\"connections\":%u,"
             "\"times\":%.3f}\n",
-            name, other_name, ours->connections, times);
+            mode, name, mode, other_name, ours->connections, times);
 }
 
 static bool is_stale_of(const struct load_case *stale, const struct load_case *fresh) {
@@ -123,9 +128,8 @@ void report_ratios(const struct settings *settings, const struct load_case *case
             const struct load_case *a = &cases[i], *b = &cases[j];
             if (a->connections != b->connections) continue;
             if (a->target == b->target && is_stale_of(b, a)) stale_ratio(settings, a, b, results);
-            if (a->mode == MODE_ADD && b->mode == MODE_ADD && a->target == settings->targets[0] &&
-                b->target != a->target)
-                add_ratio(settings, a, b, results);
+            if (a->mode == b->mode && a->target == settings->targets[0] && b->target != a->target)
+                race_ratio(settings, a, b, results);
         }
     }
 }

@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include "measure.h"
 #include "target.h"
 
 #include <arpa/inet.h>
@@ -19,6 +20,8 @@
 
 char server_lines[512];
 size_t server_lines_size;
+
+double server_listening_ms;
 
 static char host[64]; /* IPv4. */
 static int port;
@@ -57,8 +60,12 @@ static void take_url(const char *url) {
     if (sscanf(url, "http://%63[^:/]:%d", host, &port) != 2) server_fail(url);
 }
 
-static void spawn(pid_t *pid, const struct target_options *options, const char *program,
-                  const char *url_file) {
+static const char *program_of(const struct target_options *options) {
+    return options->program != NULL ? options->program : "build/stet";
+}
+
+static void spawn(pid_t *pid, const struct target_options *options, const char *url_file) {
+    const char *program = program_of(options);
     char io_threads[16], data[4200];
     snprintf(io_threads, sizeof io_threads, "%u", options->io_threads);
     snprintf(data, sizeof data, "%s/data", folder);
@@ -73,7 +80,7 @@ static void spawn(pid_t *pid, const struct target_options *options, const char *
 
 static void wait_for_url(pid_t pid, const char *url_file) {
     char url[256] = "";
-    for (int tries = 0; tries < 500; tries++) {
+    for (int tries = 0; tries < 20000; tries++) {
         FILE *file = fopen(url_file, "re");
         if (file != NULL) {
             bool got = fgets(url, sizeof url, file) != NULL;
@@ -81,14 +88,32 @@ static void wait_for_url(pid_t pid, const char *url_file) {
             if (got) break;
         }
         if (waitpid(pid, NULL, WNOHANG) != 0) server_fail("the server ended at once");
-        usleep(20000);
+        usleep(500);
     }
     take_url(url);
 }
 
+/* It writes the file once it listens. */
+static void run_server(const struct target_options *options, pid_t *pid) {
+    char url_file[4200];
+    snprintf(url_file, sizeof url_file, "%s/url", folder);
+    unlink(url_file);
+    int64_t started = now_ns();
+    errno = 0;
+    spawn(pid, options, url_file);
+    wait_for_url(*pid, url_file);
+    server_listening_ms = (double)(now_ns() - started) / 1e6;
+}
+
+/* What every request says. */
+static void render_lines(void) {
+    server_lines_size = (size_t)snprintf(server_lines, sizeof server_lines,
+                                         " HTTP/1.1\r\nHost: %s:%d\r\nAuthorization: Bearer %s\r\n",
+                                         host, port, token);
+}
+
 void server_start(const struct target_options *options, pid_t *pid) {
-    char command[8500], out[1024], url_file[4200];
-    const char *program = options->program != NULL ? options->program : "build/stet";
+    char command[8500], out[1024];
     errno = 0;
     *pid = 0;
     if (options->url != NULL) {
@@ -97,18 +122,22 @@ void server_start(const struct target_options *options, pid_t *pid) {
     } else {
         snprintf(folder, sizeof folder, "%s/bench.XXXXXX", options->dir);
         if (mkdtemp(folder) == NULL) server_fail(folder);
-        snprintf(command, sizeof command, "'%s' init --data '%s/data'", program, folder);
+        snprintf(command, sizeof command, "'%s' init --data '%s/data'", program_of(options),
+                 folder);
         run(command, out, sizeof out);
         const char *word = strstr(out, "stet_");
         if (word == NULL || sscanf(word, "%127s", token) != 1)
             server_fail("stet init printed no token");
-        snprintf(url_file, sizeof url_file, "%s/url", folder);
-        spawn(pid, options, program, url_file);
-        wait_for_url(*pid, url_file);
+        run_server(options, pid);
     }
-    server_lines_size = (size_t)snprintf(server_lines, sizeof server_lines,
-                                         " HTTP/1.1\r\nHost: %s:%d\r\nAuthorization: Bearer %s\r\n",
-                                         host, port, token);
+    render_lines();
+}
+
+void server_crash(const struct target_options *options, pid_t *pid) {
+    kill(*pid, SIGKILL);
+    waitpid(*pid, NULL, 0);
+    run_server(options, pid);
+    render_lines();
 }
 
 void server_stop(pid_t pid) {

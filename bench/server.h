@@ -15,6 +15,10 @@ struct target_options;
 
 /* pid: of the server, or 0 when it runs already. */
 void server_start(const struct target_options *options, pid_t *pid);
+/* Kills it, and starts it again on what it left, on another port. */
+void server_crash(const struct target_options *options, pid_t *pid);
+/* From its execution until it could be connected to. */
+extern double server_listening_ms;
 /* Ends it and removes its folder; does nothing for one that was not started. */
 void server_stop(pid_t pid);
 

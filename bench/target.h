@@ -74,9 +74,12 @@ struct target {
 
     /* Starts the server and fills pid; ends the program when it cannot. */
     void (*start)(struct target *target, const struct target_options *options);
-    void (*stop)(struct target *target); /* Once, at the end; also of one that did not start. */
+    /* Also of one that did not start, and of one that was stopped; after it, start begins anew. */
+    void (*stop)(struct target *target);
     struct link *(*open)(struct target *target);
     void (*close)(struct link *link);
+    /* Whether it can be asked that, used in this way; NULL: whatever there is. */
+    bool (*can)(const char *variant, const struct op *op);
     /* One operation at a time. */
     void (*send)(struct target *target, struct link *link, const struct op *op);
     /* False: not complete. Ends the program when the answer makes no sense. */
@@ -84,13 +87,17 @@ struct target {
                     struct reply *reply);
     /* Declares how records of a type are settled; `definition` as in PUT …/types/{type}. May be NULL. */
     void (*declare)(struct target *target, const char *type, const char *definition);
+    /* Kills the server as a lost process would be, and starts it again on what it left. May be NULL. */
+    void (*crash)(struct target *target);
     /* May be NULL. */
     void (*commits)(struct target *target, struct target_commits *commits);
 
-    pid_t pid; /* 0: not started by us. */
+    pid_t pid;           /* 0: not started by us. */
+    double listening_ms; /* From the program's execution until it could be connected to. */
 };
 
 extern struct target target_stet;
+extern struct target target_redis;
 extern struct target target_postgres; /* Where there is libpq; see meson.build. */
 
 #endif

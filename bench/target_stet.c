@@ -230,16 +230,26 @@ static void stet_commits(struct target *target, struct target_commits *commits) 
     commits->commits = sample(text, "stet_batch_commands_count");
 }
 
+static const struct target_options *used_options; /* The program's. */
+
 static void stet_start(struct target *target, const struct target_options *options) {
+    used_options = options;
     server_start(options, &target->pid);
+    target->listening_ms = server_listening_ms;
 }
 
-static void stet_stop(struct target *target) { server_stop(target->pid); }
+static void stet_stop(struct target *target) {
+    server_stop(target->pid);
+    target->pid = 0;
+}
+
+static void stet_crash(struct target *target) { server_crash(used_options, &target->pid); }
 
 struct target target_stet = {
     .name = "stet",
     .start = stet_start,
     .stop = stet_stop,
+    .crash = stet_crash,
     .open = link_open,
     .close = link_close,
     .send = link_send,

@@ -58,6 +58,14 @@ size_t workload_take(struct workload *workload) {
     return workload->first + index;
 }
 
+size_t workload_take_of(struct workload *workload, size_t share, size_t shares) {
+    assert(share < shares && shares <= workload->count);
+    size_t own = (workload->count - share + shares - 1) / shares;
+    size_t record = workload->first + share + shares * (workload_random(workload) % own);
+    workload_take_this(workload, record);
+    return record;
+}
+
 void workload_take_this(struct workload *workload, size_t record) {
     assert(!workload->busy[record - workload->first]);
     workload->busy[record - workload->first] = true;

@@ -26,6 +26,8 @@ void workload_done(struct workload *workload);
 size_t workload_take(struct workload *workload);
 /* The one numbered so, which must be free. */
 void workload_take_this(struct workload *workload, size_t record);
+/* The same among those of one share: every `shares`-th record from the one numbered so. At most one at a time is taken of a share. */
+size_t workload_take_of(struct workload *workload, size_t share, size_t shares);
 /* Done with it; version: the one it has now. */
 void workload_give(struct workload *workload, size_t record, uint64_t version);
 uint64_t workload_version(const struct workload *workload, size_t record);
