@@ -40,6 +40,7 @@ static command_run *const runs[COMMAND_COUNT] = {
     [COMMAND_TOKEN_CREATE] = run_token_create,
     [COMMAND_TOKEN_LIST] = run_token_list,
     [COMMAND_TOKEN_REVOKE] = run_token_revoke,
+    [COMMAND_SIMULATE] = run_simulate,
     [COMMAND_CHECK] = run_check,
     [COMMAND_VERSION] = run_version,
     [COMMAND_HELP] = run_help,

@@ -146,7 +146,8 @@ static stet_status choose_server(struct peer *peer, const struct args *args, ste
                          : STET_OK;
 }
 
-stet_status peer_open(const struct args *args, struct peer **out, stet_error *err) {
+/* A peer that knows no server yet. */
+static stet_status peer_make(const struct args *args, struct peer **out, stet_error *err) {
     struct peer *peer = calloc(1, sizeof *peer);
     if (peer == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
     peer->actor = args_text(args, OPTION_ACTOR);
@@ -157,7 +158,6 @@ stet_status peer_open(const struct args *args, struct peer **out, stet_error *er
         peer->handle = peer->libcurl->init();
         if (peer->handle == NULL) status = error_set(err, STET_NO_MEMORY, "out of memory");
     }
-    if (status == STET_OK) status = choose_server(peer, args, err);
     if (status != STET_OK) {
         peer_close(peer);
         return status;
@@ -165,6 +165,53 @@ stet_status peer_open(const struct args *args, struct peer **out, stet_error *er
     *out = peer;
     return STET_OK;
 }
+
+stet_status peer_open(const struct args *args, struct peer **out, stet_error *err) {
+    struct peer *peer = NULL;
+    stet_status status = peer_make(args, &peer, err);
+    if (status != STET_OK) return status;
+    status = choose_server(peer, args, err);
+    if (status != STET_OK) {
+        peer_close(peer);
+        return status;
+    }
+    *out = peer;
+    return STET_OK;
+}
+
+stet_status peer_open_scratch(const struct args *args, const char *data_dir, struct peer **out,
+                              stet_error *err) {
+    struct peer *peer = NULL;
+    stet_status status = peer_make(args, &peer, err);
+    if (status != STET_OK) return status;
+    peer->local = true;
+    status = serve_self(peer, data_dir, err);
+    if (status != STET_OK) {
+        peer_close(peer);
+        return status;
+    }
+    *out = peer;
+    return STET_OK;
+}
+
+stet_status peer_open_another(const struct peer *peer, const char *actor, struct peer **out,
+                              stet_error *err) {
+    struct peer *another = calloc(1, sizeof *another);
+    if (another == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    *another = *peer;
+    another->actor = actor;
+    another->engine = NULL;
+    another->server = NULL;
+    another->handle = peer->libcurl->init();
+    if (another->handle == NULL) {
+        peer_close(another);
+        return error_set(err, STET_NO_MEMORY, "out of memory");
+    }
+    *out = another;
+    return STET_OK;
+}
+
+bool peer_has_data(const char *data_dir) { return is_data_dir(data_dir); }
 
 void peer_close(struct peer *peer) {
     if (peer == NULL) return;

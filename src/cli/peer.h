@@ -3,7 +3,7 @@
  * which then opens the directory, serves it to itself on a free loopback port and closes it at the end. All commands
  * thus have one way to do their work, and what they may do is decided in one place, the server.
  *
- * Thread: one.
+ * Thread: one for each peer.
  */
 #ifndef CLI_PEER_H
 #define CLI_PEER_H
@@ -24,6 +24,18 @@ struct peer;
  */
 stet_status peer_open(const struct args *args, struct peer **peer, stet_error *err);
 void peer_close(struct peer *peer);
+
+/* Serves this directory to this process, whether it exists already or not; nobody may own it. */
+stet_status peer_open_scratch(const struct args *args, const char *data_dir, struct peer **peer,
+                              stet_error *err);
+
+/* One more connection to the same server, for a thread of its own; closed before the peer it was made from.
+ * actor: as --actor, borrowed; NULL: none. */
+stet_status peer_open_another(const struct peer *peer, const char *actor, struct peer **another,
+                              stet_error *err);
+
+/* Whether this is a data directory, rather than a place where stet_open would make one. */
+bool peer_has_data(const char *data_dir);
 
 /* "http://127.0.0.1:7838"; borrowed. */
 const char *peer_url(const struct peer *peer);

@@ -126,6 +126,17 @@ static const struct command_row commands[COMMAND_COUNT] = {
                        "Reads a whole space, or all spaces when --space is not given, and says "
                        "what was verified. "
                        "Exit code 1 when something is wrong.\n"},
+    [COMMAND_SIMULATE] =
+        {"simulate", "", 0, 0, "Let many users write at once, and audit what became of it",
+         "Users read, think and write shared records: counters with If-Match, edits and stock that "
+         "merge, transactions between two records, creations and deletions. Whoever meets a "
+         "conflict starts over after a pause (full-jitter backoff). Then the whole history is held "
+         "against what was acknowledged: every write is there once, counts add up, no version is "
+         "missing. Exit code 1 when the audit fails, with the records it fails for.\n"
+         "The records are in a space of their own that is deleted at the end; who may not make "
+         "spaces, or names one with --space, gets types of their own there, whose records are "
+         "deleted and leave their history. Without --url, --data and ./stet-data all of it happens "
+         "in a temporary directory.\n"},
     [COMMAND_VERSION] = {"version", "", 0, 0, "Print the version", ""},
     [COMMAND_HELP] = {"help", "[COMMAND]", 0, 2, "Explain the program or one command", ""},
 };
@@ -144,7 +155,7 @@ static const struct command_row commands[COMMAND_COUNT] = {
 #define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
 #define ON_REMOTE                                                                                  \
     (ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON_SPACES | ON_TOKENS |           \
-     ON(IMPORT) | ON(CHECK))
+     ON(IMPORT) | ON(CHECK) | ON(SIMULATE))
 #define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
 #define SECONDS_MAX (100u * 365 * 24 * 3600)
 
@@ -337,6 +348,22 @@ static const struct option_row options[OPTION_COUNT] = {
          "90s, 30m, 24h, 7d from now, or a time (2026-03-01T12:00:00Z). Default: never"},
     [OPTION_REPLACE] = {"replace", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(TOKEN_CREATE),
                         "Revoke the actor's other tokens of the same name in the same step"},
+    [OPTION_SIMULATE_SPACE] =
+        {"space", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(SIMULATE),
+         "Work in this space, in types of its own. Default: a space of its own; main for who may "
+         "not make one"},
+    [OPTION_USERS] = {"users", "N", OPTION_NUMBER, 1000, "5", NULL, NULL, ON(SIMULATE),
+                      "How many users, each with a connection and a thread"},
+    [OPTION_SECONDS] = {"seconds", "S", OPTION_NUMBER, SECONDS_MAX, "10", NULL, NULL, ON(SIMULATE),
+                        "For how long they write"},
+    [OPTION_RECORDS] = {"records", "N", OPTION_NUMBER, 1000000, "10", NULL, NULL, ON(SIMULATE),
+                        "Records of each kind that they share: the fewer, the more conflicts"},
+    [OPTION_THINK_MS] = {"think-ms", "MS", OPTION_NUMBER, 3600000, "20", NULL, NULL, ON(SIMULATE),
+                         "How long a user thinks between reading and writing, on average"},
+    [OPTION_SEED] = {"seed", "N", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL, ON(SIMULATE),
+                     "Makes the users choose as in an earlier run. Default: another one each time"},
+    [OPTION_KEEP] = {"keep", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(SIMULATE),
+                     "Leave the records, and say where they are"},
     [OPTION_MARKDOWN] = {"markdown", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(HELP),
                          "Print docs/options.md, made from the program's own table"},
 };
