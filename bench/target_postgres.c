@@ -1,41 +1,55 @@
 /*
- * PostgreSQL with one counter, in the ways people use it. Started in a folder of its own with fsync and synchronous_commit on; libpq,
- * pipelined and prepared, so that a transaction is two round trips: what is read, and what is written with the COMMIT.
+ * PostgreSQL in the ways people use it. Started in a folder of its own with fsync and synchronous_commit on; libpq, prepared.
+ *
+ *   function              records: one PL/pgSQL function checks the version, updates the row, keeps the history and the mutation key
+ *
+ * One counter, pipelined, so that a transaction is two round trips: what is read, and what is written with the COMMIT.
  *
  *   serializable          BEGIN ISOLATION LEVEL SERIALIZABLE, SELECT; UPDATE, COMMIT; again at once when it could not be serialized
  *   serializable+jitter   the same, but it waits before: full jitter, up to BACKOFF_FIRST_US · 2^n and BACKOFF_MAX_US
  *   update                READ COMMITTED, UPDATE … SET count = count + 1: whoever knows how to write it so
  *   lossy                 READ COMMITTED, SELECT; UPDATE from what was read. Loses updates; only when asked for, to see that we notice.
  *
- * "+history" adds a row to a table of changes in the same transaction, as Stet does in any case. No way has mutation keys.
+ * "+history" adds a row to a table of changes in the same transaction, as Stet does in any case. Only "function" has mutation keys.
  */
+#include "spawn.h"
 #include "target.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <stdnoreturn.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BACKOFF_FIRST_US = 1000, BACKOFF_MAX_US = 64000, START_TRIES = 1500 };
+enum { BACKOFF_FIRST_US = 1000, BACKOFF_MAX_US = 64000, ID_BYTES = 128 };
 static_assert(BACKOFF_MAX_US <= 1000000, "less than a second fits in nanoseconds");
 
 enum step { STEP_ONE, STEP_READ, STEP_WRITE, STEP_ROLLBACK, STEP_WAIT };
+
+/*
+ * A version seen of 0 creates. NULL: the version does not fit. The key is looked up only then: where the version fits, the write cannot
+ * have happened before.
+ */
+static const char put_function[] =
+    "CREATE FUNCTION put_record(the_id text, seen bigint, the_data json, the_key uuid)"
+    " RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN"
+    " IF seen = 0 THEN"
+    "  INSERT INTO record VALUES (the_id, 1, the_data) ON CONFLICT DO NOTHING;"
+    " ELSE"
+    "  UPDATE record SET version = seen + 1, data = the_data WHERE id = the_id AND version = seen;"
+    " END IF;"
+    " IF NOT FOUND THEN RETURN (SELECT version FROM mutation WHERE key = the_key); END IF;"
+    " INSERT INTO history (id, version, data) VALUES (the_id, seen + 1, the_data);"
+    " INSERT INTO mutation (key, version) VALUES (the_key, seen + 1);"
+    " RETURN seen + 1;"
+    " END $$";
 
 struct postgres_link {
     struct link link;
@@ -43,88 +57,36 @@ struct postgres_link {
     enum step step;
     bool failed; /* The step at hand could not be serialized. */
     uint64_t tries;
-    uint64_t version, count; /* As read; of the reply in the end. */
-    char body[64];
+    uint64_t version,
+        count; /* As read; of the reply in the end. Version 0: no record, or another version. */
+    size_t body_size;
+    char body[REPLY_BYTES_MAX];
 };
 
-static char folder[4096]; /* Of the server we started. */
-static char bin[4096];    /* Where its programs are. */
+static struct spawn spawn;
+static char initdb[SPAWN_PATH_BYTES], program[SPAWN_PATH_BYTES];
 static char conninfo[128];
-static const struct passwd *user; /* Who runs it, as it refuses root; NULL: we are not root. */
 static uint64_t random_state = 88172645463325252u;
 
-static noreturn void fail(const char *what, const char *why) {
-    fprintf(stderr, "http_load: postgres: %s: %s\n", what, why);
-    exit(1);
-}
+static noreturn void fail(const char *what, const char *why) { spawn_fail(&spawn, what, why); }
 
 /* ---- Start and stop ---------------------------------------------------------------------- */
 
-/* In the child: becomes the user, dies with us, runs. */
-static noreturn void exec_as_user(const char *const *arguments) {
-    if (user != NULL &&
-        (setgroups(0, NULL) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0))
-        _exit(126);
-    prctl(PR_SET_PDEATHSIG, SIGINT);
-    execv(arguments[0], (char *const *)arguments);
-    _exit(127);
-}
-
-static pid_t spawn(const char *const *arguments, const char *log) {
-    pid_t pid = fork();
-    if (pid < 0) fail("fork", strerror(errno));
-    if (pid == 0) {
-        int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-        if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0) _exit(125);
-        exec_as_user(arguments);
-    }
-    return pid;
-}
-
-/* The log's end, which says why better than we can. */
-static noreturn void fail_log(const char *what, const char *log) {
-    char text[2048] = "";
-    FILE *file = fopen(log, "re");
-    if (file != NULL) {
-        fseek(file, 0, SEEK_END);
-        long size = ftell(file);
-        fseek(file, size > 2000 ? size - 2000 : 0, SEEK_SET);
-        text[fread(text, 1, sizeof text - 1, file)] = '\0';
-        fclose(file);
-    }
-    fail(what, text);
-}
-
 /* Debian keeps the programs out of PATH, a folder for each version: the highest. */
 static void find_programs(const struct target_options *options) {
-    int best = 0;
-    struct stat found;
-    char path[sizeof bin + 16];
+    char given[SPAWN_PATH_BYTES] = "", highest[64];
+    const char *places[3] = {given};
+    size_t count = 0;
     if (options->program != NULL && strstr(options->program, "postgres") != NULL)
-        snprintf(bin, sizeof bin, "%s", options->program);
-    for (int version = 9; version < 100 && bin[0] == '\0'; version++) {
-        snprintf(path, sizeof path, "/usr/lib/postgresql/%d/bin/postgres", version);
-        if (stat(path, &found) == 0) best = version;
+        snprintf(given, sizeof given, "%s", options->program);
+    if (given[0] != '\0') count++;
+    for (int version = 99; version >= 9; version--) {
+        snprintf(highest, sizeof highest, "/usr/lib/postgresql/%d/bin", version);
+        places[count] = highest;
+        if (access(highest, X_OK) == 0) break;
     }
-    if (best > 0) snprintf(bin, sizeof bin, "/usr/lib/postgresql/%d/bin", best);
-    for (char *part = strdup(getenv("PATH")), *next = part; bin[0] == '\0' && part != NULL;) {
-        part = strsep(&next, ":");
-        if (part == NULL) break;
-        snprintf(path, sizeof path, "%s/postgres", part);
-        if (stat(path, &found) == 0) snprintf(bin, sizeof bin, "%s", part);
-    }
-    if (bin[0] == '\0') fail("is not installed", "Debian's package is postgresql");
-}
-
-static int free_port(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) != 0)
-        fail("no port", strerror(errno));
-    close(fd);
-    return ntohs(address.sin_port);
+    if (!spawn_find("postgres", places, program) || !spawn_find("initdb", places, initdb))
+        fail("is not installed", "Debian's package is postgresql");
 }
 
 static void execute(PGconn *connection, const char *sql) {
@@ -143,22 +105,33 @@ static void create_tables(void) {
                         " by text NOT NULL, at timestamptz NOT NULL DEFAULT now(),"
                         " PRIMARY KEY (id, version))");
     execute(connection, "INSERT INTO counter VALUES ('counter', 1, 0)");
+    execute(connection, "CREATE TABLE record (id text PRIMARY KEY, version bigint NOT NULL,"
+                        " data json NOT NULL) WITH (fillfactor = 50)");
+    execute(connection, "CREATE TABLE history (id text, version bigint, data json NOT NULL,"
+                        " at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (id, version))");
+    execute(connection, "CREATE TABLE mutation (key uuid PRIMARY KEY, version bigint NOT NULL,"
+                        " at timestamptz NOT NULL DEFAULT now())");
+    execute(connection, put_function);
     PQfinish(connection);
 }
 
-static void wait_until_ready(struct target *target, const char *log) {
-    for (int tries = 0; tries < START_TRIES; tries++) {
-        if (PQping(conninfo) == PQPING_OK) return;
-        if (waitpid(target->pid, NULL, WNOHANG) != 0) fail_log("ended at once", log);
-        usleep(20000);
+static void run(struct target *target) {
+    char data[SPAWN_PATH_BYTES + 8], port[16];
+    snprintf(data, sizeof data, "%s/data", spawn.folder);
+    snprintf(port, sizeof port, "%d", spawn.port);
+    spawn_start(&spawn, (const char *[]){program, "-D", data, "-p", port, NULL});
+    target->pid = spawn.pid;
+    target->listening_ms = spawn.listening_ms;
+    while (PQping(conninfo) != PQPING_OK) {
+        if (waitpid(spawn.pid, NULL, WNOHANG) != 0) spawn_fail_log(&spawn, "ended at once");
+        usleep(5000);
     }
-    fail_log("does not answer", log);
 }
 
 /* Checkpoints stay out of the way, as those of a larger server would; what a commit promises stays as it comes. */
-static void write_settings(const char *data) {
-    char path[sizeof folder + 32];
-    snprintf(path, sizeof path, "%s/postgresql.auto.conf", data);
+static void write_settings(void) {
+    char path[SPAWN_PATH_BYTES + 32];
+    snprintf(path, sizeof path, "%s/data/postgresql.auto.conf", spawn.folder);
     FILE *file = fopen(path, "ae");
     if (file == NULL) fail(path, strerror(errno));
     fputs("listen_addresses = '127.0.0.1'\n"
@@ -177,51 +150,28 @@ static void write_settings(const char *data) {
 }
 
 static void postgres_start(struct target *target, const struct target_options *options) {
-    char data[sizeof folder + 8], log[sizeof folder + 8], initdb[sizeof bin + 16];
-    char program[sizeof bin + 16], port[16];
-    int status;
+    char data[SPAWN_PATH_BYTES + 8];
+    spawn_prepare(&spawn, target->name, options->dir, "postgres");
     find_programs(options);
-    if (geteuid() == 0) {
-        user = getpwnam("postgres");
-        if (user == NULL) user = getpwnam("nobody");
-        if (user == NULL) fail("start", "it refuses root, and there is no user postgres");
-    }
-    snprintf(folder, sizeof folder, "%s/postgres.XXXXXX", options->dir);
-    if (mkdtemp(folder) == NULL) {
-        int error = errno;
-        folder[0] = '\0';
-        fail(options->dir, strerror(error));
-    }
-    if (user != NULL && chown(folder, user->pw_uid, user->pw_gid) != 0)
-        fail(folder, strerror(errno));
-    snprintf(data, sizeof data, "%s/data", folder);
-    snprintf(log, sizeof log, "%s/log", folder);
-    snprintf(initdb, sizeof initdb, "%s/initdb", bin);
-    snprintf(program, sizeof program, "%s/postgres", bin);
-    pid_t pid = spawn((const char *[]){initdb, "-D", data, "-A", "trust", "-U", "bench",
-                                       "--no-sync", "-E", "UTF8", "--locale=C", NULL},
-                      log);
-    if (waitpid(pid, &status, 0) != pid || status != 0)
-        fail_log("initdb (it needs to reach the folder as its own user)", log);
-    int number = free_port();
-    snprintf(port, sizeof port, "%d", number);
+    snprintf(data, sizeof data, "%s/data", spawn.folder);
+    spawn_run(&spawn, (const char *[]){initdb, "-D", data, "-A", "trust", "-U", "bench",
+                                       "--no-sync", "-E", "UTF8", "--locale=C", NULL});
+    write_settings();
     snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%d user=bench dbname=postgres",
-             number);
-    write_settings(data);
-    target->pid = spawn((const char *[]){program, "-D", data, "-p", port, NULL}, log);
-    wait_until_ready(target, log);
+             spawn.port);
+    run(target);
     create_tables();
 }
 
+/* SIGINT: at once, without waiting for clients. */
 static void postgres_stop(struct target *target) {
-    char command[sizeof folder + 16];
-    if (target->pid > 0) {
-        kill(target->pid, SIGINT); /* At once, without waiting for clients. */
-        waitpid(target->pid, NULL, 0);
-    }
-    if (folder[0] == '\0') return;
-    snprintf(command, sizeof command, "rm -rf -- '%s'", folder);
-    if (system(command) != 0) fprintf(stderr, "http_load: could not remove %s\n", folder);
+    spawn_done(&spawn);
+    target->pid = 0;
+}
+
+static void postgres_crash(struct target *target) {
+    spawn_end(&spawn, SIGKILL);
+    run(target);
 }
 
 /* ---- Links ------------------------------------------------------------------------------- */
@@ -241,27 +191,19 @@ static void prepare(PGconn *connection, const char *name, const char *sql) {
     PQclear(result);
 }
 
-static struct link *postgres_open(struct target *target) {
-    struct postgres_link *link = calloc(1, sizeof *link);
-    if (link == NULL) fail("connect", "out of memory");
-    if (!way(target, "serializable") && !way(target, "update") && !way(target, "lossy"))
-        fail(target->variant, "no such way");
-    link->connection = PQconnectdb(conninfo);
-    if (PQstatus(link->connection) != CONNECTION_OK)
-        fail("connect", PQerrorMessage(link->connection));
-    PQsetNoticeReceiver(link->connection, be_quiet, NULL);
-    prepare(link->connection, "begin",
+static void prepare_counter(const struct target *target, PGconn *connection) {
+    prepare(connection, "begin",
             way(target, "serializable") ? "BEGIN ISOLATION LEVEL SERIALIZABLE"
                                         : "BEGIN ISOLATION LEVEL READ COMMITTED");
-    prepare(link->connection, "read", "SELECT version, count FROM counter WHERE id = $1");
-    prepare(link->connection, "write",
+    prepare(connection, "read", "SELECT version, count FROM counter WHERE id = $1");
+    prepare(connection, "write",
             "UPDATE counter SET version = $2::bigint, count = $3::bigint WHERE id = $1");
-    prepare(link->connection, "keep",
+    prepare(connection, "keep",
             "INSERT INTO change (id, version, count, by)"
             " VALUES ($1, $2::bigint, $3::bigint, 'bench') ON CONFLICT DO NOTHING");
-    prepare(link->connection, "commit", "COMMIT");
-    prepare(link->connection, "rollback", "ROLLBACK");
-    prepare(link->connection, "add",
+    prepare(connection, "commit", "COMMIT");
+    prepare(connection, "rollback", "ROLLBACK");
+    prepare(connection, "add",
             way(target, "history")
                 ? "WITH moved AS (UPDATE counter SET version = version + 1, count = count + 1"
                   " WHERE id = $1 RETURNING id, version, count)"
@@ -269,6 +211,30 @@ static struct link *postgres_open(struct target *target) {
                   " SELECT id, version, count, 'bench' FROM moved RETURNING version, count"
                 : "UPDATE counter SET version = version + 1, count = count + 1 WHERE id = $1"
                   " RETURNING version, count");
+}
+
+static void prepare_records(PGconn *connection) {
+    prepare(connection, "get", "SELECT version, data FROM record WHERE id = $1");
+    prepare(connection, "get_if_moved",
+            "SELECT version, CASE WHEN version <> $2::bigint THEN data END FROM record"
+            " WHERE id = $1");
+    prepare(connection, "put", "SELECT put_record($1, $2::bigint, $3::json, $4::uuid)");
+}
+
+static struct link *postgres_open(struct target *target) {
+    struct postgres_link *link = calloc(1, sizeof *link);
+    if (link == NULL) fail("connect", "out of memory");
+    if (!way(target, "function") && !way(target, "serializable") && !way(target, "update") &&
+        !way(target, "lossy"))
+        fail(target->variant, "no such way");
+    link->connection = PQconnectdb(conninfo);
+    if (PQstatus(link->connection) != CONNECTION_OK)
+        fail("connect", PQerrorMessage(link->connection));
+    PQsetNoticeReceiver(link->connection, be_quiet, NULL);
+    if (way(target, "function"))
+        prepare_records(link->connection);
+    else
+        prepare_counter(target, link->connection);
     if (PQsetnonblocking(link->connection, 1) != 0 || PQenterPipelineMode(link->connection) != 1)
         fail("pipeline", PQerrorMessage(link->connection));
     link->link.fd = PQsocket(link->connection);
@@ -347,11 +313,67 @@ static void wait_a_little(struct postgres_link *link) {
     link->step = STEP_WAIT;
 }
 
+/* ---- Records ----------------------------------------------------------------------------- */
+
+static bool postgres_can(const char *variant, const struct op *op) {
+    bool function = strcmp(variant, "function") == 0;
+    switch (op->kind) {
+    case OP_CREATE:
+    case OP_GET:
+    case OP_GET_IF_MOVED: return function;
+    case OP_PUT: return function && op->minimal;
+    case OP_ADD: return !function;
+    case OP_PATCH:
+    case OP_POST: return false;
+    }
+    return false;
+}
+
+static void send_record(struct postgres_link *link, const struct op *op) {
+    char id[ID_BYTES], base[24], data[REQUEST_BYTES_MAX], key[64];
+    const char *values[] = {id, base, data, key};
+    snprintf(id, sizeof id, "%.*s/%.*s", (int)op->type.size, op->type.bytes, (int)op->id.size,
+             op->id.bytes);
+    snprintf(base, sizeof base, "%" PRIu64, op->base);
+    if (op->kind == OP_GET) {
+        queue(link, "get", 1, values);
+    } else if (op->kind == OP_GET_IF_MOVED) {
+        queue(link, "get_if_moved", 2, values);
+    } else {
+        snprintf(data, sizeof data, "%.*s", (int)op->data.size, op->data.bytes);
+        snprintf(key, sizeof key, "%.*s", (int)op->key.size, op->key.bytes);
+        queue(link, "put", 4, values);
+    }
+    send_step(link, STEP_ONE);
+}
+
+static void take_record(struct postgres_link *link, const PGresult *result) {
+    link->version = 0;
+    link->body_size = 0;
+    if (PQntuples(result) != 1 || PQgetisnull(result, 0, 0)) return;
+    link->version = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+    if (PQnfields(result) < 2 || PQgetisnull(result, 0, 1)) return;
+    link->body_size = (size_t)PQgetlength(result, 0, 1);
+    if (link->body_size > sizeof link->body) fail("a record", "is larger than it was written");
+    memcpy(link->body, PQgetvalue(result, 0, 1), link->body_size);
+}
+
+static void reply_record(const struct postgres_link *link, const struct op *op,
+                         struct reply *reply) {
+    *reply = (struct reply){
+        .kind = REPLY_OK, .version = link->version, .body = {link->body, link->body_size}};
+    if (op->kind == OP_GET_IF_MOVED && link->version == op->base) reply->kind = REPLY_NOT_MODIFIED;
+    if (link->version == 0)
+        reply->kind = op->kind == OP_PUT || op->kind == OP_CREATE ? REPLY_CONFLICT : REPLY_REFUSED;
+}
+
 static void postgres_send(struct target *target, struct link *base, const struct op *op) {
     struct postgres_link *link = (struct postgres_link *)base;
     if (!way(target, "jitter")) assert(link->step != STEP_WAIT);
     link->tries = 0;
-    if (op->kind == OP_ADD && !way(target, "update")) {
+    if (way(target, "function")) {
+        send_record(link, op);
+    } else if (op->kind == OP_ADD && !way(target, "update")) {
         send_read(link);
     } else if (op->kind == OP_ADD) {
         queue(link, "add", 1, the_id);
@@ -365,10 +387,14 @@ static void postgres_send(struct target *target, struct link *base, const struct
 }
 
 /* One result of the step. True: it was the step's last. */
-static bool take(struct postgres_link *link, const PGresult *result) {
+static bool take(const struct target *target, struct postgres_link *link, const PGresult *result) {
     const char *state;
     switch (PQresultStatus(result)) {
     case PGRES_TUPLES_OK:
+        if (way(target, "function")) {
+            take_record(link, result);
+            return false;
+        }
         if (PQntuples(result) != 1) fail("the counter", "is not there");
         link->version = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
         link->count = strtoull(PQgetvalue(result, 0, 1), NULL, 10);
@@ -385,7 +411,8 @@ static bool take(struct postgres_link *link, const PGresult *result) {
 }
 
 /* The step is over: begins the next one, or replies. */
-static bool step_over(struct target *target, struct postgres_link *link, struct reply *reply) {
+static bool step_over(struct target *target, struct postgres_link *link, const struct op *op,
+                      struct reply *reply) {
     switch (link->step) {
     case STEP_READ:
         if (link->failed)
@@ -403,6 +430,10 @@ static bool step_over(struct target *target, struct postgres_link *link, struct 
         return false;
     }
     if (link->failed) fail("one statement", "could not be serialized");
+    if (way(target, "function")) {
+        reply_record(link, op, reply);
+        return true;
+    }
     int size = snprintf(link->body, sizeof link->body, "{\"count\":%" PRIu64 "}", link->count);
     *reply = (struct reply){.kind = REPLY_OK,
                             .version = link->version,
@@ -415,7 +446,6 @@ static bool postgres_receive(struct target *target, struct link *base, const str
                              struct reply *reply) {
     struct postgres_link *link = (struct postgres_link *)base;
     uint64_t expirations;
-    (void)op;
     if (link->step == STEP_WAIT) {
         if (read(base->timer, &expirations, sizeof expirations) != sizeof expirations) return false;
         send_read(link);
@@ -425,14 +455,15 @@ static bool postgres_receive(struct target *target, struct link *base, const str
     while (PQisBusy(link->connection) == 0) {
         PGresult *result = PQgetResult(link->connection);
         if (result == NULL) continue; /* Between two statements. */
-        bool over = take(link, result);
+        bool over = take(target, link, result);
         PQclear(result);
-        if (over) return step_over(target, link, reply);
+        if (over) return step_over(target, link, op, reply);
     }
     return false;
 }
 
-static const char *const variants[] = {"serializable",
+static const char *const variants[] = {"function",
+                                       "serializable",
                                        "serializable+jitter",
                                        "serializable+history",
                                        "serializable+jitter+history",
@@ -446,8 +477,10 @@ struct target target_postgres = {
     .many_processes = true,
     .start = postgres_start,
     .stop = postgres_stop,
+    .crash = postgres_crash,
     .open = postgres_open,
     .close = postgres_close,
+    .can = postgres_can,
     .send = postgres_send,
     .receive = postgres_receive,
 };
