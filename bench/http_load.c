@@ -2,7 +2,7 @@
  * Load over connections.
  *
  *   http_load [--mode MODE,…] [--connections N,…] [--records N] [--seconds S] [--warm S] [--rounds N] [--minimal] [--json FILE]
- *             [--target stet,redis,postgres] [--variants WAY,…] [--audit restart] [--program build/stet] [--dir DIR] [--io-threads N]
+ *             [--target stet,redis,postgres,etcd] [--variants WAY,…] [--audit restart] [--program build/stet] [--dir DIR] [--io-threads N]
  *             [--url URL --token TOKEN]
  *
  *   put      conditional PUT of a random record of the connection's own share from the version last seen, 500 bytes, a fresh key each
@@ -62,6 +62,9 @@ static struct target *find_target(const char *name) {
     if (strcmp(name, target_redis.name) == 0) return &target_redis;
 #ifdef HAVE_LIBPQ
     if (strcmp(name, target_postgres.name) == 0) return &target_postgres;
+#endif
+#ifdef HAVE_NGHTTP2
+    if (strcmp(name, target_etcd.name) == 0) return &target_etcd;
 #endif
     load_fail("unknown --target, or built without its library");
 }
