@@ -3,12 +3,15 @@
  *
  *   http_load [--mode MODE,…] [--connections N,…] [--records N] [--seconds S] [--warm S] [--rounds N] [--minimal] [--json FILE]
  *             [--target stet,redis,postgres,etcd] [--variants WAY,…] [--audit restart] [--program build/stet] [--dir DIR] [--io-threads N]
+ *             [--spaces N]
+ *   http_load --starts N        times so many starts of each target, and says how much memory it then takes
  *             [--url URL --token TOKEN]
  *
  *   put      conditional PUT of a random record of the connection's own share from the version last seen, 500 bytes, a fresh key each
  *   update   the same, answered with the new version alone: what all targets do
  *   get      GET of random records of the first 1,000 (hot)
  *   get304   the same with If-None-Match: nothing moved
+ *   echo     GET /healthz: the HTTP layer with nothing behind it, the ceiling of get
  *   incr     all connections increment one record: GET, PUT from that version, again when somebody was faster
  *   post     creates records
  *   add      all connections increment one record whose type adds concurrent changes up (postgres: see target_postgres.c)
@@ -92,6 +95,8 @@ int main(int argc, char **argv) {
         {"dir", required_argument, NULL, 'd'},
         {"io-threads", required_argument, NULL, 'i'},
         {"url", required_argument, NULL, 'u'},
+        {"spaces", required_argument, NULL, 'S'},
+        {"starts", required_argument, NULL, 'x'},
         {"token", required_argument, NULL, 't'},
         {"audit", required_argument, NULL, 'a'},
         {0},
@@ -104,6 +109,7 @@ int main(int argc, char **argv) {
                                 .connections = {64, 256},
                                 .connection_count = 2,
                                 .records = 10000,
+                                .spaces = 1,
                                 .seconds = 5,
                                 .warm_seconds = 0.5,
                                 .rounds = 1};
@@ -112,6 +118,8 @@ int main(int argc, char **argv) {
         case 'm': parse_modes(&settings, optarg); break;
         case 'c': parse_connections(&settings, optarg); break;
         case 'r': settings.records = strtoul(optarg, NULL, 10); break;
+        case 'S': settings.spaces = strtoul(optarg, NULL, 10); break;
+        case 'x': settings.starts = (unsigned)strtoul(optarg, NULL, 10); break;
         case 's': settings.seconds = atof(optarg); break;
         case 'w': settings.warm_seconds = atof(optarg); break;
         case 'R': settings.rounds = (unsigned)strtoul(optarg, NULL, 10); break;
@@ -134,6 +142,11 @@ int main(int argc, char **argv) {
     if (settings.records < RECORDS_MIN) load_fail("at least 1000 records");
     if (settings.seconds <= 0 || settings.warm_seconds < 0) load_fail("bad --seconds or --warm");
     if (settings.rounds == 0 || settings.rounds > ROUNDS_MAX) load_fail("bad --rounds");
-    load_run(&settings);
+    if (settings.spaces == 0 || settings.spaces > SPACES_MAX) load_fail("bad --spaces");
+    if (settings.starts > ROUNDS_MAX) load_fail("bad --starts");
+    if (settings.starts > 0)
+        load_starts(&settings);
+    else
+        load_run(&settings);
     return 0;
 }

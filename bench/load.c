@@ -10,7 +10,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256, FILL_CONNECTIONS = 64 };
+enum { EVENTS_MAX = 256, FILL_CONNECTIONS = 64, IDLE_AFTER_US = 200000 };
 
 static struct site sites[LIST_MAX];
 static size_t site_count;
@@ -172,7 +172,7 @@ static void stop_targets(void) {
         sites[i].target->stop(sites[i].target);
 }
 
-static void start_targets(const struct settings *settings, FILE *results) {
+static void start_targets(const struct settings *settings) {
     if (atexit(stop_targets) != 0) load_fail("out of memory"); /* Whatever ends the program. */
     for (site_count = 0; site_count < settings->target_count;) {
         struct target *target = settings->targets[site_count];
@@ -181,13 +181,37 @@ static void start_targets(const struct settings *settings, FILE *results) {
         workload_init(&site->tasks, 0, settings->records);
         workload_init(&site->pairs, 0, settings->records);
         target->start(target, &settings->options);
-        if (target->many_processes || target->pid == 0) continue;
-        usleep(200000);
-        double idle = (double)memory_resident(target->pid) / 1048576;
-        printf("%s, idle: %.1f MiB\n", target->name, idle);
-        fprintf(results, "{\"benchmark\":\"idle\",\"target\":\"%s\",\"resident_mib\":%.1f}\n",
-                target->name, idle);
     }
+}
+
+void load_starts(const struct settings *settings) {
+    FILE *results = results_open(settings->json);
+    double listening[ROUNDS_MAX], resident[ROUNDS_MAX];
+    if (atexit(stop_targets) != 0) load_fail("out of memory");
+    printf("%-10s %12s %10s   medians of %u starts\n", "target", "listening ms", "idle MiB",
+           settings->starts);
+    for (size_t i = 0; i < settings->target_count; i++) {
+        struct target *target = sites[0].target = settings->targets[i];
+        for (unsigned j = 0; j < settings->starts; j++) {
+            site_count = 1;
+            target->start(target, &settings->options);
+            if (target->pid == 0) load_fail("what runs already cannot be started");
+            usleep(IDLE_AFTER_US);
+            listening[j] = target->listening_ms;
+            resident[j] = target->many_processes ? 0 : (double)memory_resident(target->pid);
+            site_count = 0;
+            target->stop(target);
+        }
+        double ms = median_of(listening, settings->starts);
+        double mib = median_of(resident, settings->starts) / 1048576;
+        printf("%-10s %12.1f %10.1f\n", target->name, ms, mib);
+        fflush(stdout);
+        fprintf(results,
+                "{\"benchmark\":\"start\",\"target\":\"%s\",\"starts\":%u,\"listening_ms\":%.1f,"
+                "\"resident_mib\":%.1f}\n",
+                target->name, settings->starts, ms, mib);
+    }
+    fclose(results);
 }
 
 /* The ways of a target under a mode. */
@@ -233,7 +257,7 @@ void load_run(const struct settings *settings) {
     struct load_case *cases = calloc(CASES_MAX, sizeof *cases);
     if (cases == NULL) load_fail("out of memory");
     size_t count = add_all_cases(settings, cases);
-    start_targets(settings, results);
+    start_targets(settings);
     report_head();
     for (unsigned round = 0; round < settings->rounds; round++) {
         for (size_t i = 0; i < count; i++) {

@@ -18,6 +18,7 @@
 enum {
     LIST_MAX = 16,
     CASES_MAX = 128,
+    SPACES_MAX = 8,
     ROUNDS_MAX = 64,
     RECORDS_MIN = 1000, /* How many of the records are hot. */
 };
@@ -27,6 +28,7 @@ enum mode {
     MODE_UPDATE,
     MODE_GET,
     MODE_GET304,
+    MODE_ECHO,
     MODE_INCR,
     MODE_POST,
     MODE_ADD,
@@ -57,6 +59,8 @@ struct settings {
     size_t connection_count;
     const char *json;
     size_t records;
+    size_t spaces;   /* The records are dealt out to so many; what has no spaces is left out. */
+    unsigned starts; /* So many starts of each target are timed instead of all else; 0: none. */
     double seconds;
     double warm_seconds; /* Before it counts. */
     unsigned rounds;
@@ -131,6 +135,8 @@ void load_through(const struct load *like, enum mode mode);
 struct link *load_one(struct target *target, const struct op *op, struct reply *reply);
 /* All of it: starts the targets, measures, prints, stops them. */
 void load_run(const struct settings *settings);
+/* settings->starts of each target: the median of the time until it listened, and of what it takes when it idles. */
+void load_starts(const struct settings *settings);
 
 /* ---- Rows (load_report.c) ---------------------------------------------------------------- */
 
@@ -152,6 +158,7 @@ struct load_case {
     struct row rounds[ROUNDS_MAX];
 };
 
+double median_of(double *values, size_t count);
 void report_head(void);
 /* The median round of a case. */
 void report_case(const struct settings *settings, const struct load_case *load_case, FILE *results);

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { IMPORT_LINES = 20000, IMPORT_LINE_BYTES = WORKLOAD_DATA_BYTES + 256, SLOW_FILL_S = 5 };
+
 #define COUNTER_ID "counter"
 #define COUNTER_TYPE "counter"
 #define PAIR_TYPE "pair"
 
-const char *const mode_names[] = {"put", "update", "get", "get304", "incr", "post", "add", "fresh",
-                                  "stale", "fresh-patch", "stale-patch",
+const char *const mode_names[] = {"put", "update", "get", "get304", "echo", "incr", "post", "add",
+                                  "fresh", "stale", "fresh-patch", "stale-patch",
                                   /* Not to be measured. */
                                   "fill", "fill", "fill", "audit", "audit"};
 
@@ -26,11 +28,20 @@ static noreturn void fail_reply(const struct load *load, const struct connection
 
 /* ---- Records ----------------------------------------------------------------------------- */
 
-static void use_record(const struct workload *workload, struct connection *connection,
-                       const char *type, size_t record) {
+/* The first is there from the start. */
+static const char *const space_names[SPACES_MAX] = {"main", "b", "c", "d", "e", "f", "g", "h"};
+
+static stet_view space_of(const struct settings *settings, size_t record) {
+    const char *name = space_names[settings->spaces > 1 ? record % settings->spaces : 0];
+    return (stet_view){name, strlen(name)};
+}
+
+static void use_record(const struct load *load, const struct workload *workload,
+                       struct connection *connection, const char *type, size_t record) {
     connection->record = record;
     connection->op.base = workload_version(workload, record);
     workload_id(record, connection->id);
+    connection->op.space = space_of(load->settings, record);
     connection->op.type = (stet_view){type, strlen(type)};
     connection->op.id = (stet_view){connection->id, sizeof connection->id};
 }
@@ -122,6 +133,7 @@ static void read_counter(struct load *load, uint64_t *version, uint64_t *count) 
     struct target *target = load->site->target;
     char key[WORKLOAD_KEY_BYTES];
     struct op op = {.kind = OP_CREATE,
+                    .space = space_of(load->settings, 0),
                     .type = counter_type(load->mode),
                     .id = {COUNTER_ID, sizeof COUNTER_ID - 1},
                     .data = {"{\"count\":0}", 11},
@@ -173,7 +185,7 @@ static bool next_audited(struct load *load, struct connection *connection) {
     bool paired = load->mode == MODE_AUDIT_PAIRS;
     const struct workload *records = paired ? &load->site->pairs : &load->site->tasks;
     if (load->fill_next == records->count) return false;
-    use_record(records, connection, paired ? PAIR_TYPE : WORKLOAD_TYPE, load->fill_next++);
+    use_record(load, records, connection, paired ? PAIR_TYPE : WORKLOAD_TYPE, load->fill_next++);
     connection->op.kind = OP_GET;
     return true;
 }
@@ -229,10 +241,12 @@ static bool can(const struct target *target, const char *variant, enum op_kind k
 bool mode_suits(const struct settings *settings, enum mode mode, const struct target *target,
                 const char *variant) {
     bool minimal = settings->minimal;
+    if (settings->spaces > 1 && target->make_space == NULL) return false;
     switch (mode) {
     case MODE_PUT: return can(target, variant, OP_PUT, minimal);
     case MODE_UPDATE: return can(target, variant, OP_PUT, true);
     case MODE_GET: return can(target, variant, OP_GET, false);
+    case MODE_ECHO: return can(target, variant, OP_ECHO, false);
     case MODE_GET304: return can(target, variant, OP_GET_IF_MOVED, false);
     case MODE_INCR:
         return can(target, variant, OP_GET, false) && can(target, variant, OP_PUT, true);
@@ -251,6 +265,50 @@ bool mode_suits(const struct settings *settings, enum mode mode, const struct ta
     return false;
 }
 
+/* All records of one space in pieces, each a request of its own. */
+static void import_space(struct load *load, size_t space, char *lines) {
+    struct workload *tasks = &load->site->tasks;
+    size_t spaces = load->settings->spaces, size = 0, count = 0;
+    char id[WORKLOAD_ID_BYTES], key[WORKLOAD_KEY_BYTES], data[WORKLOAD_DATA_BYTES];
+    for (size_t record = space; record < tasks->count; record += spaces) {
+        workload_id(record, id);
+        workload_key(key);
+        workload_data(record, 1, data);
+        size += (size_t)snprintf(lines + size, IMPORT_LINE_BYTES,
+                                 "{\"type\":\"" WORKLOAD_TYPE "\",\"id\":\"%.*s\","
+                                 "\"client_mutation_id\":\"%.*s\",\"data\":%.*s}\n",
+                                 (int)sizeof id, id, (int)sizeof key, key, (int)sizeof data, data);
+        workload_take_this(tasks, record);
+        workload_give(tasks, record, 1);
+        if (++count < IMPORT_LINES && record + spaces < tasks->count) continue;
+        load->site->target->import(load->site->target, space_of(load->settings, space),
+                                   (stet_view){lines, size}, count);
+        size = count = 0;
+    }
+}
+
+static void import_all(struct load *load) {
+    char *lines = malloc((size_t)IMPORT_LINES * IMPORT_LINE_BYTES);
+    if (lines == NULL) load_fail("out of memory for an import");
+    for (size_t i = 0; i < load->settings->spaces; i++)
+        import_space(load, i, lines);
+    free(lines);
+}
+
+static void fill(struct load *load) {
+    struct target *target = load->site->target;
+    int64_t started = now_ns();
+    for (size_t i = 1; i < load->settings->spaces; i++)
+        target->make_space(target, space_names[i]);
+    if (target->import == NULL)
+        load_through(load, MODE_FILL);
+    else
+        import_all(load);
+    double seconds = (double)(now_ns() - started) / 1e9;
+    if (seconds >= SLOW_FILL_S)
+        printf("%s: %zu records in %.1f s\n", target->name, load->settings->records, seconds);
+}
+
 void mode_begin(struct load *load) {
     struct site *site = load->site;
     struct target *target = site->target;
@@ -259,7 +317,7 @@ void mode_begin(struct load *load) {
     case MODE_UPDATE:
     case MODE_GET:
     case MODE_GET304:
-        if (!site->filled) load_through(load, MODE_FILL);
+        if (!site->filled) fill(load);
         site->filled = true;
         site->variant = target->variant;
         break;
@@ -284,6 +342,7 @@ void mode_begin(struct load *load) {
         read_counter(load, &load->version, &load->count);
         break;
     case MODE_INCR: read_counter(load, &load->version, &load->count); break;
+    case MODE_ECHO:
     case MODE_POST:
     case MODE_FILL:
     case MODE_FILL_PAIRS:
@@ -296,12 +355,12 @@ void mode_begin(struct load *load) {
 bool mode_next(struct load *load, struct connection *connection) {
     struct workload *tasks = &load->site->tasks, *pairs = &load->site->pairs;
     struct op *op = &connection->op;
-    *op = (struct op){0};
+    *op = (struct op){.space = space_of(load->settings, 0)};
     switch (load->mode) {
     case MODE_FILL:
         if (load->fill_next == tasks->count) return false;
         workload_take_this(tasks, load->fill_next);
-        use_record(tasks, connection, WORKLOAD_TYPE, load->fill_next++);
+        use_record(load, tasks, connection, WORKLOAD_TYPE, load->fill_next++);
         use_data(load, connection);
         op->kind = OP_CREATE;
         break;
@@ -309,7 +368,7 @@ bool mode_next(struct load *load, struct connection *connection) {
     case MODE_TURN_PAIRS:
         if (load->fill_next == pairs->count) return false;
         workload_take_this(pairs, load->fill_next);
-        use_record(pairs, connection, PAIR_TYPE, load->fill_next++);
+        use_record(load, pairs, connection, PAIR_TYPE, load->fill_next++);
         use_pair(load, connection, false, false);
         if (load->mode == MODE_FILL_PAIRS) op->kind = OP_CREATE;
         break;
@@ -317,7 +376,7 @@ bool mode_next(struct load *load, struct connection *connection) {
     case MODE_AUDIT_PAIRS: return next_audited(load, connection);
     case MODE_PUT:
     case MODE_UPDATE:
-        use_record(tasks, connection, WORKLOAD_TYPE,
+        use_record(load, tasks, connection, WORKLOAD_TYPE,
                    workload_take_of(tasks, connection->index, load->connections));
         use_data(load, connection);
         op->kind = OP_PUT;
@@ -327,15 +386,16 @@ bool mode_next(struct load *load, struct connection *connection) {
     case MODE_STALE:
     case MODE_FRESH_PATCH:
     case MODE_STALE_PATCH:
-        use_record(pairs, connection, PAIR_TYPE, workload_take(pairs));
+        use_record(load, pairs, connection, PAIR_TYPE, workload_take(pairs));
         use_pair(load, connection, load->mode == MODE_STALE || load->mode == MODE_STALE_PATCH,
                  load->mode == MODE_FRESH_PATCH || load->mode == MODE_STALE_PATCH);
         break;
     case MODE_GET:
     case MODE_GET304:
-        use_record(tasks, connection, WORKLOAD_TYPE, workload_random(tasks) % RECORDS_MIN);
+        use_record(load, tasks, connection, WORKLOAD_TYPE, workload_random(tasks) % RECORDS_MIN);
         op->kind = load->mode == MODE_GET ? OP_GET : OP_GET_IF_MOVED;
         break;
+    case MODE_ECHO: op->kind = OP_ECHO; break;
     case MODE_INCR:
     case MODE_ADD:
         op->type = counter_type(load->mode);
@@ -368,6 +428,7 @@ enum step mode_answered(struct load *load, struct connection *connection,
         break;
     case MODE_GET: good = reply->kind == REPLY_OK && reply->version == op->base; break;
     case MODE_GET304: good = reply->kind == REPLY_NOT_MODIFIED; break;
+    case MODE_ECHO: good = reply->kind == REPLY_OK && reply->body.size > 0; break;
     case MODE_INCR: return incr_answered(load, connection, reply);
     case MODE_ADD: good = add_good(load, connection, reply); break;
     case MODE_FILL_PAIRS:

@@ -22,6 +22,11 @@ static int compare_doubles(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
+double median_of(double *values, size_t count) {
+    qsort(values, count, sizeof *values, compare_doubles);
+    return values[(count - 1) / 2];
+}
+
 static void median_row(const struct settings *settings, const struct load_case *load_case,
                        struct row *row) {
     static struct row rows[ROUNDS_MAX];
@@ -78,8 +83,7 @@ static double ratio_of(const struct settings *settings, const struct load_case *
     double ratios[ROUNDS_MAX];
     for (unsigned i = 0; i < settings->rounds; i++)
         ratios[i] = per_s(&above->rounds[i]) / per_s(&below->rounds[i]);
-    qsort(ratios, settings->rounds, sizeof *ratios, compare_doubles);
-    return ratios[(settings->rounds - 1) / 2];
+    return median_of(ratios, settings->rounds);
 }
 
 static double cpu_ratio_of(const struct settings *settings, const struct load_case *above,

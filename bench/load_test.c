@@ -185,6 +185,7 @@ static bool passes_in(enum fault chosen, enum mode mode, bool crash) {
                                 .connections = {8},
                                 .connection_count = 1,
                                 .records = RECORDS,
+                                .spaces = 1,
                                 .crash = crash,
                                 .seconds = 0.05,
                                 .warm_seconds = 0.01,

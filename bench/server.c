@@ -153,7 +153,13 @@ void server_stop(pid_t pid) {
 void server_ask(const char *request, size_t request_size, char *out, size_t size) {
     size_t got_size = 0;
     int fd = server_connect();
-    if (write(fd, request, request_size) != (ssize_t)request_size) server_fail("write");
+    for (size_t sent = 0; sent < request_size;) {
+        struct pollfd ready = {.fd = fd, .events = POLLOUT};
+        poll(&ready, 1, -1);
+        ssize_t more = write(fd, request + sent, request_size - sent);
+        if (more < 0 && errno != EAGAIN) server_fail("write");
+        if (more > 0) sent += (size_t)more;
+    }
     while (got_size < size - 1) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
         poll(&ready, 1, -1);

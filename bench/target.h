@@ -25,10 +25,12 @@ enum op_kind {
      * `base`; one that retries reads for itself. The body of the reply holds the new count.
      */
     OP_ADD,
+    OP_ECHO, /* Nothing: what an answer costs that no record has a part in. */
 };
 
 struct op {
     enum op_kind kind;
+    stet_view space; /* Where there is such a thing. */
     stet_view type;
     stet_view id;
     stet_view data;
@@ -87,6 +89,13 @@ struct target {
                     struct reply *reply);
     /* Declares how records of a type are settled; `definition` as in PUT …/types/{type}. May be NULL. */
     void (*declare)(struct target *target, const char *type, const char *definition);
+    /* Makes a space; NULL: there is but one place for records. */
+    void (*make_space)(struct target *target, const char *name);
+    /*
+     * Creates records in bulk: `lines` of one JSON object each with type, id, data and client_mutation_id. All or the program ends.
+     * May be NULL.
+     */
+    void (*import)(struct target *target, stet_view space, stet_view lines, size_t count);
     /* Kills the server as a lost process would be, and starts it again on what it left. May be NULL. */
     void (*crash)(struct target *target);
     /* May be NULL. */

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { LEASE_S = 86400, LEASE_ID = 7838, GRPC_HEAD_BYTES = 5, TEXT_BYTES = 256 };
@@ -152,7 +153,8 @@ static bool etcd_can(const char *variant, const struct op *op) {
     case OP_PATCH:
     case OP_POST:
     case OP_GET_IF_MOVED:
-    case OP_ADD: return false;
+    case OP_ADD:
+    case OP_ECHO: return false;
     }
     return false;
 }
@@ -266,7 +268,7 @@ static void flush(struct etcd_link *link) {
         size += (size_t)got;
     }
     if (got < 0) spawn_fail(&spawn, "a request", nghttp2_strerror((int)got));
-    if (size > 0 && write(link->link.fd, out, size) != (ssize_t)size)
+    if (size > 0 && send(link->link.fd, out, size, MSG_NOSIGNAL) != (ssize_t)size)
         spawn_fail(&spawn, "a connection was lost", strerror(errno));
 }
 
@@ -301,7 +303,7 @@ static void call(struct etcd_link *link, const char *path, size_t message_size) 
 /* The message once it is there; what went wrong instead of it is in link->status. */
 static bool answered(struct etcd_link *link, stet_view *message) {
     uint8_t bytes[REPLY_BYTES_MAX];
-    ssize_t got = read(link->link.fd, bytes, sizeof bytes);
+    ssize_t got = recv(link->link.fd, bytes, sizeof bytes, 0);
     if (got < 0 && errno == EAGAIN) return false;
     if (got <= 0) spawn_fail_log(&spawn, "closed a connection");
     ssize_t used = nghttp2_session_mem_recv(link->session, bytes, (size_t)got);

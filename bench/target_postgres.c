@@ -324,7 +324,8 @@ static bool postgres_can(const char *variant, const struct op *op) {
     case OP_PUT: return function && op->minimal;
     case OP_ADD: return !function;
     case OP_PATCH:
-    case OP_POST: return false;
+    case OP_POST:
+    case OP_ECHO: return false;
     }
     return false;
 }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { SHA_BYTES = 40 };
@@ -226,7 +227,8 @@ static bool redis_can(const char *variant, const struct op *op) {
     case OP_PUT: return op->minimal;
     case OP_PATCH:
     case OP_POST:
-    case OP_GET_IF_MOVED: return false;
+    case OP_GET_IF_MOVED:
+    case OP_ECHO: return false;
     }
     return false;
 }
@@ -268,7 +270,8 @@ static size_t encode(const struct op *op, char *out) {
         break;
     case OP_PATCH:
     case OP_POST:
-    case OP_GET_IF_MOVED: spawn_fail(&spawn, "an operation", "that is not written for it");
+    case OP_GET_IF_MOVED:
+    case OP_ECHO: spawn_fail(&spawn, "an operation", "that is not written for it");
     }
     return (size_t)(end - out);
 }
@@ -277,7 +280,7 @@ static void redis_send(struct target *target, struct link *link, const struct op
     char out[REQUEST_BYTES_MAX];
     size_t size = encode(op, out);
     (void)target;
-    if (write(link->fd, out, size) != (ssize_t)size)
+    if (send(link->fd, out, size, MSG_NOSIGNAL) != (ssize_t)size)
         spawn_fail(&spawn, "a connection was lost", strerror(errno));
 }
 
@@ -304,7 +307,7 @@ static bool redis_receive(struct target *target, struct link *base, const struct
     struct value values[3];
     (void)target;
     (void)op;
-    ssize_t got = read(base->fd, link->in + link->in_size, sizeof link->in - link->in_size);
+    ssize_t got = recv(base->fd, link->in + link->in_size, sizeof link->in - link->in_size, 0);
     if (got < 0 && errno == EAGAIN) return false;
     if (got <= 0) spawn_fail_log(&spawn, "closed a connection, or an answer is too long");
     link->in_size += (size_t)got;

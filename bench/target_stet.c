@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
-
-#define RECORDS "/v1/main/records/"
 
 struct stet_link {
     struct link link;
@@ -40,7 +39,9 @@ static char *put_u64(char *out, uint64_t value) {
 
 static char *put_line(char *out, const char *method, const struct op *op) {
     out = put(out, (stet_view){method, strlen(method)});
-    out = PUT_TEXT(out, " " RECORDS);
+    out = PUT_TEXT(out, " /v1/");
+    out = put(out, op->space);
+    out = PUT_TEXT(out, "/records/");
     out = put(out, op->type);
     if (op->id.size > 0) {
         *out++ = '/';
@@ -94,6 +95,11 @@ static size_t encode(const struct op *op, char *out) {
         break;
     case OP_GET:
         end = put_line(end, "GET", op);
+        end = PUT_TEXT(end, "\r\n");
+        break;
+    case OP_ECHO:
+        end = PUT_TEXT(end, "GET /healthz");
+        end = put(end, (stet_view){server_lines, server_lines_size});
         end = PUT_TEXT(end, "\r\n");
         break;
     case OP_GET_IF_MOVED:
@@ -177,7 +183,8 @@ static void link_send(struct target *target, struct link *link, const struct op 
     size_t size = encode(op, out);
     (void)target;
     /* A connection with nothing under way takes a request of this size whole. */
-    if (write(link->fd, out, size) != (ssize_t)size) server_fail("a connection was lost");
+    if (send(link->fd, out, size, MSG_NOSIGNAL) != (ssize_t)size)
+        server_fail("a connection was lost");
 }
 
 static bool link_receive(struct target *target, struct link *base, const struct op *op,
@@ -185,7 +192,7 @@ static bool link_receive(struct target *target, struct link *base, const struct 
     struct stet_link *link = (struct stet_link *)base;
     (void)target;
     (void)op;
-    ssize_t got = read(base->fd, link->in + link->in_size, sizeof link->in - link->in_size);
+    ssize_t got = recv(base->fd, link->in + link->in_size, sizeof link->in - link->in_size, 0);
     if (got < 0 && errno == EAGAIN) return false;
     if (got <= 0) server_fail("the server closed a connection, or an answer is too long");
     link->in_size += (size_t)got;
@@ -211,12 +218,46 @@ static void stet_declare(struct target *target, const char *type, const char *de
     if (strncmp(answer, "HTTP/1.1 20", 11) != 0) server_fail(answer);
 }
 
-/* The value of a sample of the space "main". */
+static void stet_make_space(struct target *target, const char *name) {
+    char request[1024], answer[REPLY_BYTES_MAX];
+    (void)target;
+    int size =
+        snprintf(request, sizeof request,
+                 "PUT /v1/%s%sConnection: close\r\nContent-Length: 0\r\n\r\n", name, server_lines);
+    server_ask(request, (size_t)size, answer, sizeof answer);
+    errno = 0;
+    if (strncmp(answer, "HTTP/1.1 20", 11) != 0) server_fail(answer);
+}
+
+static void stet_import(struct target *target, stet_view space, stet_view lines, size_t count) {
+    char answer[REPLY_BYTES_MAX], want[64];
+    char *request = malloc(lines.size + 1024);
+    (void)target;
+    if (request == NULL) server_fail("out of memory for an import");
+    int head = snprintf(request, 1024,
+                        "POST /v1/%.*s/import%sConnection: close\r\n"
+                        "Content-Type: application/x-ndjson\r\nContent-Length: %zu\r\n\r\n",
+                        (int)space.size, space.bytes, server_lines, lines.size);
+    memcpy(request + head, lines.bytes, lines.size);
+    server_ask(request, (size_t)head + lines.size, answer, sizeof answer);
+    free(request);
+    snprintf(want, sizeof want, "\"imported\":%zu,", count);
+    errno = 0;
+    if (strncmp(answer, "HTTP/1.1 200", 12) != 0 || strstr(answer, want) == NULL)
+        server_fail(answer);
+}
+
+/* The sum of a sample over the spaces. */
 static double sample(const char *text, const char *name) {
     char start[128];
-    snprintf(start, sizeof start, "\n%s{space=\"main\"} ", name);
-    const char *at = strstr(text, start);
-    return at == NULL ? 0 : atof(at + strlen(start));
+    double sum = 0;
+    snprintf(start, sizeof start, "\n%s{space=\"", name);
+    while ((text = strstr(text, start)) != NULL) {
+        text += strlen(start);
+        const char *value = strchr(text, ' ');
+        if (value != NULL) sum += atof(value);
+    }
+    return sum;
 }
 
 static void stet_commits(struct target *target, struct target_commits *commits) {
@@ -255,5 +296,7 @@ struct target target_stet = {
     .send = link_send,
     .receive = link_receive,
     .declare = stet_declare,
+    .make_space = stet_make_space,
+    .import = stet_import,
     .commits = stet_commits,
 };
