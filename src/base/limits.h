@@ -180,6 +180,7 @@
 
 /* HTTP. */
 #define HTTP_CONNECTIONS_MAX_DEFAULT 10000
+#define HTTP_LISTENERS_MAX 16 /* Sockets handed over by whoever starts the server. */
 #define HTTP_HEADER_BYTES_MAX 7168
 #define HTTP_HEADER_TIMEOUT_S 10
 #define HTTP_BODY_TIMEOUT_S 30

@@ -1,7 +1,8 @@
 /*
  * serve: the options become those of the engine and of the HTTP server; then the main thread waits for a signal.
  *
- *   start:  signals blocked → engine (recovers) → server (listens) → first token → announced in the lock file
+ *   start:  signals blocked → engine (recovers) → server (listens) → first token → announced in the lock file, and to the
+ *           supervisor
  *   stop:   first signal → server finishes what runs → engine closes; a second signal ends the process at once
  */
 #include "base/clock.h"
@@ -10,14 +11,17 @@
 #include "base/view.h"
 #include "cli/cli.h"
 #include "cli/file.h"
+#include "cli/supervisor.h"
 #include "http/server.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SECRET_BYTES = 32, FILES_BESIDES_CONNECTIONS = 512 };
@@ -37,10 +41,12 @@ static bool is_loopback(const char *listen) {
 }
 
 /* What can be seen to be wrong before anything is opened. */
-static stet_status options_check(const struct args *args, stet_error *err) {
+static stet_status options_check(const struct args *args, const struct supervisor *supervisor,
+                                 stet_error *err) {
     enum log_level level;
     const char *listen = args_text(args, OPTION_LISTEN);
-    if (args_switch(args, OPTION_NO_AUTH) && !is_loopback(listen)) {
+    if (args_switch(args, OPTION_NO_AUTH) && supervisor->socket_count == 0 &&
+        !is_loopback(listen)) {
         return error_set(err, STET_BAD_REQUEST,
                          "--no-auth lets everybody who reaches the server do everything, so it "
                          "works on a loopback address "
@@ -56,6 +62,10 @@ static stet_status options_check(const struct args *args, stet_error *err) {
                          args_text(args, OPTION_LOG_LEVEL));
     }
     log_set_level(level);
+    if (supervisor->socket_count > 0 && args_given(args, OPTION_LISTEN)) {
+        LOG(LOG_WARN, "serving the sockets that were handed over, not the listen address",
+            log_text("listen", view_of(listen)));
+    }
     return STET_OK;
 }
 
@@ -108,7 +118,20 @@ static stet_status signals_start(struct signals *signals, stet_error *err) {
     return STET_OK;
 }
 
-static void signals_wait(struct signals *signals) {
+/* Waits for the first signal. Meanwhile a supervisor that wants to hear from us does, as long as every loop does its rounds: one
+ * that hangs makes us silent, and the supervisor starts us anew. A slow disk does not. */
+static void signals_wait(struct signals *signals, const struct supervisor *supervisor,
+                         const struct http_server *server) {
+    int64_t pause_ns = supervisor->watchdog_ns / 4;
+    int64_t wait_ms = pause_ns / CLOCK_NS_PER_MS;
+    while (pause_ns > 0) {
+        int64_t until_ns = clock_monotonic_ns(clock_system()) + pause_ns;
+        struct timespec until = {.tv_sec = (time_t)(until_ns / CLOCK_NS_PER_S),
+                                 .tv_nsec = (long)(until_ns % CLOCK_NS_PER_S)};
+        if (sem_clockwait(&signals->first, CLOCK_MONOTONIC, &until) == 0) return;
+        if (errno == ETIMEDOUT && http_server_is_alive(server, (unsigned)wait_ms))
+            supervisor_tell(supervisor, "WATCHDOG=1");
+    }
     while (sem_wait(&signals->first) != 0) {}
 }
 
@@ -125,13 +148,15 @@ static stet_status engine_open(const struct args *args, stet_engine **engine, st
     return stet_open(&options, engine, err);
 }
 
-static stet_status server_start(const struct args *args, stet_engine *engine,
-                                const char *local_token, struct http_server **server,
-                                stet_error *err) {
+static stet_status server_start(const struct args *args, const struct supervisor *supervisor,
+                                stet_engine *engine, const char *local_token,
+                                struct http_server **server, stet_error *err) {
     const struct args_value *origins = &args->values[OPTION_ALLOW_ORIGIN];
     const struct args_value *proxies = &args->values[OPTION_TRUSTED_PROXY];
     struct http_options options = {
         .listen = args_text(args, OPTION_LISTEN),
+        .listen_fds = supervisor->sockets,
+        .listen_fd_count = supervisor->socket_count,
         .public_url = args_text(args, OPTION_PUBLIC_URL),
         .base_path = args_text(args, OPTION_BASE_PATH),
         .allow_origins = origins->texts,
@@ -202,7 +227,9 @@ int run_serve(struct cli *cli) {
     static struct signals signals; /* Outlives this function: its thread is never joined. */
     char local_token[2 * SECRET_BYTES + 1];
     unsigned char secret[SECRET_BYTES];
-    stet_status status = options_check(args, &err);
+    struct supervisor supervisor;
+    stet_status status = supervisor_read(&supervisor, &err);
+    if (status == STET_OK) status = options_check(args, &supervisor, &err);
     if (status != STET_OK) return cli_fail(cli, &err);
     status = signals_start(&signals, &err);
     if (status != STET_OK) return cli_fail(cli, &err);
@@ -210,11 +237,16 @@ int run_serve(struct cli *cli) {
     entropy_system()->fill(entropy_system()->context, secret, sizeof secret);
     for (size_t i = 0; i < sizeof secret; i++)
         snprintf(local_token + 2 * i, 3, "%02x", secret[i]);
+    supervisor_tell(&supervisor, "STATUS=Opening %s", args_text(args, OPTION_DATA));
     status = engine_open(args, &engine, &err);
-    if (status == STET_OK) status = server_start(args, engine, local_token, &server, &err);
+    if (status == STET_OK)
+        status = server_start(args, &supervisor, engine, local_token, &server, &err);
     if (status == STET_OK) status = started(cli, engine, server, local_token, &err);
     if (status == STET_OK) {
-        signals_wait(&signals);
+        supervisor_tell(&supervisor, "READY=1\nSTATUS=Serving %s at %s",
+                        args_text(args, OPTION_DATA), http_server_url(server));
+        signals_wait(&signals, &supervisor, server);
+        supervisor_tell(&supervisor, "STOPPING=1\nSTATUS=Finishing what runs");
         LOG(LOG_INFO, "stopping", log_text("signal", view_of(strsignal(signals.number))));
     }
     if (args_text(args, OPTION_URL_FILE) != NULL && server != NULL)

@@ -19,6 +19,8 @@ static const struct command_row commands[COMMAND_COUNT] = {
                        "At the first start an administrator's token is made and printed once; only "
                        "its hash is stored. Log lines "
                        "go to standard error.\n"
+                       "A supervisor's sockets (LISTEN_FDS, LISTEN_PID) are served instead of "
+                       "--listen; NOTIFY_SOCKET and WATCHDOG_USEC are heeded.\n"
                        "One process owns a data directory. A second server on it is refused and "
                        "names the first.\n"},
     [COMMAND_INIT] = {"init", "", 0, 0,

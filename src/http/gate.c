@@ -5,6 +5,7 @@
 #include "http/params.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,7 +42,7 @@ bool gate_is_loopback(const struct sockaddr_storage *address) {
 }
 
 static void add_host(struct gate *gate, const char *name, const char *port, bool port_default) {
-    if (gate->host_count + 2 > GATE_HOSTS_MAX) return;
+    assert(gate->host_count + 1 + port_default <= GATE_HOSTS_MAX);
     snprintf(gate->hosts[gate->host_count++], sizeof gate->hosts[0], "%s%s", name, port);
     if (port_default) snprintf(gate->hosts[gate->host_count++], sizeof gate->hosts[0], "%s", name);
 }
@@ -95,34 +96,47 @@ static stet_status add_networks(struct gate *gate, const struct http_options *op
     return STET_OK;
 }
 
-stet_status gate_init(struct gate *gate, const struct http_options *options,
-                      const struct sockaddr_storage *address, stet_error *err) {
-    *gate = (struct gate){.loopback = gate_is_loopback(address)};
+/* The names of one listening socket. */
+static stet_status add_listener(struct gate *gate, const struct http_options *options,
+                                const struct sockaddr_storage *address, stet_error *err) {
     bool v6 = address->ss_family == AF_INET6;
-    uint16_t port = ntohs(v6 ? ((const struct sockaddr_in6 *)address)->sin6_port
-                             : ((const struct sockaddr_in *)address)->sin_port);
-    snprintf(gate->port, sizeof gate->port, ":%u", port);
-    gate->port_default = port == (options->tls_cert != NULL ? 443 : 80);
-
     char name[INET6_ADDRSTRLEN + 3] = "";
     char text[INET6_ADDRSTRLEN];
     uint8_t bytes[16];
     static const uint8_t any4[16] = {[10] = 0xFF, [11] = 0xFF};
     static const uint8_t any6[16] = {0};
     if (!address_bytes((const struct sockaddr *)address, bytes))
-        return bad_option(err, "listen", options->listen, "is not an internet address");
+        return bad_option(err, "listen", options->listen == NULL ? "" : options->listen,
+                          "is not an internet address");
+    uint16_t number = ntohs(v6 ? ((const struct sockaddr_in6 *)address)->sin6_port
+                               : ((const struct sockaddr_in *)address)->sin_port);
+    struct gate_port port = {.is_default = number == (options->tls_cert != NULL ? 443 : 80)};
+    snprintf(port.text, sizeof port.text, ":%u", number);
     if (v6) {
         inet_ntop(AF_INET6, bytes, text, sizeof text);
         snprintf(name, sizeof name, "[%s]", text);
     } else {
         inet_ntop(AF_INET, bytes + 12, name, sizeof name);
     }
-    gate->any_address = memcmp(bytes, any4, 16) == 0 || memcmp(bytes, any6, 16) == 0;
-    add_host(gate, name, gate->port, gate->port_default);
-    if (gate->loopback || gate->any_address) {
-        add_host(gate, "localhost", gate->port, gate->port_default);
-        add_host(gate, "127.0.0.1", gate->port, gate->port_default);
-        add_host(gate, "[::1]", gate->port, gate->port_default);
+    bool any = memcmp(bytes, any4, 16) == 0 || memcmp(bytes, any6, 16) == 0;
+    if (any) gate->ports[gate->port_count++] = port;
+    add_host(gate, name, port.text, port.is_default);
+    if (any || gate_is_loopback(address)) {
+        add_host(gate, "localhost", port.text, port.is_default);
+        add_host(gate, "127.0.0.1", port.text, port.is_default);
+        add_host(gate, "[::1]", port.text, port.is_default);
+    }
+    if (!gate_is_loopback(address)) gate->loopback = false;
+    return STET_OK;
+}
+
+stet_status gate_init(struct gate *gate, const struct http_options *options,
+                      const struct sockaddr_storage *addresses, size_t address_count,
+                      stet_error *err) {
+    *gate = (struct gate){.loopback = true};
+    for (size_t i = 0; i < address_count; i++) {
+        stet_status status = add_listener(gate, options, &addresses[i], err);
+        if (status != STET_OK) return status;
     }
     if (options->public_url != NULL && options->public_url[0] != '\0') {
         stet_status status = add_public_url(gate, options->public_url, err);
@@ -153,18 +167,14 @@ void gate_done(struct gate *gate) {
     gate->networks = NULL;
 }
 
-bool gate_host_allowed(const struct gate *gate, stet_view host) {
-    for (unsigned i = 0; i < gate->host_count; i++) {
-        if (view_equal_nocase(host, view_of(gate->hosts[i]))) return true;
-    }
-    if (!gate->any_address) return false;
-    /* A literal address cannot be rebound: it needs no name service. */
-    stet_view port = view_of(gate->port);
+/* A literal address cannot be rebound: it needs no name service. */
+static bool is_literal(stet_view host, const struct gate_port *own) {
+    stet_view port = view_of(own->text);
     bool has_port = host.size > port.size &&
                     memcmp(host.bytes + host.size - port.size, port.bytes, port.size) == 0;
     if (has_port) {
         host.size -= port.size;
-    } else if (!gate->port_default) {
+    } else if (!own->is_default) {
         return false;
     }
     if (host.size >= 2 && host.bytes[0] == '[' && host.bytes[host.size - 1] == ']')
@@ -176,6 +186,16 @@ bool gate_host_allowed(const struct gate *gate, stet_view host) {
     memcpy(name, host.bytes, host.size);
     name[host.size] = '\0';
     return parse_address(name, bytes, &v4);
+}
+
+bool gate_host_allowed(const struct gate *gate, stet_view host) {
+    for (unsigned i = 0; i < gate->host_count; i++) {
+        if (view_equal_nocase(host, view_of(gate->hosts[i]))) return true;
+    }
+    for (unsigned i = 0; i < gate->port_count; i++) {
+        if (is_literal(host, &gate->ports[i])) return true;
+    }
+    return false;
 }
 
 bool gate_origin_allowed(const struct gate *gate, stet_view origin) {

@@ -9,12 +9,14 @@
 #ifndef HTTP_GATE_H
 #define HTTP_GATE_H
 
+#include "base/limits.h"
 #include "http/server.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-enum { GATE_HOSTS_MAX = 12 };
+/* Four names for each listening socket, with and without a port, and those of the public URL. */
+enum { GATE_HOSTS_MAX = 8 * HTTP_LISTENERS_MAX + 2 };
 
 struct gate_network {
     uint8_t address[16]; /* IPv4 as v4-mapped. */
@@ -24,10 +26,13 @@ struct gate_network {
 struct gate {
     char hosts[GATE_HOSTS_MAX][280]; /* "localhost:7838" */
     unsigned host_count;
-    bool any_address;  /* Listening on all of them: every literal address with our port is ours. */
-    char port[8];      /* ":7838" */
-    bool port_default; /* It may be left out. */
-    bool loopback;
+    struct gate_port {
+        char text[8];    /* ":7838" */
+        bool is_default; /* It may be left out. */
+    } ports
+        [HTTP_LISTENERS_MAX]; /* Of sockets on all addresses: every literal address with such a port is ours. */
+    unsigned port_count;
+    bool loopback;           /* Nothing listens on any other address. */
     char public_origin[280]; /* "https://stet.example.org"; "": none. */
     stet_view base_path;     /* Without a slash at the end; empty: none. */
     const char *const *origins;
@@ -37,9 +42,11 @@ struct gate {
     size_t network_count;
 };
 
-/* address: what the socket is bound to, with the real port. STET_BAD_REQUEST names the option. */
+/* addresses: what the sockets are bound to, with the real ports; at most HTTP_LISTENERS_MAX.
+ * STET_BAD_REQUEST names the option. */
 stet_status gate_init(struct gate *gate, const struct http_options *options,
-                      const struct sockaddr_storage *address, stet_error *err);
+                      const struct sockaddr_storage *addresses, size_t address_count,
+                      stet_error *err);
 void gate_done(struct gate *gate);
 
 bool gate_is_loopback(const struct sockaddr_storage *address);

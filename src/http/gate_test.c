@@ -30,7 +30,7 @@ static void open_gate(const char *listen, uint16_t port, struct http_options opt
     struct sockaddr_storage address = v4(listen, port);
     stet_error err = {0};
     gate_done(&gate);
-    assert_int_equal(gate_init(&gate, &options, &address, &err), STET_OK);
+    assert_int_equal(gate_init(&gate, &options, &address, 1, &err), STET_OK);
 }
 
 static bool allowed(const char *host) { return gate_host_allowed(&gate, view_of(host)); }
@@ -69,6 +69,40 @@ static void one_address_answers_to_itself_alone(void **state) {
     assert_true(allowed("192.168.1.1:7838"));
     assert_false(allowed("192.168.1.2:7838"));
     assert_false(allowed("localhost:7838"));
+}
+
+static void every_socket_answers_to_its_own_names(void **state) {
+    struct sockaddr_storage addresses[] = {v4("127.0.0.1", 7838), v4("192.168.1.1", 80),
+                                           v4("0.0.0.0", 9000)};
+    struct http_options options = {0};
+    stet_error err = {0};
+    (void)state;
+    gate_done(&gate);
+    assert_int_equal(gate_init(&gate, &options, addresses, 1, &err), STET_OK);
+    assert_true(gate.loopback);
+    gate_done(&gate);
+    assert_int_equal(gate_init(&gate, &options, addresses, 3, &err), STET_OK);
+    assert_false(gate.loopback);
+    assert_true(allowed("localhost:7838"));
+    assert_true(allowed("192.168.1.1"));
+    assert_true(allowed("192.168.1.1:80"));
+    assert_true(allowed("10.1.2.3:9000"));
+    assert_false(allowed("10.1.2.3"));
+    assert_false(allowed("10.1.2.3:7838"));
+    assert_false(allowed("evil.example:9000"));
+}
+
+static void as_many_sockets_as_may_be_have_all_their_names(void **state) {
+    struct sockaddr_storage addresses[HTTP_LISTENERS_MAX];
+    struct http_options options = {.public_url = "http://stet.example.org"};
+    stet_error err = {0};
+    (void)state;
+    gate_done(&gate);
+    for (unsigned i = 0; i < HTTP_LISTENERS_MAX; i++)
+        addresses[i] = v4("0.0.0.0", 80);
+    assert_int_equal(gate_init(&gate, &options, addresses, HTTP_LISTENERS_MAX, &err), STET_OK);
+    assert_true(allowed("stet.example.org"));
+    assert_true(allowed("stet.example.org:80"));
 }
 
 static void origins_are_compared_whole(void **state) {
@@ -114,7 +148,7 @@ static void bad_networks_are_refused(void **state) {
         struct http_options options = {.trusted_proxies = &bad[i], .trusted_proxy_count = 1};
         stet_error err = {0};
         gate_done(&gate);
-        assert_int_equal(gate_init(&gate, &options, &address, &err), STET_BAD_REQUEST);
+        assert_int_equal(gate_init(&gate, &options, &address, 1, &err), STET_BAD_REQUEST);
         assert_string_equal(err.field, "trusted-proxy");
     }
 }
@@ -125,6 +159,8 @@ int main(void) {
         TEST(loopback_answers_to_its_own_names),
         TEST(all_addresses_answer_to_literals_and_the_public_name),
         TEST(one_address_answers_to_itself_alone),
+        TEST(every_socket_answers_to_its_own_names),
+        TEST(as_many_sockets_as_may_be_have_all_their_names),
         TEST(origins_are_compared_whole),
         TEST(forwarded_addresses_are_believed_from_proxies_only),
         TEST(bad_networks_are_refused),

@@ -166,15 +166,19 @@ void loop_add_socket(struct loop *loop, int fd) {
         loop_release_place(loop);
 }
 
-static void listener_watch(struct loop *loop, bool on) {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &loop->listener_source};
-    (void)epoll_ctl(loop->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, loop->server->listen_fd,
-                    &event);
+static void listeners_watch(struct loop *loop, bool on) {
+    struct http_server *server = loop->server;
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        struct listener *listener = &server->listeners[i];
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listener->source};
+        listener->source.kind = SOURCE_LISTENER;
+        (void)epoll_ctl(loop->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener->fd, &event);
+    }
 }
 
 static void accept_again(struct timer *timer) {
     struct loop *loop = (struct loop *)((char *)timer - offsetof(struct loop, accept_timer));
-    if (!loop->stopping) listener_watch(loop, true);
+    if (!loop->stopping) listeners_watch(loop, true);
 }
 
 static void hand_over(struct loop *loop, int fd) {
@@ -198,15 +202,15 @@ static void hand_over(struct loop *loop, int fd) {
     loop_release_place(loop);
 }
 
-static void accept_sockets(struct loop *loop) {
+static void accept_sockets(struct loop *loop, const struct listener *listener) {
     struct http_server *server = loop->server;
     for (int i = 0; i < ACCEPTS_MAX; i++) {
-        int fd = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EINTR || errno == ECONNABORTED) continue;
             if (errno == EAGAIN || errno == EWOULDBLOCK) return;
             /* Out of descriptors or memory: asking again at once would spin. */
-            listener_watch(loop, false);
+            if (!timer_is_set(&loop->accept_timer)) listeners_watch(loop, false);
             timer_set(&loop->wheel, &loop->accept_timer, loop->now_ms + ACCEPT_PAUSE_MS);
             return;
         }
@@ -281,7 +285,7 @@ static void begin_stop(struct loop *loop) {
     loop->stopping = true;
     loop->stop_deadline_ms = loop->now_ms + STOP_GRACE_MS;
     if (loop->index == 0) {
-        if (!timer_is_set(&loop->accept_timer)) listener_watch(loop, false);
+        if (!timer_is_set(&loop->accept_timer)) listeners_watch(loop, false);
         timer_cancel(&loop->wheel, &loop->accept_timer);
     }
     stream_end_all(loop);
@@ -298,7 +302,7 @@ static void handle_event(struct loop *loop, const struct epoll_event *event) {
     case SOURCE_DAEMON: loop->daemon_due = true; break;
     case SOURCE_CLIENT: take_completions(loop); break;
     case SOURCE_MAILBOX: read_mailbox(loop); break;
-    case SOURCE_LISTENER: accept_sockets(loop); break;
+    case SOURCE_LISTENER: accept_sockets(loop, (struct listener *)source); break;
     case SOURCE_PEER: {
         struct peer *peer = (struct peer *)source;
         if (peer->request != NULL && peer->request->suspended) request_abandon(peer->request);
@@ -316,6 +320,7 @@ void loop_round(struct loop *loop, int wait_ms) {
     if (loop->daemon_due) wait_ms = 0;
     int count = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, wait_ms);
     loop->now_ms = monotonic_ms();
+    atomic_fetch_add_explicit(&loop->rounds, 1, memory_order_relaxed);
     /* Peers and streams named here are freed only below: by run_daemon and stream_bury. */
     for (int i = 0; i < count; i++)
         handle_event(loop, &events[i]);
@@ -441,8 +446,7 @@ stet_status loop_init(struct loop *loop, stet_error *err) {
     if (status != STET_OK) return status;
     status = watch(loop, loop->mailbox_fd, &loop->mailbox_source, SOURCE_MAILBOX, err);
     if (status != STET_OK) return status;
-    loop->listener_source.kind = SOURCE_LISTENER;
-    if (loop->index == 0 && server->listen_fd >= 0) listener_watch(loop, true);
+    if (loop->index == 0) listeners_watch(loop, true);
     return STET_OK;
 }
 

@@ -6,7 +6,7 @@
  *     outer epoll set ── the daemon's own epoll descriptor   → MHD_run
  *                     ├─ the client's descriptor             → completions, ready subscriptions
  *                     ├─ the mailbox                         → new sockets, the order to stop
- *                     ├─ the listening socket (loop 0 only)  → accept, dealt out in turn
+ *                     ├─ the listening sockets (loop 0 only)  → accept, dealt out in turn
  *                     └─ sockets of waiting peers, streams   → somebody left, room to write
  *
  * We drive the daemon ourselves because the library's thread stalls when 128 or more connections
@@ -15,6 +15,7 @@
 #ifndef HTTP_LOOP_H
 #define HTTP_LOOP_H
 
+#include "base/limits.h"
 #include "http/gate.h"
 #include "http/metrics.h"
 #include "http/server.h"
@@ -65,13 +66,20 @@ struct peer {
     struct peer *prev, *next;
 };
 
+/* A listening socket. */
+struct listener {
+    struct source source;
+    int fd;
+};
+
 struct http_server {
     stet_engine *engine;
     struct http_options options; /* Defaults filled in. */
     struct gate gate;
     char *url;
-    char *tls_cert, *tls_key; /* The files' contents. */
-    int listen_fd;
+    char *tls_cert, *tls_key;                      /* The files' contents. */
+    struct listener listeners[HTTP_LISTENERS_MAX]; /* Loop 0's. */
+    unsigned listener_count;
     struct loop *loops;
     unsigned loop_count;
     unsigned next_loop; /* Loop 0's. */
@@ -89,7 +97,7 @@ struct loop {
     stet_status start_status;
     stet_error start_error;
     int epoll_fd;
-    struct source daemon_source, client_source, listener_source, mailbox_source;
+    struct source daemon_source, client_source, mailbox_source;
     struct MHD_Daemon *daemon;
     stet_client *client;
     bool daemon_due;  /* Something happened that MHD_run must see. */
@@ -101,6 +109,7 @@ struct loop {
     unsigned mailbox_count, mailbox_capacity;
 
     int64_t now_ms; /* Monotonic; read once per round. */
+    atomic_uint rounds;
     struct wheel wheel;
     struct timer accept_timer; /* Out of descriptors: try again later. */
 

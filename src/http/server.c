@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Descriptors that are not connections: storage, epoll sets, the log. */
@@ -48,8 +49,8 @@ static bool split_address(const char *text, char host[256], char port[8]) {
     return true;
 }
 
-static stet_status listen_on(struct http_server *server, struct sockaddr_storage *bound,
-                             stet_error *err) {
+static stet_status listen_here(struct http_server *server, struct sockaddr_storage *bound,
+                               stet_error *err) {
     const char *text = server->options.listen;
     char host[256];
     char port[8];
@@ -73,11 +74,50 @@ static stet_status listen_on(struct http_server *server, struct sockaddr_storage
                 getsockname(fd, (struct sockaddr *)bound, &size) == 0;
     int reason = errno;
     freeaddrinfo(found);
-    server->listen_fd = fd;
+    server->listeners[0].fd = fd;
+    server->listener_count = fd < 0 ? 0 : 1;
     if (good) return STET_OK;
     error_set(err, STET_IO, "could not listen on \"%s\": %s", text, strerror(reason));
     error_field(err, "listen", 0);
     return STET_IO;
+}
+
+/* Checks a socket that somebody else made and bound. It may be a blocking one, which would stall the loop. */
+static stet_status check_inherited(int fd, struct sockaddr_storage *bound, stet_error *err) {
+    int kind = 0;
+    int listens = 0;
+    socklen_t size = sizeof kind;
+    bool good = getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &size) == 0;
+    size = sizeof listens;
+    good = good && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0;
+    size = sizeof *bound;
+    good = good && getsockname(fd, (struct sockaddr *)bound, &size) == 0;
+    if (!good || kind != SOCK_STREAM || listens == 0) {
+        error_set(err, STET_BAD_REQUEST,
+                  "the inherited descriptor %d is not a listening stream socket", fd);
+    } else if (bound->ss_family != AF_INET && bound->ss_family != AF_INET6) {
+        error_set(err, STET_BAD_REQUEST, "the inherited socket %d is not for IPv4 or IPv6", fd);
+    } else if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0 ||
+               fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        error_set(err, STET_IO, "could not set up the inherited socket %d", fd);
+        error_field(err, "listen", 0);
+        return STET_IO;
+    } else {
+        return STET_OK;
+    }
+    error_field(err, "listen", 0);
+    return STET_BAD_REQUEST;
+}
+
+static stet_status listen_on(struct http_server *server,
+                             struct sockaddr_storage bound[HTTP_LISTENERS_MAX], stet_error *err) {
+    const struct http_options *options = &server->options;
+    if (options->listen_fd_count == 0) return listen_here(server, bound, err);
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        stet_status status = check_inherited(server->listeners[i].fd, &bound[i], err);
+        if (status != STET_OK) return status;
+    }
+    return STET_OK;
 }
 
 /* ---- Options ---- */
@@ -197,7 +237,8 @@ static void server_destroy(struct http_server *server) {
     }
     for (unsigned i = 0; i < server->loop_count; i++)
         loop_unprepare(&server->loops[i]);
-    if (server->listen_fd >= 0) close(server->listen_fd);
+    for (unsigned i = 0; i < server->listener_count; i++)
+        close(server->listeners[i].fd);
     gate_done(&server->gate);
     free(server->loops);
     free(server->tls_cert);
@@ -209,20 +250,20 @@ static void server_destroy(struct http_server *server) {
 
 static stet_status start(struct http_server *server, stet_error *err) {
     struct http_options *options = &server->options;
-    struct sockaddr_storage bound = {0};
+    struct sockaddr_storage bound[HTTP_LISTENERS_MAX] = {0};
     stet_status status = check_options(options, err);
     if (status == STET_OK && options->tls_cert != NULL) {
         status = read_pem(options->tls_cert, "tls-cert", &server->tls_cert, err);
         if (status == STET_OK)
             status = read_pem(options->tls_key, "tls-key", &server->tls_key, err);
     }
-    if (status == STET_OK) status = listen_on(server, &bound, err);
-    if (status != STET_OK) return status;
-    if (options->no_auth && !gate_is_loopback(&bound))
-        return bad_option(err, "no-auth", options->listen,
+    if (status == STET_OK) status = listen_on(server, bound, err);
+    if (status == STET_OK)
+        status = gate_init(&server->gate, options, bound, server->listener_count, err);
+    if (status == STET_OK) status = make_url(server, &bound[0], err);
+    if (status == STET_OK && options->no_auth && !server->gate.loopback)
+        return bad_option(err, "no-auth", server->url,
                           "is not a loopback address; without authentication it must be one");
-    status = gate_init(&server->gate, options, &bound, err);
-    if (status == STET_OK) status = make_url(server, &bound, err);
     if (status != STET_OK) return status;
 
     server->loops = calloc(options->io_threads, sizeof *server->loops);
@@ -240,11 +281,16 @@ stet_status http_server_start(stet_engine *engine, const struct http_options *op
                               struct http_server **out, stet_error *err) {
     if (engine == NULL || options == NULL || out == NULL)
         return error_set(err, STET_MISUSE, "engine, options and server must be given");
+    if (options->listen_fd_count > HTTP_LISTENERS_MAX)
+        return error_set(err, STET_BAD_REQUEST,
+                         "%zu sockets were handed over, at most %d can be used",
+                         options->listen_fd_count, HTTP_LISTENERS_MAX);
     struct http_server *server = calloc(1, sizeof *server);
     if (server == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
     server->engine = engine;
     server->options = *options;
-    server->listen_fd = -1;
+    for (size_t i = 0; i < options->listen_fd_count; i++)
+        server->listeners[server->listener_count++].fd = options->listen_fds[i];
     fill_defaults(&server->options);
     fit_descriptors(&server->options);
     stet_status status = start(server, err);
@@ -257,6 +303,19 @@ stet_status http_server_start(stet_engine *engine, const struct http_options *op
 }
 
 const char *http_server_url(const struct http_server *server) { return server->url; }
+
+bool http_server_is_alive(const struct http_server *server, unsigned wait_ms) {
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        struct loop *loop = &server->loops[i];
+        unsigned before = atomic_load(&loop->rounds);
+        loop_wake(loop);
+        for (unsigned waited_ms = 0; atomic_load(&loop->rounds) == before; waited_ms++) {
+            if (waited_ms >= wait_ms) return false;
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+    }
+    return true;
+}
 
 void http_server_stop(struct http_server *server) {
     if (server != NULL) server_destroy(server);

@@ -11,8 +11,12 @@
 struct http_server;
 
 /* Zero means the default of limits.h unless a line says otherwise. */
-struct http_options {                 /* Strings are borrowed for the life of the server. */
-    const char *listen;               /* "127.0.0.1:7838", "[::1]:7838"; port 0: a free one. */
+struct http_options {   /* Strings are borrowed for the life of the server. */
+    const char *listen; /* "127.0.0.1:7838", "[::1]:7838"; port 0: a free one. */
+    /* Sockets that listen already, instead of `listen`; owned by the server from then on, also when
+     * it does not start. */
+    const int *listen_fds;
+    size_t listen_fd_count;
     const char *public_url;           /* "https://stet.example.org/base"; NULL: none. */
     const char *base_path;            /* "/stet": stands before every path; NULL or "": none. */
     const char *const *allow_origins; /* "https://app.example.org", or "*". */
@@ -50,6 +54,10 @@ stet_status http_server_start(stet_engine *engine, const struct http_options *op
 
 /* "http://127.0.0.1:7838", with the real port and the base path. Borrowed until stop. */
 const char *http_server_url(const struct http_server *server);
+
+/* Whether every loop does its rounds: wakes them all and waits at most so long for each to come by.
+ * Thread: the one that started. */
+bool http_server_is_alive(const struct http_server *server, unsigned wait_ms);
 
 /* Stops: accepts nothing new, finishes what runs (bounded), ends streams, joins the threads.
  * Accepts NULL. */

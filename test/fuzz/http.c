@@ -35,9 +35,8 @@ static void begin(void) {
         .idle_timeout_s = HTTP_IDLE_TIMEOUT_S,
         .bookmark_s = FEED_BOOKMARK_S,
     };
-    server.listen_fd = -1;
     REQUIRE(stet_open(NULL, &server.engine, NULL) == STET_OK);
-    REQUIRE(gate_init(&server.gate, &server.options, &storage, NULL) == STET_OK);
+    REQUIRE(gate_init(&server.gate, &server.options, &storage, 1, NULL) == STET_OK);
     loop = calloc(1, sizeof *loop);
     REQUIRE(loop != NULL);
     server.loops = loop;
