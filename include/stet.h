@@ -313,14 +313,28 @@ typedef enum stet_strategy {
 /** "reject", "last_writer_wins"; STET_BAD_REQUEST for any other text. */
 STET_API stet_status stet_strategy_parse(stet_view text, stet_strategy *strategy, stet_error *err);
 
-/** Where an imported record comes from; zero or empty members are not given. Only for a record that never existed:
- *  one that is there with equal data is unchanged, with other data STET_ALREADY_EXISTS, a deleted one STET_DELETED. */
+/**
+ * Where an imported record comes from; zero or empty members are not given. Only for a record that never existed:
+ * one that is there with equal data is unchanged, with other data STET_ALREADY_EXISTS, a deleted one STET_DELETED.
+ *
+ * With `history` it is one version out of a record's history instead, as an export with history tells it: STET_OP_PUT or STET_OP_DELETE.
+ * The versions of a record are written in their order, each once: one that is there already is unchanged, or STET_ALREADY_EXISTS
+ * when another change has its place; one before which versions are missing is STET_NOT_FOUND. Only a record's first may have any number.
+ */
 typedef struct stet_origin {
-    stet_version version; /* The version the record is to start with. */
+    stet_version version; /* The version the record is to start with; with history: this version. */
     stet_time created_at;
     stet_view created_by;
     stet_time updated_at;
     stet_view updated_by;
+    bool history;
+    /* All below: only with history, and shown by the next export as they are given here. */
+    stet_version base_version;
+    stet_view source;
+    stet_view mutation_key;
+    stet_view merge; /* A JSON object. */
+    /* "type/id@version"; a fork's relation is made where that version is here, too. */
+    stet_view forked_from;
 } stet_origin;
 
 typedef struct stet_mutation {
@@ -338,8 +352,9 @@ typedef struct stet_mutation {
     /* A lock the write relies on and its fencing token: STET_LOCK_LOST when that is no longer the one. Empty: none. */
     stet_view lock;
     uint64_t lock_token;
-    stet_version revert_to;    /* For STET_OP_REVERT. */
-    const stet_origin *origin; /* For an import (STET_OP_CREATE); else NULL. Needs actor.admin. */
+    stet_version revert_to; /* For STET_OP_REVERT. */
+    const stet_origin
+        *origin; /* For an import (STET_OP_CREATE, or see there); else NULL. Needs actor.admin. */
 } stet_mutation;
 
 typedef struct stet_write {
@@ -524,6 +539,40 @@ typedef struct stet_history {
 /** Answers {"changes": […], "next"?}, newest first. */
 STET_API stet_status stet_command_history(stet_command *command, const stet_history *history,
                                           stet_error *err);
+
+/** One page of an export. Needs actor.admin. */
+typedef struct stet_export {
+    const stet_view *types; /* Only these; none: all but system types. */
+    size_t type_count;
+    /* An expression (docs/expressions.md): only records that match it at as_of. Of deleted ones their last data decide. */
+    stet_view where;
+    bool
+        history; /* Every version kept, deletes included; else each live record as it was at as_of. */
+    stet_seq as_of; /* 0: now. Of the next pages: what the first one said. */
+    stet_seq after; /* Where the page before ended. */
+} stet_export;
+
+typedef struct stet_export_page {
+    stet_seq as_of;
+    stet_seq next;  /* Go on behind it: stet_export.after. */
+    bool end;       /* There is nothing more. */
+    uint64_t lines; /* On this page. */
+    /* Versions left out because they, or later ones of their record, are no longer kept. */
+    uint64_t pruned;
+    /* Records shown as they are now, because how they were at as_of is no longer kept. */
+    uint64_t newer;
+} stet_export_page;
+
+/**
+ * The space as of one position, page by page, without holding a snapshot in between. The outcome's body is not one object but
+ * lines of JSON, each with its newline, perhaps none: without history {"seq", "type", "id", "version", "created_at", "created_by",
+ * "updated_at", "updated_by", "parent"?, "data"}; with history also "transaction", "op", "base_version", "modified_at"?, "source"?, "client_mutation_id"?,
+ * "merge"?, "forked_from"?, in the order of positions, created_* with a record's first one, data not with its deletes. stet_export_page_get says how to go on.
+ */
+STET_API stet_status stet_command_export(stet_command *command, const stet_export *options,
+                                         stet_error *err);
+/** Of an export's command that is done with STET_OK. */
+STET_API stet_export_page stet_export_page_get(const stet_command *command);
 
 /** Answers {"from", "to", "changes": [{"pointer", "from"?, "to"?}]}. to STET_VERSION_NONE: the head. */
 STET_API stet_status stet_command_diff(stet_command *command, stet_view type, stet_view id,

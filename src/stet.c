@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/view.h"
 #include "core/client.h"
+#include "core/export.h"
 #include "core/metrics.h"
 #include "core/query.h"
 #include "core/resolve.h"
@@ -256,6 +257,14 @@ stet_status stet_command_history(stet_command *command, const stet_history *hist
     if (status == STET_OK) command->history = kept;
     return status;
 }
+
+stet_status stet_command_export(stet_command *command, const stet_export *options,
+                                stet_error *err) {
+    NEED(command != NULL && options != NULL);
+    return export_fill(command, options, err);
+}
+
+stet_export_page stet_export_page_get(const stet_command *command) { return export_page(command); }
 
 stet_status stet_command_diff(stet_command *command, stet_view type, stet_view id,
                               stet_version from, stet_version to, stet_error *err) {

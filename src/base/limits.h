@@ -186,7 +186,9 @@
 #define HTTP_BODY_TIMEOUT_S 30
 #define HTTP_IDLE_TIMEOUT_S 75
 #define HTTP_IMPORT_BYTES_MAX (64u * 1024u * 1024u)
-#define SUBSCRIPTION_FILTERS_MAX 64        /* Types and ids one subscriber names. */
+#define SUBSCRIPTION_FILTERS_MAX 64 /* Types and ids one subscriber names. */
+#define EXPORT_PAGE_BYTES_MAX                                                                      \
+    (256u * 1024u) /* A page of an export ends with the first line that reaches it. */
 #define FEED_PAGE_BYTES_MAX (256u * 1024u) /* One page of backlog, read for one subscriber. */
 /* Pages of backlog a client holds; past it the oldest is read again. */
 #define FEED_HELD_BYTES_MAX (16u * 1024u * 1024u)

@@ -194,6 +194,17 @@ static void mix_mutation(struct hashed *hashed, const struct mutation *mutation)
     mix(hashed, &mutation->origin.updated_at, sizeof mutation->origin.updated_at);
     mix_view(hashed, mutation->origin.created_by);
     mix_view(hashed, mutation->origin.updated_by);
+    if (!mutation->origin.history) return;
+    uint8_t more[STORE_HASH_BYTES];
+    hash(more, mutation->origin.merge.size == 0 ? "" : mutation->origin.merge.bytes,
+         mutation->origin.merge.size);
+    mix(hashed, more, sizeof more);
+    mix(hashed, &mutation->origin.base_version, sizeof mutation->origin.base_version);
+    mix_view(hashed, mutation->origin.source);
+    mix_view(hashed, mutation->origin.mutation_key);
+    hash(more, mutation->origin.forked_from.size == 0 ? "" : mutation->origin.forked_from.bytes,
+         mutation->origin.forked_from.size);
+    mix(hashed, more, sizeof more);
 }
 
 /* What makes two requests the same: method, address, precondition, strategy and body bytes of every mutation, in order. */
@@ -266,12 +277,55 @@ static stet_status check_base(const stet_mutation *asked, stet_error *err) {
     return STET_BAD_REQUEST;
 }
 
+/* What one version of a history says of how it came about. It is kept and shown, and nothing is decided by it but the fork. */
+static stet_status fill_history(struct stet_command *command, struct mutation *mutation,
+                                const stet_origin *origin, stet_error *err) {
+    const struct {
+        stet_view given;
+        stet_view *kept;
+        const char *field;
+        size_t bytes_max;
+    } texts[] = {
+        {origin->source, &mutation->origin.source, "source", ACTOR_BYTES_MAX},
+        {origin->mutation_key, &mutation->origin.mutation_key, "client_mutation_id",
+         MUTATION_KEY_BYTES_MAX},
+        {origin->forked_from, &mutation->origin.forked_from, "forked_from", ADDRESS_BYTES_MAX},
+    };
+    struct arena *arena = &command->arena;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        stet_status status = STET_OK;
+        *texts[i].kept = arena_copy(arena, texts[i].given);
+        if (texts[i].kept->bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+        if (texts[i].given.size > 0)
+            status = check_name(texts[i].given, texts[i].bytes_max, texts[i].field, err);
+        if (status != STET_OK) return status;
+    }
+    mutation->forked_from = mutation->origin.forked_from;
+    mutation->origin.merge = arena_copy(arena, origin->merge);
+    if (mutation->origin.merge.bytes == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory");
+    if (view_is_empty(origin->merge)) return STET_OK;
+    struct doc doc;
+    stet_status status = origin->merge.size > DATA_BYTES_MAX
+                             ? error_set(err, STET_TOO_LARGE, "merge is too large")
+                             : doc_parse(arena, mutation->origin.merge, NULL, &doc, err);
+    if (status == STET_OK && doc_kind(&doc, 0) != DOC_OBJECT)
+        status = error_set(err, STET_BAD_REQUEST, "merge must be a JSON object");
+    if (status != STET_OK) error_field(err, "merge", 0);
+    return status;
+}
+
 static stet_status fill_origin(struct stet_command *command, struct mutation *mutation,
                                const stet_origin *origin, stet_error *err) {
-    if (mutation->op != STET_OP_CREATE || origin->created_at < 0 || origin->updated_at < 0 ||
+    bool fits = origin->history ? (mutation->op == STET_OP_PUT || mutation->op == STET_OP_DELETE) &&
+                                      origin->version > 0 && mutation->base.kind == STET_BASE_NONE
+                                : mutation->op == STET_OP_CREATE;
+    if (!fits || origin->created_at < 0 || origin->updated_at < 0 ||
         origin->version > (UINT64_C(1) << 62)) {
         error_set(err, STET_BAD_REQUEST, "the origin of an imported record is not valid");
-        error_field(err, origin->version > (UINT64_C(1) << 62) ? "version" : "created_at", 0);
+        bool numbered =
+            origin->version <= UINT64_C(1) << 62 && !(origin->history && origin->version == 0);
+        error_field(err, numbered ? "created_at" : "version", 0);
         return STET_BAD_REQUEST;
     }
     if (origin->created_by.size > 0) {
@@ -288,7 +342,7 @@ static stet_status fill_origin(struct stet_command *command, struct mutation *mu
     mutation->origin.updated_by = arena_copy(&command->arena, origin->updated_by);
     if (mutation->origin.created_by.bytes == NULL || mutation->origin.updated_by.bytes == NULL)
         return error_set(err, STET_NO_MEMORY, "out of memory");
-    return STET_OK;
+    return origin->history ? fill_history(command, mutation, origin, err) : STET_OK;
 }
 
 static stet_status fill_mutation(struct stet_command *command, struct mutation *mutation,
@@ -334,6 +388,9 @@ static stet_status fill_mutation(struct stet_command *command, struct mutation *
     }
     switch (asked->op) {
     case STET_OP_DELETE:
+        /* Of a record whose earlier versions are not there, the data it had last. */
+        if (asked->origin != NULL && asked->body.size > 0) break;
+        return STET_OK;
     case STET_OP_CHECK:
     case STET_OP_REVERT: return STET_OK;
     case STET_OP_CREATE:

@@ -19,6 +19,7 @@
 #include "core/worker.h"
 #include "doc/doc.h"
 
+struct export;
 struct json_writer;
 struct merging;
 
@@ -30,6 +31,7 @@ enum command_kind {
     COMMAND_LIST,
     COMMAND_HISTORY,
     COMMAND_DIFF,
+    COMMAND_EXPORT,
     COMMAND_RECEIPT, /* On the sequencer: exact, because it waits its turn. */
     COMMAND_STATS,
     COMMAND_CHECK,
@@ -56,7 +58,7 @@ struct mutation {
     stet_strategy on_conflict;
     stet_version revert_to;
     stet_origin origin;
-    bool imported;
+    bool imported;       /* With origin.history: one version of a record's history. */
     int64_t modified_at; /* The client's own time of the change, for "newest"; 0: not given. */
     stet_view parent; /* With sets_parent: the address of the new parent; empty: becomes a root. */
     bool sets_parent;
@@ -192,6 +194,7 @@ struct stet_command {
     struct query *query; /* Of a list with where, sort or fields; core/query.h. */
     stet_history history;
     stet_version diff_from, diff_to;
+    struct export *export; /* core/export.h */
     stet_status (*read_rows)(struct stet_command *command, struct store_reader *reader,
                              struct buffer *out, stet_error *err);
 

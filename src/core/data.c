@@ -7,6 +7,8 @@
 
 /* Whether absent fields are filled in: a new version as a whole, not a change of what is there. */
 static bool takes_defaults(const struct mutation *mutation) {
+    /* What a version of a history had, it had. */
+    if (mutation->imported && mutation->origin.history) return false;
     return mutation->op == STET_OP_CREATE || mutation->op == STET_OP_PUT;
 }
 

@@ -124,6 +124,78 @@ static stet_status decide_existing(struct staging *staging, struct mutation *mut
                         staging->command->merge, head, err);
 }
 
+/* Whether a version that is there is the one that is imported. Of what is no longer kept, its place is all there is to compare. */
+static stet_status same_version(struct staging *staging, struct mutation *mutation,
+                                const struct store_head *head, bool *same, stet_error *err) {
+    struct arena *arena = &staging->command->arena;
+    struct store_change row;
+    struct doc theirs;
+    stet_status status =
+        staging_version(staging, mutation, head, mutation->origin.version, &row, err);
+    *same = true;
+    if (status == STET_PRUNED) {
+        *err = (stet_error){0};
+        return STET_OK;
+    }
+    if (status == STET_NOT_FOUND) {
+        *err = (stet_error){0};
+        *same = false; /* The record begins later here. */
+        return STET_OK;
+    }
+    if (status != STET_OK) return status;
+    *same = (row.op == STORE_DELETE) == (mutation->op == STET_OP_DELETE);
+    if (!*same || row.op == STORE_DELETE || row.pruned || view_is_empty(row.data)) return STET_OK;
+    status = change_parse(arena, row.data, &theirs, err);
+    if (status == STET_OK) *same = doc_equal(&theirs, 0, &mutation->body_doc, 0);
+    return status;
+}
+
+/* Only a version that was imported, too, is followed by the next one: what was written here goes its own way. */
+static stet_status follows(struct staging *staging, const struct store_head *head, bool *yes,
+                           stet_error *err) {
+    struct store_change row;
+    stet_status status = staging_head_change(staging, head, &row, err);
+    if (status == STET_OK)
+        *yes = !view_is_empty(row.origin) && view_equal(row.source, VIEW("import"));
+    return status;
+}
+
+/* One version of a record's history. */
+static stet_status decide_history(struct staging *staging, struct mutation *mutation,
+                                  struct store_head *head, stet_error *err) {
+    uint64_t version = mutation->origin.version;
+    bool fits = false;
+    stet_status status = STET_OK;
+    if (head->version > 0 && version > head->version + 1) {
+        error_set(err, STET_NOT_FOUND, "version %llu cannot follow version %llu, the newest here",
+                  (unsigned long long)version, (unsigned long long)head->version);
+        error_field(err, "version", 0);
+        return STET_NOT_FOUND;
+    }
+    if (head->version > 0 && version <= head->version) {
+        status = same_version(staging, mutation, head, &fits, err);
+        mutation->decision = DECISION_UNCHANGED;
+    } else if (head->version > 0) {
+        status = follows(staging, head, &fits, err);
+    } else {
+        fits = true;
+    }
+    if (status != STET_OK) return status;
+    if (!fits) {
+        error_set(err, STET_ALREADY_EXISTS, "the record's version %llu here is another one",
+                  (unsigned long long)(version <= head->version ? version : head->version));
+        error_field(err, "version", 0);
+        return STET_ALREADY_EXISTS;
+    }
+    if (version <= head->version) return STET_OK;
+    if (mutation->op == STET_OP_DELETE && head->deleted)
+        return error_set(err, STET_DELETED, "the record was deleted by the version before");
+    if (mutation->op == STET_OP_DELETE)
+        return staging_tombstone(staging, mutation, (stet_view){0}, head, err);
+    return staging_data(staging, mutation, mutation->yours_data, mutation->yours_hash,
+                        (stet_view){0}, head, err);
+}
+
 static stet_status admit(struct staging *staging, const struct mutation *mutation,
                          stet_error *err) {
     const struct space *space = staging->space;
@@ -157,7 +229,9 @@ static stet_status decide_mutation(struct staging *staging, size_t index) {
     mutation->before = *head;
     mutation->after_version = head->version;
     mutation->after_seq = head->seq;
-    if (mutation->op == STET_OP_CHECK) {
+    if (mutation->imported && mutation->origin.history) {
+        status = decide_history(staging, mutation, head, &err);
+    } else if (mutation->op == STET_OP_CHECK) {
         status = decide_check(staging, mutation, head, &err);
     } else if (head->version == 0 || head->deleted) {
         status = decide_absent(staging, mutation, head, &err);

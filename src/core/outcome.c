@@ -609,6 +609,7 @@ static stet_status render(struct rendering *rendering) {
     case COMMAND_LIST:
     case COMMAND_HISTORY:
     case COMMAND_DIFF:
+    case COMMAND_EXPORT:
     case COMMAND_STATS:
     case COMMAND_CHECK:
     case COMMAND_MODULE_READ:

@@ -40,7 +40,7 @@ static stet_view encode_origin(struct arena *arena, const struct mutation *mutat
     struct buffer buffer;
     struct json_writer writer;
     if (origin->created_at == 0 && origin->updated_at == 0 && view_is_empty(origin->created_by) &&
-        view_is_empty(origin->updated_by) && mutation->modified_at == 0)
+        view_is_empty(origin->updated_by) && mutation->modified_at == 0 && !origin->history)
         return (stet_view){0};
     buffer_init(&buffer, arena, 0);
     json_begin(&writer, &buffer);
@@ -60,6 +60,15 @@ static stet_view encode_origin(struct arena *arena, const struct mutation *mutat
     if (mutation->modified_at != 0) {
         json_key(&writer, VIEW("modified_at"));
         json_rfc3339(&writer, mutation->modified_at);
+    }
+    if (origin->history) {
+        json_member_bool(&writer, VIEW("history"), true);
+        if (origin->source.size > 0) json_member_text(&writer, VIEW("source"), origin->source);
+        if (origin->mutation_key.size > 0)
+            json_member_text(&writer, VIEW("client_mutation_id"), origin->mutation_key);
+        if (origin->merge.size > 0) json_member_raw(&writer, VIEW("merge"), origin->merge);
+        if (origin->forked_from.size > 0)
+            json_member_text(&writer, VIEW("forked_from"), origin->forked_from);
     }
     json_object_end(&writer);
     return json_end(&writer) == STET_OK ? buffer_view(&buffer) : (stet_view){0};
@@ -266,7 +275,8 @@ static stet_status prepare_mutation(struct stet_command *command, struct mutatio
         return error_set(err, STET_FORBIDDEN, "only an administrator may import");
     if (mutation->policy == NULL) mutation->policy = policy_find(command->space, mutation->type);
     mutation->origin_json = encode_origin(&command->arena, mutation);
-    if (mutation->modified_at != 0 && view_is_empty(mutation->origin_json))
+    bool history = mutation->imported && mutation->origin.history;
+    if ((mutation->modified_at != 0 || history) && view_is_empty(mutation->origin_json))
         return error_set(err, STET_NO_MEMORY, "out of memory");
     if (mutation->op == STET_OP_CREATE || mutation->op == STET_OP_PUT) {
         mutation->yours_data = mutation->body;
@@ -279,7 +289,9 @@ static stet_status prepare_mutation(struct stet_command *command, struct mutatio
     bool needs_record = mutation->base.kind == STET_BASE_UPDATED_AT ||
                         mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON ||
                         mutation->op == STET_OP_REVERT || mutation->op == STET_OP_DELETE;
-    if (needs_record) {
+    if (history) {
+        if (mutation->op == STET_OP_DELETE) mutation->last_data = mutation->body;
+    } else if (needs_record) {
         status = prepare_from_record(command, mutation, err);
     } else if (mutation->base.kind == STET_BASE_VERSION) {
         /* Only a look: a fresh write must not pay for the stale ones. */

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "core/engine.h"
+#include "core/export.h"
 #include "core/list.h"
 #include "core/space.h"
 #include "doc/diff.h"
@@ -387,6 +388,7 @@ stet_status read_run(struct stet_command *command, struct store_reader *reader, 
                      stet_error *err) {
     struct json_writer writer;
     stet_status status = STET_MISUSE;
+    if (command->kind == COMMAND_EXPORT) return export_run(command, reader, out, err);
     json_begin(&writer, out);
     /* Before anything is looked up: the answer must hold what was published when it was asked for. */
     command->decided_seq = ring_published(&command->space->ring);
@@ -401,6 +403,7 @@ stet_status read_run(struct stet_command *command, struct store_reader *reader, 
     case COMMAND_RESOLVE:
     case COMMAND_READ:
     case COMMAND_RECEIPT:
+    case COMMAND_EXPORT:
     case COMMAND_MODULE:
     case COMMAND_MODULE_READ: return error_set(err, STET_MISUSE, "not a command for a worker");
     }

@@ -371,6 +371,67 @@ void render_history_entry(struct json_writer *writer, const struct store_change 
     json_object_end(writer);
 }
 
+/* A member of the origin as it was given, or nothing. */
+static void render_given(struct json_writer *writer, const struct doc *origin, stet_view name) {
+    doc_node node = doc_member(origin, 0, name);
+    if (node != DOC_NONE) json_member_raw(writer, name, doc_text(origin, node));
+}
+
+/* How a version came about. Of one that was imported with its history, what it said of itself there. */
+static void render_provenance(struct json_writer *writer, struct arena *arena,
+                              const struct store_change *change) {
+    struct doc doc;
+    bool has_origin = !view_is_empty(change->origin) &&
+                      doc_parse(arena, change->origin, NULL, &doc, NULL) == STET_OK;
+    if (has_origin) render_given(writer, &doc, VIEW("modified_at"));
+    if (has_origin && doc_member(&doc, 0, VIEW("history")) != DOC_NONE) {
+        render_given(writer, &doc, VIEW("source"));
+        render_given(writer, &doc, VIEW("client_mutation_id"));
+        render_given(writer, &doc, VIEW("merge"));
+        render_given(writer, &doc, VIEW("forked_from"));
+        return;
+    }
+    if (!view_is_empty(change->source)) json_member_text(writer, VIEW("source"), change->source);
+    render_key(writer, change);
+    if (!view_is_empty(change->merge)) {
+        json_key(writer, VIEW("merge"));
+        provenance_render(writer, change);
+    }
+    if (!view_is_empty(change->forked_from))
+        json_member_text(writer, VIEW("forked_from"), change->forked_from);
+}
+
+void render_export_line(struct json_writer *writer, const struct store_change *change,
+                        const struct created *created, bool history, bool with_data) {
+    struct arena arena;
+    arena_init(&arena, ORIGIN_ARENA_BYTES);
+    struct origin origin = origin_read(&arena, change);
+    json_object_begin(writer);
+    json_member_u64(writer, VIEW("seq"), change->seq);
+    if (history) json_member_u64(writer, VIEW("transaction"), change->transaction);
+    json_member_text(writer, VIEW("type"), change->type);
+    json_member_text(writer, VIEW("id"), change->id);
+    json_member_u64(writer, VIEW("version"), change->version);
+    if (history) {
+        json_member_text(writer, VIEW("op"), op_name(change->op));
+        json_member_u64(writer, VIEW("base_version"), change->base_version);
+    }
+    if (created != NULL) {
+        json_key(writer, VIEW("created_at"));
+        json_rfc3339(writer, created->at);
+        json_member_text(writer, VIEW("created_by"), created->by);
+    }
+    json_key(writer, VIEW("updated_at"));
+    json_rfc3339(writer, origin.updated_at != 0 ? origin.updated_at : change->stamp);
+    json_member_text(writer, VIEW("updated_by"),
+                     view_is_empty(origin.updated_by) ? change->by : origin.updated_by);
+    if (history) render_provenance(writer, &arena, change);
+    if (!view_is_empty(change->parent)) json_member_text(writer, VIEW("parent"), change->parent);
+    if (with_data && !view_is_empty(change->data)) render_data(writer, change);
+    json_object_end(writer);
+    arena_done(&arena);
+}
+
 void render_event(struct json_writer *writer, const struct store_change *change,
                   const struct created *created) {
     if (change_is_conflict(change)) {

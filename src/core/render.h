@@ -24,6 +24,10 @@ void render_flat_members(struct json_writer *writer, const struct store_change *
 void render_history_entry(struct json_writer *writer, const struct store_change *change,
                           bool with_data);
 
+/* A line of an export, without its newline; see stet_command_export. created: NULL leaves it out. */
+void render_export_line(struct json_writer *writer, const struct store_change *change,
+                        const struct created *created, bool history, bool with_data);
+
 /* A feed event's data: {seq, prev, transaction, op, record}. prev: the version before, 0 for none. */
 void render_event(struct json_writer *writer, const struct store_change *change,
                   const struct created *created);

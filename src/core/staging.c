@@ -224,8 +224,15 @@ static stet_status find_lineage(struct staging *staging, const struct mutation *
         lineage->parent = row.parent;
         lineage->parent_number = head->parent;
     }
-    if (status == STET_OK && op != STORE_DELETE && mutation->forked_from.size > 0)
-        return find_fork(staging, mutation->forked_from, lineage, err);
+    if (status == STET_OK && op != STORE_DELETE && mutation->forked_from.size > 0) {
+        status = find_fork(staging, mutation->forked_from, lineage, err);
+        /* An import need not have brought what this is a fork of; the words are kept all the same. */
+        if (status != STET_NOT_FOUND || !mutation->imported) return status;
+        *err = (stet_error){0};
+        lineage->forked_from = (stet_view){0};
+        lineage->fork = lineage->fork_version = 0;
+        return STET_OK;
+    }
     if (status == STET_OK && op != STORE_CREATE && head->forked) {
         struct store_change row;
         status = staging_head_change(staging, head, &row, err);
@@ -318,10 +325,13 @@ static stet_status stage(struct staging *staging, struct mutation *mutation, enu
     change->row.transaction = change->row.seq; /* Until the command is accepted. */
     change->row.stamp = space->stamp + 1 > staging->now ? space->stamp + 1 : staging->now;
     change->row.version = head->version + 1;
+    bool history = mutation->imported && mutation->origin.history;
     if (head->version == 0 && mutation->imported && mutation->origin.version > 0)
         change->row.version = mutation->origin.version;
+    assert(!history || change->row.version == mutation->origin.version);
     change->row.base_version =
         mutation->base.kind == STET_BASE_VERSION ? mutation->base.value : head->version;
+    if (history) change->row.base_version = mutation->origin.base_version;
     if (change->row.base_version > head->version) change->row.base_version = 0;
     status = store_head_advance(&after, &change->row, hash, err);
     if (status != STET_OK) return status;

@@ -217,6 +217,7 @@ stet_status command_submit(struct space *space, const stet_actor *actor,
     case COMMAND_LIST:
     case COMMAND_HISTORY:
     case COMMAND_DIFF:
+    case COMMAND_EXPORT:
     case COMMAND_STATS:
     case COMMAND_CHECK:
     case COMMAND_MODULE_READ: status = submit_job(command, err); break;

@@ -59,6 +59,11 @@ static const stet_view names[MEMBER_COUNT] = {
     NAME(MEMBER_AFTER, "after"),
     NAME(MEMBER_IDS, "ids"),
     NAME(MEMBER_ALL, "all"),
+    NAME(MEMBER_SEQ, "seq"),
+    NAME(MEMBER_TRANSACTION, "transaction"),
+    NAME(MEMBER_SOURCE, "source"),
+    NAME(MEMBER_MERGE, "merge"),
+    NAME(MEMBER_FORKED_FROM, "forked_from"),
 #undef NAME
 };
 

@@ -68,9 +68,10 @@ void handle_inbox_list(struct request *request);
 void handle_inbox_read(struct request *request);
 void handle_inbox_dismiss(struct request *request);
 
-/* transactions.c, import.c, changes.c, metrics.c */
+/* transactions.c, import.c, export.c, changes.c, metrics.c */
 void handle_transaction(struct request *request);
 void handle_import(struct request *request);
+void handle_export(struct request *request);
 void handle_changes(struct request *request);
 void handle_metrics(struct request *request);
 

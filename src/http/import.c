@@ -5,13 +5,18 @@
  * committed in large batches and never fills the queue. A line without a key gets one from its
  * content: the same file sent again changes nothing. A bad line is reported by its number and the
  * others go on.
+ *
+ * A line with an "op" is one version of a record's history, as an export with history tells it. Lines
+ * that follow one another and name the same transaction, the way an export begins them, are written in
+ * one transaction, as they once were. An export's own first and last lines are passed over.
  */
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
 #include "doc/write.h"
-#include "http/body.h"
 #include "http/handlers.h"
+#include "http/import_line.h"
+#include "http/params.h"
 #include "http/request.h"
 
 #include <sodium.h>
@@ -30,7 +35,8 @@ struct import;
 struct line {
     struct waiter waiter; /* First: the command's context. */
     struct import *import;
-    uint64_t number;
+    uint64_t number; /* Of the first one. */
+    size_t count;    /* More than one: a transaction. */
     struct line *next_free;
 };
 
@@ -39,9 +45,12 @@ struct import {
     stet_view rest; /* What was not read yet. */
     uint64_t line_number;
     bool dry_run;
+    bool stop_on_error;
+    bool tell_orphans;  /* Lines whose parent is not there are named instead of refused. */
     bool running;       /* import_continue is on the stack. */
     bool over;          /* Nothing more will be submitted. */
     bool stopped;       /* Because the server stops. */
+    bool halted;        /* At an error, as was asked for. */
     stet_command *held; /* Filled, and refused as busy. */
     struct line *held_line;
     struct timer timer;
@@ -54,6 +63,8 @@ struct import {
     struct buffer set_aside; /* These, by line: the array's inside. */
     unsigned error_count;
     struct buffer errors; /* The array's inside. */
+    uint64_t orphan_count;
+    struct buffer orphans; /* Likewise: numbers of lines. */
 };
 
 /* ---- Errors by line ---- */
@@ -79,16 +90,7 @@ static void report(struct import *import, uint64_t number, stet_status status,
     (void)json_end(&writer);
 }
 
-/* ---- One line ---- */
-
-static const uint64_t line_members =
-    MEMBER_BIT(MEMBER_TYPE) | MEMBER_BIT(MEMBER_ID) | MEMBER_BIT(MEMBER_DATA) |
-    MEMBER_BIT(MEMBER_VERSION) | MEMBER_BIT(MEMBER_CREATED_AT) | MEMBER_BIT(MEMBER_CREATED_BY) |
-    MEMBER_BIT(MEMBER_UPDATED_AT) | MEMBER_BIT(MEMBER_UPDATED_BY) |
-    MEMBER_BIT(MEMBER_BASE_VERSION) | MEMBER_BIT(MEMBER_CLIENT_MUTATION_ID);
-
-static const uint64_t origin_members[] = {MEMBER_VERSION, MEMBER_CREATED_AT, MEMBER_CREATED_BY,
-                                          MEMBER_UPDATED_AT, MEMBER_UPDATED_BY};
+/* ---- Commands ---- */
 
 static void content_key(stet_view text, char out[KEY_BYTES + 1]) {
     unsigned char hash[16];
@@ -97,73 +99,55 @@ static void content_key(stet_view text, char out[KEY_BYTES + 1]) {
     sodium_bin2hex(out + 7, 33, hash, sizeof hash);
 }
 
-static stet_status read_names(const struct body *body, stet_mutation *mutation, stet_error *err) {
-    stet_status status = body_text(body, MEMBER_TYPE, &mutation->type, err);
-    if (status == STET_OK) status = body_text(body, MEMBER_ID, &mutation->id, err);
-    if (status == STET_OK) status = body_json(body, MEMBER_DATA, false, &mutation->body, err);
-    if (status != STET_OK) return status;
-    if (mutation->type.size == 0) return body_bad(body, MEMBER_TYPE, "is missing", err);
-    if (mutation->id.size == 0) return body_bad(body, MEMBER_ID, "is missing", err);
-    if (mutation->body.size == 0) return body_bad(body, MEMBER_DATA, "is missing", err);
-    return STET_OK;
-}
-
-static stet_status read_origin(const struct body *body, stet_origin *origin, stet_error *err) {
-    stet_status status = body_u64(body, MEMBER_VERSION, &origin->version, err);
-    if (status == STET_OK && body_has(body, MEMBER_VERSION) && origin->version == 0)
-        status = body_bad(body, MEMBER_VERSION, "must be at least 1", err);
-    if (status == STET_OK) status = body_time(body, MEMBER_CREATED_AT, &origin->created_at, err);
-    if (status == STET_OK) status = body_text(body, MEMBER_CREATED_BY, &origin->created_by, err);
-    if (status == STET_OK) status = body_time(body, MEMBER_UPDATED_AT, &origin->updated_at, err);
-    if (status == STET_OK) status = body_text(body, MEMBER_UPDATED_BY, &origin->updated_by, err);
-    return status;
-}
-
 /* Makes the command of one line. */
 static stet_status fill_line(struct import *import, stet_command *command, stet_view text,
                              stet_error *err) {
-    struct doc doc;
-    struct body body;
-    stet_mutation mutation = {.op = STET_OP_PUT};
-    stet_origin origin = {0};
-    uint64_t base = 0;
+    stet_mutation mutation;
+    stet_origin origin;
     char key[KEY_BYTES + 1];
-    stet_write write = {
-        .mutations = &mutation,
-        .mutation_count = 1,
-        .source = VIEW("import"),
-        .dry_run = import->dry_run,
-    };
-    stet_status status = doc_parse(&import->arena, text, &body_limits, &doc, err);
-    if (status == STET_OK)
-        status = body_read(&body, &import->arena, &doc, 0, line_members, "", err);
-    if (status == STET_OK) status = read_names(&body, &mutation, err);
-    if (status == STET_OK) status = read_origin(&body, &origin, err);
-    if (status == STET_OK) status = body_u64(&body, MEMBER_BASE_VERSION, &base, err);
-    if (status == STET_OK)
-        status = body_text(&body, MEMBER_CLIENT_MUTATION_ID, &write.mutation_key, err);
+    stet_write write = {.mutations = &mutation,
+                        .mutation_count = 1,
+                        .source = VIEW("import"),
+                        .dry_run = import->dry_run,
+                        .minimal = true};
+    stet_status status =
+        import_read_line(&import->arena, text, &mutation, &origin, &write.mutation_key, err);
     if (status != STET_OK) return status;
-
-    bool has_origin = false;
-    for (size_t i = 0; i < sizeof origin_members / sizeof origin_members[0]; i++)
-        has_origin = has_origin || body_has(&body, (enum member)origin_members[i]);
-    if (body_has(&body, MEMBER_BASE_VERSION)) {
-        if (has_origin)
-            return body_bad(&body, MEMBER_BASE_VERSION,
-                            "and metadata of another place exclude each other", err);
-        if (base == 0) return body_bad(&body, MEMBER_BASE_VERSION, "must be at least 1", err);
-        mutation.base = (stet_base){STET_BASE_VERSION, base};
-    }
-    if (mutation.base.kind == STET_BASE_NONE) {
-        /* An origin, be it empty, makes it an import: repeating it is no conflict, and undoes no delete. */
-        mutation.op = STET_OP_CREATE;
-        mutation.origin = &origin;
-    }
     if (write.mutation_key.size == 0) {
         content_key(text, key);
         write.mutation_key = view_make(key, KEY_BYTES);
     }
     return stet_command_write(command, &write, err);
+}
+
+/* The lines of a transaction, into one command. *bad: which of them was at fault. */
+static stet_status fill_transaction(struct import *import, stet_command *command, stet_view text,
+                                    size_t count, size_t *bad, stet_error *err) {
+    struct arena *arena = &import->arena;
+    stet_mutation *mutations = arena_zalloc(arena, count, sizeof *mutations);
+    stet_origin *origins = arena_zalloc(arena, count, sizeof *origins);
+    stet_view rest = text, line, key = {0};
+    char content[KEY_BYTES + 1];
+    *bad = 0;
+    if (mutations == NULL || origins == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        *bad = i;
+        text_next(&rest, '\n', &line);
+        stet_status status =
+            import_read_line(&import->arena, line, &mutations[i], &origins[i], &key, err);
+        if (status != STET_OK) return status;
+    }
+    content_key(text, content);
+    return stet_command_write(command,
+                              &(stet_write){.mutations = mutations,
+                                            .mutation_count = count,
+                                            .transaction = true,
+                                            .mutation_key = view_make(content, KEY_BYTES),
+                                            .source = VIEW("import"),
+                                            .dry_run = import->dry_run,
+                                            .minimal = true},
+                              err);
 }
 
 /* The type's strategy left a line's record as it is: whoever sent it has to hear of it. */
@@ -184,6 +168,33 @@ static void report_set_aside(struct import *import, uint64_t number, bool parked
     (void)json_end(&writer);
 }
 
+/* Of a transaction all lines are refused with one; they are named so that the numbers add up. */
+static void report_lines(struct import *import, uint64_t number, size_t count, size_t bad,
+                         stet_status status, const stet_error *err) {
+    stet_error others;
+    report(import, number + bad, status, err);
+    error_set(&others, status, "in one transaction with line %llu, which was refused",
+              (unsigned long long)(number + bad));
+    for (size_t i = 0; i < count; i++)
+        if (i != bad) report(import, number + i, status, &others);
+}
+
+static void report_refused(struct import *import, const struct line *line,
+                           const stet_outcome *outcome) {
+    const stet_error *err = &outcome->error;
+    unsigned long index = 0;
+    bool orphan = outcome->status == STET_NOT_FOUND &&
+                  (strcmp(err->field, "parent") == 0 || strcmp(err->field, "/parent") == 0);
+    if (import->tell_orphans && orphan && line->count == 1) {
+        if (import->orphan_count++ > 0) buffer_append_char(&import->orphans, ',');
+        buffer_append_u64(&import->orphans, line->number);
+        return;
+    }
+    if (strncmp(err->field, "mutations/", 10) == 0) index = strtoul(err->field + 10, NULL, 10);
+    report_lines(import, line->number, line->count, index < line->count ? index : 0,
+                 outcome->status, err);
+}
+
 /* ---- The window ---- */
 
 static void import_continue(struct import *import);
@@ -193,15 +204,15 @@ static void line_done(struct waiter *waiter, stet_command *command) {
     struct import *import = line->import;
     const stet_outcome *outcome = stet_command_outcome(command);
     if (outcome->status != STET_OK) {
-        report(import, line->number, outcome->status, &outcome->error);
+        report_refused(import, line, outcome);
     } else if (outcome->dropped || outcome->parked) {
         report_set_aside(import, line->number, outcome->parked);
     } else if (outcome->replayed) {
-        import->replayed++;
+        import->replayed += line->count;
     } else if (outcome->unchanged) {
-        import->unchanged++;
+        import->unchanged += line->count;
     } else {
-        import->imported++;
+        import->imported += line->count;
     }
     stet_command_destroy(command);
     line->next_free = import->free_lines;
@@ -229,7 +240,7 @@ static bool line_submit(struct import *import, struct line *line, stet_command *
         return false;
     }
     if (status != STET_OK) {
-        report(import, line->number, status, &err);
+        report_lines(import, line->number, line->count, 0, status, &err);
         stet_command_destroy(command);
         line->next_free = import->free_lines;
         import->free_lines = line;
@@ -252,9 +263,27 @@ static bool next_line(struct import *import, stet_view *text) {
         import->line_number++;
         if (text->size > 0 && text->bytes[text->size - 1] == '\r') text->size--;
         *text = text_trim(*text);
-        if (text->size > 0) return true;
+        if (text->size > 0 && !import_is_marker(*text)) return true;
     }
     return false;
+}
+
+/* Takes the lines that follow in the same transaction, too; text then spans all of them. */
+static size_t take_transaction(struct import *import, stet_view *text) {
+    uint64_t transaction = import_transaction_of(*text);
+    size_t count = 1;
+    while (transaction != 0 && count < TRANSACTION_MUTATIONS_MAX) {
+        const char *end = memchr(import->rest.bytes, '\n', import->rest.size);
+        size_t size = end == NULL ? import->rest.size : (size_t)(end - import->rest.bytes);
+        if (size == 0 || import_transaction_of(view_make(import->rest.bytes, size)) != transaction)
+            break;
+        *text = view_make(text->bytes, (size_t)(import->rest.bytes + size - text->bytes));
+        size_t taken = end == NULL ? size : size + 1;
+        import->rest = view_make(import->rest.bytes + taken, import->rest.size - taken);
+        import->line_number++;
+        count++;
+    }
+    return count;
 }
 
 /* Reads and submits one line. False: stop for now. */
@@ -267,22 +296,27 @@ static bool import_step(struct import *import) {
         return line_submit(import, import->held_line, command);
     }
     if (import->flying >= WINDOW || import->free_lines == NULL) return false;
-    if (!next_line(import, &text)) {
+    import->halted = import->stop_on_error && import->failed > 0;
+    if (import->halted || !next_line(import, &text)) {
         import->over = true;
         return false;
     }
+    uint64_t number = import->line_number;
+    size_t bad = 0, count = take_transaction(import, &text);
     stet_command *command = stet_command_create(import->request->loop->client);
     arena_reset(&import->arena);
     stet_status status = command == NULL ? error_set(&err, STET_NO_MEMORY, "out of memory")
-                                         : fill_line(import, command, text, &err);
+                         : count == 1    ? fill_line(import, command, text, &err)
+                                      : fill_transaction(import, command, text, count, &bad, &err);
     if (status != STET_OK) {
-        report(import, import->line_number, status, &err);
+        report_lines(import, number, count, bad, status, &err);
         stet_command_destroy(command);
         return true;
     }
     struct line *line = import->free_lines;
     import->free_lines = line->next_free;
-    line->number = import->line_number;
+    line->number = number;
+    line->count = count;
     return line_submit(import, line, command);
 }
 
@@ -319,7 +353,11 @@ static void import_reply(struct import *import) {
         whole = false;
     if (import->skipped_errors > 0)
         json_member_u64(&writer, VIEW("errors_left_out"), import->skipped_errors);
-    if (import->stopped) json_member_u64(&writer, VIEW("stopped_at_line"), import->line_number);
+    if (import->orphan_count > 0 &&
+        !put_array(&writer, VIEW("orphans"), &import->orphans, &request->arena))
+        whole = false;
+    if (import->stopped || import->halted)
+        json_member_u64(&writer, VIEW("stopped_at_line"), import->line_number);
     json_object_end(&writer);
     (void)json_end(&writer);
     if (buffer_status(&body) != STET_OK || !whole) {
@@ -378,6 +416,7 @@ static void import_release(struct request *request) {
     stet_command_destroy(import->held);
     buffer_done(&import->errors);
     buffer_done(&import->set_aside);
+    buffer_done(&import->orphans);
     arena_done(&import->arena);
 }
 
@@ -395,6 +434,7 @@ static struct import *import_create(struct request *request) {
     import->timer.fire = import_pause_over;
     buffer_init(&import->errors, NULL, 0);
     buffer_init(&import->set_aside, NULL, 0);
+    buffer_init(&import->orphans, NULL, 0);
     arena_init(&import->arena, 8192);
     for (int i = 0; i < WINDOW; i++) {
         lines[i].import = import;
@@ -409,8 +449,17 @@ static struct import *import_create(struct request *request) {
 
 void handle_import(struct request *request) {
     stet_error err;
-    bool dry_run = false;
+    bool dry_run = false, orphans = false;
+    stet_view on_error = VIEW("continue");
     stet_status status = params_flag(&request->params, "dry_run", &dry_run, &err);
+    if (status == STET_OK) status = params_flag(&request->params, "orphans", &orphans, &err);
+    if (status == STET_OK) status = params_text(&request->params, "on_error", &on_error, &err);
+    bool stop = view_equal(on_error, VIEW("stop"));
+    if (status == STET_OK && !stop && !view_equal(on_error, VIEW("continue"))) {
+        status = error_set(&err, STET_BAD_REQUEST,
+                           "the query parameter \"on_error\" must be stop or continue");
+        error_field(&err, "on_error", 0);
+    }
     if (status == STET_OK) status = params_finish(&request->params, &err);
     if (!request_ok(request, status, &err)) return;
     if (media_parse(request->headers.content_type) != MEDIA_NDJSON) {
@@ -422,5 +471,7 @@ void handle_import(struct request *request) {
     struct import *import = import_create(request);
     if (import == NULL) return;
     import->dry_run = dry_run;
+    import->tell_orphans = orphans;
+    import->stop_on_error = stop;
     import_continue(import);
 }

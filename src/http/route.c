@@ -88,6 +88,7 @@ const struct route routes[] = {
     {"/v1/{space}/inbox/read", {[METHOD_POST] = {handle_inbox_read, ACCESS_ACTOR, READ_BYTES_MAX}}},
     {"/v1/{space}/inbox/{id}", {[METHOD_DELETE] = {handle_inbox_dismiss, ACCESS_ACTOR, NO_BODY}}},
     {"/v1/{space}/changes", {[METHOD_GET] = {handle_changes, ACCESS_ACTOR, NO_BODY}}},
+    {"/v1/{space}/export", {[METHOD_GET] = {handle_export, ACCESS_ADMIN, NO_BODY}}},
     {"/v1/{space}/import", {[METHOD_POST] = {handle_import, ACCESS_ADMIN, HTTP_IMPORT_BYTES_MAX}}},
 };
 
