@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static double per_s(const struct row *row) { return row->operations / row->seconds; }
 
@@ -59,14 +60,17 @@ void report_case(const struct settings *settings, const struct load_case *load_c
     cpu_print_text(stdout, &row.server, row.operations);
     printf("  (load %.2f)\n", own);
     fflush(stdout);
-    fprintf(results,
-            "{\"benchmark\":\"http\",\"target\":\"%s\",\"mode\":\"%s\",\"connections\":%u,"
-            "\"records\":%zu,\"minimal\":%s,\"per_s\":%.0f,\"p50_us\":%.0f,\"p99_us\":%.0f,"
-            "\"lost\":%llu,\"batch\":%.1f,\"resident_mib\":%.1f,\"rounds\":%u,"
-            "\"load_cpu_us\":%.3f,\"cpu_us\":",
-            name, mode_names[load_case->mode], load_case->connections, settings->records,
-            settings->minimal ? "true" : "false", per_s(&row), row.p50_us, row.p99_us,
-            (unsigned long long)row.lost, row.batch, resident, settings->rounds, own);
+    fprintf(
+        results,
+        "{\"benchmark\":\"http\",\"run\":%ld,\"target\":\"%s\",\"mode\":\"%s\",\"connections\":%u,"
+        "\"records\":%zu,\"spaces\":%zu,\"minimal\":%s,\"per_s\":%.0f,\"p50_us\":%.0f,\"p99_"
+        "us\":%.0f,"
+        "\"lost\":%llu,\"batch\":%.1f,\"resident_mib\":%.1f,\"rounds\":%u,"
+        "\"load_cpu_us\":%.3f,\"cpu_us\":",
+        (long)getpid(), name, mode_names[load_case->mode], load_case->connections,
+        settings->records, settings->spaces, settings->minimal ? "true" : "false", per_s(&row),
+        row.p50_us, row.p99_us, (unsigned long long)row.lost, row.batch, resident, settings->rounds,
+        own);
     cpu_print_json(results, &row.server, row.operations);
     fprintf(results, ",\"in_rounds\":[");
     for (unsigned i = 0; i < settings->rounds; i++)
