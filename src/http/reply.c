@@ -22,7 +22,7 @@ void request_common_headers(struct request *request,
     const struct gate *gate = &request->loop->server->gate;
     if (request->id.size > 0) add(context, "X-Request-Id", request->id_bytes);
     if (gate->origin_count == 0) {
-        add(context, "Vary", "Authorization, Cookie");
+        if (request->method == METHOD_GET) add(context, "Vary", "Authorization, Cookie");
         return;
     }
     add(context, "Vary", "Authorization, Cookie, Origin");
@@ -62,8 +62,10 @@ void request_reply_response(struct request *request, int http, struct MHD_Respon
                             const struct reply *reply) {
     assert(!request->answered);
     request_common_headers(request, add_header, response);
-    add_header(response, "Cache-Control",
-               reply->cache != NULL ? reply->cache : "private, no-cache, no-transform");
+    /* No cache keeps answers to other methods, so there is nothing to tell it. */
+    const char *cache = reply->cache;
+    if (cache == NULL && request->method == METHOD_GET) cache = "private, no-cache, no-transform";
+    if (cache != NULL) add_header(response, "Cache-Control", cache);
     if (reply->content_type != NULL) add_header(response, "Content-Type", reply->content_type);
     if (reply->etag != STET_VERSION_NONE) {
         char etag[24];

@@ -94,7 +94,7 @@ struct reply {
     stet_view body;           /* In the request's arena or its command's outcome; not copied. */
     const char *content_type; /* NULL: application/json. */
     stet_version etag;        /* STET_VERSION_NONE: none. */
-    const char *cache;        /* NULL: the usual. */
+    const char *cache;        /* NULL: the usual of its method. */
     struct {
         const char *name;
         const char *value; /* Copied by the library. */
