@@ -828,6 +828,14 @@ STET_API bool stet_subscription_next(stet_subscription *subscription, stet_event
 
 /** The position up to which this subscriber has been served, as a bookmark: for timers, and for the end of a long poll. */
 STET_API void stet_subscription_bookmark(stet_subscription *subscription, stet_event *event);
+
+/**
+ * Takes the subscription back: the changes after this position come again when they are asked for. For who took more events than could
+ * be passed on.
+ *
+ * @param resume  `resume` of an event that this subscription gave, not 0, after which it gave nothing but changes and conflicts.
+ */
+STET_API void stet_subscription_rewind(stet_subscription *subscription, stet_seq resume);
 STET_API void *stet_subscription_context(const stet_subscription *subscription);
 
 /** The next subscription that said false and now has something; NULL when none. Call after stet_client_next returned NULL. */

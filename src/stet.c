@@ -454,6 +454,9 @@ void stet_unsubscribe(stet_subscription *subscription) { feed_unsubscribe(subscr
 bool stet_subscription_next(stet_subscription *subscription, stet_event *event) {
     return feed_next(subscription, event);
 }
+void stet_subscription_rewind(stet_subscription *subscription, stet_seq resume) {
+    feed_rewind(subscription, resume);
+}
 void stet_subscription_bookmark(stet_subscription *subscription, stet_event *event) {
     feed_bookmark(subscription, event);
 }

@@ -18,6 +18,7 @@ stet_status feed_subscribe(stet_client *client, struct space *space, const stet_
 void feed_unsubscribe(stet_subscription *subscription); /* Accepts NULL. */
 bool feed_next(stet_subscription *subscription, stet_event *event);
 void feed_bookmark(stet_subscription *subscription, stet_event *event);
+void feed_rewind(stet_subscription *subscription, uint64_t resume);
 void *feed_context(const stet_subscription *subscription);
 stet_subscription *feed_ready(stet_client *client);
 

@@ -233,3 +233,30 @@ bool feed_next(stet_subscription *subscription, stet_event *event) {
     subscription->asked = true;
     return false;
 }
+
+/* Whether the page being read from is still the one of that position; then it goes on behind it. */
+static bool rewind_page(struct stet_subscription *subscription, uint64_t resume) {
+    struct page *page = subscription->page;
+    size_t next = page->event_next;
+    while (next > 0 && page->events[next - 1].resume != resume)
+        next--;
+    if (next > 0) page->event_next = next;
+    return next > 0;
+}
+
+void feed_rewind(stet_subscription *subscription, uint64_t resume) {
+    assert(!subscription->ended && resume <= subscription->cursor);
+    if (resume == subscription->cursor) return;
+    if (subscription->state == SUBSCRIPTION_PAGE && !rewind_page(subscription, resume))
+        backlog_drop(subscription);
+    /* A page on its way, or wanted, is one from the cursor on. */
+    if (subscription->state == SUBSCRIPTION_READING) backlog_drop(subscription);
+    if (subscription->state == SUBSCRIPTION_WANTS_PAGE) {
+        queue_remove(subscription);
+        subscription->state = SUBSCRIPTION_BEHIND;
+    }
+    /* LIVE stays so: what lies between the cursor and the last match is judged again. */
+    subscription->cursor = resume;
+    subscription->resume = resume;
+    subscription->asked = false;
+}
