@@ -317,7 +317,7 @@ void loop_round(struct loop *loop, int wait_ms) {
     struct timer *timer;
     int until_timer_ms = wheel_wait_ms(&loop->wheel, loop->now_ms);
     if (until_timer_ms >= 0 && (wait_ms < 0 || until_timer_ms < wait_ms)) wait_ms = until_timer_ms;
-    if (loop->daemon_due) wait_ms = 0;
+    if (loop->daemon_due || loop->turn_first != NULL) wait_ms = 0;
     int count = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, wait_ms);
     loop->now_ms = monotonic_ms();
     atomic_fetch_add_explicit(&loop->rounds, 1, memory_order_relaxed);
@@ -328,6 +328,7 @@ void loop_round(struct loop *loop, int wait_ms) {
         timer->fire(timer);
     if (atomic_load_explicit(&loop->server->stopping, memory_order_relaxed)) begin_stop(loop);
     if (loop->daemon_due) run_daemon(loop);
+    stream_serve(loop);
     stream_bury(loop);
 }
 
@@ -436,6 +437,8 @@ stet_status loop_init(struct loop *loop, stet_error *err) {
     loop->now_ms = monotonic_ms();
     wheel_init(&loop->wheel, loop->now_ms);
     loop->accept_timer.fire = accept_again;
+    loop->scratch = malloc(LOOP_SCRATCH_BYTES);
+    if (loop->scratch == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll_fd < 0) return loop_error(err, "epoll_create1");
     stet_status status = stet_client_create(server->engine, &loop->client, err);
@@ -469,6 +472,8 @@ void loop_done(struct loop *loop) {
     loop->client = NULL;
     if (loop->epoll_fd >= 0) close(loop->epoll_fd);
     loop->epoll_fd = -1;
+    free(loop->scratch);
+    loop->scratch = NULL;
 }
 
 stet_status loop_start(struct loop *loop, stet_error *err) {

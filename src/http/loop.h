@@ -115,6 +115,7 @@ struct loop {
 
     struct peer *peers;
     struct stream *streams;
+    struct stream *turn_first, *turn_last; /* Streams that have something to send, in turn. */
     struct stream *dead_streams; /* Freed after the round, as events may still name them. */
     struct request *request_pool;
     unsigned request_pool_count;

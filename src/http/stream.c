@@ -1,9 +1,11 @@
 #include "http/stream.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/view.h"
+#include "http/frame.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,8 +19,16 @@
 
 /* What a browser waits before it connects again. */
 #define RETRY_MS "2000"
-/* Rendered at once before the rest waits for room in the socket. */
-#define FILL_BYTES (16 * 1024)
+enum {
+    /* Ends of events that are remembered while they are sent: about as many as fit into the scratch memory. */
+    MARKS_MAX = 512,
+    /* Sent to one reader before the others have their turn. */
+    FILLS_MAX = 4,
+    /* The time after which requests have their turn. */
+    SLICE_NS = 1000 * 1000,
+    /* What the library's buffer of a stream holds. */
+    PULLED_BYTES = 1024,
+};
 
 struct stream {
     struct source source; /* First: the outer epoll set points here. */
@@ -32,6 +42,9 @@ struct stream {
     char *token;        /* Asked about again before anything is sent; NULL: there is none. */
     char *rest;         /* Rendered and not yet sent. */
     size_t rest_at, rest_size;
+    stet_seq
+        mark; /* The subscription can be taken back to behind the event rendered last; 0: it cannot. */
+    bool queued;       /* In the loop's turns. */
     bool begun;        /* `retry:` is out. */
     bool bookmark_due; /* Quiet for so long that a position is sent. */
     bool blocked;      /* The socket takes nothing now. */
@@ -40,82 +53,44 @@ struct stream {
     bool ended; /* Everything up to the end event is rendered. */
     bool dead;
     struct stream *prev, *next;
+    struct stream *turn_prev, *turn_next;
 };
 
-/* ---- Rendering ---- */
+/* ---- What is to be sent ---- */
 
-static const char *event_name(stet_event_kind kind) {
-    switch (kind) {
-    case STET_EVENT_CHANGE: return "change";
-    case STET_EVENT_CONFLICT: return "conflict";
-    case STET_EVENT_READY: return "ready";
-    case STET_EVENT_BOOKMARK: return "bookmark";
-    case STET_EVENT_RESET: return "reset";
-    case STET_EVENT_END: return "end";
-    }
-    return "unknown";
-}
-
-/* JSON may hold line breaks between its tokens; each line gets its own field. */
-static void render_data(struct buffer *buffer, stet_view data) {
-    const char *at = data.bytes;
-    const char *end = data.bytes + data.size;
-    do {
-        const char *stop = at;
-        while (stop < end && *stop != '\n' && *stop != '\r')
-            stop++;
-        buffer_append(buffer, "data: ", 6);
-        buffer_append(buffer, at, (size_t)(stop - at));
-        buffer_append_char(buffer, '\n');
-        at = stop + 1;
-    } while (at < end);
-}
-
-static void render_event(struct buffer *buffer, const stet_event *event) {
-    /* No id inside a transaction: a client that loses the line there resumes before it. */
-    if (event->resume != 0) {
-        buffer_append(buffer, "id: ", 4);
-        buffer_append_u64(buffer, event->resume);
-        buffer_append_char(buffer, '\n');
-    }
-    buffer_append_text(buffer, "event: ");
-    buffer_append_text(buffer, event_name(event->kind));
-    buffer_append_char(buffer, '\n');
-    render_data(buffer, event->data);
-    buffer_append_char(buffer, '\n');
-}
-
-static void render_end(struct stream *stream, struct buffer *buffer) {
-    const char *code = stream->revoked ? "UNAUTHENTICATED" : "SHUTTING_DOWN";
-    buffer_append_format(buffer, "event: end\ndata: {\"code\":\"%s\"}\n\n", code);
-    stream->ended = true;
-}
+struct piece {
+    bool is_event;
+    stet_event event;
+    stet_view text; /* When it is none. */
+};
 
 /* The next event, or what is due instead of one. False: nothing now. */
-static bool render_next(struct stream *stream, struct buffer *buffer) {
-    stet_event event;
+static bool next_piece(struct stream *stream, struct piece *piece) {
+    stet_event *event = &piece->event;
+    piece->is_event = true;
     if (!stream->begun) {
-        buffer_append_text(buffer, "retry: " RETRY_MS "\n\n");
+        piece->is_event = false;
+        piece->text = VIEW("retry: " RETRY_MS "\n\n");
         stream->begun = true;
         return true;
     }
     if (stream->ended) return false;
     if (stream->revoked || stream->stopping) {
-        render_end(stream, buffer);
+        *event = (stet_event){.kind = STET_EVENT_END,
+                              .data = stream->revoked ? VIEW("{\"code\":\"UNAUTHENTICATED\"}")
+                                                      : VIEW("{\"code\":\"SHUTTING_DOWN\"}")};
+        stream->ended = true;
         return true;
     }
-    if (!stream->idle && stet_subscription_next(stream->subscription, &event)) {
-        metric_add(&stream->loop->metrics.stream_events, 1);
+    if (!stream->idle && stet_subscription_next(stream->subscription, event)) {
         stream->bookmark_due = false;
-        if (event.kind == STET_EVENT_END) stream->ended = true;
-        render_event(buffer, &event);
+        if (event->kind == STET_EVENT_END) stream->ended = true;
         return true;
     }
     stream->idle = true;
     if (!stream->bookmark_due) return false;
     stream->bookmark_due = false;
-    stet_subscription_bookmark(stream->subscription, &event);
-    render_event(buffer, &event);
+    stet_subscription_bookmark(stream->subscription, event);
     return true;
 }
 
@@ -127,54 +102,100 @@ static void check_token(struct stream *stream) {
         stream->revoked = true;
 }
 
-/* Puts up to size bytes into out. 0: nothing now (or, with ->ended, never again). Rendered text
- * that finds no room waits in ->rest. */
-static size_t stream_fill(struct stream *stream, char *out, size_t size, stet_status *status) {
-    size_t filled = 0;
-    struct buffer buffer;
-    *status = STET_OK;
-    check_token(stream);
-    buffer_init(&buffer, NULL, 0);
-    while (filled < size) {
-        if (stream->rest_size > stream->rest_at) {
-            size_t part = stream->rest_size - stream->rest_at;
-            if (part > size - filled) part = size - filled;
-            memcpy(out + filled, stream->rest + stream->rest_at, part);
-            stream->rest_at += part;
-            filled += part;
-            continue;
-        }
-        free(stream->rest);
-        stream->rest = NULL;
-        stream->rest_at = stream->rest_size = 0;
+/* Where the subscription can be taken back to, should the socket take no more than up to `end`. */
+struct mark {
+    size_t end;
+    size_t events;
+    stet_seq resume;
+};
 
-        buffer_reset(&buffer);
-        if (!render_next(stream, &buffer)) break;
-        if (buffer_status(&buffer) != STET_OK) {
-            *status = STET_NO_MEMORY;
-            break;
-        }
-        if (buffer.size <= size - filled) {
-            memcpy(out + filled, buffer.bytes, buffer.size);
-            filled += buffer.size;
-            continue;
-        }
-        stream->rest = malloc(buffer.size);
-        if (stream->rest == NULL) {
-            *status = STET_NO_MEMORY;
-            break;
-        }
-        memcpy(stream->rest, buffer.bytes, buffer.size);
-        stream->rest_size = buffer.size;
+/* Text on its way out. */
+struct fill {
+    char *out;
+    size_t size, filled;
+    size_t events; /* Rendered, whole or not. */
+    size_t mark_count;
+    struct mark marks[MARKS_MAX];
+};
+
+static void set_mark(struct stream *stream, struct fill *fill) {
+    if (stream->mark == 0) return;
+    fill->marks[fill->mark_count++] =
+        (struct mark){.end = fill->filled, .events = fill->events, .resume = stream->mark};
+}
+
+static void rest_drop(struct stream *stream) {
+    free(stream->rest);
+    stream->rest = NULL;
+    stream->rest_at = stream->rest_size = 0;
+}
+
+/* What is left of what was rendered before. */
+static void fill_from_rest(struct stream *stream, struct fill *fill) {
+    size_t part = stream->rest_size - stream->rest_at;
+    if (part > fill->size - fill->filled) part = fill->size - fill->filled;
+    memcpy(fill->out + fill->filled, stream->rest + stream->rest_at, part);
+    stream->rest_at += part;
+    fill->filled += part;
+    if (stream->rest_at == stream->rest_size) rest_drop(stream);
+}
+
+static char *put_piece(char *out, const struct piece *piece) {
+    if (piece->is_event) return frame_put(out, &piece->event);
+    memcpy(out, piece->text.bytes, piece->text.size);
+    return out + piece->text.size;
+}
+
+static void count_piece(struct stream *stream, struct fill *fill, const struct piece *piece) {
+    enum stet_event_kind kind = piece->event.kind;
+    if (!piece->is_event) return;
+    fill->events++;
+    stream->mark = piece->event.resume;
+    /* Only changes come again when the subscription is taken back. */
+    if (kind != STET_EVENT_CHANGE && kind != STET_EVENT_CONFLICT) fill->mark_count = 0;
+}
+
+/* Into the text, where it has room, else beside it. */
+static stet_status place_piece(struct stream *stream, struct fill *fill,
+                               const struct piece *piece) {
+    size_t size_max = piece->is_event ? frame_bytes_max(&piece->event) : piece->text.size;
+    if (size_max <= fill->size - fill->filled) {
+        char *at = fill->out + fill->filled;
+        fill->filled += (size_t)(put_piece(at, piece) - at);
+        count_piece(stream, fill, piece);
+        set_mark(stream, fill);
+        return STET_OK;
     }
-    buffer_done(&buffer);
-    return filled;
+    stream->rest = malloc(size_max);
+    if (stream->rest == NULL) return STET_NO_MEMORY;
+    stream->rest_size = (size_t)(put_piece(stream->rest, piece) - stream->rest);
+    count_piece(stream, fill, piece);
+    return STET_OK;
+}
+
+/* Renders what there is, as far as there is room. Nothing rendered: nothing now, or, with ->ended, never again. Text that finds no
+ * room waits in ->rest. */
+static stet_status stream_fill(struct stream *stream, struct fill *fill) {
+    struct piece piece;
+    check_token(stream);
+    if (stream->rest != NULL) {
+        fill_from_rest(stream, fill);
+        if (stream->rest == NULL) set_mark(stream, fill);
+    }
+    while (stream->rest == NULL && fill->mark_count < MARKS_MAX && next_piece(stream, &piece)) {
+        stet_status status = place_piece(stream, fill, &piece);
+        if (status != STET_OK) return status;
+        if (stream->rest != NULL) fill_from_rest(stream, fill);
+    }
+    metric_add(&stream->loop->metrics.stream_events, fill->events);
+    return STET_OK;
 }
 
 /* ---- Birth and death ---- */
 
 static void stream_wake(struct ready *ready);
 static void stream_timer(struct timer *timer);
+static void stream_unqueue(struct stream *stream);
 
 struct ready *stream_ready(struct stream *stream) {
     return &stream->ready;
@@ -243,6 +264,7 @@ static void stream_die(struct stream *stream) {
     stream->dead = true;
     set_blocked(stream, false);
     timer_cancel(&loop->wheel, &stream->timer);
+    stream_unqueue(stream);
     if (stream->prev != NULL) stream->prev->next = stream->next;
     if (stream->next != NULL) stream->next->prev = stream->prev;
     if (loop->streams == stream) loop->streams = stream->next;
@@ -272,53 +294,86 @@ static void stream_arm(struct stream *stream, unsigned seconds) {
 
 /* ---- On a socket of our own ---- */
 
+/* What of the text did not go out waits: up to where the subscription can be taken back to, so that a reader who takes nothing holds
+ * one event, and not what would have fitted. False: no memory for it. */
+static bool raw_hold(struct stream *stream, const struct fill *fill, size_t sent) {
+    size_t end = fill->filled;
+    size_t old = stream->rest_size - stream->rest_at;
+    const struct mark *mark = fill->marks;
+    const struct mark *marks_end = fill->marks + fill->mark_count;
+    while (mark < marks_end && mark->end < sent)
+        mark++;
+    if (mark < marks_end && mark->events < fill->events) {
+        stet_subscription_rewind(stream->subscription, mark->resume);
+        metric_sub(&stream->loop->metrics.stream_events, fill->events - mark->events);
+        stream->idle = false;
+        stream->mark = mark->resume;
+        end = mark->end;
+        old = 0;
+    }
+    char *rest = end - sent + old == 0 ? NULL : malloc(end - sent + old);
+    if (rest == NULL && end - sent + old > 0) return false;
+    /* What did not go out stands before what was left over. */
+    if (end > sent) memcpy(rest, fill->out + sent, end - sent);
+    if (old > 0) memcpy(rest + (end - sent), stream->rest + stream->rest_at, old);
+    rest_drop(stream);
+    stream->rest = rest;
+    stream->rest_size = end - sent + old;
+    return true;
+}
+
+/* The bytes taken; -1: the reader is gone. */
+static ssize_t raw_send(struct stream *stream, const struct fill *fill) {
+    ssize_t sent;
+    do {
+        sent = send(stream->fd, fill->out, fill->filled, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) sent = 0;
+    if (sent > 0) metric_add(&stream->loop->metrics.bytes_out, (uint64_t)sent);
+    return sent;
+}
+
+static void stream_queue(struct stream *stream);
+
 static void raw_pump(struct stream *stream) {
-    char out[FILL_BYTES];
-    stet_status status = STET_OK;
+    struct loop *loop = stream->loop;
     bool sent_any = false;
     if (stream->dead) return;
-    for (;;) {
-        size_t size = stream_fill(stream, out, sizeof out, &status);
-        if (status != STET_OK || (size == 0 && stream->ended)) {
+    for (int fills = 0; fills < FILLS_MAX; fills++) {
+        struct fill fill;
+        fill.out = loop->scratch;
+        fill.size = LOOP_SCRATCH_BYTES;
+        fill.filled = fill.events = fill.mark_count = 0;
+        stet_status status = stream_fill(stream, &fill);
+        if (status != STET_OK || (fill.filled == 0 && stream->ended)) {
             (void)shutdown(stream->fd, SHUT_WR);
             stream_die(stream);
             return;
         }
-        if (size == 0) break;
-        ssize_t sent;
-        do {
-            sent = send(stream->fd, out, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-        } while (sent < 0 && errno == EINTR);
-        if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+        if (fill.filled == 0) {
+            if (sent_any || stream->blocked || !timer_is_set(&stream->timer))
+                stream_arm(stream, loop->server->options.bookmark_s);
+            set_blocked(stream, false);
+            return;
+        }
+        ssize_t sent = raw_send(stream, &fill);
+        if (sent < 0) {
             stream_die(stream);
             return;
         }
-        size_t done = sent < 0 ? 0 : (size_t)sent;
-        metric_add(&stream->loop->metrics.bytes_out, done);
-        sent_any = sent_any || done > 0;
-        if (done == size) continue;
-        /* What did not go out stands before what was left over. */
-        size_t old = stream->rest_size - stream->rest_at;
-        char *rest = malloc(size - done + old);
-        if (rest == NULL) {
+        sent_any = sent_any || sent > 0;
+        if ((size_t)sent == fill.filled) continue;
+        if (!raw_hold(stream, &fill, (size_t)sent)) {
             stream_die(stream);
             return;
         }
-        memcpy(rest, out + done, size - done);
-        if (old > 0) memcpy(rest + size - done, stream->rest + stream->rest_at, old);
-        free(stream->rest);
-        stream->rest = rest;
-        stream->rest_at = 0;
-        stream->rest_size = size - done + old;
-        if (sent_any || !stream->blocked) {
-            stream_arm(stream, stream->loop->server->options.idle_timeout_s);
-        }
+        if (sent_any || !stream->blocked) stream_arm(stream, loop->server->options.idle_timeout_s);
         set_blocked(stream, true);
         return;
     }
-    if (sent_any || stream->blocked || !timer_is_set(&stream->timer))
-        stream_arm(stream, stream->loop->server->options.bookmark_s);
+    stream_arm(stream, loop->server->options.bookmark_s);
     set_blocked(stream, false);
+    stream_queue(stream);
 }
 
 void stream_event(struct stream *stream, uint32_t events) {
@@ -327,7 +382,7 @@ void stream_event(struct stream *stream, uint32_t events) {
         stream_die(stream);
         return;
     }
-    if (stream->blocked) raw_pump(stream);
+    if (stream->blocked) stream_queue(stream);
 }
 
 static void add_line(void *context, const char *name, const char *value) {
@@ -398,16 +453,18 @@ static void pulled_resume(struct stream *stream) {
 
 static ssize_t pulled_read(void *context, uint64_t position, char *out, size_t size) {
     struct stream *stream = context;
-    stet_status status;
+    struct fill fill;
     (void)position;
     if (stream->dead) return MHD_CONTENT_READER_END_WITH_ERROR;
-    size_t filled = stream_fill(stream, out, size, &status);
-    if (status != STET_OK) return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (filled > 0) {
+    fill.out = out;
+    fill.size = size;
+    fill.filled = fill.events = fill.mark_count = 0;
+    if (stream_fill(stream, &fill) != STET_OK) return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (fill.filled > 0) {
         peer_enter(stream->request->peer, PEER_REPLY);
         stream_arm(stream, stream->loop->server->options.bookmark_s);
-        stream->request->reply_bytes += filled;
-        return (ssize_t)filled;
+        stream->request->reply_bytes += fill.filled;
+        return (ssize_t)fill.filled;
     }
     if (stream->ended) return MHD_CONTENT_READER_END_OF_STREAM;
     pulled_suspend(stream);
@@ -435,8 +492,8 @@ static void pulled_release(struct request *request) {
 
 static void pulled_start(struct stream *stream) {
     struct request *request = stream->request;
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1024, pulled_read, stream, NULL);
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, PULLED_BYTES, pulled_read, stream, NULL);
     request->state = stream;
     request->release = pulled_release;
     request->gone = pulled_gone;
@@ -464,15 +521,53 @@ static void stream_go(struct stream *stream) {
     }
 }
 
+/* ---- Turns ---- */
+
+/* Its turn comes: what is published until then goes out with the same call. */
+static void stream_queue(struct stream *stream) {
+    struct loop *loop = stream->loop;
+    if (stream->dead || stream->queued) return;
+    stream->queued = true;
+    stream->turn_next = NULL;
+    stream->turn_prev = loop->turn_last;
+    *(loop->turn_last != NULL ? &loop->turn_last->turn_next : &loop->turn_first) = stream;
+    loop->turn_last = stream;
+}
+
+static void stream_unqueue(struct stream *stream) {
+    struct loop *loop = stream->loop;
+    struct stream *next = stream->turn_next;
+    struct stream *prev = stream->turn_prev;
+    if (!stream->queued) return;
+    stream->queued = false;
+    *(prev != NULL ? &prev->turn_next : &loop->turn_first) = next;
+    *(next != NULL ? &next->turn_prev : &loop->turn_last) = prev;
+}
+
+void stream_serve(struct loop *loop) {
+    int64_t end_ns = 0;
+    struct stream *stream;
+    while ((stream = loop->turn_first) != NULL) {
+        int64_t now_ns = clock_monotonic_ns(clock_system());
+        if (end_ns == 0) end_ns = now_ns + SLICE_NS;
+        if (now_ns >= end_ns) return;
+        stream_unqueue(stream);
+        raw_pump(stream);
+    }
+}
+
 static void stream_wake(struct ready *ready) {
     struct stream *stream = (struct stream *)((char *)ready - offsetof(struct stream, ready));
     stream->idle = false;
-    stream_go(stream);
+    if (stream->fd < 0)
+        stream_go(stream);
+    else if (!stream->blocked)
+        stream_queue(stream);
 }
 
 static void stream_timer(struct timer *timer) {
     struct stream *stream = (struct stream *)((char *)timer - offsetof(struct stream, timer));
-    if (stream->blocked) {
+    if (stream->blocked && !stream->queued) {
         metric_add(&stream->loop->metrics.cut_idle, 1);
         stream_die(stream);
         return;

@@ -7,7 +7,11 @@
  * resume. With TLS the library holds the keys, so there the stream is a response that the library
  * pulls from, suspended while there is nothing to send. stream_fill serves both.
  *
- * A slow reader only lags: events are taken from the subscription when there is room to send.
+ * A slow reader only lags: events are taken from the subscription when there is room to send, and given back to it when there was
+ * less than expected, so that at most one event waits here.
+ *
+ * Who has something to send stands in a queue and is served in slices, between which requests have their turn. Whatever is published
+ * while a stream waits in it goes out with the same call: the more there is to do, the cheaper each event becomes.
  *
  * Thread: the loop's.
  */
@@ -31,6 +35,8 @@ void stream_destroy_unstarted(struct stream *stream);
 
 /* The socket of a taken-over stream: hung up, or room to write. */
 void stream_event(struct stream *stream, uint32_t events);
+/* Sends to those whose turn it is, until requests have theirs; whether more wait shows in loop->turn_first. */
+void stream_serve(struct loop *loop);
 /* The server stops: say so and end. */
 void stream_end_all(struct loop *loop);
 /* Frees streams that ended during the round. */

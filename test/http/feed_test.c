@@ -344,6 +344,85 @@ static int64_t write_time_us(const char *type) {
     return (now_us() - begin) / WRITES;
 }
 
+/* ---- Those who take nothing ---- */
+
+/* Bytes in use in all arenas, by glibc's own account. */
+static size_t heap_bytes(void) {
+    char *text = NULL;
+    size_t size = 0;
+    size_t fast = 0, rest = 0, system = 0;
+    FILE *file = open_memstream(&text, &size);
+    assert_non_null(file);
+    assert_int_equal(malloc_info(0, file), 0);
+    fclose(file);
+    /* The sums stand behind the last arena. */
+    char *last = text;
+    for (char *at = text; (at = strstr(at, "</heap>")) != NULL; at++)
+        last = at;
+    const char *at = strstr(last, "<total type=\"fast\"");
+    if (at == NULL || sscanf(at, "<total type=\"fast\" count=\"%*u\" size=\"%zu\"", &fast) != 1)
+        fail_msg("malloc_info says nothing of \"fast\"");
+    at = strstr(last, "<total type=\"rest\"");
+    if (at == NULL || sscanf(at, "<total type=\"rest\" count=\"%*u\" size=\"%zu\"", &rest) != 1)
+        fail_msg("malloc_info says nothing of \"rest\"");
+    at = strstr(last, "<system type=\"current\"");
+    if (at == NULL || sscanf(at, "<system type=\"current\" size=\"%zu\"", &system) != 1)
+        fail_msg("malloc_info says nothing of \"system\"");
+    free(text);
+    return system - fast - rest;
+}
+
+static void those_who_take_nothing_hold_little_and_slow_nobody(void **state) {
+    enum { COUNT = 200, WRITES = 3000, MORE = 50, DATA_BYTES = 1000 };
+    static struct wire stuck[COUNT];
+    char target[64], text[64], data[DATA_BYTES];
+    (void)state;
+    memset(data, 'x', sizeof data);
+    memcpy(data, "{\"a\":\"", 6);
+    memcpy(data + sizeof data - 3, "\"}", 3);
+    for (int i = 1; i <= WRITES; i++) {
+        snprintf(target, sizeof target, "/v1/main/records/t/%d", i);
+        put(target, data);
+    }
+    struct wire reading = stream_open("/v1/main/changes?type=t", "");
+    expect_event(&reading, "event: ready\n");
+    for (int i = 0; i < COUNT; i++) {
+        int little = 4096;
+        stuck[i] = wire_open();
+        /* Not of the first, which will read: a window that small is given out in steps of 200 ms. */
+        if (i > 0) setsockopt(stuck[i].fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+        wire_send(&stuck[i],
+                  "GET /v1/main/changes?type=t&since=0 HTTP/1.1\r\nHost: localhost:%d\r\n" SSE
+                  "\r\n",
+                  port);
+    }
+    snprintf(text, sizeof text, "stet_http_streams_lagging %d\n", COUNT);
+    wait_for_metric(text);
+    for (int i = WRITES + 1; i <= WRITES + MORE; i++) {
+        snprintf(target, sizeof target, "/v1/main/records/t/%d", i);
+        put(target, data);
+        snprintf(text, sizeof text, "id: %d\nevent: change\n", i);
+        expect_event(&reading, text);
+    }
+    size_t with = CHECKED_MEMORY ? 0 : heap_bytes();
+    /* One of them begins to read, and has missed nothing. */
+    for (int i = 1; i <= WRITES + MORE; i++) {
+        snprintf(text, sizeof text, "id: %d\nevent: change\n", i);
+        expect_event(&stuck[0], text);
+    }
+    for (int i = 0; i < COUNT; i++)
+        wire_close(&stuck[i]);
+    wait_for_metric("stet_http_streams 1\n");
+    size_t without = CHECKED_MEMORY ? 0 : heap_bytes();
+    size_t each = (with - without) / COUNT;
+    if (!CHECKED_MEMORY) {
+        print_message("a stream whose reader takes nothing: %zu bytes\n", each);
+        /* An event and what any subscriber costs; not what would have fitted into one call. */
+        assert_in_range(each, 100, 4 * DATA_BYTES);
+    }
+    wire_close(&reading);
+}
+
 static void five_thousand_listeners_cost_little(void **state) {
     enum { COUNT = 5000 };
     static int sockets[COUNT];
@@ -408,6 +487,7 @@ int main(void) {
         TEST(a_stream_sends_backlog_ready_and_changes),
         TEST(no_resume_point_splits_a_transaction),
         TEST(a_slow_reader_lags_and_misses_nothing),
+        TEST(those_who_take_nothing_hold_little_and_slow_nobody),
         TEST(bad_questions_get_problems_not_streams),
         TEST(a_stream_ends_with_its_space),
         cmocka_unit_test_teardown(a_quiet_stream_gets_its_position, teardown),
