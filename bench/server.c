@@ -66,14 +66,17 @@ static const char *program_of(const struct target_options *options) {
 
 static void spawn(pid_t *pid, const struct target_options *options, const char *url_file) {
     const char *program = program_of(options);
-    char io_threads[16], data[4200];
+    char io_threads[16], connections_max[16] = "10000", data[4200];
     snprintf(io_threads, sizeof io_threads, "%u", options->io_threads);
+    if (options->connections_max > 0)
+        snprintf(connections_max, sizeof connections_max, "%u", options->connections_max);
     snprintf(data, sizeof data, "%s/data", folder);
     *pid = fork();
     if (*pid < 0) server_fail("fork");
     if (*pid == 0) {
         execl(program, program, "serve", "--data", data, "--listen", "127.0.0.1:0", "--url-file",
-              url_file, "--io-threads", io_threads, "--log-level", "error", (char *)NULL);
+              url_file, "--io-threads", io_threads, "--connections-max", connections_max,
+              "--log-level", "error", (char *)NULL);
         _exit(127);
     }
 }

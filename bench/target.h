@@ -49,11 +49,12 @@ struct reply {
 };
 
 struct target_options {
-    const char *program; /* The server's program, or NULL for the target's own choice. */
-    const char *url;     /* A running server instead. */
-    const char *token;   /* For it. */
-    const char *dir;     /* Where a folder for the data may be made. */
-    unsigned io_threads; /* 0: the server's choice. */
+    const char *program;      /* The server's program, or NULL for the target's own choice. */
+    const char *url;          /* A running server instead. */
+    const char *token;        /* For it. */
+    const char *dir;          /* Where a folder for the data may be made. */
+    unsigned io_threads;      /* 0: the server's choice. */
+    unsigned connections_max; /* The same. */
 };
 
 /* What the server itself counted: so many writes in so many durable commits. */
