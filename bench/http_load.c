@@ -2,7 +2,7 @@
  * Load over connections.
  *
  *   http_load [--mode MODE,…] [--connections N,…] [--records N] [--seconds S] [--warm S] [--rounds N] [--minimal] [--json FILE]
- *             [--target stet,redis,postgres,etcd] [--variants WAY,…] [--audit restart] [--program build/stet] [--dir DIR] [--io-threads N]
+ *             [--target stet,echo,redis,postgres,etcd] [--variants WAY,…] [--audit restart] [--program build/stet] [--dir DIR] [--io-threads N]
  *             [--spaces N]
  *   http_load --starts N        times so many starts of each target, and says how much memory it then takes
  *             [--url URL --token TOKEN]
@@ -11,7 +11,7 @@
  *   update   the same, answered with the new version alone: what all targets do
  *   get      GET of random records of the first 1,000 (hot)
  *   get304   the same with If-None-Match: nothing moved
- *   echo     GET /healthz: the HTTP layer with nothing behind it, the ceiling of get
+ *   echo     the HTTP layer with nothing behind it, the ceiling of get (only target echo does it: echo_server.c)
  *   incr     all connections increment one record: GET, PUT from that version, again when somebody was faster
  *   post     creates records
  *   add      all connections increment one record whose type adds concurrent changes up (postgres: see target_postgres.c)
@@ -62,6 +62,7 @@ static void parse_connections(struct settings *settings, char *text) {
 
 static struct target *find_target(const char *name) {
     if (strcmp(name, target_stet.name) == 0) return &target_stet;
+    if (strcmp(name, target_echo.name) == 0) return &target_echo;
     if (strcmp(name, target_redis.name) == 0) return &target_redis;
 #ifdef HAVE_LIBPQ
     if (strcmp(name, target_postgres.name) == 0) return &target_postgres;

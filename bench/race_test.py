@@ -100,6 +100,14 @@ class Goals(unittest.TestCase):
         self.assertTrue(goal(say([feed]), "events to").endswith(" met"))
 
 
+    def test_a_read_is_compared_with_the_echo_of_its_run(self):
+        rows = [load("stet", "get", 64, [80]), load("echo", "echo", 64, [100]),
+                load("stet", "get", 64, [10], run=2)]
+        self.assertTrue(goal(say(rows), "hot GET, 64").endswith(" met"))
+        rows[0] = load("stet", "get", 64, [79])
+        self.assertTrue(goal(say(rows), "hot GET, 64").endswith("MISSED"))
+
+
 class Table(unittest.TestCase):
     def test_rows_of_other_benchmarks_are_passed_over(self):
         self.assertIn("Goals", say([{"list": 1}, {"benchmark": "update", "updates_per_s": 1}]))

@@ -107,6 +107,7 @@ struct target {
 };
 
 extern struct target target_stet;
+extern struct target target_echo;
 extern struct target target_redis;
 extern struct target target_postgres; /* Where there is libpq; see meson.build. */
 extern struct target target_etcd;     /* Where there is nghttp2. */

@@ -1,22 +1,13 @@
 /*
  * Stet over HTTP/1.1. See server.h for how it is started.
  */
-#include "target.h"
-
+#include "http_link.h"
 #include "server.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-struct stet_link {
-    struct link link;
-    size_t in_size;
-    char in[REPLY_BYTES_MAX];
-};
 
 /* ---- Requests ---------------------------------------------------------------------------- */
 
@@ -97,11 +88,7 @@ static size_t encode(const struct op *op, char *out) {
         end = put_line(end, "GET", op);
         end = PUT_TEXT(end, "\r\n");
         break;
-    case OP_ECHO:
-        end = PUT_TEXT(end, "GET /healthz");
-        end = put(end, (stet_view){server_lines, server_lines_size});
-        end = PUT_TEXT(end, "\r\n");
-        break;
+    case OP_ECHO: break; /* See stet_can. */
     case OP_GET_IF_MOVED:
         end = put_line(end, "GET", op);
         end = PUT_TEXT(end, "If-None-Match: ");
@@ -112,96 +99,22 @@ static size_t encode(const struct op *op, char *out) {
     return (size_t)(end - out);
 }
 
-/* ---- Replies ----------------------------------------------------------------------------- */
-
-/* The number after a header's name, and after an opening quote; 0 without the header. `end`: of the header. */
-static uint64_t header_number(const char *bytes, const char *end, const char *name) {
-    size_t size = strlen(name);
-    const char *line = bytes;
-    while ((line = memchr(line, '\n', (size_t)(end - line))) != NULL) {
-        line++;
-        if ((size_t)(end - line) <= size + 1) return 0;
-        if (strncasecmp(line, name, size) != 0 || line[size] != ':') continue;
-        line += size + 1;
-        while (*line == ' ' || *line == '"')
-            line++;
-        return strtoull(line, NULL, 10);
-    }
-    return 0;
-}
-
-static enum reply_kind kind_of(int status) {
-    switch (status) {
-    case 200:
-    case 204: return REPLY_OK;
-    case 201: return REPLY_CREATED;
-    case 304: return REPLY_NOT_MODIFIED;
-    case 409:
-    case 412: return REPLY_CONFLICT;
-    default: return REPLY_REFUSED;
-    }
-}
-
-/* Bytes used by the reply at the start of `bytes`, or 0 when it is not complete. */
-static size_t decode(stet_view bytes, struct reply *reply) {
-    const char *head_end = bytes.size < 16 ? NULL : memmem(bytes.bytes, bytes.size, "\r\n\r\n", 4);
-    if (head_end == NULL) return 0;
-    size_t head = (size_t)(head_end - bytes.bytes) + 4;
-    size_t body = header_number(bytes.bytes, head_end + 2, "Content-Length");
-    if (memcmp(bytes.bytes, "HTTP/1.1 ", 9) != 0) {
-        errno = 0;
-        server_fail("the answer is not HTTP/1.1");
-    }
-    int status = atoi(bytes.bytes + 9);
-    if (status == 204 || status == 304) body = 0;
-    if (bytes.size < head + body) return 0;
-    reply->kind = kind_of(status);
-    reply->version = header_number(bytes.bytes, head_end + 2, "ETag");
-    reply->body = (stet_view){bytes.bytes + head, body};
-    if (reply->kind == REPLY_REFUSED) reply->body = (stet_view){bytes.bytes, head + body};
-    return head + body;
-}
-
 /* ---- Links ------------------------------------------------------------------------------- */
 
 static struct link *link_open(struct target *target) {
-    struct stet_link *link = malloc(sizeof *link);
     (void)target;
-    if (link == NULL) server_fail("out of memory for connections");
-    link->link = (struct link){.fd = server_connect(), .timer = -1};
-    link->in_size = 0;
-    return &link->link;
+    return http_link_open(server_connect());
 }
 
-static void link_close(struct link *link) {
-    close(link->fd);
-    free(link);
+static bool stet_can(const char *variant, const struct op *op) {
+    (void)variant;
+    return op->kind != OP_ECHO; /* That is target_echo.c's. */
 }
 
 static void link_send(struct target *target, struct link *link, const struct op *op) {
     char out[REQUEST_BYTES_MAX];
-    size_t size = encode(op, out);
     (void)target;
-    /* A connection with nothing under way takes a request of this size whole. */
-    if (send(link->fd, out, size, MSG_NOSIGNAL) != (ssize_t)size)
-        server_fail("a connection was lost");
-}
-
-static bool link_receive(struct target *target, struct link *base, const struct op *op,
-                         struct reply *reply) {
-    struct stet_link *link = (struct stet_link *)base;
-    (void)target;
-    (void)op;
-    ssize_t got = recv(base->fd, link->in + link->in_size, sizeof link->in - link->in_size, 0);
-    if (got < 0 && errno == EAGAIN) return false;
-    if (got <= 0) server_fail("the server closed a connection, or an answer is too long");
-    link->in_size += (size_t)got;
-    size_t used = decode((stet_view){link->in, link->in_size}, reply);
-    if (used == 0) return false;
-    errno = 0;
-    if (used != link->in_size) server_fail("an answer is longer than it says");
-    link->in_size = 0;
-    return true;
+    http_link_send(link, out, encode(op, out));
 }
 
 /* ---- Requests by the way ----------------------------------------------------------------- */
@@ -292,9 +205,10 @@ struct target target_stet = {
     .stop = stet_stop,
     .crash = stet_crash,
     .open = link_open,
-    .close = link_close,
+    .close = http_link_close,
+    .can = stet_can,
     .send = link_send,
-    .receive = link_receive,
+    .receive = http_link_receive,
     .declare = stet_declare,
     .make_space = stet_make_space,
     .import = stet_import,
