@@ -177,6 +177,8 @@
 #define SPACE_IDLE_S 300 /* A space nobody used for this long is closed. */
 /* Past this the sequencer finishes the checkpoint so that the log starts over. */
 #define WAL_BYTES_RESTART (64u * 1024u * 1024u)
+/* So many heads of records wait in memory before they are written in the order of their records; or this often changed. */
+#define LATE_HEADS_MAX 65536
 
 /* HTTP. */
 #define HTTP_CONNECTIONS_MAX_DEFAULT 10000

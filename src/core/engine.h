@@ -20,6 +20,7 @@ struct engine_seams {
     const char *vfs;         /* SQLite VFS. */
     const char *synchronous; /* See struct store_options. */
     size_t wal_restart_bytes;
+    size_t late_heads_max;
     bool manual; /* No threads: the caller drives with engine_step. */
     unsigned commit_batch_max;
 };

@@ -151,6 +151,7 @@ stet_status space_open(struct space *space, const char *file, stet_error *err) {
         .vfs = engine->seams.vfs,
         .synchronous = engine->seams.synchronous,
         .wal_restart_bytes = engine->seams.wal_restart_bytes,
+        .late_heads_max = engine->seams.late_heads_max,
     };
     stet_status status = store_open(&options, &space->store, err);
     if (status != STET_OK) return status;

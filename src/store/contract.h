@@ -12,7 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const drivers[] = {"memory", "sqlite"};
+static const struct contract_driver {
+    const char *name;
+    size_t late_heads_max;
+} drivers[] = {{"memory", 0}, {"sqlite", 0}, {"sqlite", 2}};
 
 struct fixture {
     const char *driver;
@@ -23,11 +26,12 @@ struct fixture {
     struct arena arena;
 };
 
-static void setup(struct fixture *fixture, const char *driver) {
-    *fixture = (struct fixture){.driver = driver};
+static void setup(struct fixture *fixture, const struct contract_driver *driver) {
+    *fixture = (struct fixture){.driver = driver->name};
     kit_folder(fixture->folder);
     snprintf(fixture->path, sizeof fixture->path, "%s/main", fixture->folder);
-    const struct store_options options = {.driver = driver, .path = fixture->path};
+    const struct store_options options = {
+        .driver = driver->name, .path = fixture->path, .late_heads_max = driver->late_heads_max};
     fixture->store = kit_open(&options);
     must(store_reader_open(fixture->store, &fixture->reader, err));
     arena_init(&fixture->arena, 4096);
@@ -48,7 +52,7 @@ static void teardown(struct fixture *fixture) {
         (void)state;                                                                               \
         for (size_t driver = 0; driver < sizeof drivers / sizeof drivers[0]; driver++) {           \
             struct fixture fixture;                                                                \
-            setup(&fixture, drivers[driver]);                                                      \
+            setup(&fixture, &drivers[driver]);                                                     \
             name##_body(&fixture);                                                                 \
             teardown(&fixture);                                                                    \
         }                                                                                          \

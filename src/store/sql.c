@@ -18,8 +18,9 @@ const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_CLOCK_GET] = "SELECT seq, stamp, keys_rotated_at, keys_current FROM clock",
+    [SQL_CLOCK_GET] = "SELECT seq, stamp, keys_rotated_at, keys_current, heads_seq FROM clock",
     [SQL_CLOCK_SET] = "UPDATE clock SET seq = $1, stamp = $2",
+    [SQL_CLOCK_HEADS] = "UPDATE clock SET heads_seq = $1",
     [SQL_KEYS_ROTATE] = "UPDATE clock SET keys_rotated_at = $1, keys_current = $2",
     [SQL_TYPE_ADD] = "INSERT INTO type (type, name, live, floor_seq) VALUES ($1, $2, 0, 0)",
     [SQL_TYPE_LIVE] = "UPDATE type SET live = live + $1 WHERE type = $2",
@@ -34,13 +35,23 @@ const char *const sql_text[SQL_STATEMENTS] = {
         " SELECT record, version, seq, flags, hash, ordinal, spine, parent FROM batch_head",
     [SQL_SCAN] = "SELECT " HEAD_COLUMNS ", record.id FROM " RECORD_AND_HEAD
                  " WHERE record.type = $1 AND record.id > $2 ORDER BY record.id LIMIT $3",
-    /* Each record has its head (a lookup shows when not), so there are as many. */
-    [SQL_HEADS_ASTRAY] = "SELECT (SELECT count(*) FROM head) - (SELECT count(*) FROM record)",
+    /* Each record has its head (a lookup shows when not), so there are as many, but for new ones whose heads are still to come. */
+    [SQL_HEADS_ASTRAY] =
+        "SELECT (SELECT count(*) FROM head) - (SELECT count(*) FROM record)"
+        " + (SELECT count(*) FROM change WHERE seq > (SELECT heads_seq FROM clock)"
+        " AND first IS NULL AND NOT EXISTS (SELECT 1 FROM head WHERE head.record = change.seq))",
+    [SQL_HEADS_DIFFER] = "SELECT count(*) FROM head, change WHERE change.seq = head.seq"
+                         " AND change.hash IS NOT NULL AND (change.hash <> head.hash"
+                         " OR change.parent_record IS NOT head.parent)",
     [SQL_CHANGES_ADD] = "INSERT OR FAIL INTO change (" CHANGE_COLUMNS
-                        ", data) SELECT " CHANGE_COLUMNS ", data FROM batch_change",
+                        ", hash, parent_record, data) SELECT " CHANGE_COLUMNS
+                        ", hash, parent_record, data FROM batch_change",
     [SQL_CHANGE_GET] = "SELECT " CHANGE_COLUMNS ", data FROM change WHERE seq = $1",
     [SQL_CHANGE_GET_BARE] = "SELECT " CHANGE_COLUMNS " FROM change WHERE seq = $1",
     [SQL_LINK] = "SELECT version, ordinal, prev, skip, stamp FROM change WHERE seq = $1",
+    [SQL_CHANGE_HEAD] = "SELECT version, first, ordinal, op, hash, parent_record, forked_from, skip"
+                        " FROM change WHERE seq = $1",
+    [SQL_CHANGED] = "SELECT seq, first, prev FROM change WHERE seq > $1 AND seq <= $2 ORDER BY seq",
     [SQL_SINCE] =
         "SELECT " CHANGE_COLUMNS ", data FROM change WHERE seq > $1 ORDER BY seq LIMIT $2",
     [SQL_KEYS_ADD_0] = "INSERT OR FAIL INTO key_0 (key, actor, request, result)"
@@ -97,7 +108,8 @@ const char *const sql_text[SQL_STATEMENTS] = {
 const char *const sql_schema =
     "CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, stamp "
     "INTEGER NOT NULL,"
-    " keys_rotated_at INTEGER NOT NULL, keys_current INTEGER NOT NULL);"
+    " keys_rotated_at INTEGER NOT NULL, keys_current INTEGER NOT NULL,"
+    " heads_seq INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE type (type INTEGER PRIMARY KEY, name TEXT NOT NULL, live INTEGER NOT NULL,"
     " floor_seq INTEGER NOT NULL);" RECORD_TABLE HEAD_TABLE ENTRY_TABLE
     "CREATE TABLE change (seq INTEGER PRIMARY KEY, txn INTEGER, stamp INTEGER NOT NULL, type "
@@ -105,7 +117,7 @@ const char *const sql_schema =
     " version INTEGER NOT NULL, base INTEGER, first INTEGER, prev INTEGER, skip INTEGER, ordinal "
     "INTEGER,"
     " op INTEGER NOT NULL, id TEXT NOT NULL, actor TEXT, key TEXT, source TEXT, merge TEXT, origin "
-    "TEXT, parent TEXT, forked_from TEXT, data TEXT);"
+    "TEXT, parent TEXT, forked_from TEXT, hash INTEGER, parent_record INTEGER, data TEXT);"
     "CREATE TABLE key_0 (key BLOB NOT NULL, actor TEXT NOT NULL, request BLOB NOT NULL, result "
     "BLOB,"
     " PRIMARY KEY (key, actor)) WITHOUT ROWID;"
@@ -113,8 +125,8 @@ const char *const sql_schema =
     "BLOB,"
     " PRIMARY KEY (key, actor)) WITHOUT ROWID;"
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
-    "INSERT INTO clock VALUES (1, 0, 0, 0, 0);"
-    "INSERT INTO meta VALUES ('store.format', '2');";
+    "INSERT INTO clock VALUES (1, 0, 0, 0, 0, 0);"
+    "INSERT INTO meta VALUES ('store.format', '3');";
 
 const char *const sql_migrations[SQL_FORMAT] = {
     /* Format 0, before the first release, kept neither where an imported record came from nor ordinals that differ from
@@ -131,4 +143,9 @@ const char *const sql_migrations[SQL_FORMAT] = {
     "ALTER TABLE change ADD COLUMN parent TEXT;"
     "ALTER TABLE change ADD COLUMN forked_from TEXT;"
     "ALTER TABLE head ADD COLUMN parent INTEGER;" ENTRY_TABLE,
+    /* Format 2 wrote each head with its change. */
+    "ALTER TABLE change ADD COLUMN hash INTEGER;"
+    "ALTER TABLE change ADD COLUMN parent_record INTEGER;"
+    "ALTER TABLE clock ADD COLUMN heads_seq INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE clock SET heads_seq = seq;",
 };

@@ -5,7 +5,10 @@
  * (which is how SQLite numbers such names, and how PostgreSQL counts), and NULL stands for what follows from other columns:
  *
  *   change.txn NULL = seq · change.base NULL = version - 1 · change.first NULL = seq · change.ordinal NULL = version
- *   change.prev, skip NULL = 0 · head.ordinal NULL = version · head.flags NULL = live · head.parent NULL = 0
+ *   change.prev, skip, parent_record NULL = 0 · head.ordinal NULL = version · head.flags NULL = live · head.parent NULL = 0
+ *
+ * Heads are written late (sqlite/late_heads.h): a record's row in `head` may be older than its latest change, or missing, but only where that
+ * change is above clock.heads_seq. change.hash and change.parent_record are there so that a head follows from its change.
  *
  * `type` is the number of a name in the table `type`; `record` is a record's number, the seq of its first change. change.op holds enum store_op, plus SQL_OP_PRUNED once the data is gone.
  * batch_change, batch_record, batch_head and batch_key are the rows of the batch at hand: SQLite reads them through
@@ -16,7 +19,7 @@
 #ifndef STORE_SQL_H
 #define STORE_SQL_H
 
-enum { SQL_FORMAT = 2, SQL_OP_PRUNED = 16, SQL_FLAG_DELETED = 1, SQL_FLAG_FORKED = 2 };
+enum { SQL_FORMAT = 3, SQL_OP_PRUNED = 16, SQL_FLAG_DELETED = 1, SQL_FLAG_FORKED = 2 };
 
 enum sql_statement {
     SQL_BEGIN_READ,
@@ -25,6 +28,7 @@ enum sql_statement {
     SQL_ROLLBACK,
     SQL_CLOCK_GET,
     SQL_CLOCK_SET,
+    SQL_CLOCK_HEADS,
     SQL_KEYS_ROTATE,
     SQL_TYPE_ADD,
     SQL_TYPE_LIVE,
@@ -34,10 +38,13 @@ enum sql_statement {
     SQL_HEADS_PUT,
     SQL_SCAN,
     SQL_HEADS_ASTRAY,
+    SQL_HEADS_DIFFER,
     SQL_CHANGES_ADD,
     SQL_CHANGE_GET,
     SQL_CHANGE_GET_BARE,
     SQL_LINK,
+    SQL_CHANGE_HEAD,
+    SQL_CHANGED,
     SQL_SINCE,
     SQL_KEYS_ADD_0,
     SQL_KEYS_ADD_1,

@@ -165,6 +165,7 @@ struct store_options {
     size_t reader_cache_bytes; /* Page cache of a reader; 0: 512 KiB. */
     size_t writer_cache_bytes; /* 0: 16 MiB. */
     size_t wal_restart_bytes;  /* 0: WAL_BYTES_RESTART. Tests make it small. */
+    size_t late_heads_max;     /* 0: LATE_HEADS_MAX. Tests make it small. */
     /* NULL: "FULL". Only the test that proves FULL is needed passes another. */
     const char *synchronous;
 };

@@ -69,6 +69,7 @@ stet_status bench_open(struct bench *bench) {
         .vfs = vfs_name,
         .synchronous = bench->synchronous,
         .wal_restart_bytes = 60000,
+        .late_heads_max = 8,
         .manual = true,
     };
     const stet_options options = {.data_dir = bench->folder, .sequencer_threads = 1};

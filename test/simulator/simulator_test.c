@@ -71,7 +71,8 @@ static void open_engine(void) {
                                        .clock = &manual_clock.clock,
                                        .entropy = &random_source.entropy,
                                        .synchronous = "OFF",
-                                       .wal_restart_bytes = 200000};
+                                       .wal_restart_bytes = 200000,
+                                       .late_heads_max = 16};
     const stet_options options = {.data_dir = data_dir, .sequencer_threads = 1};
     must(engine_open(&options, &seams, stet_modules, &engine, err));
     for (unsigned i = 0; i < CLIENTS; i++)

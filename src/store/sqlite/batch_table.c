@@ -7,7 +7,6 @@
  *
  * The tables are readable only while commit.c runs such a statement, on the writer's connection and thread.
  */
-#include "store/spine.h"
 #include "store/sqlite/internal.h"
 
 #include <string.h>
@@ -20,13 +19,13 @@ struct table {
 struct cursor {
     sqlite3_vtab_cursor cursor;
     size_t at;
-    uint8_t spine[SPINE_BYTES_MAX]; /* Of the head at hand, while SQLite builds its row. */
 };
 
 static const char *const declarations[BATCH_PARTS] = {
     [BATCH_CHANGES] =
         ("CREATE TABLE x (seq, txn, stamp, type, version, base, first, prev, skip, "
-         "ordinal, op, id, actor, key, source, merge, origin, parent, forked_from, data)"),
+         "ordinal, op, id, actor, key, source, merge, origin, parent, forked_from, hash, "
+         "parent_record, data)"),
     [BATCH_RECORDS] = "CREATE TABLE x (type, id, record)",
     [BATCH_HEADS] = "CREATE TABLE x (record, version, seq, flags, hash, ordinal, spine, parent)",
     [BATCH_KEYS] = "CREATE TABLE x (key, actor, request, result)",
@@ -80,7 +79,9 @@ static void change_column(const struct batch_source *source, size_t at, sqlite3_
     case 16: give_text(context, change->origin); break;
     case 17: give_text(context, change->parent); break;
     case 18: give_text(context, change->forked_from); break;
-    case 19: give_text(context, change->data); break;
+    case 19: give_u64(context, source->plan->heads[at].hash); break;
+    case 20: give_u64_unless(context, change->parent_number, 0); break;
+    case 21: give_text(context, change->data); break;
     }
 }
 
@@ -93,25 +94,23 @@ static void record_column(const struct batch_source *source, size_t at, sqlite3_
     }
 }
 
-static uint64_t head_flags(const struct store_head *head) {
+static uint64_t head_flags(const struct late_head *head) {
     return (head->deleted ? SQL_FLAG_DELETED : 0) | (head->forked ? SQL_FLAG_FORKED : 0);
 }
 
-static void head_column(const struct batch_source *source, struct cursor *cursor,
-                        sqlite3_context *context, int column) {
-    const struct store_head *head = &source->plan->heads[cursor->at];
-    size_t spine_bytes;
+static void head_column(const struct batch_source *source, size_t at, sqlite3_context *context,
+                        int column) {
+    const struct late_head *head = source->heads[at];
     switch (column) {
-    case 0: give_u64(context, head->first); break;
+    case 0: give_u64(context, head->record); break;
     case 1: give_u64(context, head->version); break;
     case 2: give_u64(context, head->seq); break;
     case 3: give_u64_unless(context, head_flags(head), 0); break;
     case 4: give_u64(context, head->hash); break;
     case 5: give_u64_unless(context, head->ordinal, head->version); break;
     case 6:
-        spine_bytes = spine_encode(head, cursor->spine);
-        if (spine_bytes > 0)
-            sqlite3_result_blob64(context, cursor->spine, spine_bytes, SQLITE_STATIC);
+        if (head->spine_size > 0)
+            sqlite3_result_blob64(context, head->spine, head->spine_size, SQLITE_STATIC);
         break;
     case 7: give_u64_unless(context, head->parent, 0); break;
     }
@@ -141,22 +140,17 @@ static const struct batch_part *part_of(const sqlite3_vtab_cursor *base) {
 }
 
 static size_t row_count(const struct batch_part *part) {
-    const struct store_batch *batch = part->source->batch;
-    if (batch == NULL) return 0;
-    return part->kind == BATCH_KEYS ? batch->key_count : batch->change_count;
+    const struct batch_source *source = part->source;
+    if (part->kind == BATCH_HEADS) return source->head_count;
+    if (source->batch == NULL) return 0;
+    return part->kind == BATCH_KEYS ? source->batch->key_count : source->batch->change_count;
 }
 
-/* Whether the table has a row for the change: records that are new, heads that no later change of the batch replaces. */
+/* Only records that are new have a row of their own. */
 static bool is_row(const struct batch_part *part, size_t at) {
-    const struct batch_source *source = part->source;
-    switch (part->kind) {
-    case BATCH_RECORDS: return source->batch->changes[at].first == source->batch->changes[at].seq;
-    case BATCH_HEADS: return source->plan->final[at];
-    case BATCH_CHANGES:
-    case BATCH_KEYS:
-    case BATCH_PARTS: break;
-    }
-    return true;
+    if (part->kind != BATCH_RECORDS) return true;
+    const struct store_change *change = &part->source->batch->changes[at];
+    return change->first == change->seq;
 }
 
 static int cursor_settle(struct cursor *cursor) {
@@ -191,7 +185,7 @@ static int batch_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
     switch (part->kind) {
     case BATCH_CHANGES: change_column(part->source, cursor->at, context, column); break;
     case BATCH_RECORDS: record_column(part->source, cursor->at, context, column); break;
-    case BATCH_HEADS: head_column(part->source, cursor, context, column); break;
+    case BATCH_HEADS: head_column(part->source, cursor->at, context, column); break;
     case BATCH_KEYS: key_column(part->source, cursor->at, context, column); break;
     case BATCH_PARTS: break;
     }

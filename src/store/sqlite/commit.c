@@ -170,17 +170,33 @@ static bool has_new_record(const struct store_batch *batch) {
     return false;
 }
 
+/* Those heads whose time has come. *until: see late_take. */
+static int write_heads(struct sqlite_store *store, size_t change_count, enum late_amount amount,
+                       uint64_t *until) {
+    int result = SQLITE_OK;
+    if (late_take(&store->late, change_count, amount, until) != STET_OK) return SQLITE_NOMEM;
+    store->tables.source.heads = store->late.slice;
+    store->tables.source.head_count = store->late.slice_count;
+    if (store->late.slice_count > 0) result = connection_run(&store->writer, SQL_HEADS_PUT);
+    store->tables.source.head_count = 0;
+    if (result != SQLITE_OK || *until == 0) return result;
+    sqlite3_stmt *statement = connection_statement(&store->writer, SQL_CLOCK_HEADS, NULL);
+    if (statement == NULL) return sqlite3_extended_errcode(store->writer.db);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)*until);
+    return step(statement);
+}
+
 static int write_batch(struct sqlite_store *store, const struct store_batch *batch,
-                       const struct store_plan *plan, unsigned table) {
+                       const struct store_plan *plan, unsigned table, uint64_t *until) {
     struct connection *writer = &store->writer;
     int result = write_clock(writer, store->base.state.seq + batch->change_count, batch->stamp);
     if (result == SQLITE_OK) result = write_types(store, batch);
-    store->tables.source = (struct batch_source){batch, plan, store->numbers};
+    store->tables.source =
+        (struct batch_source){.batch = batch, .plan = plan, .numbers = store->numbers};
     if (batch->change_count > 0) {
         if (result == SQLITE_OK) result = connection_run(writer, SQL_CHANGES_ADD);
         if (result == SQLITE_OK && has_new_record(batch))
             result = connection_run(writer, SQL_RECORDS_ADD);
-        if (result == SQLITE_OK) result = connection_run(writer, SQL_HEADS_PUT);
         if (result == SQLITE_OK) result = write_live_counts(store, batch, plan);
     }
     if (result == SQLITE_OK && batch->rotate_keys) result = rotate_keys(store, batch->stamp, table);
@@ -188,6 +204,7 @@ static int write_batch(struct sqlite_store *store, const struct store_batch *bat
         result = connection_run(writer, table == 0 ? SQL_KEYS_ADD_0 : SQL_KEYS_ADD_1);
     if (result == SQLITE_OK) result = write_entries(writer, batch);
     if (result == SQLITE_OK) result = write_prunes(store, batch);
+    if (result == SQLITE_OK) result = write_heads(store, batch->change_count, LATE_SLICE, until);
     store->tables.source = (struct batch_source){0};
     return result;
 }
@@ -258,8 +275,11 @@ stet_status sqlite_commit(struct store *base, const struct store_batch *batch,
         return error_set(err, STET_NO_MEMORY, "could not stage a batch");
     /* While the generations trade places no reader may look a key up. */
     if (batch->rotate_keys) pthread_rwlock_wrlock(&store->keys.lock);
+    uint64_t until = 0;
     int result = begin(store);
-    if (result == SQLITE_OK) result = write_batch(store, batch, plan, table);
+    if (result == SQLITE_OK) result = write_batch(store, batch, plan, table, &until);
+    if (result == SQLITE_OK && late_stage(&store->late, batch, plan) != STET_OK)
+        result = SQLITE_NOMEM;
     if (result != SQLITE_OK) {
         status = connection_error(&store->writer, result, "write a batch", err);
         connection_rollback(&store->writer);
@@ -267,10 +287,12 @@ stet_status sqlite_commit(struct store *base, const struct store_batch *batch,
         status = commit(store, err);
     }
     if (status == STET_OK) {
+        late_keep(&store->late, store->base.state.seq + batch->change_count, until);
         dictionary_publish(&store->types);
         keys_note(store, batch, table);
         checkpoint_committed(store);
     } else {
+        late_withdraw(&store->late);
         dictionary_withdraw(&store->types);
     }
     if (batch->rotate_keys) pthread_rwlock_unlock(&store->keys.lock);
@@ -329,4 +351,26 @@ stet_status sqlite_entries_drop(struct store *base, uint32_t index, size_t limit
     checkpoint_committed(store);
     *count = dropped;
     return STET_OK;
+}
+
+stet_status sqlite_heads_write(struct sqlite_store *store, stet_error *err) {
+    stet_status status = STET_OK;
+    while (status == STET_OK && !late_is_empty(&store->late)) {
+        uint64_t until = 0;
+        int result = begin(store);
+        if (result == SQLITE_OK) result = write_heads(store, 0, LATE_ALL, &until);
+        if (result != SQLITE_OK) {
+            status = connection_error(&store->writer, result, "write the heads", err);
+            connection_rollback(&store->writer);
+        } else {
+            status = commit(store, err);
+        }
+        if (status == STET_OK) {
+            late_keep(&store->late, store->late.kept, until);
+            checkpoint_committed(store);
+        } else {
+            late_withdraw(&store->late);
+        }
+    }
+    return status;
 }

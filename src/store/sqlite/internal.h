@@ -6,6 +6,7 @@
 
 #include "store/driver.h"
 #include "store/sql.h"
+#include "store/sqlite/late_heads.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -97,7 +98,9 @@ enum batch_kind { BATCH_CHANGES, BATCH_RECORDS, BATCH_HEADS, BATCH_KEYS, BATCH_P
 struct batch_source {
     const struct store_batch *batch; /* NULL between commits: the tables are empty. */
     const struct store_plan *plan;
-    const uint32_t *numbers; /* Of each change's type. */
+    const uint32_t *numbers;        /* Of each change's type. */
+    struct late_head *const *heads; /* Whose time has come to be written. */
+    size_t head_count;
 };
 
 struct batch_tables {
@@ -140,8 +143,18 @@ struct key_generations {
            [STORE_KEY_BYTES]; /* Of the older table: exact. Of the current one: the writer's own. */
 };
 
+/* A seq that a record was last changed at, as of some commit. */
+struct late_change {
+    uint64_t record;
+    uint64_t seq;
+};
+
 struct sqlite_reader {
     struct store_reader base;
+    struct late_view view; /* Of the snapshot, or of the single lookup under way. */
+    /* Where the view was left behind: the latest changes above the snapshot's heads_seq, by record. */
+    struct late_change *overlay;
+    size_t overlay_count;
     struct connection *connection; /* Its own, or the writer's. */
     struct connection own;
 };
@@ -161,6 +174,7 @@ struct sqlite_store {
     struct dictionary types;
     struct key_generations keys;
     struct checkpoint checkpoint;
+    struct late_heads late;
     struct batch_tables tables;
     uint32_t *numbers; /* Of the types of the batch at hand. */
     size_t number_capacity;
@@ -172,6 +186,18 @@ stet_status sqlite_commit(struct store *store, const struct store_batch *batch,
 stet_status sqlite_meta_put(struct store *store, stet_view name, stet_view value, stet_error *err);
 stet_status sqlite_entries_drop(struct store *store, uint32_t index, size_t limit, size_t *count,
                                 stet_error *err);
+/* Writes all late heads, before a clean close. Statuses as store_commit. */
+stet_status sqlite_heads_write(struct sqlite_store *store, stet_error *err);
+
+/* heads.c: heads as one snapshot has them, wherever they stand. */
+/* Where a lookup of heads begins and ends that is not inside a snapshot; inside one they do nothing. */
+void head_view_begin(struct sqlite_reader *reader);
+void head_view_end(struct sqlite_reader *reader);
+/* In: what the table says of the record, version 0 when nothing. Out: its head, version 0 when it has none. */
+stet_status head_settle(struct sqlite_reader *reader, uint64_t record, struct store_head *head,
+                        stet_error *err);
+/* What was committed after the heads in the table, at open. */
+stet_status heads_load(struct sqlite_store *store, stet_error *err);
 
 /* read.c: the driver's reading entries. */
 stet_status sqlite_reader_open(struct store *base, struct store_reader **reader, stet_error *err);
@@ -210,6 +236,12 @@ stet_status sqlite_meta_get(struct store_reader *reader, struct arena *arena, st
 stet_status sqlite_check(struct store_reader *base,
                          void (*report)(void *context, const char *finding), void *context,
                          uint64_t *findings, stet_error *err);
+
+/* The statement to bind and step, inside the transaction that the reader reads in. NULL: err is filled, and sqlite_lookup_failed tells
+   why. */
+sqlite3_stmt *sqlite_lookup(struct sqlite_reader *reader, enum sql_statement which,
+                            stet_error *err);
+stet_status sqlite_lookup_failed(const struct sqlite_reader *reader);
 
 /* recover.c */
 stet_status recover_log(const char *path, const char *vfs, bool *found, stet_error *err);

@@ -4,6 +4,7 @@
 #include "store/spine.h"
 #include "store/sqlite/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct sqlite_store *store_of(struct store_reader *reader) {
@@ -11,11 +12,11 @@ static struct sqlite_store *store_of(struct store_reader *reader) {
 }
 
 /*
- * The statement to bind and step. The writer's own reader opens a transaction that lasts until the next commit or
- * maintenance: only the writer changes the file, so it sees the same either way, and each lookup is spared the locks.
+ * The writer's own reader opens a transaction that lasts until the next commit or maintenance: only the writer changes the file, so it
+ * sees the same either way, and each lookup is spared the locks.
  */
-static sqlite3_stmt *lookup(struct store_reader *base, enum sql_statement which, stet_error *err) {
-    struct sqlite_reader *reader = (struct sqlite_reader *)base;
+sqlite3_stmt *sqlite_lookup(struct sqlite_reader *reader, enum sql_statement which,
+                            stet_error *err) {
     if (reader->connection != &reader->own && !connection_is_open(reader->connection)) {
         int result = connection_run(reader->connection, SQL_BEGIN_READ);
         if (result != SQLITE_OK) {
@@ -26,16 +27,23 @@ static sqlite3_stmt *lookup(struct store_reader *base, enum sql_statement which,
     return connection_statement(reader->connection, which, err);
 }
 
+static sqlite3_stmt *lookup(struct store_reader *base, enum sql_statement which, stet_error *err) {
+    return sqlite_lookup((struct sqlite_reader *)base, which, err);
+}
+
 static stet_status read_error(struct store_reader *base, int result, stet_error *err) {
     const struct sqlite_reader *reader = (const struct sqlite_reader *)base;
     return connection_error(reader->connection, result, "read", err);
 }
 
 /* Why connection_statement gave none; err is filled already. */
-static stet_status lookup_failed(struct store_reader *base) {
-    const struct sqlite_reader *reader = (const struct sqlite_reader *)base;
+stet_status sqlite_lookup_failed(const struct sqlite_reader *reader) {
     return connection_error(reader->connection, sqlite3_extended_errcode(reader->connection->db),
                             "read", NULL);
+}
+
+static stet_status lookup_failed(struct store_reader *base) {
+    return sqlite_lookup_failed((const struct sqlite_reader *)base);
 }
 
 static void bind_view(sqlite3_stmt *statement, int index, stet_view text) {
@@ -63,8 +71,10 @@ static bool column_view(sqlite3_stmt *statement, int column, struct arena *arena
 
 /* ---- Heads --------------------------------------------------------------------------------------------------- */
 
-static bool column_head(sqlite3_stmt *statement, struct store_head *head) {
-    head->version = column_u64(statement, 0);
+/* The table's row; version 0 where it has none. */
+static bool column_row(sqlite3_stmt *statement, struct store_head *head) {
+    *head = (struct store_head){.version = column_u64(statement, 0)};
+    if (sqlite3_column_type(statement, 0) == SQLITE_NULL) return true;
     head->seq = column_u64(statement, 1);
     head->first = column_u64(statement, 2);
     int64_t flags = sqlite3_column_int64(statement, 3);
@@ -78,6 +88,16 @@ static bool column_head(sqlite3_stmt *statement, struct store_head *head) {
                         (size_t)sqlite3_column_bytes(statement, 6));
 }
 
+/* The head of a record: its row, unless a later one waits. STET_CORRUPT: there is neither, or the row is damaged; err is not filled. */
+static stet_status column_head(struct store_reader *reader, sqlite3_stmt *statement,
+                               struct store_head *head, stet_error *err) {
+    bool intact = column_row(statement, head);
+    if (!intact) head->version = 0;
+    stet_status status =
+        head_settle((struct sqlite_reader *)reader, column_u64(statement, 2), head, err);
+    return status == STET_OK && head->version == 0 ? STET_CORRUPT : status;
+}
+
 stet_status sqlite_head(struct store_reader *reader, stet_view type, stet_view id,
                         struct store_head *head, stet_error *err) {
     stet_status status = STET_OK;
@@ -87,48 +107,58 @@ stet_status sqlite_head(struct store_reader *reader, stet_view type, stet_view i
         memset(head, 0, sizeof *head);
         return STET_OK;
     }
+    head_view_begin((struct sqlite_reader *)reader);
     sqlite3_stmt *statement = lookup(reader, SQL_HEAD_GET, err);
-    if (statement == NULL) return lookup_failed(reader);
+    if (statement == NULL) {
+        status = lookup_failed(reader);
+        head_view_end((struct sqlite_reader *)reader);
+        return status;
+    }
     sqlite3_bind_int64(statement, 1, number);
     bind_view(statement, 2, id);
     int result = sqlite3_step(statement);
     if (result == SQLITE_ROW) {
-        if (column_head(statement, &found)) {
-            *head = found;
-        } else {
-            status = error_set(err, STET_CORRUPT, "the head of \"%.*s/%.*s\" is damaged",
-                               VIEW_ARG(type), VIEW_ARG(id));
-        }
+        status = column_head(reader, statement, &found, err);
+        if (status == STET_OK) *head = found;
+        if (status == STET_CORRUPT)
+            error_set(err, STET_CORRUPT, "the head of \"%.*s/%.*s\" is damaged", VIEW_ARG(type),
+                      VIEW_ARG(id));
     } else if (result == SQLITE_DONE) {
         memset(head, 0, sizeof *head);
     } else {
         status = read_error(reader, result, err);
     }
     sqlite3_reset(statement);
+    head_view_end((struct sqlite_reader *)reader);
     return status;
 }
 
 stet_status sqlite_head_of(struct store_reader *reader, uint64_t record, struct store_head *head,
                            stet_error *err) {
     stet_status status = STET_OK;
-    struct store_head found;
+    struct store_head found = {0};
+    head_view_begin((struct sqlite_reader *)reader);
     sqlite3_stmt *statement = lookup(reader, SQL_HEAD_OF, err);
-    if (statement == NULL) return lookup_failed(reader);
+    if (statement == NULL) {
+        status = lookup_failed(reader);
+        head_view_end((struct sqlite_reader *)reader);
+        return status;
+    }
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)record);
     int result = sqlite3_step(statement);
-    if (result == SQLITE_ROW) {
-        if (column_head(statement, &found)) {
-            *head = found;
-        } else {
+    if (result != SQLITE_ROW && result != SQLITE_DONE) {
+        status = read_error(reader, result, err);
+    } else {
+        bool intact = result == SQLITE_DONE || column_row(statement, &found);
+        if (!intact) found.version = 0;
+        status = head_settle((struct sqlite_reader *)reader, record, &found, err);
+        if (status == STET_OK && found.version == 0 && !intact)
             status = error_set(err, STET_CORRUPT, "the head of record %llu is damaged",
                                (unsigned long long)record);
-        }
-    } else if (result == SQLITE_DONE) {
-        memset(head, 0, sizeof *head);
-    } else {
-        status = read_error(reader, result, err);
+        if (status == STET_OK) *head = found;
     }
     sqlite3_reset(statement);
+    head_view_end((struct sqlite_reader *)reader);
     return status;
 }
 
@@ -142,18 +172,22 @@ stet_status sqlite_scan(struct store_reader *reader, struct arena *arena, stet_v
         *count = 0;
         return STET_OK;
     }
+    head_view_begin((struct sqlite_reader *)reader);
     sqlite3_stmt *statement = lookup(reader, SQL_SCAN, err);
-    if (statement == NULL) return lookup_failed(reader);
+    if (statement == NULL) {
+        status = lookup_failed(reader);
+        head_view_end((struct sqlite_reader *)reader);
+        return status;
+    }
     sqlite3_bind_int64(statement, 1, number);
     bind_view(statement, 2, after_id);
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)limit);
     int result = SQLITE_DONE;
     while (found < limit && (result = sqlite3_step(statement)) == SQLITE_ROW) {
-        if (!column_head(statement, &rows[found].head)) {
-            status =
-                error_set(err, STET_CORRUPT, "a head of type \"%.*s\" is damaged", VIEW_ARG(type));
-            break;
-        }
+        status = column_head(reader, statement, &rows[found].head, err);
+        if (status == STET_CORRUPT)
+            error_set(err, STET_CORRUPT, "a head of type \"%.*s\" is damaged", VIEW_ARG(type));
+        if (status != STET_OK) break;
         if (!column_view(statement, 8, arena, &rows[found].id)) {
             status = error_set(err, STET_NO_MEMORY, "could not list \"%.*s\"", VIEW_ARG(type));
             break;
@@ -162,6 +196,7 @@ stet_status sqlite_scan(struct store_reader *reader, struct arena *arena, stet_v
     }
     if (result != SQLITE_ROW && result != SQLITE_DONE) status = read_error(reader, result, err);
     sqlite3_reset(statement);
+    head_view_end((struct sqlite_reader *)reader);
     if (status == STET_OK) *count = found;
     return status;
 }
@@ -506,15 +541,18 @@ stet_status sqlite_reader_open(struct store *base, struct store_reader **reader,
 void sqlite_reader_close(struct store_reader *base) {
     struct sqlite_reader *reader = (struct sqlite_reader *)base;
     connection_close(&reader->own);
+    free(reader->overlay);
     sqlite3_free(reader);
 }
 
 stet_status sqlite_snapshot_begin(struct store_reader *base, stet_error *err) {
     struct sqlite_reader *reader = (struct sqlite_reader *)base;
     if (connection_is_open(reader->connection)) return STET_OK;
+    head_view_begin(reader);
     int result = connection_run(reader->connection, SQL_BEGIN_READ);
-    return result == SQLITE_OK ? STET_OK
-                               : connection_error(reader->connection, result, "begin reading", err);
+    if (result == SQLITE_OK) return STET_OK;
+    head_view_end(reader);
+    return connection_error(reader->connection, result, "begin reading", err);
 }
 
 void sqlite_snapshot_end(struct store_reader *base) {
@@ -522,21 +560,34 @@ void sqlite_snapshot_end(struct store_reader *base) {
     if (reader->connection != &reader->own || !connection_is_open(reader->connection)) return;
     if (connection_run(reader->connection, SQL_COMMIT) != SQLITE_OK)
         connection_rollback(reader->connection);
+    head_view_end(reader);
 }
 
-/* Heads that no record leads to; check.c looks at all others. */
-static stet_status check_astray(struct sqlite_reader *reader,
-                                void (*report)(void *context, const char *finding), void *context,
-                                uint64_t *findings, stet_error *err) {
-    sqlite3_stmt *statement = lookup(&reader->base, SQL_HEADS_ASTRAY, err);
+/* A statement that counts what must not be. */
+static stet_status check_none(struct sqlite_reader *reader, enum sql_statement which,
+                              const char *words, void (*report)(void *context, const char *finding),
+                              void *context, uint64_t *findings, stet_error *err) {
+    sqlite3_stmt *statement = lookup(&reader->base, which, err);
     if (statement == NULL) return lookup_failed(&reader->base);
     int result = sqlite3_step(statement);
     if (result == SQLITE_ROW && sqlite3_column_int64(statement, 0) != 0) {
         ++*findings;
-        if (report != NULL) report(context, "there are not as many heads as records");
+        if (report != NULL) report(context, words);
     }
     sqlite3_reset(statement);
     return result == SQLITE_ROW ? STET_OK : read_error(&reader->base, result, err);
+}
+
+/* What check.c cannot see: heads that no record leads to, and what changes say of heads. */
+static stet_status check_heads(struct sqlite_reader *reader,
+                               void (*report)(void *context, const char *finding), void *context,
+                               uint64_t *findings, stet_error *err) {
+    stet_status status =
+        check_none(reader, SQL_HEADS_ASTRAY, "there are not as many heads as records", report,
+                   context, findings, err);
+    if (status != STET_OK) return status;
+    return check_none(reader, SQL_HEADS_DIFFER, "a head differs from what its change says of it",
+                      report, context, findings, err);
 }
 
 /* What SQLite itself finds wrong with the file. */
@@ -557,6 +608,6 @@ stet_status sqlite_check(struct store_reader *base,
     }
     sqlite3_finalize(statement);
     return result == SQLITE_DONE
-               ? check_astray(reader, report, context, findings, err)
+               ? check_heads(reader, report, context, findings, err)
                : connection_error(reader->connection, result, "check the file", err);
 }

@@ -206,6 +206,8 @@ static void advise(struct sqlite_store *store) {
 static void store_release(struct sqlite_store *store, bool clean) {
     if (store->base.writer != NULL) {
         connection_rollback(&store->writer);
+        /* What cannot be written now is found again from the changes. */
+        if (clean) clean = sqlite_heads_write(store, NULL) != STET_COMMIT_UNKNOWN;
         if (clean) checkpoint_truncate(store, NULL);
         checkpoint_done(store);
     }
@@ -216,6 +218,7 @@ static void store_release(struct sqlite_store *store, bool clean) {
     connection_close(&store->writer);
     file_lock_release(store->lock_fd);
     dictionary_done(&store->types);
+    late_done(&store->late);
     pthread_rwlock_destroy(&store->keys.lock);
     free(store->numbers);
     free(store->path);
@@ -245,11 +248,19 @@ static struct sqlite_store *store_create(const struct store_options *options) {
         options->wal_restart_bytes != 0 ? options->wal_restart_bytes : WAL_BYTES_RESTART;
     store->writer_reader =
         (struct sqlite_reader){.base = {.store = &store->base}, .connection = &store->writer};
+    head_view_begin(&store->writer_reader);
     if (dictionary_init(&store->types) != STET_OK) {
         free(store);
         return NULL;
     }
     if (pthread_rwlock_init(&store->keys.lock, NULL) != 0) {
+        dictionary_done(&store->types);
+        free(store);
+        return NULL;
+    }
+    size_t late_max = options->late_heads_max != 0 ? options->late_heads_max : LATE_HEADS_MAX;
+    if (late_init(&store->late, late_max) != STET_OK) {
+        pthread_rwlock_destroy(&store->keys.lock);
         dictionary_done(&store->types);
         free(store);
         return NULL;
@@ -308,6 +319,7 @@ static stet_status sqlite_open(const struct store_options *options, struct store
     if (status == STET_OK) status = state_load(store, err);
     if (status == STET_OK) status = types_load(store, err);
     if (status == STET_OK) status = keys_load(store, err);
+    if (status == STET_OK) status = heads_load(store, err);
     if (status != STET_OK) goto fail;
     connection_rollback(&store->writer);
     checkpoint_committed(store);

@@ -48,7 +48,8 @@ static stet_status open_store(struct run *run) {
                                           .vfs = vfs_name,
                                           .synchronous = run->synchronous,
                                           .writer_cache_bytes = 32 * 1024,
-                                          .wal_restart_bytes = 40000};
+                                          .wal_restart_bytes = 40000,
+                                          .late_heads_max = 3};
     return store_open(&options, &run->store, &err);
 }
 

@@ -175,6 +175,71 @@ static void format_1_is_brought_forward(void **state) {
     store_close(store);
 }
 
+/* A store as format 2 had it: a record with two versions, and its child; each head with its change. */
+static const char format_2[] =
+    "CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, stamp "
+    "INTEGER NOT NULL,"
+    " keys_rotated_at INTEGER NOT NULL, keys_current INTEGER NOT NULL);"
+    "CREATE TABLE type (type INTEGER PRIMARY KEY, name TEXT NOT NULL, live INTEGER NOT NULL,"
+    " floor_seq INTEGER NOT NULL);"
+    "CREATE TABLE record (type INTEGER NOT NULL, id TEXT NOT NULL, record INTEGER NOT NULL,"
+    " PRIMARY KEY (type, id)) WITHOUT ROWID;"
+    "CREATE TABLE head (record INTEGER PRIMARY KEY, version INTEGER, seq INTEGER, flags INTEGER,"
+    " hash INTEGER, ordinal INTEGER, spine BLOB, parent INTEGER);"
+    "CREATE TABLE entry (idx INTEGER NOT NULL, key BLOB NOT NULL, record INTEGER NOT NULL,"
+    " PRIMARY KEY (idx, key, record)) WITHOUT ROWID;"
+    "CREATE TABLE change (seq INTEGER PRIMARY KEY, txn INTEGER, stamp INTEGER NOT NULL, type "
+    "INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, base INTEGER, first INTEGER, prev INTEGER, skip INTEGER, ordinal "
+    "INTEGER,"
+    " op INTEGER NOT NULL, id TEXT NOT NULL, actor TEXT, key TEXT, source TEXT, merge TEXT, origin "
+    "TEXT, parent TEXT, forked_from TEXT, data TEXT);"
+    "CREATE TABLE key_0 (key BLOB NOT NULL, actor TEXT NOT NULL, request BLOB NOT NULL, result "
+    "BLOB,"
+    " PRIMARY KEY (key, actor)) WITHOUT ROWID;"
+    "CREATE TABLE key_1 (key BLOB NOT NULL, actor TEXT NOT NULL, request BLOB NOT NULL, result "
+    "BLOB,"
+    " PRIMARY KEY (key, actor)) WITHOUT ROWID;"
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO clock VALUES (1, 3, 3000, 0, 0);"
+    "INSERT INTO type VALUES (1, 'task', 2, 0);"
+    "INSERT INTO record VALUES (1, 'a', 1), (1, 'b', 2);"
+    "INSERT INTO head VALUES (1, 2, 3, NULL, 7, NULL, NULL, NULL), (2, 1, 2, NULL, 8, NULL, NULL, "
+    "1);"
+    "INSERT INTO entry VALUES (0, x'0000000000000001', 2);"
+    "INSERT INTO change VALUES (1, NULL, 1000, 1, 1, NULL, NULL, NULL, NULL, NULL, 1, 'a', 'bob', "
+    "NULL, NULL, NULL, NULL, NULL, NULL, '{\"n\":1}');"
+    "INSERT INTO change VALUES (2, NULL, 2000, 1, 1, NULL, NULL, NULL, NULL, NULL, 1, 'b', 'bob', "
+    "NULL, NULL, NULL, NULL, 'task/a', NULL, '{}');"
+    "INSERT INTO change VALUES (3, NULL, 3000, 1, 2, NULL, 1, 1, NULL, NULL, 2, 'a', 'bob', NULL, "
+    "NULL, NULL, NULL, NULL, NULL, '{\"n\":2}');"
+    "INSERT INTO meta VALUES ('store.format', '2');";
+
+static void format_2_is_brought_forward(void **state) {
+    (void)state;
+    struct store_change change;
+    struct arena arena;
+    run_sql(format_2);
+    struct store *store = open_main();
+    struct store_reader *reader = store_writer_reader(store);
+    arena_init(&arena, 1024);
+    kit_must_check(reader);
+    assert_int_equal(kit_head(reader, "task", "a").hash, 7);
+    assert_int_equal(kit_head(reader, "task", "b").parent, 1);
+    assert_int_equal(kit_put(store, "task", "a", "{\"n\":3}"), 3);
+    must(store_change_at(reader, &arena, 3, &change, err));
+    assert_true(view_equal(change.data, VIEW("{\"n\":2}")));
+    must(store_change_at(reader, &arena, 4, &change, err));
+    assert_true(view_equal(change.data, VIEW("{\"n\":3}")));
+    kit_must_check(reader);
+    arena_done(&arena);
+    store_close(store);
+    store = open_main();
+    assert_int_equal(kit_head(store_writer_reader(store), "task", "a").version, 3);
+    kit_must_check(store_writer_reader(store));
+    store_close(store);
+}
+
 static void a_newer_format_is_refused_untouched(void **state) {
     (void)state;
     stet_error err;
@@ -182,7 +247,7 @@ static void a_newer_format_is_refused_untouched(void **state) {
     run_sql("UPDATE meta SET value = '99' WHERE name = 'store.format'");
     assert_int_equal(try_open(&err), STET_FORMAT);
     assert_non_null(strstr(err.message, "99"));
-    run_sql("UPDATE meta SET value = '2' WHERE name = 'store.format'");
+    run_sql("UPDATE meta SET value = '3' WHERE name = 'store.format'");
     store_close(open_main());
 }
 
@@ -273,6 +338,7 @@ static void the_check_finds_what_was_damaged(void **state) {
         "UPDATE head SET seq = 4 WHERE record = 1",
         "DELETE FROM head WHERE record = 1",
         "UPDATE head SET record = 9 WHERE record = 1",
+        "UPDATE head SET hash = hash + 1 WHERE record = 1",
         "INSERT INTO head (record, version, seq, hash) VALUES (4, 1, 4, 0)",
         "UPDATE type SET live = 5",
         "UPDATE change SET stamp = 1 WHERE seq = 4",
@@ -387,6 +453,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(format_0_is_brought_forward, setup, teardown),
         cmocka_unit_test_setup_teardown(format_1_is_brought_forward, setup, teardown),
+        cmocka_unit_test_setup_teardown(format_2_is_brought_forward, setup, teardown),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused_untouched, setup, teardown),
         cmocka_unit_test_setup_teardown(other_files_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_opener_is_told_who_has_it, setup, teardown),
