@@ -280,11 +280,11 @@ static int refusal_http(const struct terms *terms, stet_status status) {
     return terms->base_in_header && (stale || there) ? 412 : status_http(status);
 }
 
-/* Where a created record is. Its address is the end of its path. */
+/* Where a created record is. Only a PUT's own path is its; else its address is the end of it. */
 static const char *location(struct request *request, stet_view record) {
     struct doc doc;
     stet_view address;
-    if (request->match.captures[CAPTURE_ID].size > 0 || request->method == METHOD_PUT) {
+    if (request->method == METHOD_PUT) {
         stet_view base = request->loop->server->gate.base_path;
         return arena_format(&request->arena, "%.*s%.*s", VIEW_ARG(base), VIEW_ARG(request->path))
             .bytes;
