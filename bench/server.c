@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,6 +75,7 @@ static void spawn(pid_t *pid, const struct target_options *options, const char *
     *pid = fork();
     if (*pid < 0) server_fail("fork");
     if (*pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* However we end. */
         execl(program, program, "serve", "--data", data, "--listen", "127.0.0.1:0", "--url-file",
               url_file, "--io-threads", io_threads, "--connections-max", connections_max,
               "--log-level", "error", (char *)NULL);
