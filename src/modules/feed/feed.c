@@ -38,13 +38,16 @@ void subscription_wake(struct stet_subscription *subscription) {
 
 /* ---- Routing what was published ---- */
 
-static void route_to(struct topic_node *node, const struct feed_space *home,
-                     const struct change *change) {
+static void route_to(struct topic_node *node, struct feed_space *home, struct change *change) {
     uint64_t seq = change->row.seq;
     for (; node != NULL; node = node->next) {
         struct stet_subscription *subscription = node->subscription;
         if (subscription->state != SUBSCRIPTION_LIVE || seq <= subscription->cursor ||
             seq == subscription->last_match)
+            continue;
+        /* A condition of one subscriber is asked when its turn comes: thousands of them would keep everybody waiting here. */
+        if (filter_is_shared(subscription->filter) &&
+            filter_judge(subscription->filter, &home->look, &change->row, change) == FILTER_NO)
             continue;
         if (subscription->cursor >= subscription->last_match) {
             /* It was idle: nothing before this one concerns it. */
@@ -253,6 +256,7 @@ stet_status feed_subscribe(stet_client *client, struct space *space, const stet_
     if (home == NULL) goto done;
     status = index_add(&home->index, filter, subscription, subscription->nodes);
     if (status != STET_OK) goto done;
+    filter_enter(&home->filters, filter);
     subscription->home = home;
     subscription->filter = filter;
     subscription->context = context;
@@ -287,6 +291,7 @@ void feed_unsubscribe(stet_subscription *subscription) {
         subscription->next;
     if (subscription->next != NULL) subscription->next->prev = subscription->prev;
     atomic_fetch_sub_explicit(&home->space->counters.subscribers, 1, memory_order_relaxed);
+    filter_leave(&home->filters, subscription->filter);
     filter_unref(subscription->filter);
     free(subscription);
     home_put(home);

@@ -74,17 +74,64 @@ static struct filter *build(const stet_actor *actor, const stet_feed_options *op
     return filter;
 }
 
+static void where_unref(struct filter_where *where) {
+    if (where == NULL) return;
+    if (atomic_fetch_sub_explicit(&where->refs, 1, memory_order_acq_rel) != 1) return;
+    arena_done(&where->arena);
+    free(where->verdicts);
+    free(where);
+}
+
 static stet_status parse_where(struct filter *filter, stet_view text, stet_error *err) {
     struct expr_options options = {.field = "where"};
-    struct expr *where = NULL;
+    struct expr *expr = NULL;
     if (view_is_empty(text)) return STET_OK;
-    filter->where = calloc(1, sizeof *filter->where);
-    if (filter->where == NULL)
+    struct filter_where *where = calloc(1, sizeof *where);
+    if (where == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a subscription");
+    filter->where = where;
+    atomic_init(&where->refs, 1);
+    arena_init(&where->arena, 1024);
+    where->text = arena_copy(&where->arena, text);
+    if (where->text.bytes == NULL)
         return error_set(err, STET_NO_MEMORY, "out of memory for a subscription");
-    arena_init(&filter->where->arena, 1024);
-    stet_status status = expr_parse(&filter->where->arena, text, &options, &where, err);
-    filter->where->expr = where;
+    stet_status status = expr_parse(&where->arena, where->text, &options, &expr, err);
+    where->expr = expr;
     return status;
+}
+
+/* ---- Sharing ----------------------------------------------------------------------------- */
+
+static struct filter_where **where_slot(struct filter_table *table, stet_view text) {
+    size_t count = sizeof table->buckets / sizeof table->buckets[0];
+    struct filter_where **slot = &table->buckets[view_hash(text, 0) % count];
+    while (*slot != NULL && !view_equal((*slot)->text, text))
+        slot = &(*slot)->next;
+    return slot;
+}
+
+void filter_enter(struct filter_table *table, struct filter *filter) {
+    struct filter_where *own = filter->where;
+    struct filter_where **slot;
+    if (own == NULL) return;
+    slot = where_slot(table, own->text);
+    if (*slot == NULL) {
+        own->next = NULL;
+        *slot = own;
+    } else {
+        filter->where = *slot;
+        atomic_fetch_add_explicit(&filter->where->refs, 1, memory_order_relaxed);
+        where_unref(own);
+        if ((*slot)->verdicts == NULL)
+            (*slot)->verdicts = calloc(WHERE_VERDICTS, sizeof *(*slot)->verdicts);
+    }
+    filter->where->users++;
+}
+
+/* Pages on their way may keep the condition longer, but the table does not. */
+void filter_leave(struct filter_table *table, struct filter *filter) {
+    struct filter_where *where = filter->where;
+    if (where == NULL || --where->users > 0) return;
+    *where_slot(table, where->text) = where->next;
 }
 
 stet_status filter_create(const struct space *space, const stet_actor *actor,
@@ -129,8 +176,7 @@ struct filter *filter_ref(struct filter *filter) {
 void filter_unref(struct filter *filter) {
     if (filter == NULL) return;
     if (atomic_fetch_sub_explicit(&filter->refs, 1, memory_order_acq_rel) != 1) return;
-    if (filter->where != NULL) arena_done(&filter->where->arena);
-    free(filter->where);
+    where_unref(filter->where);
     free(filter);
 }
 
@@ -223,8 +269,8 @@ static bool matched_before(const struct filter *filter, struct filter_look *look
     return matches;
 }
 
-static enum filter_verdict judge_where(const struct filter *filter, struct filter_look *look,
-                                       const struct store_change *row, struct change *shared) {
+static enum filter_verdict ask_where(const struct filter *filter, struct filter_look *look,
+                                     const struct store_change *row, struct change *shared) {
     if (!look_at_change(look, row, shared)) return FILTER_LEFT;
     look->record.change = row;
     if (query_record_matches(&look->record, filter->where->expr)) return FILTER_YES;
@@ -234,6 +280,20 @@ static enum filter_verdict judge_where(const struct filter *filter, struct filte
         return FILTER_LEFT;
     }
     return matched_before(filter, look, row) ? FILTER_LEFT : FILTER_NO;
+}
+
+/* On the client's thread, once for all who share the condition, as long as the change is among the newest. */
+static enum filter_verdict judge_where(const struct filter *filter, struct filter_look *look,
+                                       const struct store_change *row, struct change *shared) {
+    uint64_t *known;
+    enum filter_verdict verdict;
+    if (look->client == NULL || !filter_is_shared(filter))
+        return ask_where(filter, look, row, shared);
+    known = &filter->where->verdicts[row->seq % WHERE_VERDICTS];
+    if (*known / 4 == row->seq) return (enum filter_verdict)(*known % 4);
+    verdict = ask_where(filter, look, row, shared);
+    *known = row->seq * 4 + (uint64_t)verdict;
+    return verdict;
 }
 
 enum filter_verdict filter_judge(const struct filter *filter, struct filter_look *look,

@@ -23,13 +23,33 @@ struct filter {
     size_t record_count;
     stet_view *types;              /* Behind the struct, in the same block, as all its texts. */
     struct filter_record *records; /* Likewise. */
-    struct filter_where *where;    /* Owned; NULL: whatever the names let through. */
+    struct filter_where *where;    /* A reference; NULL: whatever the names let through. */
 };
 
+/* As many as the window has changes: who is not further behind has nothing asked again. */
+enum { WHERE_VERDICTS = 256 };
+
+/* A condition, which many subscribers of a client may share. What it said of the newest changes is remembered by the client's thread. */
 struct filter_where {
+    atomic_uint refs;
     const struct expr *expr;
+    stet_view text; /* In the arena. */
     struct arena arena;
+    /* The client's thread alone: */
+    struct filter_where *next; /* In its bucket. */
+    size_t users;              /* Subscriptions; 0: in no table. */
+    uint64_t *
+        verdicts; /* WHERE_VERDICTS of seq × 4 + enum filter_verdict; NULL: nobody shares it, or memory was out. */
 };
+
+/* The conditions of a client's subscriptions to a space, by their texts. */
+struct filter_table {
+    struct filter_where *buckets[64];
+};
+
+/* Lets the filter of a new subscription use the condition that others use, when its text is the same; and the end of that. */
+void filter_enter(struct filter_table *table, struct filter *filter);
+void filter_leave(struct filter_table *table, struct filter *filter);
 
 enum filter_verdict {
     FILTER_NO,
@@ -63,6 +83,11 @@ void filter_unref(struct filter *filter);
 /* Whether a change is for this subscriber. Without names: everything but system types. shared: the change the row is of, if any. */
 enum filter_verdict filter_judge(const struct filter *filter, struct filter_look *look,
                                  const struct store_change *row, struct change *shared);
+
+/* Whether a condition is worth asking before anybody is woken for a change: it is asked once for all who share it. */
+static inline bool filter_is_shared(const struct filter *filter) {
+    return filter->where != NULL && filter->where->verdicts != NULL;
+}
 
 /* Adds "left": true to the event rendered last: an object at the end of the buffer. */
 void filter_mark_left(struct buffer *event);

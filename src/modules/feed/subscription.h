@@ -51,6 +51,7 @@ struct feed_space {
     uint64_t whole;     /* The end of the last transaction up to `processed`. */
     bool closed;        /* The ring is: nothing more will come. */
     struct index index;
+    struct filter_table filters;
     struct window window;
     struct filter_look look;
 };
