@@ -68,11 +68,12 @@ void handle_inbox_list(struct request *request);
 void handle_inbox_read(struct request *request);
 void handle_inbox_dismiss(struct request *request);
 
-/* transactions.c, import.c, export.c, changes.c, metrics.c */
+/* transactions.c, import.c, export.c, changes.c, metrics.c, contract.c */
 void handle_transaction(struct request *request);
 void handle_import(struct request *request);
 void handle_export(struct request *request);
 void handle_changes(struct request *request);
 void handle_metrics(struct request *request);
+void handle_openapi(struct request *request);
 
 #endif

@@ -305,6 +305,15 @@ bool etag_list_has(stet_view text, stet_version version) {
     return false;
 }
 
+bool etag_list_names(stet_view text, stet_view wanted) {
+    stet_view tag;
+    while (text_next(&text, ',', &tag)) {
+        if (view_starts(tag, VIEW("W/"))) tag = view_make(tag.bytes + 2, tag.size - 2);
+        if (view_equal(tag, VIEW("*")) || view_equal(tag, wanted)) return true;
+    }
+    return false;
+}
+
 enum prefer prefer_parse(stet_view text) {
     stet_view piece;
     while (text_next(&text, ',', &piece)) {

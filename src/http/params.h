@@ -79,6 +79,8 @@ stet_status etag_parse(stet_view text, stet_version *version, stet_error *err);
 
 /* If-None-Match of a read: does the list, or `*`, name this version? Foreign tags match nothing. */
 bool etag_list_has(stet_view text, stet_version version);
+/* Likewise for what is no record: tag stands in its quotes. */
+bool etag_list_names(stet_view text, stet_view tag);
 
 enum prefer { PREFER_NONE, PREFER_MINIMAL, PREFER_REPRESENTATION };
 enum prefer prefer_parse(stet_view text);

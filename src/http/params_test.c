@@ -127,6 +127,9 @@ static void only_one_version_is_a_precondition(void **state) {
         assert_int_equal(etag_parse(view_of(bad[i]), &version, NULL), STET_BAD_REQUEST);
     assert_true(etag_list_has(VIEW("\"1\", W/\"2\",\"x\""), 2));
     assert_true(etag_list_has(VIEW("*"), 7));
+    assert_true(etag_list_names(VIEW("\"1\", W/\"abc\""), VIEW("\"abc\"")));
+    assert_true(etag_list_names(VIEW("*"), VIEW("\"abc\"")));
+    assert_false(etag_list_names(VIEW("\"abcd\", abc"), VIEW("\"abc\"")));
     assert_false(etag_list_has(VIEW("\"1\", \"22\""), 2));
 }
 

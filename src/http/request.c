@@ -354,9 +354,10 @@ void request_account(struct request *request, bool complete) {
                                    request->headers.forwarded_for, address);
     LOG(LOG_INFO, "request", log_text("request_id", request->id), log_text("client", client),
         log_text("actor", request->actor_id), log_text("method", view_of(method_name(method))),
-        log_text("target", request->target), log_u64("status", (uint64_t)http),
-        log_u64("bytes_in", request->body.size), log_u64("bytes_out", request->reply_bytes),
-        log_u64("us", (uint64_t)(elapsed_ns / 1000)),
+        log_text("target", request->target),
+        log_text("operation", view_of(request->call == NULL ? "" : request->call->operation)),
+        log_u64("status", (uint64_t)http), log_u64("bytes_in", request->body.size),
+        log_u64("bytes_out", request->reply_bytes), log_u64("us", (uint64_t)(elapsed_ns / 1000)),
         log_text("complete", complete ? VIEW("true") : VIEW("false")));
 }
 

@@ -37,6 +37,8 @@ struct route_call {
     route_handler *handle; /* NULL: the method is not allowed. */
     enum access access;
     size_t body_bytes_max;
+    /* The operation's id in docs/openapi.yaml: programs are generated from it, so it never changes. */
+    const char *operation;
 };
 
 enum { ROUTE_SEGMENTS_MAX = 6, ROUTES_MAX = 64 };

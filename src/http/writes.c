@@ -54,8 +54,8 @@ static void plan_submit(struct request *request, struct write_plan *plan) {
         .dry_run = plan->terms.dry_run,
         .preview = plan->preview,
         /* Of what has no address yet, Location is read from the record. */
-        .minimal = plan->terms.prefer == PREFER_MINIMAL &&
-                   request->match.captures[CAPTURE_ID].size > 0,
+        .minimal =
+            plan->terms.prefer == PREFER_MINIMAL && request->match.captures[CAPTURE_ID].size > 0,
     };
     if (!request_open_space(request)) return;
     stet_command *command = request_command(request);

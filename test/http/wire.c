@@ -213,6 +213,25 @@ again:
     return true;
 }
 
+static void record_piece(FILE *file, const char *bytes, size_t size) {
+    fprintf(file, "%zu:", size);
+    fwrite(bytes, 1, size, file);
+}
+
+/* Each request and its answer into $STET_EXCHANGES, for test/http/exchanges_test.py: six pieces of "SIZE:BYTES". */
+static void record_exchange(const char *method, const char *target, const char *headers,
+                            const char *body) {
+    const char *path = getenv("STET_EXCHANGES");
+    if (path == NULL) return;
+    FILE *file = fopen(path, "a");
+    if (file == NULL) fail_msg("%s: %s", path, strerror(errno));
+    const char *pieces[] = {method, target, headers, body == NULL ? "" : body, got.head};
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++)
+        record_piece(file, pieces[i], strlen(pieces[i]));
+    record_piece(file, got.body, got.body_size);
+    if (fclose(file) != 0) fail_msg("%s: %s", path, strerror(errno));
+}
+
 void call(const char *method, const char *target, const char *headers, const char *body) {
     const char *host = strstr(headers, "Host:") == NULL ? "Host: localhost:%d\r\n" : "";
     char host_line[64];
@@ -227,6 +246,7 @@ void call(const char *method, const char *target, const char *headers, const cha
         wire_close(&wire);
         if (attempt > 0) fail_msg("no answer to %s %s", method, target);
     }
+    record_exchange(method, target, headers, body);
     const char *connection = header("Connection");
     if (connection != NULL && strcasecmp(connection, "close") == 0) wire_close(&wire);
 }

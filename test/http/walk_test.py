@@ -1,0 +1,863 @@
+#!/usr/bin/env python3
+"""A server gives every answer that docs/openapi.yaml documents, and no other.
+
+    walk_test.py STET FULL_DISK [FUNCTION...]      FULL_DISK: full_disk.c as a module to preload
+
+Every function makes a server answer; each answer is held against the contract as it comes, and the last function demands
+that each documented (operation, status) was among them.
+"""
+import contextlib
+import fcntl
+import glob
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import urllib.parse
+
+FULL_DISK = os.path.abspath(sys.argv.pop(2))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+
+from contract import TOP, Contract  # noqa: E402
+from harness import SLOW, WAIT_S, Server, check, main, must, test  # noqa: E402
+
+JSON, STET, NDJSON = "application/json", "application/stet+json", "application/x-ndjson"
+MERGE_PATCH, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
+R = "/v1/main/records"
+
+contract = Contract()
+operations = {operation.id: operation for operation in contract.operations}
+given = set()  # (operation id, response key) of all answers.
+failures = set()  # Statuses that came as `default`.
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def etag(self):
+        return self.headers["etag"]
+
+    def __repr__(self):
+        return f"{self.status} {self.headers} {self.body[:2000]!r}"
+
+
+def note(method, target, sent, answer):
+    found = contract.check(method, target, sent, answer.status, answer.headers, answer.body)
+    if found is not None:
+        given.add(found)
+        if found[1] == "default":
+            failures.add(answer.status)
+    return answer
+
+
+class Site:
+    """A server with an administrator, and ann and bob, who are none."""
+
+    def __init__(self, folder, *options, env=None):
+        self.folder = folder
+        self.data = os.path.join(folder, "data")
+        self.tokens = {"admin": must("init", "--data", self.data, "--json").json["token"]}
+        self.options, self.env = options, env
+        self.server = self.connection = None
+        self.start()
+        for actor in ("ann", "bob"):
+            made = self.ask("POST", "/v1/stet/tokens", {"actor": actor, "name": "walk"}, want=201)
+            self.tokens[actor] = made.json["token"]
+
+    def start(self):
+        self.server = Server(self.folder, *self.options, env=self.env)
+        self.port = urllib.parse.urlsplit(self.server.url).port
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
+
+    def stop(self):
+        self.connection.close()
+        self.server.stop()
+        check(self.server.code == 0, self.server.log())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.connection.close()
+        self.server.__exit__(kind, value, trace)
+
+    def ask(self, method, target, body=None, actor="admin", media=None, want=None, **headers):
+        """One request. body: text as it is, anything else as JSON. headers: with _ for -."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if actor is not None:
+            sent["Authorization"] = f"Bearer {self.tokens.get(actor, actor)}"
+        raw = b""
+        if body is not None:
+            raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            sent["Content-Type"] = media or JSON
+        self.connection.request(method, target, raw if body is not None else None, sent)
+        got = self.connection.getresponse()
+        pairs = {name.lower(): value for name, value in got.getheaders()}
+        answer = Answer(got.status, pairs, got.read())
+        note(method, target, ({name.lower(): value for name, value in sent.items()}, raw), answer)
+        check(want is None or answer.status == want, f"{method} {target}: not {want} but {answer!r}")
+        return answer
+
+    def put(self, address, data, base=None, actor="ann", want=None, **query):
+        query = {**query, **({"base_version": base} if base else {})}
+        return self.ask("PUT", f"{R}/{address}?{urllib.parse.urlencode(query)}", data, actor, want=want)
+
+    def declare(self, name, definition, want=201):
+        return self.ask("PUT", f"/v1/main/types/{name}", definition, want=want)
+
+    def raw(self, method, target, lines, body=b""):
+        """A request byte for byte; the answer up to the end of the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S) as peer:
+            peer.sendall(f"{method} {target} HTTP/1.1\r\n".encode() + lines.encode() + b"\r\n" + body)
+            got = http.client.HTTPResponse(peer, method=method)
+            got.begin()
+            answer = Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, got.read())
+        return note(method, target, ({}, b""), answer)
+
+
+# ---- What every operation answers ------------------------------------------------------------
+
+# A body that each operation would take, and a parameter that it needs.
+BODIES = {
+    "createToken": {"actor": "ann"}, "createSpace": {}, "createRecord": {}, "putRecord": {},
+    "patchRecord": {"patch": {}}, "resolveRecord": {"resolution_token": "x", "choice": "current"},
+    "previewMerge": {"data": {}}, "revertRecord": {"to": 1}, "putTree": {"tree": {}}, "moveRecord": {"parent": None},
+    "mergeFork": {"base_version": 1}, "commitTransaction": {"mutations": [{"op": "create", "type": "t", "id": "1", "data": {}}]},
+    "applyTypes": {"types": {}}, "putType": {}, "resolveConflicts": {"conflicts": [{"id": "1", "choice": "current"}]},
+    "resolveConflict": {"choice": "current"}, "reopenConflict": {"base_version": 1}, "markInboxRead": {"all": True},
+    "deleteRecord": {}, "deleteTree": {}, "forkRecord": {}, "deleteType": {}, "acquireLock": {}, "renewLock": {"token": 1},
+    "importRecords": "",
+}
+NEEDED = {"getDiff": "from=1", "releaseLock": "token=1", "putTree": "tree_version=1-1-0000000000000000",
+          "deleteTree": "tree_version=1-1-0000000000000000"}
+
+
+def target_of(operation, space="main"):
+    path = operation.path.replace("{space}", space)
+    return re.sub(r"\{\w+\}", "1", path)
+
+
+def ask_plainly(site, operation, space="main", query="", **options):
+    query = "&".join(filter(None, (NEEDED.get(operation.id), query)))
+    body = BODIES.get(operation.id)
+    media = NDJSON if operation.id == "importRecords" else None
+    return site.ask(operation.method, target_of(operation, space) + "?" + query, body, media=media, **options)
+
+
+@test
+def every_operation_refuses_what_it_must(folder):
+    with Site(folder) as site:
+        for operation in contract.operations:
+            answer = site.ask(operation.method, target_of(operation) + "?surely_not=1", want=400)
+            check(answer.json["field"] == "surely_not", answer)
+            if operation.security != [{}]:
+                check(ask_plainly(site, operation, actor="nobody-has-this").status == 401, operation.id)
+                ask_plainly(site, operation, Host="evil.example", want=421)
+            else:
+                site.ask(operation.method, operation.path, Padding="x" * 7200, want=431)
+            if {"bearer": []} in operation.security and "{space}" not in operation.path:
+                ask_plainly(site, operation, actor="ann")
+            if operation.body is not None:
+                length = f"Host: localhost:{site.port}\r\nAuthorization: Bearer {site.tokens['admin']}\r\nContent-Length: 99999999\r\n"
+                check(site.raw(operation.method, target_of(operation), length).status == 413, operation.id)
+                if "415" in operation.responses:
+                    site.ask(operation.method, target_of(operation) + "?" + NEEDED.get(operation.id, ""), "nonsense", media="text/plain",
+                             want=415)
+            if "{space}" in operation.path:
+                ask_plainly(site, operation, space="stet", actor="ann", want=403)
+                if operation.id != "createSpace":
+                    ask_plainly(site, operation, space="nowhere", want=404)
+
+
+@test
+def the_server_answers_its_contract(folder):
+    with Site(folder) as site:
+        site.ask("GET", "/healthz", actor=None, want=200)
+        site.ask("GET", "/metrics", actor=None, want=200)
+        site.ask("GET", "/v1", actor="ann", want=200)
+        answer = site.ask("GET", "/openapi.yaml", actor=None, want=200)
+        check(answer.body.decode() == contract.text, "not docs/openapi.yaml")
+        site.ask("GET", "/openapi.yaml", actor=None, If_None_Match=f'"x", W/{answer.etag}', want=304)
+        site.ask("GET", "/openapi.yaml", actor=None, If_None_Match='"x"', want=200)
+        site.ask("HEAD", "/openapi.yaml", actor=None, want=200)
+
+
+# ---- Query parameters ------------------------------------------------------------------------
+
+# Taken together or not at all.
+TOGETHER = {"lock": "lock_token=1", "lock_token": "lock=a"}
+
+
+def names_in_the_program():
+    """Whatever the server might ask a query for: every plain word in quotes in its sources."""
+    words = set()
+    for path in glob.glob(os.path.join(TOP, "src/http/*.c")):
+        if not path.endswith("_test.c"):
+            with open(path, encoding="utf-8") as file:
+                words.update(re.findall(r'"([A-Za-z][A-Za-z_]{1,30})"', file.read()))
+    return words
+
+
+def unknown(answer, name):
+    return answer.status == 400 and answer.json.get("field") == name and "is not known here" in answer.json["detail"]
+
+
+@test
+def the_parameters_are_those_the_program_takes(folder):
+    words = names_in_the_program()
+    check(len(words) > 100, words)
+    with Site(folder) as site:
+        for operation in contract.operations:
+            known = set(operation.query_names())
+            check(known <= words, f"{operation.id}: {known - words}")
+            # Nothing may happen: the space is not there.
+            target = target_of(operation, "nowhere")
+            for name in sorted(words - known):
+                answer = site.ask(operation.method, f"{target}?{name}=x&surely_not=1")
+                check(unknown(answer, name), f"{operation.id} takes {name}, which is not documented: {answer!r}")
+            for name in known:
+                parameter = operation.parameters["query", name]
+                example = parameter["example"]
+                example = example[0] if isinstance(example, list) else example
+                query = "&".join(filter(None, (f"{name}={urllib.parse.quote(str(example))}", TOGETHER.get(name), "surely_not=1")))
+                answer = site.ask(operation.method, f"{target}?{query}")
+                check(unknown(answer, "surely_not"), f"{operation.id} does not take {name}={example}: {answer!r}")
+                check_bounds(site, operation, target, parameter)
+
+
+def check_bounds(site, operation, target, parameter):
+    """A documented maximum is the program's, and a documented choice has no other."""
+    name, schema = parameter["name"], contract.resolve(parameter["schema"])
+    if "maximum" in schema:
+        at, past = (site.ask(operation.method, f"{target}?{name}={schema['maximum'] + more}&surely_not=1") for more in (0, 1))
+        check(unknown(at, "surely_not"), f"{operation.id}: {name} may not be {schema['maximum']}: {at!r}")
+        check(past.json["field"] == name and past.json["limit"] == schema["maximum"], f"{operation.id}: {name}: {past!r}")
+    if "enum" in schema:
+        answer = site.ask(operation.method, f"{target}?{name}=perhaps&surely_not=1")
+        # Some are looked at by the engine, in a space.
+        if unknown(answer, "surely_not"):
+            answer = site.ask(operation.method, f"{target_of(operation)}?{name}=perhaps")
+        check(answer.json["field"] == name, f"{operation.id}: {name} may be anything: {answer!r}")
+
+
+# ---- Records ---------------------------------------------------------------------------------
+
+DEALS = {"fields": {"/n": {"type": "integer", "maximum": 100}}, "unique": ["/number"],
+         "allow_overrides": ["merge", "ask", "server_wins", "last_writer_wins"]}
+
+
+@test
+def records_are_written_and_read(folder):
+    with Site(folder) as site:
+        site.declare("deals", DEALS)
+        site.put("deals/1", {"n": 1, "number": 1}, want=201)
+        site.ask("POST", f"{R}/deals?id=2", {"number": 2}, "ann", want=201)
+        site.ask("POST", f"{R}/deals", {"data": {"number": 3}, "id": "3"}, "ann", STET, Prefer="return=minimal", want=201)
+        site.ask("POST", f"{R}/deals?dry_run=1", {}, "ann", want=201)
+        site.put("deals/1", {"n": 2, "number": 1}, 1, want=200)
+        site.put("deals/1", {"n": 3, "number": 1}, 1, "bob", want=409)
+        site.ask("PUT", f"{R}/deals/1", {"n": 3, "number": 1}, "bob", If_Match='"1"', want=412)
+        site.ask("PUT", f"{R}/deals/1", {"n": 3}, "bob", If_None_Match="*", want=412)
+        site.put("deals/1", {}, want=428)
+        site.put("deals/1", {"n": 9, "number": 1}, 1, "bob", on_conflict="server_wins", want=200)
+        site.put("deals/1", {"n": 9, "number": 2}, 2, want=409)
+        site.put("deals/1", {"n": 101}, 2, want=422)
+        site.put("deals/1", {}, 2, on_conflict="newest", want=403)
+        site.put("stet.type/x", {}, want=403)
+        site.put("deals/1", {"n": 2, "number": 1}, 2, want=200)
+        site.put("deals/9", {}, parent="deals/nobody", want=404)
+        site.put("deals/1", {"n": 1, "number": 1}, 2, lock="gone", lock_token=1, want=409)
+        site.ask("PUT", f"{R}/deals/1", {"n": 4, "number": 1}, "ann", If_Match='"2"', Prefer="return=minimal", want=204)
+        site.ask("PUT", f"{R}/deals/1?dry_run=1", {"n": 5}, "ann", If_Match='"3"', Prefer="return=representation", want=200)
+        for _ in range(2):
+            site.ask("PATCH", f"{R}/deals/1", {"n": 5}, "ann", MERGE_PATCH, If_Match='"3"', Idempotency_Key="k", want=200)
+        site.ask("PATCH", f"{R}/deals/1", {"n": 6}, "ann", MERGE_PATCH, If_Match='"3"', Idempotency_Key='"k"', want=422)
+        site.ask("PATCH", f"{R}/deals/1", [{"op": "remove", "path": "/gone"}], "ann", JSON_PATCH, If_Match='"4"', want=422)
+        site.ask("PATCH", f"{R}/deals/1", [{"op": "test", "path": "/n", "value": 0}], "ann", JSON_PATCH, If_Match='"4"', want=412)
+        site.ask("PATCH", f"{R}/deals/1", {"base_version": 4, "patch": [{"op": "replace", "path": "/n", "value": 7}]}, "ann", want=200)
+        site.ask("PATCH", f"{R}/deals/1", {"base_version": 4, "on_conflict": "merge", "patch": {"m": 1}}, "bob", STET, want=200)
+        site.ask("PATCH", f"{R}/deals/1", {"m": 2}, "ann", MERGE_PATCH, want=428)
+        site.ask("PATCH", f"{R}/deals/1?base_version=4", {"n": 8}, "ann", MERGE_PATCH, want=409)
+        site.ask("PATCH", f"{R}/deals/1?base_version=6", {"n": 8}, "ann", MERGE_PATCH, Prefer="return=minimal", want=204)
+        site.ask("PATCH", f"{R}/deals/77", {"n": 8}, "ann", MERGE_PATCH, want=404)
+        site.ask("POST", f"{R}/deals?id=1", {}, "bob", want=409)
+        site.ask("POST", f"{R}/deals?id=1", {}, "bob", If_None_Match="*", want=412)
+        site.ask("POST", f"{R}/deals", {"n": 1000}, "bob", want=422)
+        site.ask("POST", f"{R}/deals?parent=deals/nobody", {}, "bob", want=404)
+        first = site.ask("GET", f"{R}/deals/1", want=200)
+        site.ask("GET", f"{R}/deals/1", If_None_Match=first.etag, want=304)
+        site.ask("HEAD", f"{R}/deals/1", want=200)
+        for query in ("version=1", "at_seq=2", "at=2100-01-01T00:00:00Z", "min_seq=1"):
+            site.ask("GET", f"{R}/deals/1?{query}", want=200)
+        site.ask("GET", f"{R}/deals/1/history", want=200)
+        page = site.ask("GET", f"{R}/deals/1/history?data=1&limit=2", want=200).json
+        site.ask("GET", f"{R}/deals/1/history?before={page['next']}", want=200)
+        site.ask("GET", f"{R}/deals/1/diff?from=1", want=200)
+        site.ask("GET", f"{R}/deals/1/concurrency", want=200)
+        site.ask("GET", "/v1/main/mutations/k", actor="ann", want=200)
+        site.ask("GET", "/v1/main/mutations/other", actor="ann", want=200)
+        site.ask("GET", "/v1/main/stats", want=200)
+        site.ask("GET", "/v1/main", want=200)
+        site.ask("GET", "/v1/main/check", want=200)
+
+
+@test
+def records_are_deleted_and_brought_back(folder):
+    with Site(folder) as site:
+        site.declare("tight", {"fields": {"/n": {"maximum": 5}}}, want=201)
+        for n in (1, 2, 3):
+            site.put("t/1", {"n": n}, n - 1)
+        site.put("tight/1", {"n": 1}, want=201)
+        site.ask("POST", f"{R}/t/1/revert?to=1", None, "ann", want=428)
+        site.ask("POST", f"{R}/t/1/revert?to=1&base_version=2", None, "ann", want=409)
+        site.ask("POST", f"{R}/t/1/revert?to=1", None, "ann", If_Match='"2"', want=412)
+        site.ask("POST", f"{R}/t/1/revert?to=1", None, "ann", If_Match='"3"', want=200)
+        site.ask("POST", f"{R}/t/1/revert", {"to": 2, "base_version": 4}, "ann", Prefer="return=minimal", want=204)
+        site.ask("POST", f"{R}/t/2/revert?to=1", None, "ann", want=404)
+        site.ask("POST", f"{R}/t/1/revert?to=1&base_version=5", None, "ann", Idempotency_Key="r", want=200)
+        site.ask("POST", f"{R}/t/1/revert?to=2&base_version=6", None, "ann", Idempotency_Key="r", want=422)
+        site.ask("DELETE", f"{R}/t/1", None, "ann", want=428)
+        site.ask("DELETE", f"{R}/t/1?base_version=2", None, "ann", want=409)
+        site.ask("DELETE", f"{R}/t/1", None, "ann", If_Match='"2"', want=412)
+        site.ask("DELETE", f"{R}/t/1?base_version=6", None, "ann", Idempotency_Key="r", want=422)
+        site.ask("DELETE", f"{R}/t/1", {"base_version": 6}, "ann", Prefer="return=minimal", want=204)
+        site.ask("DELETE", f"{R}/t/1", None, "ann", want=404)
+        site.ask("GET", f"{R}/t/1", want=404)
+        site.ask("GET", f"{R}/t/1/concurrency", want=200)
+        back = site.ask("POST", f"{R}/t/1/revert?to=3&base_version=7", None, "ann", want=201)
+        check(back.headers["location"] == f"{R}/t/1", back)
+        site.ask("DELETE", f"{R}/t/1", None, "ann", If_Match='"8"', want=200)
+        for actor in ("ann", "bob"):
+            site.put("t/2", {"n": 1}, 1 if actor == "bob" else None, actor)
+        site.put("t/2", {"n": 2}, 1, "bob", want=200)
+        site.ask("DELETE", f"{R}/t/2?base_version=1&on_conflict=ask", None, "ann", want=202)
+        site.ask("POST", f"{R}/t/2/revert?base_version=1&on_conflict=ask", {"to": 1}, "ann")
+
+
+@test
+def lists_have_pages_that_end(folder):
+    with Site(folder) as site:
+        site.declare("deals", {"index": ["/n"]})
+        for n in range(6):
+            site.put(f"deals/{n}", {"n": n, "title": "x"}, want=201)
+        site.ask("GET", f"{R}/deals?limit=2&total=1&explain=1&fields=n", want=200)
+        site.ask("GET", f"{R}/deals?where=n%3E2&sort=-n&explain=1&total=1", want=200)
+        page = site.ask("GET", f"{R}/deals?sort=n&limit=2", want=200).json
+        site.ask("GET", f"{R}/deals?sort=n&limit=2&after={page['next']}", want=200)
+        site.ask("PUT", "/v1/main/types/deals", {"index": ["/title"]}, If_Match='"1"', want=200)
+        site.ask("GET", f"{R}/deals?sort=n&limit=2&after={page['next']}", want=410)
+
+
+@test
+def a_list_that_needs_an_index_says_which(folder):
+    with Site(folder) as site:
+        rows = [f'{{"type":"many","id":"{n}","data":{{"n":{n}}}}}' for n in range(100_001)]
+        for at in range(0, len(rows), 25_000):
+            answer = site.ask("POST", "/v1/main/import", "\n".join(rows[at:at + 25_000]), media=NDJSON, want=200)
+            check(answer.json["failed"] == 0, answer)
+        answer = site.ask("GET", f"{R}/many?where=n%3D7", want=422)
+        check("n" in str(answer.json["index"]), answer)
+
+
+@test
+def what_is_no_longer_kept_is_gone(folder):
+    with Site(folder) as site:
+        site.declare("short", {"retain": {"versions": 1}})
+        site.put("short/1", {"n": 0})
+        for version in range(1, 6):
+            site.put("short/1", {"n": version}, version, want=200)
+        site.ask("GET", f"{R}/short/1?version=1", want=410)
+        site.ask("GET", f"{R}/short/1/diff?from=1&to=6", want=410)
+        site.ask("GET", f"{R}/short/1/history?data=1", want=200)
+        site.stop()  # What is still in memory may come back.
+        site.start()
+        site.ask("POST", f"{R}/short/1/revert?to=1&base_version=6", want=410)
+
+
+@test
+def transactions_are_all_or_nothing(folder):
+    with Site(folder) as site:
+        site.declare("tight", {"fields": {"/n": {"maximum": 5}}, "unique": ["/u"]})
+
+        def commit(*mutations, want, **headers):
+            return site.ask("POST", "/v1/main/transactions", {"mutations": mutations}, "ann", want=want, **headers)
+
+        make = {"op": "create", "type": "t", "id": "1", "data": {"n": 1}}
+        commit(make, want=200)
+        commit(make, want=409)
+        commit({"op": "put", "type": "t", "id": "1", "data": {}}, want=428)
+        commit({"op": "put", "type": "t", "id": "1", "base_version": 1, "data": {"n": 2}},
+               {"op": "patch", "type": "t", "id": "9", "patch": {}}, want=404)
+        commit({"op": "put", "type": "t", "id": "1", "base_version": 1, "data": {"n": 2}}, Prefer="return=minimal", want=204)
+        commit({"op": "patch", "type": "t", "id": "1", "base_version": 1, "patch": {"n": 3}}, make, want=409)
+        commit({"op": "delete", "type": "t", "id": "1", "base_version": 1}, want=409)
+        commit({"op": "create", "type": "tight", "id": "1", "data": {"n": 6}}, want=422)
+        commit(*[{"op": "create", "type": "tight", "id": str(n), "data": {"u": 1}} for n in (1, 2)], want=409)
+        commit({"op": "create", "type": "stet.type", "id": "1", "data": {}}, want=403)
+        commit({**make, "id": "3"}, Idempotency_Key="k", want=200)
+        commit({**make, "id": "4"}, Idempotency_Key="k", want=422)
+        site.ask("POST", "/v1/main/transactions?dry_run=1", {"mutations": [{**make, "id": "5"}]}, "ann", STET, want=200)
+        commit(*[{**make, "id": f"m{n}"} for n in range(1001)], want=413)
+
+
+@test
+def imports_tell_what_became_of_each_line(folder):
+    with Site(folder) as site:
+        site.declare("mild", {"on_conflict": "server_wins"})
+        site.declare("asking", {"on_conflict": "ask"})
+        for name in ("mild", "asking"):
+            site.put(f"{name}/1", {"n": 1})
+            site.put(f"{name}/1", {"n": 2}, 1, want=200)
+        lines = [{"type": "t", "id": "1", "data": {}, "version": 7, "created_at": "2020-01-01T00:00:00Z", "created_by": "zoe"},
+                 {"type": "t", "data": {}}, {"type": "t", "id": "1", "data": {"other": 1}},
+                 {"type": "mild", "id": "1", "base_version": 1, "data": {"n": 3}},
+                 {"type": "asking", "id": "1", "base_version": 1, "data": {"n": 3}}]
+        text = "\n".join(map(json.dumps, lines))
+        site.ask("POST", "/v1/main/import?dry_run=1", text, media="application/jsonl", want=200)
+        answer = site.ask("POST", "/v1/main/import", text, media=NDJSON, want=200).json
+        check((answer["imported"], answer["dropped"], answer["parked"], answer["failed"]) == (1, 1, 1, 2), answer)
+        bad = "\n".join(["{}"] * 150)
+        check(site.ask("POST", "/v1/main/import", bad, media=NDJSON, want=200).json["errors_left_out"] == 50)
+        site.ask("GET", f"{R}/t/1/history", want=200)
+
+
+@test
+def an_export_is_what_an_import_takes(folder):
+    with Site(folder) as site:
+        site.ask("PUT", "/v1/copy", want=201)
+        site.put("t/1", {"a": 1, "b": 1}, want=201)
+        site.put("t/1", {"a": 2, "b": 1}, 1, modified_at="2026-01-01T00:00:00Z", want=200)
+        site.put("t/1", {"a": 1, "b": 2}, 1, "bob", on_conflict="merge", want=200)
+        site.put("t/2", {}, parent="t/1", client_mutation_id="k", want=201)
+        site.ask("POST", f"{R}/t/1/fork?id=3", want=201)
+        site.ask("POST", f"{R}/t/1/revert?to=1&base_version=3", want=200)
+        site.ask("DELETE", f"{R}/t/2?base_version=1", want=200)
+        site.ask("GET", "/v1/main/export?type=t&where=a%3D1&as_of=5&after=1", want=200)
+        site.ask("GET", "/v1/main/export", want=200)
+        whole = site.ask("GET", "/v1/main/export?history=1", want=200).body.decode()
+        check(site.ask("POST", "/v1/copy/import", whole, media=NDJSON, want=200).json["failed"] == 0)
+        orphan = '{"type": "t", "id": "9", "data": {}, "parent": "t/nobody"}'
+        check(site.ask("POST", "/v1/copy/import?orphans=1", orphan, media=NDJSON, want=200).json["orphans"] == [1])
+        answer = site.ask("POST", "/v1/copy/import?on_error=stop", "{}\n" + orphan, media=NDJSON, want=200)
+        check("stopped_at_line" in answer.json, answer)
+
+
+# ---- Conflicts -------------------------------------------------------------------------------
+
+def make_conflict(site, record, ann=3):
+    """ann writes from version 1 what bob changed since."""
+    site.put(record, {"n": 1, "m": 1}, want=201)
+    site.put(record, {"n": 2, "m": 1}, 1, "bob", want=200)
+    return site.put(record, {"n": ann, "m": 1}, 1, "ann")
+
+
+def resolve(site, record, problem, choice, actor="ann", want=None, query="", **body):
+    body = {"resolution_token": problem["resolution_token"], "choice": choice, "yours": problem["yours"], **body}
+    return site.ask("POST", f"{R}/{record}/resolve{query}", body, actor, want=want)
+
+
+@test
+def conflicts_are_settled_by_token(folder):
+    with Site(folder) as site:
+        site.declare("tight", {"fields": {"/n": {"maximum": 5}}, "unique": ["/u"]})
+        one = make_conflict(site, "t/1").json
+        resolve(site, "t/1", one, "yours", query="?dry_run=1", want=200)
+        resolve(site, "t/1", one, "yours", want=200)
+        resolve(site, "t/1", one, "yours", want=409)
+        two = make_conflict(site, "t/2").json
+        resolve(site, "t/2", {**two, "resolution_token": "AQ"}, "yours", want=400)
+        site.put("t/2", {"n": 7}, 2, "bob", want=200)
+        moved = resolve(site, "t/2", two, "yours", want=409).json
+        resolve(site, "t/2", moved, "fields", fields={"/n": {"value": 8}}, want=200)
+        three = make_conflict(site, "t/3").json
+        site.ask("POST", f"{R}/t/3/resolve", {"resolution_token": three["resolution_token"], "choice": "custom", "yours": three["yours"],
+                                              "data": {"n": 4}}, "ann", Prefer="return=minimal", want=204)
+        tight = make_conflict(site, "tight/1").json
+        resolve(site, "tight/1", tight, "custom", data={"n": 6}, want=422)
+        preview = f"{R}/t/1/merge-preview"
+        site.ask("POST", preview, {"base_version": 1, "data": {"n": 9}}, "ann", want=200)
+        site.ask("POST", preview, {"base_version": 1, "patch": {"k": 9}, "on_conflict": "merge"}, "ann", want=200)
+        site.ask("POST", preview, {"base_version": 3, "patch": {"k": 9}}, "ann", want=200)
+        site.ask("POST", preview, {"data": {}}, "ann", want=428)
+        site.ask("POST", preview, {"base_version": 3, "patch": [{"op": "remove", "path": "/gone"}]}, "ann", want=422)
+        site.ask("POST", f"{R}/t/new/merge-preview", {"data": {}}, "ann", want=200)
+        site.ask("POST", f"{R}/t/new/merge-preview", {"patch": {}}, "ann", want=404)
+        site.ask("POST", preview, {"base_version": 3, "data": {}, "lock": {"name": "gone", "token": 1}}, "ann", want=409)
+
+
+@test
+def conflicts_wait_for_people(folder):
+    with Site(folder) as site:
+        site.declare("deals", {"on_conflict": "ask"})
+        site.declare("tight", {"on_conflict": "ask", "fields": {"/n": {"maximum": 5}}, "unique": ["/u"]})
+        at = "/v1/main/conflicts"
+
+        def park(record):
+            return make_conflict(site, record).json["conflict_id"]
+
+        one = park("deals/1")
+        view = site.ask("GET", f"{at}/{one}", want=200).json
+        site.ask("GET", f"{at}?type=deals&record=deals/1&person=ann&state=open&older_than=0&limit=1", want=200)
+        site.ask("GET", f"{R}/deals/1/concurrency", want=200)
+        site.ask("GET", "/v1/main/inbox?unread=1&limit=5", actor="ann", want=200)
+        site.ask("POST", "/v1/main/inbox/read", {"ids": [one]}, "ann", want=200)
+        site.ask("DELETE", f"/v1/main/inbox/{one}", None, "ann", want=403)
+        site.ask("POST", f"{at}/{one}/reopen", None, "ann", If_Match='"2"', want=409)
+        view = site.ask("GET", f"{at}/{one}", actor="bob", want=200).json
+        choice = {"choice": "yours", "resolution_token": view["resolution_token"]}
+        site.ask("POST", f"{at}/{one}/resolve?dry_run=1", choice, "bob", want=200)
+        site.ask("POST", f"{at}/{one}/resolve", choice, "bob", want=200)
+        site.ask("POST", f"{at}/{one}/resolve", choice, "bob", want=409)
+        site.ask("GET", f"{at}/{one}", want=200)
+        site.ask("GET", f"{at}?state=any", want=200)
+        site.ask("GET", "/v1/main/inbox", actor="ann", want=200)
+        two, three = park("deals/2"), park("deals/3")
+        view = site.ask("GET", f"{at}/{two}", actor="ann", want=200).json
+        site.put("deals/2", {"n": 9}, 2, "bob", want=200)
+        choice["resolution_token"] = view["resolution_token"]
+        site.ask("POST", f"{at}/{two}/resolve", choice, "ann", want=409)
+        site.ask("POST", f"{at}/resolve", {"conflicts": [{"id": two, "choice": "current"}, {"id": "none", "choice": "current"}]}, "ann",
+                 want=200)
+        site.ask("POST", f"{at}/resolve", {"filter": {"record": "deals/3"}, "choice": "current"}, "ann", STET, want=200)
+        tight = park("tight/1")
+        token = site.ask("GET", f"{at}/{tight}", actor="ann", want=200).json["resolution_token"]
+        custom = {"choice": "custom", "resolution_token": token, "data": {"n": 9}}
+        site.ask("POST", f"{at}/{tight}/resolve", custom, "ann", want=422)
+        site.put("tight/2", {"u": 1}, want=201)
+        site.ask("POST", f"{at}/{tight}/resolve", {**custom, "data": {"u": 1}}, "ann", want=409)
+        site.put("deals/4", {"n": 1}, want=201)
+        site.put("deals/4", {"n": 2}, 1, "bob", want=200)
+        for n in range(32):
+            site.put("deals/4", {"n": 3 + n}, 1, "ann", want=202)
+        site.put("deals/4", {"n": 99}, 1, "ann", want=429)
+        site.ask("PATCH", f"{R}/deals/4?base_version=1", {"n": 99}, "ann", MERGE_PATCH, want=429)
+        site.ask("DELETE", f"{R}/deals/4?base_version=1", None, "ann", want=429)
+        site.ask("POST", f"{R}/deals/4/revert?base_version=1", {"to": 1}, "ann")
+        site.put("deals/4", {"n": 50}, 2, "bob", want=200)
+        site.ask("POST", f"{R}/deals/4/revert?base_version=2", {"to": 1}, "ann", want=429)
+        site.put("deals/5", {"n": 1}, want=201)
+        site.put("deals/5", {"n": 2}, 1, "bob", want=200)
+        site.put("deals/5", {"n": 9}, 2, "bob", want=200)
+        site.ask("PATCH", f"{R}/deals/5?base_version=1", {"n": 99}, "ann", MERGE_PATCH, Idempotency_Key="p", want=202)
+        site.ask("GET", "/v1/main/mutations/p", actor="ann", want=200)
+        site.ask("POST", f"{R}/deals/5/revert?base_version=2", {"to": 1}, "ann", want=202)
+        changes = site.ask("GET", "/v1/main/changes?since=0&events=conflict", want=200).json["changes"]
+        check({"opened", "resolved"} <= {change["event"] for change in changes}, changes)
+
+
+@test
+def notices_tell_who_was_overwritten(folder):
+    with Site(folder) as site:
+        at = "/v1/main/conflicts"
+
+        def overwrite(record):
+            site.put(record, {"n": 1}, want=201)
+            site.put(record, {"n": 2}, 1, "ann", want=200)
+            site.put(record, {"n": 3}, 1, "bob", on_conflict="last_writer_wins", want=200)
+            items = site.ask("GET", "/v1/main/inbox", actor="ann", want=200).json["items"]
+            return next(item for item in items if item["address"] == record)
+
+        one = overwrite("t/1")
+        site.ask("GET", f"{at}/{one['id']}", actor="ann", want=200)
+        site.ask("POST", f"{at}/{one['id']}/reopen", None, "ann", want=428)
+        site.ask("POST", f"{at}/{one['id']}/reopen", {"base_version": one["version"]}, "ann", want=200)
+        two = overwrite("t/2")
+        site.ask("DELETE", f"/v1/main/inbox/{two['id']}", None, "ann", want=200)
+        site.ask("POST", "/v1/main/inbox/read", {"all": True}, "ann", STET, want=200)
+        site.ask("GET", f"{R}/t/1/history", want=200)
+        # An automatic merge can be looked at and opened again.
+        site.put("t/3", {"a": 1, "b": 1}, want=201)
+        site.put("t/3", {"a": 2, "b": 1}, 1, "ann", want=200)
+        merged = site.put("t/3", {"a": 1, "b": 2}, 1, "bob", on_conflict="merge", want=200).json["merge"]["conflict_id"]
+        site.ask("GET", f"{at}/{merged}", want=200)
+        site.ask("POST", f"{at}/{merged}/reopen", None, "ann", If_Match='"3"', want=200)
+        # What was lost is kept no longer.
+        site.declare("short", {"retain": {"versions": 1}, "allow_overrides": ["last_writer_wins"]})
+        gone = overwrite("short/1")
+        for version in range(3, 9):
+            site.put("short/1", {"n": 10 + version}, version, "bob", want=200)
+        site.ask("POST", f"{at}/{gone['id']}/reopen", {"base_version": gone["version"]}, "ann", want=410)
+        site.put("t/4", {"n": 0}, want=201)
+        full = overwrite("t/5")
+        for n in range(32):
+            site.put("t/5", {"n": 10 + n}, 1, "bob", on_conflict="ask", want=202)
+        site.ask("POST", f"{at}/{full['id']}/reopen", {"base_version": full["version"]}, "ann", want=429)
+
+
+# ---- Trees -----------------------------------------------------------------------------------
+
+@test
+def trees_are_written_whole(folder):
+    with Site(folder) as site:
+        site.declare("tight", {"fields": {"/n": {"maximum": 5}}, "unique": ["/u"]})
+        site.put("doc/book", {"title": "Book"}, want=201)
+        site.put("doc/one", {"n": 1}, parent="doc/book", want=201)
+        site.put("doc/two", {"n": 2}, parent="doc/one", want=201)
+        tree = f"{R}/doc/book/tree"
+        version = site.ask("GET", tree, want=200).json["tree_version"]
+        put = {"tree_version": version, "tree": {"children": [{"id": "one", "data": {"n": 5}}]}}
+        site.ask("PUT", tree + "?dry_run=1", put, "ann", want=200)
+        site.ask("PUT", tree, put, "ann", Idempotency_Key="t", want=200)
+        site.ask("PUT", tree, put, "ann", Idempotency_Key="t", want=200)
+        site.ask("PUT", tree, {**put, "tree": {}}, "ann", Idempotency_Key="t", want=422)
+        site.ask("PUT", tree, put, "ann", want=409)
+        site.ask("PUT", tree, {"tree": {}}, "ann", want=428)
+        version = site.ask("GET", tree, want=200).json["tree_version"]
+        site.ask("PUT", tree, {"tree_version": version, "tree": {}}, "ann", Prefer="return=minimal", want=204)
+        site.ask("PUT", tree, {"tree_version": version, "tree": {"children": [{"type": "tight", "data": {"n": 6}}, {"id": "one"}]}}, "ann",
+                 want=422)
+        site.ask("PUT", tree, {"tree_version": version, "tree": {"children": [{"type": "stet.lock", "data": {}}]}}, "ann", want=403)
+        twice = [{"type": "tight", "data": {"u": 1}}, {"type": "tight", "data": {"u": 1}}, {"id": "one"}]
+        site.ask("PUT", tree, {"tree_version": version, "tree": {"children": twice}}, "ann", want=409)
+        site.ask("PUT", f"{R}/doc/none/tree", {"tree_version": version, "tree": {}}, "ann", want=404)
+        site.put("doc/book", {"title": "Other"}, 1)
+        for _ in range(2):
+            book = site.ask("GET", f"{R}/doc/book", want=200).json
+            site.put("doc/book", {"title": book["data"]["title"] + "!"}, book["version"], want=200)
+        site.ask("DELETE", tree, None, "ann", want=428)
+        site.ask("DELETE", f"{tree}?tree_version={version}", None, "ann", want=409)
+        site.ask("DELETE", f"{R}/doc/none/tree?tree_version={version}", None, "ann", want=404)
+        version = site.ask("GET", f"{R}/doc/one/tree", want=200).json["tree_version"]
+        site.ask("DELETE", f"{R}/doc/one/tree?tree_version={version}", None, "ann", Idempotency_Key="t", want=422)
+        site.ask("DELETE", f"{R}/doc/one/tree?tree_version={version}", None, "ann", want=200)
+        site.ask("GET", f"{R}/doc/one/tree", want=404)
+        version = site.ask("GET", tree, want=200).json["tree_version"]
+        site.ask("DELETE", tree, {"tree_version": version}, "ann", Prefer="return=minimal", want=204)
+
+
+@test
+def a_tree_has_a_limit(folder):
+    with Site(folder) as site:
+        site.put("big/root", {}, want=201)
+        many = [{"op": "create", "type": "big", "id": str(n), "parent": "big/root", "data": {}} for n in range(1000)]
+        site.ask("POST", "/v1/main/transactions", {"mutations": many}, "ann", want=200)
+        site.ask("GET", f"{R}/big/root/tree", want=413)
+
+
+@test
+def records_move_and_fork(folder):
+    with Site(folder) as site:
+        site.declare("tight", {"fields": {"/n": {"maximum": 5}}})
+        for name in ("a", "b", "c"):
+            site.put(f"doc/{name}", {"n": 1}, want=201)
+        move = f"{R}/doc/b/move"
+        site.ask("POST", move, {"parent": "doc/a", "base_version": 1}, "ann", want=200)
+        site.ask("POST", f"{R}/doc/a/move", {"parent": "doc/b", "base_version": 1}, "ann", want=422)
+        site.ask("POST", move, {"parent": None}, "ann", want=428)
+        site.ask("POST", f"{move}?parent=&base_version=1", None, "bob", want=409)
+        site.ask("POST", move, {"parent": None}, "bob", If_Match='"1"', want=412)
+        site.ask("POST", move, {"parent": "doc/none", "base_version": 2}, "ann", want=404)
+        site.ask("POST", move, {"parent": None, "base_version": 2}, "ann", Prefer="return=minimal", want=204)
+        site.ask("POST", move, {"parent": "doc/c", "base_version": 2, "on_conflict": "ask"}, "bob", want=409)
+        site.ask("DELETE", f"{R}/doc/a?base_version=1", None, "ann", want=200)
+        fork = f"{R}/doc/c/fork"
+        site.ask("POST", fork, {"id": "draft"}, "ann", Idempotency_Key="f", want=201)
+        site.ask("POST", fork, {"id": "draft"}, "ann", Idempotency_Key="f", want=200)
+        site.ask("POST", fork, {"id": "other"}, "ann", Idempotency_Key="f", want=422)
+        site.ask("POST", fork + "?dry_run=1", None, "ann", Prefer="return=minimal", want=204)
+        site.ask("POST", fork + "?id=draft", None, "ann", want=409)
+        site.ask("POST", fork + "?tree=1&parent=doc/b", None, "ann", want=201)
+        site.ask("POST", f"{R}/doc/none/fork", None, "ann", want=404)
+        merge = f"{R}/doc/draft/merge"
+        site.ask("POST", merge, {"base_version": 1}, "ann", want=200)
+        site.put("doc/draft", {"n": 1, "m": 2}, 1, want=200)
+        site.ask("POST", merge, {}, "ann", want=428)
+        site.ask("POST", merge, {"base_version": 1}, "ann", want=409)
+        site.ask("POST", merge, None, "ann", If_Match='"1"', want=412)
+        site.ask("POST", merge, {"base_version": 2}, "ann", Idempotency_Key="m", want=200)
+        site.ask("POST", merge, {"base_version": 3}, "ann", Idempotency_Key="m", want=422)
+        site.put("doc/draft", {"n": 7, "m": 2}, 3, want=200)
+        site.ask("POST", merge, {"base_version": 4, "tree": True}, "ann", Prefer="return=minimal", want=204)
+        site.put("doc/draft", {"n": 8, "m": 2}, 5, want=200)
+        site.put("doc/c", {"n": 9, "m": 2}, 3, "bob", want=200)
+        site.ask("POST", merge, {"base_version": 6}, "ann", want=409)
+        site.ask("POST", f"{R}/doc/b/merge", {"base_version": 3}, "ann")
+        site.ask("POST", f"{R}/doc/none/merge", {"base_version": 1}, "ann", want=404)
+
+
+# ---- Types, spaces, tokens, locks ------------------------------------------------------------
+
+@test
+def types_are_declared(folder):
+    with Site(folder) as site:
+        at = "/v1/main/types"
+        one = site.declare("deals", {"title": "Deals", "ask": {"deadline_s": 60}, "fields": {"/n": {"type": "integer"}}})
+        site.ask("GET", f"{at}/deals", If_None_Match=one.etag, want=304)
+        site.ask("GET", f"{at}/deals", want=200)
+        site.ask("GET", at, want=200)
+        site.declare("deals", {}, want=428)
+        site.declare("deals", {"colour": 1}, want=422)
+        for n in range(3):
+            site.put(f"deals/{n}", {"n": 7, "u": 1}, want=201)
+        new = {"fields": {"/n": {"maximum": 5}}}
+        site.ask("PUT", f"{at}/deals?base_version=1", new, want=409)
+        site.ask("PUT", f"{at}/deals?base_version=1", {"unique": ["/u"]}, want=409)
+        site.ask("PUT", f"{at}/deals?force=1", {"base_version": 1, "data": new}, media=STET, want=200)
+        site.ask("PUT", f"{at}/deals?base_version=1", {}, want=409)
+        site.ask("PUT", f"{at}/deals", {}, If_Match='"1"', want=412)
+        site.ask("PUT", f"{at}/deals", {}, If_None_Match="*", want=412)
+        site.ask("PUT", f"{at}/deals", {"title": "Other"}, If_Match='"2"', Prefer="return=minimal", want=204)
+        site.ask("PUT", f"{at}/deals?dry_run=1", {}, If_Match='"3"', want=200)
+        site.ask("PUT", f"{at}/fresh?dry_run=1", {}, want=201)
+        site.ask("PUT", f"{at}/fresh", {}, Prefer="return=minimal", Idempotency_Key="k", want=201)
+        site.ask("PUT", f"{at}/fresher", {}, Idempotency_Key="k", want=422)
+        site.ask("PUT", f"{at}?dry_run=1", {"types": {"deals": {"title": "New"}}}, want=200)
+        site.ask("PUT", at, {"types": {"deals": {"title": "New"}, "more": {}}, "client_mutation_id": "s"}, want=200)
+        site.ask("PUT", at, {"types": {"deals": {"title": "New"}}}, Prefer="return=minimal", want=204)
+        site.ask("PUT", at, {"types": {"deals": new}}, want=409)
+        site.ask("PUT", at, {"types": {"deals": {"unique": ["/u"]}}}, want=409)
+        site.ask("PUT", at, {"types": {"deals": {"colour": 1}}}, want=422)
+        site.ask("PUT", f"{at}?prune=1&force=1", {"types": {"deals": new}}, want=200)
+        site.ask("DELETE", f"{at}/deals", want=428)
+        site.ask("DELETE", f"{at}/deals?base_version=1", want=409)
+        site.ask("DELETE", f"{at}/deals", If_Match='"1"', want=412)
+        version = site.ask("GET", f"{at}/deals", want=200).json["version"]
+        site.ask("DELETE", f"{at}/deals?base_version={version}", Idempotency_Key="k", want=422)
+        site.ask("DELETE", f"{at}/deals", {"base_version": version}, want=200)
+        site.ask("DELETE", f"{at}/deals", want=404)
+        site.ask("GET", f"{at}/deals", want=404)
+        site.declare("other", {})
+        site.ask("DELETE", f"{at}/other", If_Match='"1"', Prefer="return=minimal", want=204)
+
+
+@test
+def spaces_and_tokens_come_and_go(folder):
+    with Site(folder) as site:
+        site.ask("PUT", "/v1/team", want=201)
+        site.ask("PUT", "/v1/team", {}, want=200)
+        site.ask("DELETE", "/v1/main", want=403)
+        site.ask("DELETE", "/v1/team", want=200)
+        made = site.ask("POST", "/v1/stet/tokens", {"actor": "zoe", "admin": True, "expires_at": "2100-01-01T00:00:00Z"}, want=201).json
+        site.ask("GET", "/v1/stet/tokens", want=200)
+        site.ask("DELETE", f"/v1/stet/tokens/{made['id']}", want=200)
+        site.ask("DELETE", f"/v1/stet/tokens/{made['id']}", want=404)
+
+
+@test
+def locks_are_held_by_one(folder):
+    with Site(folder) as site:
+        at = "/v1/main/locks"
+        lock = site.ask("POST", f"{at}/nightly", {"ttl_s": 60, "note": "invoices"}, "ann", Idempotency_Key="k", want=201).json
+        site.ask("POST", f"{at}/nightly", {"ttl_s": 60, "note": "invoices"}, "ann", Idempotency_Key="k", want=201)
+        site.ask("POST", f"{at}/other", {"ttl_s": 61}, "ann", Idempotency_Key="k", want=422)
+        site.ask("POST", f"{at}/free?dry_run=1", None, "ann")
+        site.ask("POST", f"{at}/nightly", None, "bob", want=423)
+        site.ask("POST", f"{at}/daily", None, "bob", want=201)
+        site.ask("GET", f"{at}/nightly", want=200)
+        page = site.ask("GET", f"{at}?limit=1", want=200).json
+        site.ask("GET", f"{at}?after={page['next']}", want=200)
+        token = lock["token"]
+        site.put("runs/1", {}, lock="nightly", lock_token=token, want=201)
+        site.ask("PUT", f"{at}/nightly", {"token": token, "ttl_s": 90}, "ann", want=200)
+        site.ask("PUT", f"{at}/nightly", {"token": token}, "bob", want=403)
+        site.ask("PUT", f"{at}/nightly", {"token": token + 7}, "ann", want=409)
+        site.ask("DELETE", f"{at}/nightly?token={token + 7}", None, "ann", want=409)
+        site.ask("DELETE", f"{at}/nightly?token={token}", None, "bob", want=403)
+        site.ask("DELETE", f"{at}/nightly?token={token}", None, "ann", want=200)
+        site.ask("GET", f"{at}/nightly", want=404)
+
+
+# ---- The feed --------------------------------------------------------------------------------
+
+def read_stream(site, query, until, lines=""):
+    """What a stream says up to a text."""
+    target = f"/v1/main/changes?{query}"
+    with socket.create_connection(("127.0.0.1", site.port), timeout=WAIT_S) as peer:
+        peer.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost:{site.port}\r\nAccept: text/event-stream\r\n"
+                     f"Authorization: Bearer {site.tokens['ann']}\r\n{lines}\r\n".encode())
+        data = b""
+        while until not in data:
+            part = peer.recv(65536)
+            check(part, f"the stream ended before {until!r}: {data!r}")
+            data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    rows = head.decode().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (row.partition(":") for row in rows[1:])}
+    note("GET", target, ({}, b""), Answer(int(rows[0].split()[1]), headers, body))
+    return body.decode()
+
+
+@test
+def the_feed_tells_what_happens(folder):
+    with Site(folder) as site:
+        site.put("t/1", {"n": 1})
+        site.put("t/1", {"n": 2}, 1)
+        site.ask("DELETE", f"{R}/t/1?base_version=2", want=200)
+        page = site.ask("GET", "/v1/main/changes?since=0&limit=1", want=200).json
+        site.ask("GET", f"/v1/main/changes?since={page['next']}&wait_s=1&type=t&id=t/1&where=n%3D1", want=200)
+        site.ask("GET", "/v1/main/changes?since=999999", want=200)
+        site.ask("GET", "/v1/main/changes", Accept="text/html", want=406)
+        site.ask("GET", "/v1/main/changes?" + "&".join(f"type=t{n}" for n in range(65)), want=413)
+        body = read_stream(site, "since=0&where=n%3D1", b"event: ready")
+        check("event: change" in body and '"left":true' in body and "event: ready" in body, body)
+        make_conflict(site, "c/1")
+        site.put("c/1", {"n": 9, "m": 1}, 1, "ann", on_conflict="ask", want=202)
+        check("event: conflict" in read_stream(site, "since=0&events=conflict", b"event: ready"))
+        read_stream(site, "", b"event: ready", "Last-Event-ID: 1\r\n")
+        site.declare("short", {"retain": {"versions": 1}})
+        for version in range(6):
+            site.put("short/1", {"n": version}, version)
+        site.stop()  # What is still in memory is still told.
+        site.start()
+        body = read_stream(site, "since=0&type=short", b"event: ready")
+        check("event: reset" in body, body)
+        check("reset" in site.ask("GET", "/v1/main/changes?since=0&type=short", want=200).json)
+
+
+# ---- Failures --------------------------------------------------------------------------------
+
+@test
+def what_any_operation_may_answer(folder):
+    with Site(folder, "--body-timeout-s", "1") as site:
+        head = f"Host: localhost:{site.port}\r\nAuthorization: Bearer {site.tokens['admin']}\r\n"
+        check(site.raw("PUT", f"{R}/t/1", head + f"Content-Type: {JSON}\r\nContent-Length: 10\r\n", b"{").status == 408)
+        site.ask("GET", f"{R}/t?" + "&".join(f"p{n}=" for n in range(130)), want=413)
+        for name in ("held", "damaged"):
+            site.ask("PUT", f"/v1/{name}", want=201)
+            site.ask("PUT", f"/v1/{name}/records/t/1", {}, want=201)
+        site.stop()
+        with contextlib.ExitStack() as stack:
+            for path in glob.glob(os.path.join(site.data, "spaces", "held*-lock")):
+                fcntl.flock(stack.enter_context(open(path, "rb")), fcntl.LOCK_EX)
+            for path in glob.glob(os.path.join(site.data, "spaces", "damaged*.db")):
+                with open(path, "r+b") as file:
+                    file.write(b"\0" * 4096)
+            site.start()
+            check(site.ask("GET", "/v1/held/records/t/1", want=503).json["code"] == "BUSY")
+            site.ask("GET", "/v1/damaged/records/t/1", want=500)
+
+
+@test
+def a_full_disk_is_told(folder):
+    if os.environ.get("STET_SANITIZER"):
+        print("# not under a sanitizer, which must come before what is preloaded")
+        failures.add(507)
+        return
+    full = os.path.join(folder, "full")
+    with Site(folder, env={"LD_PRELOAD": FULL_DISK, "FULL_DISK": full}) as site:
+        site.put("t/1", {}, want=201)
+        with open(full, "wb"):
+            pass
+        site.put("t/2", {}, want=507)
+        os.remove(full)
+        site.put("t/2", {}, want=201)
+
+
+@test
+def every_documented_answer_was_given(folder):
+    documented = {(operation.id, status) for operation in contract.operations for status in operation.responses}
+    missing = sorted(documented - given)
+    check(not missing, f"never produced: {missing}")
+    check(failures == contract.failures, f"documented as `default`: {contract.failures}, given: {failures}")
+
+
+main()
