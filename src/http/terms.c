@@ -280,14 +280,25 @@ static int refusal_http(const struct terms *terms, stet_status status) {
     return terms->base_in_header && (stale || there) ? 412 : status_http(status);
 }
 
-/* Where a created record is. Only a PUT's own path is its; else its address is the end of it. */
+/* The path of the record that a path is of or about: "/v1/main/records/tasks/1" of "…/1/revert". */
+static stet_view record_path(stet_view path) {
+    enum { SLASHES = 5 };
+    unsigned slashes = 0;
+    for (size_t i = 0; i < path.size; i++) {
+        slashes += path.bytes[i] == '/';
+        if (slashes > SLASHES) return view_make(path.bytes, i);
+    }
+    return path;
+}
+
+/* Where a created record is. One that the path does not name is found by its address. */
 static const char *location(struct request *request, stet_view record) {
     struct doc doc;
     stet_view address;
-    if (request->method == METHOD_PUT) {
+    if (request->match.captures[CAPTURE_ID].size > 0 || request->method == METHOD_PUT) {
         stet_view base = request->loop->server->gate.base_path;
-        return arena_format(&request->arena, "%.*s%.*s", VIEW_ARG(base), VIEW_ARG(request->path))
-            .bytes;
+        stet_view path = record_path(request->path);
+        return arena_format(&request->arena, "%.*s%.*s", VIEW_ARG(base), VIEW_ARG(path)).bytes;
     }
     if (doc_parse(&request->arena, record, &body_limits, &doc, NULL) != STET_OK) return NULL;
     doc_node node = doc_member(&doc, 0, VIEW("address"));

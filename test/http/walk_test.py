@@ -336,6 +336,8 @@ def records_are_deleted_and_brought_back(folder):
         back = site.ask("POST", f"{R}/t/1/revert?to=3&base_version=7", None, "ann", want=201)
         check(back.headers["location"] == f"{R}/t/1", back)
         site.ask("DELETE", f"{R}/t/1", None, "ann", If_Match='"8"', want=200)
+        back = site.ask("POST", f"{R}/t/1/revert?to=3&base_version=9", None, "ann", Prefer="return=minimal", want=201)
+        check(back.headers["location"] == f"{R}/t/1", back)
         for actor in ("ann", "bob"):
             site.put("t/2", {"n": 1}, 1 if actor == "bob" else None, actor)
         site.put("t/2", {"n": 2}, 1, "bob", want=200)
