@@ -25,11 +25,12 @@ struct cli {
 typedef int command_run(struct cli *cli);
 
 command_run run_serve, run_init, run_space_list, run_space_create, run_space_delete, run_get,
-    run_put, run_patch, run_delete, run_list, run_history, run_diff, run_import, run_tree, run_fork,
-    run_merge, run_lock, run_locks, run_conflicts, run_conflicts_show, run_conflicts_resolve,
-    run_conflicts_reopen, run_inbox, run_inbox_read, run_inbox_dismiss, run_types_list,
-    run_types_show, run_types_put, run_types_delete, run_types_apply, run_token_create,
-    run_token_list, run_token_revoke, run_check, run_simulate, run_version, run_help;
+    run_put, run_patch, run_delete, run_list, run_history, run_diff, run_tail, run_export,
+    run_import, run_completion, run_tree, run_fork, run_merge, run_lock, run_locks, run_conflicts,
+    run_conflicts_show, run_conflicts_resolve, run_conflicts_reopen, run_inbox, run_inbox_read,
+    run_inbox_dismiss, run_types_list, run_types_show, run_types_put, run_types_delete,
+    run_types_apply, run_token_create, run_token_list, run_token_revoke, run_check, run_simulate,
+    run_version, run_help;
 
 /* The exit code of a failure of our own, and of a server's answer. */
 int cli_exit_of_status(stet_status status);

@@ -1,68 +1,99 @@
 /*
  * import: a file of JSON lines, sent in pieces of whole lines. The server derives a mutation key from a line that has none,
  * so a piece may be sent again after a broken connection, and the whole file any time later.
+ *
+ * Order. The lines of an export without history do not depend on one another, so several pieces are on their way at once. All
+ * others are stored in the order of the file, for a line may build on the one before.
+ *
+ * Parents. A record that was moved or changed later than its children stands behind them. So lines whose parent is not there yet are put
+ * aside, and sent again behind the others as long as that helps.
+ *
+ * How far it came is written beside the file (FILE.import) once a second, and removed when it is through.
  */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
 #include "cli/answer.h"
 #include "cli/cli.h"
+#include "cli/file.h"
+#include "cli/import_pieces.h"
+#include "cli/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-    PIECE_BYTES = 1024 * 1024, /* A piece ends with the first line that reaches this. */
-    PIECE_LINES_MAX = 2000,
+    PIECE_BYTES = 1024 * 1024, /* A piece ends with the first line that reaches this, */
+    PIECE_BYTES_MAX =
+        32 * 1024 * 1024, /* or, so as not to part a transaction, with one that reaches this. */
     LINE_BYTES_MAX =
         4 * 1024 * 1024, /* Well past what a record may hold; a longer line is not sent. */
     READ_BYTES = 256 * 1024,
-    BAR_COLUMNS = 30,
-    PROGRESS_LINE_S = 5,
+    NAME_BYTES_MAX = 4096,
+};
+
+struct counts {
+    uint64_t imported, unchanged, replayed, dropped, parked, failed;
+};
+
+/* Lines put aside, in a file without a name. */
+struct aside {
+    FILE *file; /* NULL: none yet. */
+    uint64_t *numbers;
+    size_t count;
+    size_t capacity;
 };
 
 struct import {
     struct cli *cli;
-    int fd;
-    uint64_t bytes_total; /* 0: unknown. */
-    uint64_t bytes_done;
-    struct buffer piece;
-    uint64_t piece_line; /* The number of its first line, from 1. */
-    unsigned piece_lines;
-    uint64_t line; /* The number of the line being read. */
-    uint64_t imported, unchanged, replayed, dropped, parked, failed;
+    struct progress progress;
+    struct counts counts;
     uint64_t errors_told;
-    time_t progress_at;
+    int code; /* Why it stopped; EXIT_DONE: it did not. */
+
+    /* What is read: the file, or what was put aside. */
+    int fd;
+    const char *path; /* NULL: not a file that has a name and a size. */
+    char state_path[NAME_BYTES_MAX];
+    uint64_t bytes_total;      /* 0: unknown. */
+    uint64_t bytes;            /* The place behind the lines read, */
+    uint64_t line;             /* and the number of the next one. */
+    const struct aside *again; /* Not NULL: these, with their numbers. */
+
+    /* What an export says of itself. */
+    bool is_export, independent, whole;
+    uint64_t transaction; /* Of the last line; 0: none. */
+
+    struct pieces *pieces;
+    struct piece *piece; /* Being filled. */
+    struct buffer request;
+    bool tell_orphans;
+    struct aside orphans;
+    uint64_t lines_done;
+    bool stop_on_error;
+
+    /* How far it came for good. */
+    uint64_t done_bytes, done_line;
+    int64_t state_ns; /* When that was written down last. */
 };
 
-static void progress_show(struct import *import, bool last) {
-    struct terminal *errors = &import->cli->errors;
-    uint64_t lines = import->line > 0 ? import->line - 1 : 0;
-    time_t now = time(NULL);
-    if (import->cli->json) return;
-    if (errors->width > 0 && import->bytes_total > 0) {
-        unsigned filled = (unsigned)(import->bytes_done * BAR_COLUMNS / import->bytes_total);
-        if (filled > BAR_COLUMNS) filled = BAR_COLUMNS;
-        fputs("\r[", errors->stream);
-        for (unsigned i = 0; i < BAR_COLUMNS; i++)
-            fputc(i < filled ? '#' : '.', errors->stream);
-        fprintf(errors->stream, "] %3u%%  %llu lines%s", filled * 100 / BAR_COLUMNS,
-                (unsigned long long)lines, last ? "\n" : "");
-        fflush(errors->stream);
-    } else if (errors->width == 0 && !last && now - import->progress_at >= PROGRESS_LINE_S) {
-        fprintf(errors->stream, "%llu lines\n", (unsigned long long)lines);
-        import->progress_at = now;
-    }
+static void memory_fail(struct import *import) {
+    stet_error err;
+    progress_hide(&import->progress);
+    error_set(&err, STET_NO_MEMORY, "out of memory");
+    import->code = cli_fail(import->cli, &err);
 }
 
-static void line_begin(const struct import *import, uint64_t line) {
-    struct terminal *errors = &import->cli->errors;
-    if (errors->width > 0 && import->bytes_total > 0) fputs("\r\033[K", errors->stream);
-    fprintf(errors->stream, "line %llu: ", (unsigned long long)line);
+/* ---- What came of it --------------------------------------------------------------------- */
+
+static void line_begin(struct import *import, uint64_t line) {
+    progress_hide(&import->progress);
+    fprintf(import->cli->errors.stream, "line %llu: ", (unsigned long long)line);
 }
 
 static void error_begin(struct import *import, uint64_t line) {
@@ -70,13 +101,19 @@ static void error_begin(struct import *import, uint64_t line) {
     import->errors_told += 1;
 }
 
-static void errors_show(struct import *import, struct arena *arena, const struct doc *doc) {
+/* The number in the file of a line that the server names by its place in the piece, from 1. */
+static uint64_t number_of(const struct piece *piece, uint64_t place) {
+    return place >= 1 && place <= piece->lines ? piece->numbers[place - 1] : 0;
+}
+
+static void errors_show(struct import *import, const struct piece *piece, struct arena *arena,
+                        const struct doc *doc) {
     struct terminal *out = &import->cli->errors;
     doc_node errors = answer_member(doc, 0, "errors");
     if (errors == DOC_NONE || doc_kind(doc, errors) != DOC_ARRAY) return;
     for (doc_node error = doc_first(doc, errors); error != DOC_NONE; error = doc_next(doc, error)) {
         stet_view field = answer_text(arena, doc, error, "field");
-        error_begin(import, import->piece_line + answer_u64(doc, error, "line") - 1);
+        error_begin(import, number_of(piece, answer_u64(doc, error, "line")));
         terminal_text(out, COLOR_NONE, answer_text(arena, doc, error, "detail"));
         if (field.size > 0) {
             fputs(", at ", out->stream);
@@ -89,175 +126,462 @@ static void errors_show(struct import *import, struct arena *arena, const struct
 }
 
 /* Lines that were no error and changed nothing all the same. */
-static void set_aside_show(struct import *import, struct arena *arena, const struct doc *doc) {
+static void set_aside_show(struct import *import, const struct piece *piece, struct arena *arena,
+                           const struct doc *doc) {
     doc_node lines = answer_member(doc, 0, "set_aside");
     if (lines == DOC_NONE || doc_kind(doc, lines) != DOC_ARRAY) return;
     for (doc_node line = doc_first(doc, lines); line != DOC_NONE; line = doc_next(doc, line)) {
         bool parked = view_equal(answer_text(arena, doc, line, "outcome"), VIEW("parked"));
-        line_begin(import, import->piece_line + answer_u64(doc, line, "line") - 1);
+        line_begin(import, number_of(piece, answer_u64(doc, line, "line")));
         fputs(parked ? "waits for somebody to decide\n"
                      : "not applied: the record stays as it is\n",
               import->cli->errors.stream);
     }
 }
 
-static int piece_send(struct import *import) {
-    struct arena arena;
-    struct buffer path;
-    struct answer answer;
-    struct doc doc;
-    int code = EXIT_DONE;
-    if (import->piece_lines == 0) return EXIT_DONE;
-    arena_init(&arena, 64 * 1024);
-    cli_path(import->cli, &path);
-    buffer_append_text(&path, "/import");
-    buffer_append_char(&path, '\0');
-    if (buffer_status(&path) != STET_OK) {
-        stet_error err;
-        error_set(&err, STET_NO_MEMORY, "out of memory");
-        code = cli_fail(import->cli, &err);
-        goto done;
+static bool aside_add(struct aside *aside, stet_view line, uint64_t number) {
+    if (aside->file == NULL) aside->file = tmpfile();
+    if (aside->file == NULL) return false;
+    if (aside->count == aside->capacity) {
+        size_t capacity = aside->capacity == 0 ? 256 : aside->capacity * 2;
+        uint64_t *numbers = realloc(aside->numbers, capacity * sizeof *numbers);
+        if (numbers == NULL) return false;
+        aside->numbers = numbers;
+        aside->capacity = capacity;
     }
-    struct call call = {.method = "POST",
-                        .path = path.bytes,
-                        .content_type = "application/x-ndjson",
-                        .body = buffer_view(&import->piece),
-                        .repeatable = true};
-    code = cli_send(import->cli, &call, &arena, &answer, &doc);
-    if (code != EXIT_DONE) goto done;
-    import->imported += answer_u64(&doc, 0, "imported");
-    import->unchanged += answer_u64(&doc, 0, "unchanged");
-    import->replayed += answer_u64(&doc, 0, "replayed");
-    import->dropped += answer_u64(&doc, 0, "dropped");
-    import->parked += answer_u64(&doc, 0, "parked");
-    import->failed += answer_u64(&doc, 0, "failed");
-    errors_show(import, &arena, &doc);
-    set_aside_show(import, &arena, &doc);
-    import->piece_lines = 0;
-    buffer_reset(&import->piece);
-    progress_show(import, false);
-done:
-    arena_done(&arena);
-    return code;
+    if (fwrite(line.bytes, 1, line.size, aside->file) != line.size ||
+        fputc('\n', aside->file) == EOF)
+        return false;
+    aside->numbers[aside->count++] = number;
+    return true;
 }
 
-/* A whole line, without its end. */
-static int line_add(struct import *import, stet_view line) {
-    stet_error err;
-    if (import->piece_lines == 0) import->piece_line = import->line;
-    buffer_append_view(&import->piece, line);
-    buffer_append_char(&import->piece, '\n');
-    if (buffer_status(&import->piece) != STET_OK) {
-        error_set(&err, STET_NO_MEMORY, "out of memory");
-        return cli_fail(import->cli, &err);
+static void aside_done(struct aside *aside) {
+    if (aside->file != NULL) fclose(aside->file);
+    free(aside->numbers);
+    *aside = (struct aside){0};
+}
+
+/* The lines whose parent is not there. The server names them in any order; a piece's lines are walked once. */
+static void orphans_keep(struct import *import, const struct piece *piece, const struct doc *doc) {
+    doc_node orphans = answer_member(doc, 0, "orphans");
+    bool named[PIECE_LINES_MAX + 1] = {false};
+    uint64_t place;
+    if (orphans == DOC_NONE || doc_kind(doc, orphans) != DOC_ARRAY) return;
+    for (doc_node one = doc_first(doc, orphans); one != DOC_NONE; one = doc_next(doc, one))
+        if (doc_u64(doc, one, &place) && place <= PIECE_LINES_MAX) named[place] = true;
+    stet_view rest = buffer_view(&piece->text);
+    for (unsigned i = 0; i < piece->lines; i++) {
+        const char *end = memchr(rest.bytes, '\n', rest.size);
+        size_t size = end == NULL ? rest.size : (size_t)(end - rest.bytes);
+        if (named[i + 1] &&
+            !aside_add(&import->orphans, view_make(rest.bytes, size), piece->numbers[i])) {
+            memory_fail(import);
+            return;
+        }
+        if (end == NULL) return;
+        rest = view_make(end + 1, rest.size - size - 1);
     }
-    import->piece_lines += 1;
+}
+
+/* ---- How far it came --------------------------------------------------------------------- */
+
+/* Without it the next run begins anew, which costs time only. */
+static void state_write(struct import *import) {
+    char text[256];
+    stet_error ignored;
+    import->state_ns = clock_monotonic_ns(clock_system());
+    if (import->path == NULL || import->done_line == 0) return;
+    int size =
+        snprintf(text, sizeof text, "{\"bytes\":%llu,\"line\":%llu,\"of_bytes\":%llu}\n",
+                 (unsigned long long)import->done_bytes, (unsigned long long)import->done_line,
+                 (unsigned long long)import->bytes_total);
+    (void)file_write(import->state_path, view_make(text, (size_t)size), &ignored);
+}
+
+/* Everything before the piece's end was stored, or refused and said so. */
+static void state_move(struct import *import, const struct piece *piece) {
+    if (import->again != NULL || import->orphans.count > 0 ||
+        args_switch(import->cli->args, OPTION_DRY_RUN))
+        return;
+    import->done_bytes = piece->end_bytes;
+    import->done_line = piece->end_line;
+    if (clock_monotonic_ns(clock_system()) - import->state_ns >= CLOCK_NS_PER_S)
+        state_write(import);
+}
+
+/* Takes up an earlier run. Its lines are the same only if the file is as long as it was. */
+static stet_status state_read(struct import *import, stet_error *err) {
+    struct buffer text;
+    struct doc doc;
+    if (import->path == NULL)
+        return error_set(err, STET_BAD_REQUEST, "--resume needs the name of a file");
+    if (access(import->state_path, F_OK) != 0) return STET_OK;
+    buffer_init(&text, import->cli->arena, 256 * 1024);
+    stet_status status = file_read(import->state_path, &text, err);
+    if (status != STET_OK) return status;
+    if (answer_parse(import->cli->arena, buffer_view(&text), &doc, err) != STET_OK ||
+        answer_u64(&doc, 0, "of_bytes") != import->bytes_total)
+        return error_set(err, STET_BAD_REQUEST,
+                         "\"%s\" is of another file: remove it, or import without --resume",
+                         import->state_path);
+    import->bytes = answer_u64(&doc, 0, "bytes");
+    import->line = answer_u64(&doc, 0, "line");
+    if (import->bytes > import->bytes_total || import->line == 0 ||
+        lseek(import->fd, (off_t)import->bytes, SEEK_SET) < 0)
+        return error_set(err, STET_BAD_REQUEST, "\"%s\" makes no sense", import->state_path);
+    import->lines_done = import->line - 1;
+    fprintf(import->cli->errors.stream, "going on at line %llu\n",
+            (unsigned long long)import->line);
+    return STET_OK;
+}
+
+/* ---- Pieces ------------------------------------------------------------------------------ */
+
+/* How many lines there will be is guessed from those that were. */
+static void progress_show(struct import *import, const struct piece *piece) {
+    if (import->again == NULL && import->bytes_total > 0 && piece->end_bytes > 0)
+        progress_total(&import->progress,
+                       (uint64_t)((double)import->lines_done * (double)import->bytes_total /
+                                  (double)piece->end_bytes));
+    progress_set(&import->progress, import->lines_done);
+}
+
+static bool answer_take(void *context, struct piece_answer *came) {
+    struct import *import = context;
+    struct cli *cli = import->cli;
+    struct counts *counts = &import->counts;
+    struct doc doc;
+    stet_error err;
+    if (came->status != STET_OK) {
+        progress_hide(&import->progress);
+        import->code = cli_fail(cli, &came->err);
+        return false;
+    }
+    if (came->answer.http != 200) {
+        progress_hide(&import->progress);
+        import->code = cli_refuse(cli, came->arena, &came->answer);
+        return false;
+    }
+    if (answer_parse(came->arena, came->answer.body, &doc, &err) != STET_OK) {
+        progress_hide(&import->progress);
+        import->code = cli_fail(cli, &err);
+        return false;
+    }
+    uint64_t failed = answer_u64(&doc, 0, "failed");
+    counts->imported += answer_u64(&doc, 0, "imported");
+    counts->unchanged += answer_u64(&doc, 0, "unchanged");
+    counts->replayed += answer_u64(&doc, 0, "replayed");
+    counts->dropped += answer_u64(&doc, 0, "dropped");
+    counts->parked += answer_u64(&doc, 0, "parked");
+    counts->failed += failed;
+    errors_show(import, came->piece, came->arena, &doc);
+    set_aside_show(import, came->piece, came->arena, &doc);
+    orphans_keep(import, came->piece, &doc);
+    if (import->code != EXIT_DONE) return false;
+    import->lines_done += import->again == NULL ? came->piece->lines : 0;
+    if (failed > 0 && import->stop_on_error) {
+        import->code = EXIT_FAILED;
+        return false;
+    }
+    state_move(import, came->piece);
+    progress_show(import, came->piece);
+    return true;
+}
+
+static void request_make(struct import *import) {
+    struct buffer *path = &import->request;
+    cli_path(import->cli, path);
+    buffer_append_text(path, "/import");
+    if (args_switch(import->cli->args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
+    if (import->stop_on_error) cli_query(path, "on_error", VIEW("stop"));
+    if (import->tell_orphans) cli_query(path, "orphans", VIEW("1"));
+    buffer_append_char(path, '\0');
+}
+
+static bool pieces_begin(struct import *import) {
+    stet_error err;
+    request_make(import);
+    stet_status status = buffer_status(&import->request);
+    if (status != STET_OK) {
+        error_set(&err, status, "out of memory");
+    } else {
+        bool wide = import->independent && import->again == NULL && !import->stop_on_error;
+        status = pieces_open(import->cli->peer, import->request.bytes, wide ? PIECES_WIDTH_MAX : 1,
+                             !import->stop_on_error, answer_take, import, &import->pieces, &err);
+    }
+    if (status != STET_OK) import->code = cli_fail(import->cli, &err);
+    return status == STET_OK;
+}
+
+static void piece_send(struct import *import) {
+    struct piece *piece = import->piece;
+    if (piece == NULL || piece->lines == 0) return;
+    if (buffer_status(&piece->text) != STET_OK) {
+        memory_fail(import);
+        return;
+    }
+    piece->end_bytes = import->bytes;
+    piece->end_line = import->line;
+    import->piece = NULL;
+    pieces_send(import->pieces);
+}
+
+/* ---- Lines ------------------------------------------------------------------------------- */
+
+/* An export's own lines, which the server passes over. */
+static void marker_take(struct import *import, stet_view line) {
+    struct arena arena;
+    struct doc doc;
+    stet_error ignored;
+    arena_init(&arena, 4096);
+    if (answer_parse(&arena, line, &doc, &ignored) == STET_OK) {
+        doc_node what = answer_member(&doc, 0, "stet_export");
+        bool last = answer_member(&doc, what, "end") != DOC_NONE;
+        if (last) import->whole = answer_bool(&doc, what, "end");
+        if (!last) import->is_export = true;
+        bool history = answer_bool(&doc, what, "history");
+        if (!last && import->line == 1) import->independent = !history;
+        if (!last && history && args_switch(import->cli->args, OPTION_DRY_RUN)) {
+            stet_error err;
+            error_set(&err, STET_BAD_REQUEST,
+                      "a history cannot be tried out: each version needs the one before it to be "
+                      "there");
+            progress_hide(&import->progress);
+            import->code = cli_fail(import->cli, &err);
+        }
+    }
+    arena_done(&arena);
+}
+
+/* How an export with history begins a line; 0: it does not. */
+static uint64_t transaction_of(stet_view line) {
+    unsigned long long seq, transaction;
+    char begin[80];
+    size_t size = line.size < sizeof begin - 1 ? line.size : sizeof begin - 1;
+    memcpy(begin, line.bytes, size);
+    begin[size] = '\0';
+    return sscanf(begin, "{\"seq\":%llu,\"transaction\":%llu,", &seq, &transaction) == 2
+               ? transaction
+               : 0;
+}
+
+/* Before a line is added: a piece that is large enough goes, unless that would part a transaction. */
+static bool piece_is_full(const struct import *import, uint64_t transaction) {
+    const struct piece *piece = import->piece;
+    if (piece->lines == PIECE_LINES_MAX || piece->text.size >= PIECE_BYTES_MAX) return true;
+    bool parts = transaction != 0 && transaction == import->transaction;
+    return !parts && (piece->text.size >= PIECE_BYTES || piece->lines >= PIECE_LINES_MAX / 2);
+}
+
+/* A whole line, without its end, of `bytes` in the file. False: nothing more is read. */
+static bool line_add(struct import *import, stet_view line, size_t bytes) {
+    uint64_t transaction = 0;
+    if (line.size > 0 && import->again == NULL) {
+        if (view_starts(line, VIEW("{\"stet_export\":"))) marker_take(import, line);
+        transaction = transaction_of(line);
+    }
+    if (import->code != EXIT_DONE) return false;
+    if (import->pieces == NULL && !pieces_begin(import)) return false;
+    if (import->piece != NULL && piece_is_full(import, transaction)) piece_send(import);
+    if (import->code != EXIT_DONE) return false;
+    if (import->piece == NULL) import->piece = pieces_next(import->pieces);
+    if (import->piece == NULL) return false;
+    import->transaction = transaction;
+    struct piece *piece = import->piece;
+    piece->numbers[piece->lines++] =
+        import->again == NULL ? import->line : import->again->numbers[import->line - 1];
+    buffer_append_view(&piece->text, line);
+    buffer_append_char(&piece->text, '\n');
     import->line += 1;
-    if (import->piece.size < PIECE_BYTES && import->piece_lines < PIECE_LINES_MAX) return EXIT_DONE;
-    return piece_send(import);
+    import->bytes += bytes;
+    return true;
 }
 
 /* What is too long even to be sent; an empty line takes its place so that the numbers stay right. */
-static int line_refuse(struct import *import) {
+static bool line_refuse(struct import *import, size_t bytes) {
     error_begin(import, import->line);
     fprintf(import->cli->errors.stream, "longer than %d bytes (TOO_LARGE)\n", (int)LINE_BYTES_MAX);
-    import->failed += 1;
-    return line_add(import, (stet_view){0});
+    import->counts.failed += 1;
+    if (import->stop_on_error) import->code = EXIT_FAILED;
+    return import->code == EXIT_DONE && line_add(import, (stet_view){0}, bytes);
 }
 
-static int lines_read(struct import *import) {
+struct reading {
+    struct import *import;
     struct buffer rest; /* A line whose end was not read yet. */
-    stet_error err;
-    bool too_long = false;
-    int code = EXIT_DONE;
-    buffer_init(&rest, NULL, 0);
-    for (;;) {
-        char *room = buffer_reserve(&rest, READ_BYTES);
+    size_t dropped;     /* Bytes of a line that is too long. */
+};
+
+/* Takes the whole lines out of what was read. False: nothing more is read. */
+static bool lines_take(struct reading *reading, size_t searched) {
+    struct buffer *rest = &reading->rest;
+    size_t begin = 0;
+    const char *end;
+    bool goes_on = true;
+    while (goes_on && (end = memchr(rest->bytes + searched, '\n', rest->size - searched)) != NULL) {
+        size_t at = (size_t)(end - rest->bytes), size = at - begin;
+        goes_on = reading->dropped > 0 || size > LINE_BYTES_MAX
+                      ? line_refuse(reading->import, reading->dropped + size + 1)
+                      : line_add(reading->import, view_make(rest->bytes + begin, size), size + 1);
+        reading->dropped = 0;
+        begin = searched = at + 1;
+    }
+    size_t left = rest->size - begin;
+    if (left > LINE_BYTES_MAX || reading->dropped > 0) {
+        reading->dropped += left;
+        left = 0;
+    }
+    if (left > 0) memmove(rest->bytes, rest->bytes + begin, left);
+    rest->size = left;
+    return goes_on;
+}
+
+static void lines_read(struct import *import) {
+    struct reading reading = {.import = import};
+    bool goes_on = true;
+    buffer_init(&reading.rest, NULL, 0);
+    while (goes_on) {
+        char *room = buffer_reserve(&reading.rest, READ_BYTES);
         if (room == NULL) {
-            error_set(&err, STET_NO_MEMORY, "out of memory");
-            code = cli_fail(import->cli, &err);
+            memory_fail(import);
             break;
         }
         ssize_t got = read(import->fd, room, READ_BYTES);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
+            stet_error err;
+            progress_hide(&import->progress);
             error_set(&err, STET_IO, "could not read \"%s\": %s", import->cli->args->arguments[0],
                       strerror(errno));
-            code = cli_fail(import->cli, &err);
+            import->code = cli_fail(import->cli, &err);
         }
         if (got <= 0) break;
-        import->bytes_done += (uint64_t)got;
-        size_t searched = rest.size;
-        buffer_advance(&rest, (size_t)got);
-        size_t begin = 0;
-        const char *end;
-        while (code == EXIT_DONE &&
-               (end = memchr(rest.bytes + searched, '\n', rest.size - searched)) != NULL) {
-            size_t at = (size_t)(end - rest.bytes);
-            code = too_long ? line_refuse(import)
-                            : line_add(import, view_make(rest.bytes + begin, at - begin));
-            too_long = false;
-            begin = searched = at + 1;
-        }
-        if (code != EXIT_DONE) break;
-        size_t left = rest.size - begin;
-        if (left > LINE_BYTES_MAX) too_long = true;
-        if (too_long) left = 0;
-        if (left > 0) memmove(rest.bytes, rest.bytes + begin, left);
-        rest.size = left;
+        size_t searched = reading.rest.size;
+        buffer_advance(&reading.rest, (size_t)got);
+        goes_on = lines_take(&reading, searched);
     }
-    if (code == EXIT_DONE && too_long) code = line_refuse(import);
-    if (code == EXIT_DONE && rest.size > 0) code = line_add(import, buffer_view(&rest));
-    if (code == EXIT_DONE) code = piece_send(import);
-    buffer_done(&rest);
-    return code;
+    if (goes_on && import->code == EXIT_DONE && reading.dropped > 0)
+        goes_on = line_refuse(import, reading.dropped);
+    if (goes_on && import->code == EXIT_DONE && reading.rest.size > 0)
+        goes_on = line_add(import, buffer_view(&reading.rest), reading.rest.size);
+    if (goes_on && import->code == EXIT_DONE) piece_send(import);
+    if (import->pieces != NULL && import->code == EXIT_DONE) pieces_finish(import->pieces);
+    pieces_close(import->pieces);
+    import->pieces = NULL;
+    import->piece = NULL;
+    buffer_done(&reading.rest);
 }
+
+/* Sends what was put aside once more, as long as fewer are left each time; the last time says what is wrong. */
+static void orphans_send(struct import *import) {
+    uint64_t line = import->line;
+    bool helps = true;
+    while (import->code == EXIT_DONE && import->orphans.count > 0) {
+        struct aside again = import->orphans;
+        import->orphans = (struct aside){0};
+        import->tell_orphans = helps;
+        import->again = &again;
+        import->fd = fileno(again.file);
+        import->line = 1;
+        if (fflush(again.file) != 0 || lseek(import->fd, 0, SEEK_SET) < 0) memory_fail(import);
+        if (import->code == EXIT_DONE) lines_read(import);
+        helps = import->orphans.count < again.count;
+        aside_done(&again);
+    }
+    import->again = NULL;
+    import->line = line;
+}
+
+/* ---- The command ------------------------------------------------------------------------- */
 
 static void summary_show(const struct import *import) {
     FILE *out = import->cli->out.stream;
+    const struct counts *counts = &import->counts;
     if (import->cli->json) {
         fprintf(out,
                 "{\"imported\":%llu,\"unchanged\":%llu,\"replayed\":%llu,\"dropped\":%llu,"
                 "\"parked\":%llu,\"failed\":%llu}\n",
-                (unsigned long long)import->imported, (unsigned long long)import->unchanged,
-                (unsigned long long)import->replayed, (unsigned long long)import->dropped,
-                (unsigned long long)import->parked, (unsigned long long)import->failed);
+                (unsigned long long)counts->imported, (unsigned long long)counts->unchanged,
+                (unsigned long long)counts->replayed, (unsigned long long)counts->dropped,
+                (unsigned long long)counts->parked, (unsigned long long)counts->failed);
         return;
     }
-    fprintf(out, "%llu imported, %llu there already, %llu failed\n",
-            (unsigned long long)import->imported,
-            (unsigned long long)(import->unchanged + import->replayed),
-            (unsigned long long)import->failed);
-    if (import->dropped > 0)
+    fprintf(out, "%llu %s, %llu there already, %llu failed\n", (unsigned long long)counts->imported,
+            args_switch(import->cli->args, OPTION_DRY_RUN) ? "would be imported" : "imported",
+            (unsigned long long)(counts->unchanged + counts->replayed),
+            (unsigned long long)counts->failed);
+    if (counts->dropped > 0)
         fprintf(out, "%llu not applied: their records had moved on, and stay as they are\n",
-                (unsigned long long)import->dropped);
-    if (import->parked > 0)
+                (unsigned long long)counts->dropped);
+    if (counts->parked > 0)
         fprintf(out, "%llu waiting for somebody to decide: see `stet inbox`\n",
-                (unsigned long long)import->parked);
-    if (import->failed > import->errors_told) {
+                (unsigned long long)counts->parked);
+    if (import->orphans.count > 0)
+        fprintf(out, "%llu stand below records that are not there yet, and were not tried\n",
+                (unsigned long long)import->orphans.count);
+    if (counts->failed > import->errors_told) {
         fprintf(out, "%llu further errors were not listed by the server\n",
-                (unsigned long long)(import->failed - import->errors_told));
+                (unsigned long long)(counts->failed - import->errors_told));
     }
 }
 
-int run_import(struct cli *cli) {
-    struct import import = {.cli = cli, .line = 1, .progress_at = time(NULL)};
+static stet_status on_error_read(struct import *import, stet_error *err) {
+    const char *what = args_text(import->cli->args, OPTION_ON_ERROR);
+    import->stop_on_error = strcmp(what, "stop") == 0;
+    if (import->stop_on_error || strcmp(what, "continue") == 0) return STET_OK;
+    return error_set(err, STET_BAD_REQUEST, "--on-error is continue or stop, not \"%s\"", what);
+}
+
+static stet_status file_open(struct import *import, stet_error *err) {
+    const char *path = import->cli->args->arguments[0];
     struct stat info;
+    import->fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (import->fd < 0)
+        return error_set(err, STET_IO, "could not open \"%s\": %s", path, strerror(errno));
+    int size = snprintf(import->state_path, sizeof import->state_path, "%s.import", path);
+    if (fstat(import->fd, &info) != 0 || !S_ISREG(info.st_mode)) return STET_OK;
+    import->bytes_total = (uint64_t)info.st_size;
+    if (import->fd != STDIN_FILENO && size > 0 && (size_t)size < sizeof import->state_path)
+        import->path = path;
+    return STET_OK;
+}
+
+int run_import(struct cli *cli) {
+    struct import import = {.cli = cli, .fd = -1, .line = 1, .tell_orphans = true};
     stet_error err;
-    const char *path = cli->args->arguments[0];
-    import.fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (import.fd < 0) {
-        error_set(&err, STET_IO, "could not open \"%s\": %s", path, strerror(errno));
-        return cli_fail(cli, &err);
+    stet_status status = on_error_read(&import, &err);
+    if (status == STET_OK) status = file_open(&import, &err);
+    int code = status == STET_OK ? cli_connect(cli) : cli_fail(cli, &err);
+    if (code != EXIT_DONE) goto done;
+    bool resume = args_switch(cli->args, OPTION_RESUME);
+    if (resume && state_read(&import, &err) != STET_OK) {
+        code = cli_fail(cli, &err);
+        goto done;
     }
-    if (fstat(import.fd, &info) == 0 && S_ISREG(info.st_mode))
-        import.bytes_total = (uint64_t)info.st_size;
-    buffer_init(&import.piece, NULL, 0);
-    int code = lines_read(&import);
-    progress_show(&import, true);
+    bool resumed = import.line > 1;
+    progress_init(&import.progress, &cli->errors, cli->json, clock_system());
+    progress_begin(&import.progress, "Importing", "lines", 0);
+    progress_resume(&import.progress, import.lines_done);
+    int file = import.fd;
+    import.state_ns = clock_monotonic_ns(clock_system());
+    lines_read(&import);
+    if (!args_switch(cli->args, OPTION_DRY_RUN)) orphans_send(&import);
+    import.fd = file;
+    if (import.code == EXIT_DONE) progress_total(&import.progress, import.lines_done);
+    progress_end(&import.progress);
     summary_show(&import);
-    if (code == EXIT_DONE && import.failed > 0) code = EXIT_FAILED;
-    buffer_done(&import.piece);
-    if (import.fd != STDIN_FILENO) close(import.fd);
+    code = import.code;
+    if (code == EXIT_DONE && import.path != NULL) (void)unlink(import.state_path);
+    if (code != EXIT_DONE) state_write(&import);
+    if (code == EXIT_DONE && import.counts.failed > 0) code = EXIT_FAILED;
+    if (code == EXIT_DONE && import.is_export && !import.whole && !resumed) {
+        fputs("stet: the file is not a whole export: its last line is missing\n",
+              cli->errors.stream);
+        code = EXIT_FAILED;
+    }
+done:
+    aside_done(&import.orphans);
+    if (import.fd > STDIN_FILENO) close(import.fd);
     return code;
 }

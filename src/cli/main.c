@@ -19,6 +19,8 @@ static command_run *const runs[COMMAND_COUNT] = {
     [COMMAND_LIST] = run_list,
     [COMMAND_HISTORY] = run_history,
     [COMMAND_DIFF] = run_diff,
+    [COMMAND_TAIL] = run_tail,
+    [COMMAND_EXPORT] = run_export,
     [COMMAND_IMPORT] = run_import,
     [COMMAND_TREE] = run_tree,
     [COMMAND_FORK] = run_fork,
@@ -42,6 +44,7 @@ static command_run *const runs[COMMAND_COUNT] = {
     [COMMAND_TOKEN_REVOKE] = run_token_revoke,
     [COMMAND_SIMULATE] = run_simulate,
     [COMMAND_CHECK] = run_check,
+    [COMMAND_COMPLETION] = run_completion,
     [COMMAND_VERSION] = run_version,
     [COMMAND_HELP] = run_help,
 };

@@ -370,3 +370,101 @@ stet_status peer_call(struct peer *peer, const struct call *call, struct arena *
     peer->libcurl->list_free(headers);
     return status;
 }
+
+/* ---- Long answers ------------------------------------------------------------------------ */
+
+struct reading {
+    struct peer *peer;
+    const struct peer_stream *stream;
+    struct buffer refusal;
+    bool ended; /* By sink or stop. */
+};
+
+static size_t stream_write(char *bytes, size_t size, size_t count, void *context) {
+    struct reading *reading = context;
+    long http = 0;
+    reading->peer->libcurl->get(reading->peer->handle, CURLINFO_RESPONSE_CODE, &http);
+    if (http < 200 || http >= 300) return body_write(bytes, size, count, &reading->refusal);
+    if (reading->stream->sink(reading->stream->context, view_make(bytes, size * count)))
+        return size * count;
+    reading->ended = true;
+    return 0;
+}
+
+/* Called with every wait that ends, one that a signal ended too, and once a second at least. */
+static int stream_watch(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total,
+                        curl_off_t up_now) {
+    struct reading *reading = context;
+    (void)total;
+    (void)now;
+    (void)up_total;
+    (void)up_now;
+    if (reading->stream->stop == NULL || *reading->stream->stop == 0) return 0;
+    reading->ended = true;
+    return 1;
+}
+
+stet_status peer_read(struct peer *peer, const struct peer_stream *stream, struct arena *arena,
+                      struct answer *answer, stet_error *err) {
+    const struct libcurl *libcurl = peer->libcurl;
+    struct reading reading = {.peer = peer, .stream = stream};
+    struct curl_slist *headers = NULL;
+    long http = 0;
+    stet_view url = arena_format(arena, "%s%s", peer->url, stream->call->path);
+    stet_view accept = arena_format(arena, "Accept: %s", stream->accept);
+    stet_status status = STET_OK;
+    *answer = (struct answer){0};
+    buffer_init(&reading.refusal, NULL, 0);
+    if (url.bytes == NULL || accept.bytes == NULL)
+        status = error_set(err, STET_NO_MEMORY, "out of memory");
+    if (status == STET_OK) status = headers_make(peer, stream->call, arena, &headers, err);
+    if (status == STET_OK && !list_add(libcurl, &headers, accept.bytes))
+        status = error_set(err, STET_NO_MEMORY, "out of memory");
+    if (status != STET_OK) goto done;
+    handle_set(peer, stream->call, url.bytes, headers);
+    libcurl->set(peer->handle, CURLOPT_TIMEOUT, 0L);
+    if (stream->silence_s > 0) {
+        libcurl->set(peer->handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        libcurl->set(peer->handle, CURLOPT_LOW_SPEED_TIME, (long)stream->silence_s);
+    }
+    libcurl->set(peer->handle, CURLOPT_WRITEFUNCTION, stream_write);
+    libcurl->set(peer->handle, CURLOPT_WRITEDATA, &reading);
+    libcurl->set(peer->handle, CURLOPT_HEADERFUNCTION, header_read);
+    libcurl->set(peer->handle, CURLOPT_HEADERDATA, answer);
+    libcurl->set(peer->handle, CURLOPT_NOPROGRESS, 0L);
+    libcurl->set(peer->handle, CURLOPT_XFERINFOFUNCTION, stream_watch);
+    libcurl->set(peer->handle, CURLOPT_XFERINFODATA, &reading);
+    CURLcode code = libcurl->perform(peer->handle);
+    libcurl->get(peer->handle, CURLINFO_RESPONSE_CODE, &http);
+    answer->http = (int)http;
+    answer->body = arena_copy(arena, buffer_view(&reading.refusal));
+    if (reading.ended) {
+        status = error_set(err, STET_CANCELLED, "ended");
+    } else if (answer->body.bytes == NULL) {
+        status = error_set(err, STET_NO_MEMORY, "out of memory");
+    } else if (code != CURLE_OK) {
+        status = error_set(err, STET_UNAVAILABLE, "the connection to %s failed: %s", peer->url,
+                           libcurl->words(code));
+    }
+done:
+    libcurl->list_free(headers);
+    buffer_done(&reading.refusal);
+    return status;
+}
+
+stet_status peer_share(const struct peer *of, struct peer **out, stet_error *err) {
+    struct peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    *peer = *of;
+    peer->engine = NULL;
+    peer->server = NULL;
+    peer->handle = peer->libcurl->init();
+    if (peer->handle == NULL) {
+        peer_close(peer);
+        return error_set(err, STET_NO_MEMORY, "out of memory");
+    }
+    *out = peer;
+    return STET_OK;
+}
+
+bool peer_is_own(const struct peer *peer) { return peer->engine != NULL; }

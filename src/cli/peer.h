@@ -13,6 +13,8 @@
 #include "cli/args.h"
 #include "stet.h"
 
+#include <signal.h>
+
 struct peer;
 
 /**
@@ -68,5 +70,35 @@ struct answer {
  */
 stet_status peer_call(struct peer *peer, const struct call *call, struct arena *arena,
                       struct answer *answer, stet_error *err);
+
+/* Takes what has arrived; false ends the transfer. */
+typedef bool peer_sink(void *context, stet_view bytes);
+
+struct peer_stream {
+    const struct call *call; /* A read. */
+    const char *accept;      /* The media type that is wanted. */
+    peer_sink *sink;         /* Of a 2xx answer's body. */
+    void *context;
+    const volatile sig_atomic_t
+        *stop;          /* Not 0: end. May be set by a signal. NULL: nobody ends it. */
+    unsigned silence_s; /* A connection on which nothing came for so long is dead. 0: no bound. */
+};
+
+/**
+ * Reads an answer of any length as it comes, once.
+ *
+ * @param answer  Out: http; the body only of what is not 2xx.
+ * @return STET_OK           the answer has ended.
+ *         STET_UNAVAILABLE  the server could not be reached, or the connection broke; the sink may have had a part.
+ *         STET_CANCELLED    sink or stop ended it.
+ */
+stet_status peer_read(struct peer *peer, const struct peer_stream *stream, struct arena *arena,
+                      struct answer *answer, stet_error *err);
+
+/* Another connection to the same server, for another thread or during peer_read. Owned: peer_close, before that of the first. */
+stet_status peer_share(const struct peer *of, struct peer **peer, stet_error *err);
+
+/* Whether this process is the server: then nobody else can change anything. */
+bool peer_is_own(const struct peer *peer);
 
 #endif

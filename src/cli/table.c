@@ -57,14 +57,25 @@ static const struct command_row commands[COMMAND_COUNT] = {
     [COMMAND_DIFF] =
         {"diff", "TYPE/ID [FROM [TO]]", 1, 3, "Show what differs between two versions",
          "Without TO: up to the newest version. Without FROM: what the newest version changed.\n"},
+    [COMMAND_TAIL] =
+        {"tail", "[TYPE|TYPE/ID...]", 0, 64, "Follow what is changed, as it happens",
+         "One line for each change of records of these types, or of these records; without any, of "
+         "all but the system's. Begins now unless --since or --from-start is given, goes on where "
+         "it was when the connection breaks, and ends with Ctrl-C.\n"},
+    [COMMAND_EXPORT] =
+        {"export", "[FILE]", 0, 1, "Write the records of a space to a file of JSON lines",
+         "As of one position, whatever is written meanwhile; import reads it. The last line says "
+         "that nothing is missing. Without FILE, or with -, to standard output. FILE gets its name "
+         "when it is whole; until then it is FILE.part, and --resume goes on with it. A file that "
+         "exists is not overwritten.\n"},
     [COMMAND_IMPORT] =
         {"import", "FILE", 1, 1, "Load records from a file of JSON lines",
-         "FILE (or - for standard input) holds one object per line: {\"type\", \"id\", \"data\", "
-         "\"version\"?, "
-         "\"created_at\"?, \"created_by\"?, \"updated_at\"?, \"updated_by\"?, \"base_version\"?, "
-         "\"client_mutation_id\"?}. Loading the same file again changes nothing. A line that fails "
-         "is reported by "
-         "its number and does not keep the others from being loaded; the exit code is then 1.\n"},
+         "FILE (or - for standard input) is an export, or holds one object per line: {\"type\", "
+         "\"id\", \"data\", \"parent\"?, \"version\"?, \"created_at\"?, \"created_by\"?, "
+         "\"updated_at\"?, \"updated_by\"?, \"base_version\"?, \"client_mutation_id\"?}. "
+         "Loading the same file again changes nothing. A line that fails is reported by its number "
+         "and does not keep the others from being loaded; the exit code is then 1.\n"
+         "How far it came is kept in FILE.import until it is through.\n"},
     [COMMAND_TREE] = {"tree", "TYPE/ID", 1, 1, "Show a record with all that stands below it",
                       "What stands below what is said by --parent of put and patch.\n"},
     [COMMAND_FORK] = {"fork", "TYPE/ID [NEW-ID]", 1, 2, "Copy a record, or a whole tree",
@@ -139,6 +150,10 @@ static const struct command_row commands[COMMAND_COUNT] = {
          "spaces, or names one with --space, gets types of their own there, whose records are "
          "deleted and leave their history. Without --url, --data and ./stet-data all of it happens "
          "in a temporary directory.\n"},
+    [COMMAND_COMPLETION] =
+        {"completion", "SHELL", 1, 1, "Print what makes a shell complete this program's words",
+         "SHELL is bash or zsh. For bash: source <(stet completion bash). For zsh: source <(stet "
+         "completion zsh), behind compinit.\n"},
     [COMMAND_VERSION] = {"version", "", 0, 0, "Print the version", ""},
     [COMMAND_HELP] = {"help", "[COMMAND]", 0, 2, "Explain the program or one command", ""},
 };
@@ -157,7 +172,7 @@ static const struct command_row commands[COMMAND_COUNT] = {
 #define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
 #define ON_REMOTE                                                                                  \
     (ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON_SPACES | ON_TOKENS |           \
-     ON(IMPORT) | ON(CHECK) | ON(SIMULATE))
+     ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(CHECK) | ON(SIMULATE))
 #define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
 #define SECONDS_MAX (100u * 365 * 24 * 3600)
 
@@ -250,8 +265,8 @@ static const struct option_row options[OPTION_COUNT] = {
                       ON_REMOTE & ~ON_TOKENS,
                       "Who acts, for a server that runs with --no-auth; others go by the token"},
     [OPTION_SPACE] = {"space", "NAME", OPTION_TEXT, 0, "main", "STET_SPACE", NULL,
-                      ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON(IMPORT) |
-                          ON(CHECK),
+                      ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON(TAIL) |
+                          ON(EXPORT) | ON(IMPORT) | ON(CHECK),
                       "The space to use; check: all when not given"},
     [OPTION_TIMEOUT_S] = {"timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, "600",
                           "STET_TIMEOUT_S", NULL, ON_REMOTE,
@@ -277,7 +292,7 @@ static const struct option_row options[OPTION_COUNT] = {
                     "effect once. Default: "
                     "a new UUID"},
     [OPTION_DRY_RUN] = {"dry-run", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
-                        ON_WRITE | ON(FORK) | ON(MERGE) | ON_TYPES_WRITE,
+                        ON_WRITE | ON(FORK) | ON(MERGE) | ON_TYPES_WRITE | ON(IMPORT),
                         "Answer as the write would, and store nothing"},
     [OPTION_FORCE] = {"force", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
                       ON(TYPES_PUT) | ON(TYPES_APPLY),
@@ -292,8 +307,29 @@ static const struct option_row options[OPTION_COUNT] = {
                    "The record as it was then (2026-03-01T12:00:00Z)"},
     [OPTION_RAW] = {"raw", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(GET),
                     "Print only the data, byte for byte as stored"},
-    [OPTION_WHERE] = {"where", "EXPRESSION", OPTION_TEXT, 0, NULL, NULL, NULL, ON(LIST),
+    [OPTION_WHERE] = {"where", "EXPRESSION", OPTION_TEXT, 0, NULL, NULL, NULL,
+                      ON(LIST) | ON(TAIL) | ON(EXPORT),
                       "Only records that match, for example: stage = \"won\" && amount >= 1000"},
+    [OPTION_SINCE] = {"since", "SEQ", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL, ON(TAIL),
+                      "Begin behind this position"},
+    [OPTION_FROM_START] = {"from-start", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(TAIL),
+                           "Begin with the first change that is kept"},
+    [OPTION_CONFLICT_EVENTS] =
+        {"conflicts", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(TAIL),
+         "What happens to conflicts, too; when no TYPE is given, that alone"},
+    [OPTION_DIFF] = {"diff", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(TAIL),
+                     "Show below each change which fields it changed"},
+    [OPTION_TAIL_LIMIT] = {"limit", "N", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL, ON(TAIL),
+                           "End after so many changes"},
+    [OPTION_ONLY_TYPE] = {"type", "TYPE", OPTION_MANY, 0, NULL, NULL, NULL, ON(EXPORT),
+                          "Only records of this type"},
+    [OPTION_WITH_HISTORY] =
+        {"history", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(EXPORT),
+         "Every version that is kept, deletes included, instead of the records as they are"},
+    [OPTION_RESUME] = {"resume", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(EXPORT) | ON(IMPORT),
+                       "Go on where an earlier run was interrupted"},
+    [OPTION_ON_ERROR] = {"on-error", "WHAT", OPTION_TEXT, 0, "continue", NULL, NULL, ON(IMPORT),
+                         "continue with the other lines, or stop, at the first line that fails"},
     [OPTION_SORT] = {"sort", "FIELDS", OPTION_TEXT, 0, NULL, NULL, NULL, ON(LIST),
                      "Sort by these fields, commas between, - before one for descending: "
                      "-amount,$updated_at"},
@@ -310,8 +346,8 @@ static const struct option_row options[OPTION_COUNT] = {
                     "All pages, one after the other"},
     [OPTION_BEFORE] = {"before", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL,
                        ON(HISTORY), "Only versions below this one"},
-    [OPTION_WITH_DATA] = {"with-data", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(HISTORY),
-                          "Each version's data as well"},
+    [OPTION_WITH_DATA] = {"with-data", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
+                          ON(HISTORY) | ON(TAIL), "Each version's data as well"},
     [OPTION_PARENT] = {"parent", "TYPE/ID", OPTION_TEXT, 0, NULL, NULL, NULL,
                        ON(PUT) | ON(PATCH) | ON(FORK),
                        "Put the record below this one; an empty text makes it a root"},
@@ -386,6 +422,17 @@ static const char *const exits[] = {
 const struct command_row *command_row(enum command_id id) { return &commands[id]; }
 
 const struct option_row *option_row(enum option_id id) { return &options[id]; }
+
+const char *option_choices(enum option_id id) {
+    static const char *const choices[OPTION_COUNT] = {
+        [OPTION_LOG_LEVEL] = "debug info warn error",
+        [OPTION_ON_CONFLICT] = "reject merge last_writer_wins newest server_wins ask",
+        [OPTION_STATE] = "open resolved expired overwritten settled any",
+        [OPTION_CHOICE] = "yours current merged custom",
+        [OPTION_ON_ERROR] = "continue stop",
+    };
+    return choices[id];
+}
 
 bool option_applies(enum option_id option, enum command_id command) {
     return (options[option].commands >> command & 1) != 0;

@@ -25,6 +25,8 @@ enum command_id {
     COMMAND_LIST,
     COMMAND_HISTORY,
     COMMAND_DIFF,
+    COMMAND_TAIL,
+    COMMAND_EXPORT,
     COMMAND_IMPORT,
     COMMAND_TREE,
     COMMAND_FORK,
@@ -48,6 +50,7 @@ enum command_id {
     COMMAND_TOKEN_REVOKE,
     COMMAND_SIMULATE,
     COMMAND_CHECK,
+    COMMAND_COMPLETION,
     COMMAND_VERSION,
     COMMAND_HELP,
     COMMAND_COUNT,
@@ -109,6 +112,15 @@ enum option_id {
     OPTION_AT,
     OPTION_RAW,
     OPTION_WHERE,
+    OPTION_SINCE,
+    OPTION_FROM_START,
+    OPTION_CONFLICT_EVENTS,
+    OPTION_DIFF,
+    OPTION_TAIL_LIMIT,
+    OPTION_ONLY_TYPE,
+    OPTION_WITH_HISTORY,
+    OPTION_RESUME,
+    OPTION_ON_ERROR,
     OPTION_SORT,
     OPTION_FIELDS,
     OPTION_EXPLAIN,
@@ -167,6 +179,9 @@ struct option_row {
 /* Both are total over their enums. */
 const struct command_row *command_row(enum command_id id);
 const struct option_row *option_row(enum option_id id);
+
+/* The words an option's value is one of, blanks between; NULL: it may be anything. */
+const char *option_choices(enum option_id id);
 
 bool option_applies(enum option_id option, enum command_id command);
 

@@ -184,17 +184,20 @@ static stet_status look(struct reading *reading, const struct store_change *chan
     return status;
 }
 
-static stet_status show(struct reading *reading, const struct store_change *change,
+/* seq: its place in the export, by which it is gone on from. */
+static stet_status show(struct reading *reading, const struct store_change *change, uint64_t seq,
                         bool with_created, bool with_data, stet_error *err) {
     struct json_writer writer;
     struct created created;
+    struct store_change shown = *change;
     if (with_created) {
         stet_status status =
             read_created(reading->reader, &reading->record_arena, change, &created, err);
         if (status != STET_OK) return status;
     }
+    shown.seq = seq;
     json_begin(&writer, reading->out);
-    render_export_line(&writer, change, with_created ? &created : NULL,
+    render_export_line(&writer, &shown, with_created ? &created : NULL,
                        reading->export->options.history, with_data);
     (void)json_end(&writer);
     buffer_append_char(reading->out, '\n');
@@ -211,7 +214,7 @@ static stet_status show_version(struct reading *reading, const struct store_chan
         return STET_OK;
     }
     bool first = change->version == memo->shown_from || change->seq == change->first;
-    return show(reading, change, first, change->op != STORE_DELETE || first, err);
+    return show(reading, change, change->seq, first, change->op != STORE_DELETE || first, err);
 }
 
 static stet_status show_state(struct reading *reading, const struct store_change *change,
@@ -219,13 +222,14 @@ static stet_status show_state(struct reading *reading, const struct store_change
     struct store_change now;
     if (change->seq != memo->newest) return STET_OK;
     if (!memo->lost && !change->pruned) {
-        return change->op == STORE_DELETE ? STET_OK : show(reading, change, true, true, err);
+        return change->op == STORE_DELETE ? STET_OK
+                                          : show(reading, change, change->seq, true, true, err);
     }
     reading->export->page.newer++;
     if (memo->head.deleted) return STET_OK;
     stet_status status =
         store_change_at(reading->reader, &reading->record_arena, memo->head.seq, &now, err);
-    return status == STET_OK ? show(reading, &now, true, true, err) : status;
+    return status == STET_OK ? show(reading, &now, change->seq, true, true, err) : status;
 }
 
 static stet_status take_row(struct reading *reading, size_t index, stet_error *err) {

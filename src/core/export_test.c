@@ -276,6 +276,7 @@ TEST(a_state_that_was_let_go_is_shown_as_it_is_now_and_counted) {
     assert_int_equal(all.lines, 1);
     assert_int_equal(all.newer, 2);
     check_json(line_at(all.text, 0), "/data", "{\"n\":2}");
+    check_json(line_at(all.text, 0), "/seq", "1"); /* Its place: who goes on does so behind it. */
 }
 
 TEST(a_history_begins_where_none_is_missing) {

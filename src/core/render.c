@@ -443,6 +443,7 @@ void render_event(struct json_writer *writer, const struct store_change *change,
     json_member_u64(writer, VIEW("prev"), change->prev == 0 ? 0 : change->version - 1);
     json_member_u64(writer, VIEW("transaction"), change->transaction);
     json_member_text(writer, VIEW("op"), op_name(change->op));
+    if (!view_is_empty(change->merge)) json_member_bool(writer, VIEW("merged"), true);
     json_key(writer, VIEW("record"));
     json_object_begin(writer);
     render_members(writer, change, created, true);

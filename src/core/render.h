@@ -28,7 +28,7 @@ void render_history_entry(struct json_writer *writer, const struct store_change 
 void render_export_line(struct json_writer *writer, const struct store_change *change,
                         const struct created *created, bool history, bool with_data);
 
-/* A feed event's data: {seq, prev, transaction, op, record}. prev: the version before, 0 for none. */
+/* A feed event's data: {seq, prev, transaction, op, merged?, record}. prev: the version before, 0 for none. */
 void render_event(struct json_writer *writer, const struct store_change *change,
                   const struct created *created);
 

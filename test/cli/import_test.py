@@ -152,10 +152,11 @@ def a_terminal_shows_a_bar(folder):
     os.close(theirs)
     seen = os.read(ours, 65536).decode()
     os.close(ours)
-    check_has(seen, r"\[#{30}\] 100%  100 lines")
+    check_has(seen, r"^\r\x1b\[KImporting .*\r\x1b\[KImporting: 100 lines in \d:\d\d, [\d,]+/s\r\n$")
     check(out.decode() == "100 imported, 0 there already, 0 failed\n", out)
     plain = must("import", path, "--data", data)
-    check("[" not in plain.err, plain)
+    check_has(plain.err, r"^Importing: 100 lines in .*/s\n$")
+    check(must("import", path, "--data", data, "--json").err == "")
 
 
 main()
