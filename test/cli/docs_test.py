@@ -76,10 +76,21 @@ def the_manual_page_has_the_exit_codes(folder):
 @test
 def the_readme_names_files_that_exist(folder):
     for path in ("README.md", "docs/cli.md", "examples/tasks/README.md", "examples/embed/README.md", "src/cli/README.md",
-                 "examples/documents/README.md", "docs/for-your-users.md", "docs/README.md", "examples/README.md"):
+                 "examples/documents/README.md", "docs/for-your-users.md", "docs/README.md", "examples/README.md", "docs/operating.md", "ops/README.md"):
         for link in re.findall(r"\]\(([^)#]+)\)", read(path)):
             if "://" not in link:
                 check(os.path.exists(os.path.join(TOP, os.path.dirname(path), link)), f"{path} links to {link}")
+
+
+@test
+def what_the_guide_says_to_watch_can_be_watched(folder):
+    names = set(re.findall(r"`(stet_\w+)`", read("docs/operating.md")))
+    check(len(names) > 10, names)
+    explained = set(re.findall(r"`(stet_\w+)`", read("docs/metrics.md")))
+    check(names <= explained, f"not in metrics.md: {sorted(names - explained)}")
+    variables = set(re.findall(r"`(STET_\w+)[=`]", read("docs/operating.md")))
+    known = set(re.findall(r"`(STET_\w+)`", read("docs/options.md")))
+    check(variables and variables <= known, f"no such variables: {sorted(variables - known)}")
 
 
 @test
