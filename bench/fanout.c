@@ -19,6 +19,7 @@ enum {
 };
 
 #define NS_PER_S 1000000000
+#define SPACE "main"
 
 const char *const fanout_mix_names[] = {"type", "mixed", "record"};
 
@@ -164,6 +165,7 @@ static void write_next(struct run *run, struct writer *writer, size_t record, in
     writer->due_ns = due_ns;
     writer->busy = true;
     writer->op = (struct op){.kind = version == 0 ? OP_CREATE : OP_PUT,
+                             .space = {SPACE, sizeof SPACE - 1},
                              .type = {WORKLOAD_TYPE, sizeof WORKLOAD_TYPE - 1},
                              .id = {writer->id, sizeof writer->id},
                              .key = {writer->key, sizeof writer->key},
@@ -203,7 +205,10 @@ static void writer_event(struct run *run, struct writer *writer) {
     struct target *target = run->fanout->target;
     if (!target->receive(target, writer->link, &writer->op, &reply)) return;
     errno = 0;
-    if (reply.kind != REPLY_OK && reply.kind != REPLY_CREATED) server_fail("a write was refused");
+    if (reply.kind != REPLY_OK && reply.kind != REPLY_CREATED) {
+        fprintf(stderr, "%.*s\n", (int)reply.body.size, reply.body.bytes);
+        server_fail("a write was refused");
+    }
     workload_give(&workload, writer->record, reply.version);
     writer->busy = false;
     run->flying--;
@@ -349,9 +354,9 @@ static void subscriber_open(struct run *run, struct subscriber *subscriber, size
     if (subscriber->interest == INTEREST_GROUP)
         snprintf(what, sizeof what, "type=" WORKLOAD_TYPE "&where=g%%20%%3D%%20%%27%02zu%%27",
                  subscriber->which);
-    int size =
-        snprintf(request, sizeof request,
-                 "GET /v1/main/changes?%s%sAccept: text/event-stream\r\n\r\n", what, server_lines);
+    int size = snprintf(request, sizeof request,
+                        "GET /v1/" SPACE "/changes?%s%sAccept: text/event-stream\r\n\r\n", what,
+                        server_lines);
     subscriber->fd = server_connect();
     if (send(subscriber->fd, request, (size_t)size, MSG_NOSIGNAL) != size) server_fail("send");
     watch(run, subscriber->fd, &subscriber->endpoint);

@@ -151,10 +151,12 @@ static bool read_peer(struct peer *peer) {
         (size_t)(body + 4 - peer->in) + (length == NULL ? 0 : strtoul(length + 16, NULL, 10));
     if (peer->in_size < whole) return true;
     peer->in_size = 0;
-    if (memcmp(peer->in, "PUT", 3) == 0)
+    if (strncmp(peer->in, "PUT /v1/main/records/task/", 26) == 0)
         answer_write(peer, peer->in);
-    else
+    else if (strncmp(peer->in, "GET /v1/main/changes?", 21) == 0)
         answer_listener(peer, peer->in);
+    else
+        _exit(6);
     return true;
 }
 
