@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@
 
 enum { EVENTS_MAX = 256, FILL_CONNECTIONS = 64, IDLE_AFTER_US = 200000 };
 
+static volatile sig_atomic_t interrupted;
 static struct site sites[LIST_MAX];
 static size_t site_count;
 
@@ -46,6 +48,7 @@ static void receive(struct load *load, struct connection *connection) {
 static void turn(struct load *load, int64_t until_ns) {
     struct epoll_event events[EVENTS_MAX];
     while (load->flying > 0) {
+        if (interrupted) load_fail("interrupted");
         int64_t left = until_ns - now_ns();
         if (left <= 0) return;
         int64_t wait_ms = left / 1000000 + 1;
@@ -118,7 +121,26 @@ static void read_commits(const struct target *target, struct target_commits *com
 
 static void read_cpu(const struct target *target, struct cpu *cpu) {
     cpu_read(target->pid, cpu);
-    if (target->many_processes) cpu_add_children(target->pid, cpu);
+    if (target->pid != 0 && target->pid != getpid()) cpu_add_children(target->pid, cpu);
+}
+
+static void send_signal(pid_t pid, void *signal) { kill(pid, *(int *)signal); }
+
+static void signal_target(const struct target *target, int signal) {
+    if (target->pid == 0) return;
+    kill(target->pid, signal);
+    process_children(target->pid, send_signal, &signal);
+}
+
+/*
+ * The others stand still meanwhile: what a server puts off (rewriting its log, checkpoints, cleaning up) is done in its own time, and
+ * not in that of the next. NULL: all go on.
+ */
+static void let_run(const struct target *target) {
+    for (size_t i = 0; site_count > 1 && i < site_count; i++) {
+        bool runs = target == NULL || sites[i].target == target;
+        signal_target(sites[i].target, runs ? SIGCONT : SIGSTOP);
+    }
 }
 
 static void measure(const struct settings *settings, struct site *site,
@@ -129,6 +151,7 @@ static void measure(const struct settings *settings, struct site *site,
     struct target *target = site->target;
     load = (struct load){.settings = settings, .site = site, .mode = load_case->mode};
     target->variant = load_case->variant;
+    let_run(target);
     mode_begin(&load);
     struct connection *connections = open_all(&load, load_case->connections);
     turn(&load, now_ns() + (int64_t)(settings->warm_seconds * 1e9));
@@ -168,12 +191,26 @@ static struct site *site_of(const struct target *target) {
 }
 
 static void stop_targets(void) {
+    let_run(NULL);
     for (size_t i = 0; i < site_count; i++)
         sites[i].target->stop(sites[i].target);
 }
 
+static void interrupt(int signal) {
+    (void)signal;
+    interrupted = 1;
+}
+
+/* Whatever ends the program: targets must not be left behind, let alone standing still. */
+static void stop_targets_in_the_end(void) {
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESETHAND};
+    if (atexit(stop_targets) != 0) load_fail("out of memory");
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 static void start_targets(const struct settings *settings) {
-    if (atexit(stop_targets) != 0) load_fail("out of memory"); /* Whatever ends the program. */
+    stop_targets_in_the_end();
     for (site_count = 0; site_count < settings->target_count;) {
         struct target *target = settings->targets[site_count];
         struct site *site = &sites[site_count++];
@@ -187,7 +224,7 @@ static void start_targets(const struct settings *settings) {
 void load_starts(const struct settings *settings) {
     FILE *results = results_open(settings->json);
     double listening[ROUNDS_MAX], resident[ROUNDS_MAX];
-    if (atexit(stop_targets) != 0) load_fail("out of memory");
+    stop_targets_in_the_end();
     printf("%-10s %12s %10s   medians of %u starts\n", "target", "listening ms", "idle MiB",
            settings->starts);
     for (size_t i = 0; i < settings->target_count; i++) {
@@ -266,6 +303,7 @@ void load_run(const struct settings *settings) {
         }
     }
     report_ratios(settings, cases, count, results);
+    let_run(NULL);
     for (size_t i = 0; i < site_count; i++)
         site_audit(settings, &sites[i]);
     for (size_t i = 0; i < site_count; i++) {

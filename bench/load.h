@@ -4,7 +4,8 @@
  * that does not stand where the acknowledged increments put it.
  *
  * A case is a target, used in one way, under one mode with so many connections. All cases are measured in turn, and again in the next
- * round, so that what else happens on the machine falls on all of them; what is shown is the median (load_report.c).
+ * round, so that what else happens on the machine falls on all of them; what is shown is the median (load_report.c). The other targets
+ * stand still meanwhile: what a server puts off is done in its own time.
  */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H

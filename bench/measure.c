@@ -95,7 +95,11 @@ void cpu_read(pid_t pid, struct cpu *cpu) {
     add_process(pid, cpu);
 }
 
-void cpu_add_children(pid_t pid, struct cpu *cpu) {
+static void add_child(pid_t child, void *cpu) { add_process(child, cpu); }
+
+void cpu_add_children(pid_t pid, struct cpu *cpu) { process_children(pid, add_child, cpu); }
+
+void process_children(pid_t pid, void (*each)(pid_t child, void *context), void *context) {
     char path[300], line[256];
     DIR *folder = opendir("/proc");
     if (folder == NULL) return;
@@ -107,7 +111,7 @@ void cpu_add_children(pid_t pid, struct cpu *cpu) {
         /* Behind the name, which may hold anything: ") S PARENT". */
         const char *behind = strrchr(line, ')');
         if (behind == NULL || sscanf(behind, ") %*c %ld", &parent) != 1) continue;
-        if (parent == (long)pid) add_process((pid_t)child, cpu);
+        if (parent == (long)pid) each((pid_t)child, context);
     }
     closedir(folder);
 }
@@ -119,6 +123,7 @@ void cpu_since(const struct cpu *before, const struct cpu *after, struct cpu *us
             if (strcmp(used->threads[i].name, before->threads[j].name) == 0)
                 used->threads[i].ns -= before->threads[j].ns;
         }
+        if (used->threads[i].ns < 0) used->threads[i].ns = 0; /* One ended, another began. */
     }
 }
 

@@ -50,6 +50,9 @@ void cpu_print_json(FILE *out, const struct cpu *cpu, double operations);
 /* "sequencer 7.1  loop 12.0", in microseconds per operation, leaving out what is below 0.05. */
 void cpu_print_text(FILE *out, const struct cpu *cpu, double operations);
 
+/* Calls back for each child of a process. */
+void process_children(pid_t pid, void (*each)(pid_t child, void *context), void *context);
+
 /* Resident memory of a process in bytes; 0 when it is gone. */
 uint64_t memory_resident(pid_t pid);
 

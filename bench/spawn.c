@@ -56,8 +56,8 @@ static int free_port(const struct spawn *spawn) {
 
 void spawn_prepare(struct spawn *spawn, const char *name, const char *dir, const char *user) {
     char folder[SPAWN_PATH_BYTES];
-    *spawn = (struct spawn){.name = name};
-    prctl(PR_SET_CHILD_SUBREAPER, 1); /* Who kills a server has to see its children end. */
+    *spawn = (struct spawn){.name = name, .death_signal = SIGINT};
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* Who kills a server has to see its children end, too. */
     if (user != NULL && geteuid() == 0) {
         spawn->user = getpwnam(user);
         if (spawn->user == NULL) spawn->user = getpwnam("nobody");
@@ -98,7 +98,7 @@ static noreturn void execute(const struct spawn *spawn, const char *const *argum
     if (spawn->user != NULL && (setgroups(0, NULL) != 0 || setgid(spawn->user->pw_gid) != 0 ||
                                 setuid(spawn->user->pw_uid) != 0))
         _exit(126);
-    prctl(PR_SET_PDEATHSIG, SIGINT);
+    prctl(PR_SET_PDEATHSIG, spawn->death_signal);
     setpgid(0, 0);
     execv(arguments[0], (char *const *)arguments);
     _exit(127);
@@ -160,12 +160,33 @@ void spawn_start(struct spawn *spawn, const char *const *arguments) {
     }
 }
 
+struct children {
+    pid_t *pids;
+    size_t count;
+};
+
+static void kill_child(pid_t pid, void *context) {
+    struct children *children = context;
+    pid_t *pids = realloc(children->pids, (children->count + 1) * sizeof *pids);
+    kill(pid, SIGKILL);
+    if (pids == NULL) return; /* It ends all the same; nobody waits for it. */
+    children->pids = pids;
+    children->pids[children->count++] = pid;
+}
+
 void spawn_end(struct spawn *spawn, int signal) {
+    struct children children = {0};
     if (spawn->pid == 0) return;
-    kill(signal == SIGKILL ? -spawn->pid : spawn->pid, signal);
+    if (signal == SIGKILL) {
+        kill(spawn->pid, SIGSTOP); /* It makes no more of them. */
+        process_children(spawn->pid, kill_child, &children);
+    }
+    kill(spawn->pid, signal);
     waitpid(spawn->pid, NULL, 0);
-    /* Its children are ours now; see spawn_prepare. */
-    while (signal == SIGKILL && waitpid(-spawn->pid, NULL, 0) > 0) {}
+    /* They are ours now; see spawn_prepare. */
+    for (size_t i = 0; i < children.count; i++)
+        waitpid(children.pids[i], NULL, 0);
+    free(children.pids);
     spawn->pid = 0;
 }
 

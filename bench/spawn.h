@@ -22,6 +22,7 @@ struct spawn {
     const struct passwd *user;     /* NULL: who we are. */
     char folder[SPAWN_PATH_BYTES]; /* Of the server; holds the file "log" with what it said. */
     int port;
+    int death_signal;    /* What it gets when the benchmark is killed; SIGINT unless changed. */
     pid_t pid;           /* 0: it does not run. Leads a group of processes of its own. */
     double listening_ms; /* From before its program was executed until it accepted a connection. */
 };
@@ -38,7 +39,7 @@ bool spawn_find(const char *name, const char *const *places, char out[SPAWN_PATH
 void spawn_run(struct spawn *spawn, const char *const *arguments);
 /* The server; returns once it accepts connections on the port. */
 void spawn_start(struct spawn *spawn, const char *const *arguments);
-/* Ends it with a signal and waits for its end; with SIGKILL, for that of all processes of its group. */
+/* Ends it with a signal and waits for its end; with SIGKILL, its children with it. */
 void spawn_end(struct spawn *spawn, int signal);
 /* Ends what still runs, and removes the folder. */
 void spawn_done(struct spawn *spawn);

@@ -73,7 +73,7 @@ struct target {
     const char *name;
     const char *const *variants; /* NULL-terminated: the ways it can be used; NULL: one way. */
     const char *variant;         /* Among those; set before links are opened. */
-    bool many_processes;         /* Processor time is that of pid and its children. */
+    bool many_processes; /* That share memory: what they take is not to be had by adding up. */
 
     /* Starts the server and fills pid; ends the program when it cannot. */
     void (*start)(struct target *target, const struct target_options *options);

@@ -152,6 +152,7 @@ static void write_settings(void) {
 static void postgres_start(struct target *target, const struct target_options *options) {
     char data[SPAWN_PATH_BYTES + 8];
     spawn_prepare(&spawn, target->name, options->dir, "postgres");
+    spawn.death_signal = SIGQUIT; /* It kills its children, be they stopped. */
     find_programs(options);
     snprintf(data, sizeof data, "%s/data", spawn.folder);
     spawn_run(&spawn, (const char *[]){initdb, "-D", data, "-A", "trust", "-U", "bench",
