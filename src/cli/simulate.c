@@ -34,8 +34,7 @@ static const char *const kinds[SIM_KINDS] = {
 /* What an administrator declares; without, documents merge because nothing is declared and counters reject. */
 static const char *const definitions[SIM_KINDS] = {
     [SIM_COUNTERS] = "{\"on_conflict\": \"reject\"}",
-    [SIM_STOCK] = "{\"on_conflict\": \"merge\", \"fields\": {\"/count\": {\"type\": \"integer\", "
-                  "\"merge\": \"delta\"}}}",
+    [SIM_STOCK] = "{\"on_conflict\": \"merge\", \"fields\": {\"/count\": {\"merge\": \"delta\"}}}",
     [SIM_DOCUMENTS] = "{\"on_conflict\": \"merge\"}",
     [SIM_DRAFTS] = "{\"on_conflict\": \"reject\"}",
 };
