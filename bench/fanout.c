@@ -561,8 +561,10 @@ void fanout_forget(void) {
 double fanout_idle_bytes(struct target *target, unsigned count) {
     struct link **links = get_zeroed(count, sizeof *links);
     char id[WORKLOAD_ID_BYTES];
-    struct op op = {
-        .kind = OP_GET, .type = {WORKLOAD_TYPE, sizeof WORKLOAD_TYPE - 1}, .id = {id, sizeof id}};
+    struct op op = {.kind = OP_GET,
+                    .space = {SPACE, sizeof SPACE - 1},
+                    .type = {WORKLOAD_TYPE, sizeof WORKLOAD_TYPE - 1},
+                    .id = {id, sizeof id}};
     struct reply reply;
     workload_id(0, id);
     uint64_t before = memory_resident(target->pid);
