@@ -39,15 +39,20 @@ static const char *line_end(const char *at, const char *end) {
     return carriage == NULL ? stop : carriage;
 }
 
+static char *put_line(char *out, stet_view line) {
+    out = PUT_TEXT(out, "data: ");
+    out = put(out, line.bytes, line.size);
+    *out++ = '\n';
+    return out;
+}
+
 /* JSON may hold line breaks between its tokens; each line gets its own field. */
 static char *put_lines(char *out, stet_view data) {
     const char *at = data.bytes;
     const char *end = data.bytes + data.size;
     do {
         const char *stop = line_end(at, end);
-        out = PUT_TEXT(out, "data: ");
-        out = put(out, at, (size_t)(stop - at));
-        *out++ = '\n';
+        out = put_line(out, (stet_view){at, (size_t)(stop - at)});
         at = stop + 1;
     } while (at < end);
     return out;
@@ -69,11 +74,12 @@ static size_t count_byte(stet_view data, char byte) {
 
 static size_t breaks_of(stet_view data) { return count_byte(data, '\n') + count_byte(data, '\r'); }
 
-size_t frame_bytes_max(const stet_event *event) {
-    return FRAME_BYTES + event->data.size + breaks_of(event->data) * LINE_BYTES;
+size_t frame_bytes_max(const stet_event *event, size_t *breaks) {
+    *breaks = breaks_of(event->data);
+    return FRAME_BYTES + event->data.size + *breaks * LINE_BYTES;
 }
 
-char *frame_put(char *out, const stet_event *event) {
+char *frame_put(char *out, const stet_event *event, size_t breaks) {
     const char *name = event_name(event->kind);
     /* No id inside a transaction: a client that loses the line there resumes before it. */
     if (event->resume != 0) {
@@ -84,7 +90,7 @@ char *frame_put(char *out, const stet_event *event) {
     out = PUT_TEXT(out, "event: ");
     out = put(out, name, strlen(name));
     *out++ = '\n';
-    out = put_lines(out, event->data);
+    out = breaks > 0 ? put_lines(out, event->data) : put_line(out, event->data);
     *out++ = '\n';
     return out;
 }

@@ -6,9 +6,9 @@
 
 #include "stet.h"
 
-/* What frame_put needs at most. */
-size_t frame_bytes_max(const stet_event *event);
-/* Writes the event and returns the end. */
-char *frame_put(char *out, const stet_event *event);
+/* What frame_put needs at most. breaks: out, the line breaks in the data. */
+size_t frame_bytes_max(const stet_event *event, size_t *breaks);
+/* Writes the event and returns the end. breaks: as frame_bytes_max said. */
+char *frame_put(char *out, const stet_event *event, size_t breaks);
 
 #endif

@@ -13,10 +13,11 @@
 
 /* The text of an event, which never passes its bound. */
 static void expect_frame(const stet_event *event, const char *text) {
-    size_t size_max = frame_bytes_max(event);
+    size_t breaks;
+    size_t size_max = frame_bytes_max(event, &breaks);
     char *out = malloc(size_max);
     assert_non_null(out);
-    size_t size = (size_t)(frame_put(out, event) - out);
+    size_t size = (size_t)(frame_put(out, event, breaks) - out);
     assert_in_range(size, 1, size_max);
     assert_int_equal(size, strlen(text));
     assert_memory_equal(out, text, size);
@@ -42,14 +43,18 @@ static void every_line_of_the_data_gets_its_own_field(void **state) {
 }
 
 static void the_bound_holds_for_the_largest_frame(void **state) {
-    char breaks[1000];
-    stet_event event = {
-        .kind = STET_EVENT_BOOKMARK, .resume = UINT64_MAX, .data = {breaks, sizeof breaks}};
+    char breaks_text[1000];
+    stet_event event = {.kind = STET_EVENT_BOOKMARK,
+                        .resume = UINT64_MAX,
+                        .data = {breaks_text, sizeof breaks_text}};
     (void)state;
-    memset(breaks, '\n', sizeof breaks);
-    char *out = malloc(frame_bytes_max(&event));
+    memset(breaks_text, '\n', sizeof breaks_text);
+    size_t breaks;
+    size_t size_max = frame_bytes_max(&event, &breaks);
+    char *out = malloc(size_max);
     assert_non_null(out);
-    assert_in_range(frame_put(out, &event) - out, 1, frame_bytes_max(&event));
+    assert_int_equal(breaks, sizeof breaks_text);
+    assert_in_range(frame_put(out, &event, breaks) - out, 1, size_max);
     free(out);
 }
 

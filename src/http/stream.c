@@ -140,8 +140,8 @@ static void fill_from_rest(struct stream *stream, struct fill *fill) {
     if (stream->rest_at == stream->rest_size) rest_drop(stream);
 }
 
-static char *put_piece(char *out, const struct piece *piece) {
-    if (piece->is_event) return frame_put(out, &piece->event);
+static char *put_piece(char *out, const struct piece *piece, size_t breaks) {
+    if (piece->is_event) return frame_put(out, &piece->event, breaks);
     memcpy(out, piece->text.bytes, piece->text.size);
     return out + piece->text.size;
 }
@@ -158,17 +158,18 @@ static void count_piece(struct stream *stream, struct fill *fill, const struct p
 /* Into the text, where it has room, else beside it. */
 static stet_status place_piece(struct stream *stream, struct fill *fill,
                                const struct piece *piece) {
-    size_t size_max = piece->is_event ? frame_bytes_max(&piece->event) : piece->text.size;
+    size_t breaks = 0;
+    size_t size_max = piece->is_event ? frame_bytes_max(&piece->event, &breaks) : piece->text.size;
     if (size_max <= fill->size - fill->filled) {
         char *at = fill->out + fill->filled;
-        fill->filled += (size_t)(put_piece(at, piece) - at);
+        fill->filled += (size_t)(put_piece(at, piece, breaks) - at);
         count_piece(stream, fill, piece);
         set_mark(stream, fill);
         return STET_OK;
     }
     stream->rest = malloc(size_max);
     if (stream->rest == NULL) return STET_NO_MEMORY;
-    stream->rest_size = (size_t)(put_piece(stream->rest, piece) - stream->rest);
+    stream->rest_size = (size_t)(put_piece(stream->rest, piece, breaks) - stream->rest);
     count_piece(stream, fill, piece);
     return STET_OK;
 }

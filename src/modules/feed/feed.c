@@ -111,6 +111,7 @@ static void process(struct feed_space *home) {
             change_unref(changes[index]);
         }
     }
+    tally_flush(home);
     if (!home->closed && ring_is_closed(ring)) all_end(home);
 }
 
@@ -284,6 +285,7 @@ void feed_unsubscribe(stet_subscription *subscription) {
     struct feed_space *home;
     if (subscription == NULL) return;
     home = subscription->home;
+    tally_flush(home);
     backlog_drop(subscription);
     queue_remove(subscription);
     index_remove(&home->index, subscription->filter, subscription->nodes);

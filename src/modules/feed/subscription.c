@@ -78,17 +78,32 @@ static void pass(struct stet_subscription *subscription, const struct change *ch
 
 /* How far behind a subscriber is shows in how much was published since what it is given now. */
 static void count_event(struct stet_subscription *subscription, uint64_t seq) {
-    struct space *space = subscription->home->space;
-    struct space_counters *counters = &space->counters;
-    const size_t last = sizeof counters->lag_bucket / sizeof counters->lag_bucket[0] - 1;
-    uint64_t published = ring_published(&space->ring);
+    struct feed_space *home = subscription->home;
+    struct tally *tally = &home->tally;
+    const size_t last = TALLY_BUCKETS - 1;
+    uint64_t published = ring_published(&home->space->ring);
     uint64_t lag = published > seq ? published - seq : 0;
     size_t bucket = 0;
     for (uint64_t bound = 1; bucket < last && lag > bound; bound *= 2)
         bucket++;
-    atomic_fetch_add_explicit(&counters->events, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->lag_bucket[bucket], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->lag_sum, lag, memory_order_relaxed);
+    tally->events++;
+    tally->lag_bucket[bucket]++;
+    tally->lag_sum += lag;
+    if (tally->events == TALLY_EVENTS_MAX) tally_flush(home);
+}
+
+void tally_flush(struct feed_space *home) {
+    struct space_counters *counters = &home->space->counters;
+    struct tally *tally = &home->tally;
+    if (tally->events == 0) return;
+    atomic_fetch_add_explicit(&counters->events, tally->events, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->lag_sum, tally->lag_sum, memory_order_relaxed);
+    for (size_t bucket = 0; bucket < TALLY_BUCKETS; bucket++) {
+        if (tally->lag_bucket[bucket] == 0) continue;
+        atomic_fetch_add_explicit(&counters->lag_bucket[bucket], tally->lag_bucket[bucket],
+                                  memory_order_relaxed);
+    }
+    *tally = (struct tally){0};
 }
 
 static enum step deliver(struct stet_subscription *subscription, uint64_t seq, bool left,
@@ -230,6 +245,7 @@ bool feed_next(stet_subscription *subscription, stet_event *event) {
         }
         if (!go_on(subscription, before, step)) break;
     }
+    tally_flush(subscription->home);
     subscription->asked = true;
     return false;
 }
@@ -246,6 +262,7 @@ static bool rewind_page(struct stet_subscription *subscription, uint64_t resume)
 
 void feed_rewind(stet_subscription *subscription, uint64_t resume) {
     assert(!subscription->ended && resume <= subscription->cursor);
+    tally_flush(subscription->home);
     if (resume == subscription->cursor) return;
     if (subscription->state == SUBSCRIPTION_PAGE && !rewind_page(subscription, resume))
         backlog_drop(subscription);

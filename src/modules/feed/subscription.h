@@ -39,6 +39,20 @@ struct queue {
     struct stet_subscription *first, *last;
 };
 
+enum {
+    TALLY_BUCKETS = sizeof(((struct space_counters *)NULL)->lag_bucket) /
+                    sizeof(((struct space_counters *)NULL)->lag_bucket[0]),
+    TALLY_EVENTS_MAX = 256,
+};
+
+/* Counted here and added to the space's counters in one go: those are written by all clients' threads, and three atomic additions for
+ * each event were a tenth of what it cost. */
+struct tally {
+    uint64_t events;
+    uint64_t lag_sum;
+    uint64_t lag_bucket[TALLY_BUCKETS];
+};
+
 /* One space as one client follows it. */
 struct feed_space {
     struct watcher watcher; /* First: poke casts. */
@@ -54,6 +68,7 @@ struct feed_space {
     struct filter_table filters;
     struct window window;
     struct filter_look look;
+    struct tally tally;
 };
 
 struct feed_client {
@@ -97,6 +112,11 @@ struct stet_subscription {
 void subscription_wake(struct stet_subscription *subscription);
 void queue_push(struct queue *queue, struct stet_subscription *subscription);
 void queue_remove(struct stet_subscription *subscription);
+
+/* ---- subscription.c ---- */
+
+/* What was counted shows in the metrics. */
+void tally_flush(struct feed_space *home);
 
 /* ---- backlog.c: pages of a client ---- */
 
