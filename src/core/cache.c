@@ -1,6 +1,8 @@
 /*
- * A hash table over a list in order of use. Entries of a space are valid for one generation: when the ring no longer reaches back
- * to what was applied, the generation ends, and its entries are dropped as they are met or fall off the end of the list.
+ * A hash table over a queue in which whoever was used meanwhile gets a second turn (CLOCK): being found then writes to the entry
+ * alone, not to its neighbours, which have seldom been near for long. Entries of a space are valid for one generation: when the
+ * ring no longer reaches back to what was applied, the generation ends, and its entries are dropped as they are met or leave the
+ * queue.
  */
 #include "core/cache.h"
 
@@ -11,16 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS_MIN = 64, SYNC_CHANGES = 64 };
+enum { BUCKETS_MIN = 64, SYNC_CHANGES = 64, LAG_CHANGES = RING_CHANGES / 16 };
 
 struct cache_entry {
     struct cache_value value; /* First: a value's address is its entry's. */
     struct cache_entry *next; /* In the bucket. */
-    struct cache_entry *newer, *older;
+    uint64_t hash;
     uint64_t instance;
     uint64_t generation;
-    uint64_t hash;
-    size_t bytes;
+    struct cache_entry *newer, *older;
+    bool used; /* Found since it was put in, or since it got its second turn. */
 };
 
 void cache_init(struct cache *cache, size_t bytes_max) {
@@ -35,12 +37,16 @@ static struct cache_entry **bucket_of(struct cache *cache, uint64_t hash) {
     return &cache->buckets[hash & (cache->bucket_count - 1)];
 }
 
-static void use_remove(struct cache *cache, struct cache_entry *entry) {
+static size_t bytes_of(const struct cache_entry *entry) {
+    return sizeof *entry + sizeof(struct cache_entry *) + entry->value.head->footprint;
+}
+
+static void queue_remove(struct cache *cache, struct cache_entry *entry) {
     *(entry->newer != NULL ? &entry->newer->older : &cache->newest) = entry->older;
     *(entry->older != NULL ? &entry->older->newer : &cache->oldest) = entry->newer;
 }
 
-static void use_insert(struct cache *cache, struct cache_entry *entry) {
+static void queue_insert(struct cache *cache, struct cache_entry *entry) {
     entry->newer = NULL;
     entry->older = cache->newest;
     *(cache->newest != NULL ? &cache->newest->newer : &cache->oldest) = entry;
@@ -52,9 +58,9 @@ static void entry_remove(struct cache *cache, struct cache_entry *entry) {
     while (*link != entry)
         link = &(*link)->next;
     *link = entry->next;
-    use_remove(cache, entry);
+    queue_remove(cache, entry);
     cache->count--;
-    cache->bytes -= entry->bytes;
+    cache->bytes -= bytes_of(entry);
     change_unref(entry->value.head);
     free(entry);
 }
@@ -84,29 +90,54 @@ static struct cache_space *space_of(struct cache *cache, const struct space *spa
 static void head_replace(struct cache *cache, struct cache_entry *entry, struct change *head) {
     cache->bytes += head->footprint;
     cache->bytes -= entry->value.head->footprint;
-    entry->bytes += head->footprint;
-    entry->bytes -= entry->value.head->footprint;
     change_ref(head);
     change_unref(entry->value.head);
     entry->value.head = head;
 }
 
-/* Drops the least recently used until the bound holds. False when `kept` itself had to go. */
+/* Drops the oldest until the bound holds, those that were used at their second turn. False when `kept` itself had to go. */
 static bool shrink(struct cache *cache, const struct cache_entry *kept) {
     bool stays = true;
     while (cache->bytes > cache->bytes_max) {
-        if (cache->oldest == kept) stays = false;
-        entry_remove(cache, cache->oldest);
+        struct cache_entry *oldest = cache->oldest;
+        if (oldest->used) {
+            oldest->used = false;
+            queue_remove(cache, oldest);
+            queue_insert(cache, oldest);
+            continue;
+        }
+        if (oldest == kept) stays = false;
+        entry_remove(cache, oldest);
     }
     return stays;
 }
 
-static void apply(struct cache *cache, const struct cache_space *known, struct change *change) {
-    uint64_t hash = hash_of(known->hash_seed, change->row.type, change->row.id);
+static void apply(struct cache *cache, const struct cache_space *known, struct change *change,
+                  uint64_t hash) {
     struct cache_entry *entry =
         entry_find(cache, known->instance, hash, change->row.type, change->row.id);
     if (entry == NULL || entry->generation != known->generation) return;
     if (entry->value.head->row.seq < change->row.seq) head_replace(cache, entry, change);
+}
+
+/* In steps over all of them, as each is most likely in nobody's caches: so the waits overlap. */
+static void apply_all(struct cache *cache, struct cache_space *known, struct change **changes,
+                      size_t count) {
+    uint64_t hashes[SYNC_CHANGES];
+    for (size_t index = 0; index < count; index++)
+        __builtin_prefetch(changes[index]->bytes);
+    for (size_t index = 0; index < count; index++) {
+        const struct store_change *row = &changes[index]->row;
+        hashes[index] = hash_of(known->hash_seed, row->type, row->id);
+        __builtin_prefetch(bucket_of(cache, hashes[index]));
+    }
+    for (size_t index = 0; index < count; index++)
+        __builtin_prefetch(*bucket_of(cache, hashes[index]));
+    for (size_t index = 0; index < count; index++) {
+        known->applied = changes[index]->row.seq;
+        apply(cache, known, changes[index], hashes[index]);
+        change_unref(changes[index]);
+    }
 }
 
 uint64_t cache_sync(struct cache *cache, struct space *space) {
@@ -119,11 +150,7 @@ uint64_t cache_sync(struct cache *cache, struct space *space) {
         struct change *changes[SYNC_CHANGES];
         size_t count;
         reaches = ring_take(&space->ring, known->applied, changes, SYNC_CHANGES, &count);
-        for (size_t index = 0; index < count; index++) {
-            known->applied = changes[index]->row.seq;
-            apply(cache, known, changes[index]);
-            change_unref(changes[index]);
-        }
+        apply_all(cache, known, changes, count);
     }
     if (!reaches) {
         *known = (struct cache_space){.instance = space->instance,
@@ -133,6 +160,11 @@ uint64_t cache_sync(struct cache *cache, struct space *space) {
     }
     shrink(cache, NULL);
     return known->applied;
+}
+
+void cache_keep_up(struct cache *cache, struct space *space) {
+    if (ring_published(&space->ring) - space_of(cache, space)->applied > LAG_CHANGES)
+        cache_sync(cache, space);
 }
 
 struct cache_value *cache_find(struct cache *cache, struct space *space, stet_view type,
@@ -146,10 +178,7 @@ struct cache_value *cache_find(struct cache *cache, struct space *space, stet_vi
         entry_remove(cache, entry);
         return NULL;
     }
-    if (cache->newest != entry) {
-        use_remove(cache, entry);
-        use_insert(cache, entry);
-    }
+    entry->used = true;
     return &entry->value;
 }
 
@@ -189,13 +218,12 @@ static struct cache_entry *entry_insert(struct cache *cache, const struct cache_
     entry->generation = known->generation;
     entry->hash = hash;
     entry->value.head = change_ref(head);
-    entry->bytes = sizeof *entry + sizeof *cache->buckets + head->footprint;
     bucket = bucket_of(cache, hash);
     entry->next = *bucket;
     *bucket = entry;
-    use_insert(cache, entry);
+    queue_insert(cache, entry);
     cache->count++;
-    cache->bytes += entry->bytes;
+    cache->bytes += bytes_of(entry);
     return entry;
 }
 

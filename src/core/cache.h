@@ -1,5 +1,5 @@
 /*
- * A client's read cache: heads by (space instance, type, id), bounded in bytes, least recently used out first. One thread.
+ * A client's read cache: heads by (space instance, type, id), bounded in bytes; what was not used lately leaves first. One thread.
  */
 #ifndef CORE_CACHE_H
 #define CORE_CACHE_H
@@ -36,6 +36,9 @@ void cache_done(struct cache *cache);
 
 /* Brings the space's entries up to what is published. Returns the position they are at. */
 uint64_t cache_sync(struct cache *cache, struct space *space);
+
+/* For who writes and does not read: a sync now and then, before the ring no longer reaches back to what the entries are at. */
+void cache_keep_up(struct cache *cache, struct space *space);
 
 /* NULL: not cached. Borrowed until the next cache_ call. */
 struct cache_value *cache_find(struct cache *cache, struct space *space, stet_view type,

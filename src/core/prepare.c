@@ -293,12 +293,14 @@ static stet_status prepare_mutation(struct stet_command *command, struct mutatio
         if (mutation->op == STET_OP_DELETE) mutation->last_data = mutation->body;
     } else if (needs_record) {
         status = prepare_from_record(command, mutation, err);
-    } else if (mutation->base.kind == STET_BASE_VERSION) {
+    } else if (mutation->base.kind == STET_BASE_VERSION && settle_merges(mutation)) {
         /* Only a look: a fresh write must not pay for the stale ones. */
         cache_sync(&command->client->cache, command->space);
         struct cache_value *cached =
             cache_find(&command->client->cache, command->space, mutation->type, mutation->id);
         if (cached != NULL) status = settle_ahead(command, mutation, cached->head, err);
+    } else {
+        cache_keep_up(&command->client->cache, command->space);
     }
     if (status == STET_OK && mutation->has_yours) status = data_judge(command, mutation, err);
     if (status == STET_OK && mutation->has_yours) status = build_change(command, mutation, err);

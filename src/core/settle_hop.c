@@ -85,6 +85,11 @@ stet_status settle_hop(struct stet_command *command, struct store_reader *reader
 
 /* ---- On the client's thread -------------------------------------------------------------- */
 
+bool settle_merges(const struct mutation *mutation) {
+    stet_strategy strategy;
+    return wants_merge(mutation->policy, mutation, &strategy);
+}
+
 /* The base of a write that is stale already: better here than on the sequencer's thread. NULL when it is not to be had. */
 static stet_status find_base(struct stet_command *command, struct mutation *mutation,
                              const struct change *current, stet_error *err) {

@@ -10,6 +10,9 @@
 /* For command->hop: merges every stale mutation that is to be merged with its record as it is stored now. A worker. */
 stet_status settle_hop(struct stet_command *command, struct store_reader *reader, stet_error *err);
 
+/* Whether a stale write would be merged, so that the rest is worth a look. Needs mutation->policy. */
+bool settle_merges(const struct mutation *mutation);
+
 /*
  * At preparation: notes the base where it is in memory, and merges a write that is stale already. A large one is left to a worker:
  * then command->hop is set. current: the newest change of the record the client knows; NULL: none, then nothing is done. Needs
