@@ -6,6 +6,7 @@ static unsigned char lower(unsigned char c) {
 
 bool view_equal_nocase(stet_view a, stet_view b) {
     if (a.size != b.size) return false;
+    if (a.size == 0 || memcmp(a.bytes, b.bytes, a.size) == 0) return true; /* Nearly always. */
     for (size_t i = 0; i < a.size; i++) {
         if (lower((unsigned char)a.bytes[i]) != lower((unsigned char)b.bytes[i])) return false;
     }
@@ -30,6 +31,32 @@ bool view_parse_u64(stet_view view, uint64_t *out) {
     }
     *out = value;
     return true;
+}
+
+/* Eight bytes at a time: none below 0x20, none above 0x7E. */
+static bool word_is_printable(uint64_t word) {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t highs = ones << 7;
+    uint64_t delete = word ^ ones * 0x7F; /* A byte of zeros where there is a 0x7F. */
+    return ((word | ((word - ones * 0x20) & ~word) | ((delete - ones) & ~delete)) & highs) == 0;
+}
+
+bool view_is_printable(stet_view view) {
+    uint64_t word;
+    if (view.size < sizeof word) {
+        for (size_t i = 0; i < view.size; i++) {
+            unsigned char c = (unsigned char)view.bytes[i];
+            if (c < 0x20 || c >= 0x7F) return false;
+        }
+        return true;
+    }
+    for (size_t at = 0; at + sizeof word <= view.size; at += sizeof word) {
+        memcpy(&word, view.bytes + at, sizeof word);
+        if (!word_is_printable(word)) return false;
+    }
+    memcpy(&word, view.bytes + view.size - sizeof word,
+           sizeof word); /* The rest, and some again. */
+    return word_is_printable(word);
 }
 
 static bool is_continuation(unsigned char c) { return (c & 0xC0) == 0x80; }

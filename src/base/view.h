@@ -49,6 +49,9 @@ bool view_parse_u64(stet_view view, uint64_t *out);
  * U+10FFFF). */
 bool view_is_utf8(stet_view view);
 
+/* True when all bytes are printable ASCII, as those of nearly all names are: nothing else has to be looked for then. */
+bool view_is_printable(stet_view view);
+
 /* 64-bit hash for hash tables and filters inside one process; not for anything stored or
  * security. */
 uint64_t view_hash(stet_view view, uint64_t seed);

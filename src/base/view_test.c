@@ -141,8 +141,25 @@ static void hash_depends_on_seed_size_and_every_byte(void **state) {
     }
 }
 
+static void printable_is_what_is_neither_control_nor_beyond_ascii(void **state) {
+    (void)state;
+    char text[24];
+    for (size_t size = 0; size <= sizeof text; size++) {
+        memset(text, 'a', sizeof text);
+        assert_true(view_is_printable(view_make(text, size)));
+        for (size_t at = 0; at < size; at++) {
+            for (int c = 0; c < 256; c++) {
+                text[at] = (char)c;
+                assert_int_equal(view_is_printable(view_make(text, size)), c >= 0x20 && c < 0x7F);
+            }
+            text[at] = 'a';
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(printable_is_what_is_neither_control_nor_beyond_ascii),
         cmocka_unit_test(equality_is_by_bytes),
         cmocka_unit_test(case_is_ignored_for_ascii_only),
         cmocka_unit_test(a_prefix_sorts_before_what_it_begins),

@@ -1,6 +1,7 @@
 /*
  * The text of JSON strings: decoding escapes, and comparing and hashing without storing what was decoded. For this folder,
- * and for expr/, which compares stored text where it lies. Every raw text here was validated by the parser.
+ * for expr/, which compares stored text where it lies, and for core/, which hashes requests. Every escaped text was validated by
+ * the parser.
  */
 #ifndef DOC_TEXT_H
 #define DOC_TEXT_H

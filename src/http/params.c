@@ -15,6 +15,7 @@ static int hex_value(char c) {
 }
 
 stet_status text_check(stet_view text, const char *field, stet_error *err) {
+    if (view_is_printable(text)) return STET_OK;
     bool ascii = true;
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.bytes[i];

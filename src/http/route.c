@@ -17,7 +17,13 @@
 #define BULK_BYTES_MAX TRANSACTION_BYTES_MAX
 #define READ_BYTES_MAX (INBOX_READ_MAX * (2 * ID_BYTES_MAX + 8))
 
+/* Looked through in order; what is asked for most stands first. */
 const struct route routes[] = {
+    {"/v1/{space}/records/{type}/{id}",
+     {[METHOD_GET] = {handle_record_get, ACCESS_ACTOR, NO_BODY, "getRecord"},
+      [METHOD_PUT] = {handle_record_put, ACCESS_ACTOR, ENVELOPE_BYTES_MAX, "putRecord"},
+      [METHOD_PATCH] = {handle_record_patch, ACCESS_ACTOR, ENVELOPE_BYTES_MAX, "patchRecord"},
+      [METHOD_DELETE] = {handle_record_delete, ACCESS_ACTOR, SMALL_BYTES_MAX, "deleteRecord"}}},
     {"/healthz", {[METHOD_GET] = {handle_health, ACCESS_NONE, NO_BODY, "getHealth"}}},
     {"/openapi.yaml", {[METHOD_GET] = {handle_openapi, ACCESS_NONE, NO_BODY, "getContract"}}},
     {"/metrics", {[METHOD_GET] = {handle_metrics, ACCESS_METRICS, NO_BODY, "getMetrics"}}},
@@ -36,11 +42,6 @@ const struct route routes[] = {
     {"/v1/{space}/records/{type}",
      {[METHOD_GET] = {handle_record_list, ACCESS_ACTOR, NO_BODY, "listRecords"},
       [METHOD_POST] = {handle_record_create, ACCESS_ACTOR, ENVELOPE_BYTES_MAX, "createRecord"}}},
-    {"/v1/{space}/records/{type}/{id}",
-     {[METHOD_GET] = {handle_record_get, ACCESS_ACTOR, NO_BODY, "getRecord"},
-      [METHOD_PUT] = {handle_record_put, ACCESS_ACTOR, ENVELOPE_BYTES_MAX, "putRecord"},
-      [METHOD_PATCH] = {handle_record_patch, ACCESS_ACTOR, ENVELOPE_BYTES_MAX, "patchRecord"},
-      [METHOD_DELETE] = {handle_record_delete, ACCESS_ACTOR, SMALL_BYTES_MAX, "deleteRecord"}}},
     {"/v1/{space}/records/{type}/{id}/history",
      {[METHOD_GET] = {handle_history, ACCESS_ACTOR, NO_BODY, "getHistory"}}},
     {"/v1/{space}/records/{type}/{id}/diff",

@@ -4,8 +4,6 @@
 #include "base/limits.h"
 #include "base/view.h"
 
-#include <stdio.h>
-
 static stet_status set_base(struct terms *terms, enum stet_base_kind kind, uint64_t value,
                             const char *field, stet_error *err) {
     if (terms->base.kind != STET_BASE_NONE &&
@@ -310,6 +308,17 @@ static const char *location(struct request *request, stet_view record) {
         .bytes;
 }
 
+/* In decimal, at the end of `out`: printf takes ten times as long. */
+static const char *format_number(uint64_t number, char out[24]) {
+    char *at = out + 23;
+    *at = '\0';
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return at;
+}
+
 static void add_extra(struct reply *reply, const char *name, const char *value) {
     if (value == NULL) return;
     reply->extra[reply->extra_count].name = name;
@@ -342,8 +351,7 @@ void terms_reply(struct request *request) {
         reply.body = (stet_view){.bytes = "", .size = 0};
         if (!outcome->created) reply.http = 204;
         add_extra(&reply, "Preference-Applied", "return=minimal");
-        snprintf(seq, sizeof seq, "%llu", (unsigned long long)outcome->seq);
-        add_extra(&reply, "Stet-Seq", seq);
+        add_extra(&reply, "Stet-Seq", format_number(outcome->seq, seq));
     } else if (terms->prefer == PREFER_REPRESENTATION) {
         add_extra(&reply, "Preference-Applied", "return=representation");
     }
