@@ -33,6 +33,11 @@ OBJECTS = {
 }
 
 
+# What schemas say here. Others of JSON Schema may be added; a slip of the pen may not.
+KEYWORDS = set("""$ref type enum const description deprecated default format pattern minLength maxLength minimum maximum
+    items minItems maxItems properties required additionalProperties unevaluatedProperties allOf anyOf oneOf""".split())
+
+
 def check_keys(kind, node, where):
     required, optional = (set(words.split()) for words in OBJECTS[kind])
     keys = {key for key in node if not str(key).startswith("x-")}
@@ -117,6 +122,24 @@ def every_schema_is_a_schema_and_every_example_fits(folder):
                 contract.check_value(node["x-stet-line"], json.loads(line), where)
 
 
+def subschemas(schema):
+    yield schema
+    children = [*schema.get("properties", {}).values(), *(one for name in ("allOf", "anyOf", "oneOf") for one in schema.get(name, []))]
+    children += [schema[name] for name in ("items", "additionalProperties") if isinstance(schema.get(name), dict)]
+    for child in children:
+        yield from subschemas(child)
+
+
+@test
+def schemas_say_nothing_that_nobody_reads(folder):
+    for where, schema in schemas():
+        for one in subschemas(schema):
+            check(set(one) <= KEYWORDS, f"{where}: {sorted(set(one) - KEYWORDS)}")
+            check(set(one.get("required", [])) <= set(one.get("properties", {})) or "allOf" in one, f"{where}: {one.get('required')}")
+    for where, node in walk(document):
+        check(node is not None or "/example" in where, f"{where} is null: a comma that was not quoted?")
+
+
 @test
 def path_parameters_are_those_of_the_path(folder):
     for operation in contract.operations:
@@ -167,6 +190,11 @@ def the_codes_are_those_of_the_table(folder):
     # OK is no refusal. The library's own codes never leave the process, but the table is one.
     check(listed == [code for code in contract.statuses if code != "OK"],
           f"docs/openapi.yaml lists {listed}, src/base/status.def {list(contract.statuses)}")
+    failures = document["components"]["schemas"]["FailureProblem"]["properties"]["code"]["enum"]
+    # A size may be that of the head (431), too; 413 else is the request's own fault.
+    expected = [code for code, status in contract.statuses.items()
+                if (status in contract.failures and status != 413) or code == "TOO_LARGE"]
+    check(failures == expected, f"`default` lists {failures}, but {expected} have its statuses")
 
 
 @test
