@@ -357,6 +357,41 @@ def transactions_stay_whole(folder):
 
 
 @test
+def readers_who_do_not_read_hold_nothing_up(folder):
+    with Server(folder, "--no-auth", "--worker-threads", "1", "--io-threads", "1") as server:
+        path = os.path.join(folder, "in")
+        with open(path, "w", encoding="utf-8") as file:
+            for number in range(6000):
+                file.write(json.dumps({"type": "t", "id": str(number), "data": {"x": "y" * 4000}}) + "\n")
+        must("import", path, "--url", server.url)
+        host, port = server.url.removeprefix("http://").split(":")
+        idle = []
+        try:
+            for _ in range(8):
+                idle.append(socket.create_connection((host, int(port)), timeout=WAIT_S))
+                idle[-1].sendall(f"GET /v1/main/export HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+                begun = idle[-1].recv(12)
+                check(begun == b"HTTP/1.1 200", begun)
+            # The one worker is free for lists and for another export, while eight wait to be read.
+            check(len(must("list", "t", "--json", "--limit", "5", "--url", server.url).json["records"]) == 5)
+            whole = os.path.join(folder, "whole")
+            must("export", whole, "--url", server.url)
+            check(own_lines(whole)[1]["lines"] == 6000)
+            # Who goes on reading gets the rest, to the last line.
+            idle[0].settimeout(WAIT_S)
+            text = b""
+            while b'"end":true' not in text[-200:]:
+                part = idle[0].recv(1 << 16)
+                check(part, "the answer broke off")
+                text = text[-200:] + part
+        finally:
+            for one in idle:
+                one.close()
+        server.stop()  # Cleanly, though seven left in the middle.
+        check(server.code == 0, server.log())
+
+
+@test
 def a_terminal_shows_how_far_it_is(folder):
     with Pair(folder) as pair:
         ours, theirs = pty.openpty()
