@@ -20,26 +20,27 @@ struct header_word {
 #define HEADER(text, member, once)                                                                 \
     { text, sizeof(text) - 1, once, offsetof(struct headers, member) }
 
+/* By length: a header is compared with the few that are as long. */
 static const struct header_word header_words[] = {
     HEADER("Host", host, true),
-    HEADER("Authorization", authorization, true),
-    HEADER("Content-Type", content_type, true),
-    HEADER("Content-Length", content_length, true),
-    HEADER("Transfer-Encoding", transfer_encoding, true),
-    HEADER("Expect", expect, false),
-    HEADER("If-Match", if_match, true),
-    HEADER("If-None-Match", if_none_match, false),
-    HEADER("Prefer", prefer, false),
-    HEADER("Idempotency-Key", idempotency_key, true),
     HEADER("Accept", accept, false),
-    HEADER("Last-Event-ID", last_event_id, true),
+    HEADER("Expect", expect, false),
     HEADER("Origin", origin, true),
+    HEADER("Prefer", prefer, false),
+    HEADER("If-Match", if_match, true),
+    HEADER("Stet-Actor", actor, true),
+    HEADER("Content-Type", content_type, true),
+    HEADER("X-Request-Id", request_id, false),
+    HEADER("Authorization", authorization, true),
+    HEADER("If-None-Match", if_none_match, false),
+    HEADER("Last-Event-ID", last_event_id, true),
+    HEADER("Content-Length", content_length, true),
     HEADER("Sec-Fetch-Site", fetch_site, false),
+    HEADER("Idempotency-Key", idempotency_key, true),
+    HEADER("X-Forwarded-For", forwarded_for, false),
+    HEADER("Transfer-Encoding", transfer_encoding, true),
     HEADER("Access-Control-Request-Method", request_method, false),
     HEADER("Access-Control-Request-Headers", request_headers, false),
-    HEADER("X-Request-Id", request_id, false),
-    HEADER("Stet-Actor", actor, true),
-    HEADER("X-Forwarded-For", forwarded_for, false),
 };
 
 static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name,
@@ -50,8 +51,9 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
         headers->blank_in_name = true;
     for (size_t i = 0; i < sizeof header_words / sizeof header_words[0]; i++) {
         const struct header_word *word = &header_words[i];
-        if (word->size != name_size ||
-            !view_equal_nocase(view_make(name, name_size), view_make(word->name, word->size)))
+        if (word->size < name_size) continue;
+        if (word->size > name_size) break;
+        if (!view_equal_nocase(view_make(name, name_size), view_make(word->name, word->size)))
             continue;
         stet_view *out = (stet_view *)(void *)((char *)headers + word->at);
         if (out->bytes != NULL && word->once) {

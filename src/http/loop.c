@@ -50,11 +50,10 @@ void peer_enter(struct peer *peer, enum peer_phase phase) {
     if (peer->phase == PEER_CUT) return;
     peer->phase = phase;
     int64_t timeout_ms = phase_timeout_ms(loop, phase);
-    if (timeout_ms > 0) {
-        timer_set(&loop->wheel, &peer->timer, loop->now_ms + timeout_ms);
-    } else {
-        timer_cancel(&loop->wheel, &peer->timer);
-    }
+    peer->deadline_ms = timeout_ms == 0 ? 0 : loop->now_ms + timeout_ms;
+    /* A timer that is due too early stays: most phases are over long before it fires, and moving it touches its neighbours. */
+    if (timeout_ms > 0 && (!timer_is_set(&peer->timer) || peer->timer.due_ms > peer->deadline_ms))
+        timer_set(&loop->wheel, &peer->timer, peer->deadline_ms);
 }
 
 void peer_cut(struct peer *peer) {
@@ -67,6 +66,11 @@ void peer_cut(struct peer *peer) {
 static void peer_expired(struct timer *timer) {
     struct peer *peer = (struct peer *)((char *)timer - offsetof(struct peer, timer));
     struct metrics *metrics = &peer->loop->metrics;
+    if (peer->deadline_ms == 0) return;
+    if (peer->deadline_ms > peer->loop->now_ms) {
+        timer_set(&peer->loop->wheel, timer, peer->deadline_ms);
+        return;
+    }
     switch (peer->phase) {
     case PEER_HEADER: metric_add(&metrics->cut_header, 1); break;
     case PEER_BODY:

@@ -62,6 +62,7 @@ struct peer {
     struct loop *loop;
     struct MHD_Connection *mhd;
     struct request *request; /* The current one; NULL between two. */
+    int64_t deadline_ms;     /* 0: none. The timer fires then or before, and looks again. */
     struct timer timer;
     struct peer *prev, *next;
 };

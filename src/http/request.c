@@ -16,7 +16,8 @@
 /* A body that will be refused is read and dropped up to here so that the connection survives; a
  * larger one is answered at once and the connection closed. */
 #define DRAIN_BYTES_MAX (1024u * 1024u)
-#define REQUEST_BLOCK_BYTES 2048
+/* What a usual request needs, its body too: none has to ask for a block of its own. */
+#define REQUEST_BLOCK_BYTES 8192
 
 /* ---- Birth and death ---- */
 
