@@ -113,10 +113,30 @@ struct store_driver {
     stet_status (*check)(struct store_reader *reader,
                          void (*report)(void *context, const char *finding), void *context,
                          uint64_t *findings, stet_error *err);
+
+    /* Both NULL where nothing outlives the process. As store_backup; stop may be NULL. */
+    stet_status (*backup)(struct store *store, const char *path, bool (*stop)(void *context),
+                          void *context, stet_error *err);
+    /* Sets the clock and keeps `lives` under STORE_META_LIVES, in one commit. */
+    stet_status (*renew)(struct store *store, uint64_t seq, int64_t stamp, stet_view lives,
+                         stet_error *err);
 };
+
+#define STORE_META_LIVES "store.lives"
 
 extern const struct store_driver store_memory_driver;
 extern const struct store_driver store_sqlite_driver;
+
+/*
+ * The lives of a store, oldest first: text of the form "from:to;from:to;". Each time it was renewed, its positions went on behind
+ * `to` instead of behind `from`.
+ */
+struct store_life {
+    uint64_t from;
+    uint64_t to;
+};
+/* The next one from *text, which moves on. False at the end, and where it is damaged (then *text is not empty). */
+bool store_life_next(stet_view *text, struct store_life *life);
 
 /* The portable part of store_check, in check.c. The reader is inside a snapshot. */
 stet_status check_log(struct store_reader *reader,

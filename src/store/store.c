@@ -17,12 +17,96 @@
 
 static const struct store_driver *const drivers[] = {&store_sqlite_driver, &store_memory_driver};
 
-stet_status store_open(const struct store_options *options, struct store **store, stet_error *err) {
-    for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++) {
-        if (strcmp(drivers[i]->name, options->driver) == 0)
-            return drivers[i]->open(options, store, err);
+/* ---- Lives -------------------------------------------------------------------------------------------------- */
+
+static bool number_until(stet_view *text, char end, uint64_t *number) {
+    size_t digits = 0;
+    while (digits < text->size && text->bytes[digits] != end)
+        digits++;
+    if (digits == text->size || !view_parse_u64(view_make(text->bytes, digits), number))
+        return false;
+    *text = view_make(text->bytes + digits + 1, text->size - digits - 1);
+    return true;
+}
+
+bool store_life_next(stet_view *text, struct store_life *life) {
+    stet_view rest = *text;
+    if (!number_until(&rest, ':', &life->from) || !number_until(&rest, ';', &life->to) ||
+        life->to <= life->from)
+        return false;
+    *text = rest;
+    return true;
+}
+
+static stet_status lives_load(struct store *store, struct arena *arena, stet_view *lives,
+                              stet_error *err) {
+    struct store_life life = {0};
+    stet_status status =
+        store->driver->meta_get(store->writer, arena, VIEW(STORE_META_LIVES), lives, err);
+    if (status == STET_NOT_FOUND) *lives = (stet_view){.bytes = ""};
+    if (status != STET_OK) return status == STET_NOT_FOUND ? STET_OK : status;
+    stet_view rest = *lives;
+    while (store_life_next(&rest, &life))
+        continue;
+    if (rest.size > 0)
+        return error_set(err, STET_CORRUPT, "the list of the store's lives is damaged");
+    store->state.life = life.to;
+    return STET_OK;
+}
+
+stet_status store_renew(struct store *store, uint64_t seq, stet_error *err) {
+    struct arena arena;
+    stet_view lives;
+    if (store->driver->renew == NULL)
+        return error_set(err, STET_BAD_REQUEST, "a space in memory is not restored");
+    if (seq <= store->state.seq || seq > INT64_MAX || store->failed)
+        return error_set(err, STET_MISUSE, "a new life begins behind the one before");
+    arena_init(&arena, 1024);
+    stet_status status = lives_load(store, &arena, &lives, err);
+    if (status == STET_OK) {
+        lives = arena_format(&arena, "%.*s%llu:%llu;", VIEW_ARG(lives),
+                             (unsigned long long)store->state.seq, (unsigned long long)seq);
+        status = lives.bytes == NULL
+                     ? error_set(err, STET_NO_MEMORY, "could not begin anew")
+                     : store->driver->renew(store, seq, store->state.stamp, lives, err);
     }
-    return error_set(err, STET_MISUSE, "there is no storage driver \"%s\"", options->driver);
+    arena_done(&arena);
+    if (status != STET_OK) return status;
+    store->state.seq = seq;
+    store->state.life = seq;
+    return STET_OK;
+}
+
+stet_status store_backup(struct store *store, const char *path, bool (*stop)(void *context),
+                         void *context, stet_error *err) {
+    if (store->driver->backup == NULL)
+        return error_set(err, STET_BAD_REQUEST, "a space in memory cannot be backed up");
+    return store->driver->backup(store, path, stop, context, err);
+}
+
+/* ---- Opening and closing --------------------------------------------------------------------------------------- */
+
+stet_status store_open(const struct store_options *options, struct store **out, stet_error *err) {
+    struct store *store = NULL;
+    struct arena arena;
+    stet_view lives;
+    stet_status status = STET_MISUSE;
+    for (size_t i = 0; status == STET_MISUSE && i < sizeof drivers / sizeof drivers[0]; i++) {
+        if (strcmp(drivers[i]->name, options->driver) != 0) continue;
+        status = drivers[i]->open(options, &store, err);
+        if (status != STET_OK) return status;
+    }
+    if (store == NULL)
+        return error_set(err, STET_MISUSE, "there is no storage driver \"%s\"", options->driver);
+    arena_init(&arena, 256);
+    status = lives_load(store, &arena, &lives, err);
+    arena_done(&arena);
+    if (status != STET_OK) {
+        store_close(store);
+        return status;
+    }
+    *out = store;
+    return STET_OK;
 }
 
 void store_close(struct store *store) {
@@ -345,18 +429,24 @@ struct walk {
     stet_error *err;
 };
 
-/* Whether the change at seq, of that version, is newer than the bound. One that is no longer kept is older than all
-   that are. */
+/* Whether the change at seq is newer than the bound. version: of it, if no new life began in between; one that is in the
+   life at hand cannot have. One that is no longer kept is older than all that are. */
 static stet_status walk_is_newer(const struct walk *walk, uint64_t seq, uint64_t version,
                                  bool *newer) {
+    uint64_t life = walk->reader->store->state.life;
     switch (walk->kind) {
-    case STORE_BOUND_VERSION: *newer = version > walk->bound; return STET_OK;
+    case STORE_BOUND_VERSION:
+        if (life > 0 && version <= life) break;
+        *newer = version > walk->bound;
+        return STET_OK;
     case STORE_BOUND_SEQ: *newer = seq > walk->bound; return STET_OK;
     case STORE_BOUND_STAMP: break;
     }
     struct store_link link;
     stet_status status = walk->reader->store->driver->link(walk->reader, seq, &link, walk->err);
-    *newer = status == STET_OK && (uint64_t)link.stamp > walk->bound;
+    *newer =
+        status == STET_OK &&
+        (walk->kind == STORE_BOUND_VERSION ? link.version : (uint64_t)link.stamp) > walk->bound;
     return status == STET_PRUNED ? STET_OK : status;
 }
 

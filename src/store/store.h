@@ -155,6 +155,8 @@ struct store_state {
     int64_t stamp;
     int64_t keys_rotated_at; /* Stamp of the last rotation; 0: never. */
     bool recovered;          /* The last close was unclean; recovery was done at open. */
+    /* What store_renew said last; 0: never. Kept by store_open; not in what a driver's clock says. */
+    uint64_t life;
 };
 
 struct store_options {
@@ -340,6 +342,49 @@ stet_status store_meta_put(struct store *store, stet_view name, stet_view value,
 stet_status store_check(struct store_reader *reader,
                         void (*report)(void *context, const char *finding), void *context,
                         uint64_t *findings, stet_error *err);
+
+/* ---- Copies ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Writes the store as of one commit into a new file of the same format, synced, while the store is in use. Takes as long as
+ * reading and writing all of it; meanwhile the log cannot start over.
+ *
+ * @param path  Must not exist. Removed again on failure.
+ * @param stop  Asked now and then, on this thread; true ends it. May be NULL.
+ * @return STET_OK, STET_BAD_REQUEST: the driver keeps nothing in files, STET_CANCELLED, STET_NO_SPACE, STET_IO, STET_CORRUPT
+ * Thread: any, while the store is open.
+ */
+stet_status store_backup(struct store *store, const char *path, bool (*stop)(void *context),
+                         void *context, stet_error *err);
+
+/* What the changes of a store add up to. */
+struct store_census {
+    uint64_t seq;     /* The clock's. */
+    uint64_t changes; /* Pruned ones included. */
+    uint64_t records; /* Ever created. */
+    uint64_t live;    /* Not deleted. */
+};
+
+/* The census of a file that store_backup made. Reads the whole file, leaves it and its folder as they are. */
+stet_status store_file_census(const char *path, struct store_census *census, stet_error *err);
+
+/* A named value of such a file. STET_NOT_FOUND. */
+stet_status store_file_meta(const char *path, stet_view name, struct arena *arena, stet_view *value,
+                            stet_error *err);
+
+/* The last data of all live records of a type in such a file, by id. The views are the visitor's for the call. */
+stet_status store_file_latest(const char *path, stet_view type,
+                              stet_status (*visit)(void *context, stet_view id, stet_view data,
+                                                   stet_error *err),
+                              void *context, stet_error *err);
+
+/*
+ * Begins a new life, for a store that was put back from an older copy: positions go on behind `seq`, which nobody ever saw, so
+ * that none is given out twice. store_check knows the gap. The sequencer's thread, between batches.
+ *
+ * @param seq  Above the current one, else STET_MISUSE.
+ */
+stet_status store_renew(struct store *store, uint64_t seq, stet_error *err);
 
 /* Sizes for stats and metrics. Any thread. */
 struct store_usage {

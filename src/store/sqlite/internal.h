@@ -243,6 +243,12 @@ sqlite3_stmt *sqlite_lookup(struct sqlite_reader *reader, enum sql_statement whi
                             stet_error *err);
 stet_status sqlite_lookup_failed(const struct sqlite_reader *reader);
 
+/* backup.c */
+stet_status sqlite_backup(struct store *base, const char *path, bool (*stop)(void *context),
+                          void *context, stet_error *err);
+stet_status sqlite_renew(struct store *base, uint64_t seq, int64_t stamp, stet_view lives,
+                         stet_error *err);
+
 /* recover.c */
 stet_status recover_log(const char *path, const char *vfs, bool *found, stet_error *err);
 

@@ -374,4 +374,6 @@ const struct store_driver store_sqlite_driver = {
     .entry_indexes = sqlite_entry_indexes,
     .meta_get = sqlite_meta_get,
     .check = sqlite_check,
+    .backup = sqlite_backup,
+    .renew = sqlite_renew,
 };
