@@ -841,6 +841,121 @@ STET_API void *stet_subscription_context(const stet_subscription *subscription);
 /** The next subscription that said false and now has something; NULL when none. Call after stet_client_next returned NULL. */
 STET_API stet_subscription *stet_client_ready(stet_client *client);
 
+/* ---- Backup and restore ------------------------------------------------------------------- */
+
+/** How long work is followed and stopped. Any member may be NULL. Called on the thread that works. */
+typedef struct stet_backup_watch {
+    /* what: a space's name or a file; borrowed for the call. total 0: not known. */
+    void (*progress)(void *context, const char *what, uint64_t done_bytes, uint64_t total_bytes);
+    /* True ends the work: STET_CANCELLED, and nothing is left of it. */
+    /* What a space holds, once all is done. */
+    void (*space)(void *context, const char *name, stet_seq seq, uint64_t records, uint64_t changes,
+                  uint64_t bytes);
+    bool (*stop)(void *context);
+    void *context;
+} stet_backup_watch;
+
+/**
+ * Where a backup gets its copies from, when not from an engine in this process: puts a copy of a space, as stet_command_backup
+ * makes one and GET /v1/{space}/backup answers it, into a new file `path`.
+ *
+ * @return STET_OK
+ *         STET_NOT_FOUND  there is no such space any more. Anything else ends the backup.
+ */
+typedef stet_status stet_backup_fetch(void *context, const char *space, const char *path,
+                                      stet_error *err);
+
+typedef struct stet_backup {
+    /* The folder in which the backup becomes a folder of its own, "stet-2026-11-22T05-10-00Z". Created when missing. */
+    const char *dir;
+    stet_engine *engine;      /* Either what is backed up, */
+    stet_backup_fetch *fetch; /* or where its copies come from. */
+    void *fetch_context;
+    const stet_view
+        *spaces;        /* Only these; "stet", which knows tokens and spaces, always comes along. */
+    size_t space_count; /* 0: all of them. */
+    stet_backup_watch watch;
+} stet_backup;
+
+typedef struct stet_backup_report {
+    char path[4096]; /* Of the backup. */
+    stet_time made_at;
+    uint64_t spaces;
+    uint64_t changes;
+    uint64_t records;   /* That are not deleted. */
+    uint64_t bytes;     /* Of its files. */
+    uint64_t hashes;    /* Of pieces, verified (by verify and restore). */
+    uint64_t forgotten; /* By restore: spaces that the backup knows but does not hold. */
+} stet_backup_report;
+
+/**
+ * Makes a backup while the spaces are in use. Each space is copied as of one commit; spaces are independent of one another. The
+ * folder gets its name when everything in it is synced: a backup that has its name is whole.
+ *
+ * @param options  Borrowed for the call.
+ * @param report   Out, may be NULL.
+ * @return STET_OK
+ *         STET_NOT_FOUND  a space that was named does not exist.
+ *         STET_NO_SPACE   not enough room; asked before a byte is copied. Nothing is left.
+ *         STET_CANCELLED, STET_BUSY (spaces come and go too fast), STET_IO, STET_BAD_REQUEST (spaces in memory)
+ * Thread: any; blocks for as long as copying takes.
+ */
+STET_API stet_status stet_backup_make(const stet_backup *options, stet_backup_report *report,
+                                      stet_error *err);
+
+/**
+ * Reads a backup and compares every piece of every file with its hash.
+ *
+ * @return STET_OK
+ *         STET_CORRUPT    altered, cut short, a file missing or one too many: the message names file and place.
+ *         STET_FORMAT     made by a newer version.
+ *         STET_NOT_FOUND  `path` is no backup.
+ */
+STET_API stet_status stet_backup_verify(const char *path, const stet_backup_watch *watch,
+                                        stet_backup_report *report, stet_error *err);
+
+/**
+ * Puts a backup into a data directory that does not exist or is empty: verifies as it copies, brings older formats forward, checks each
+ * space as stet_command_check does and compares the counts. On failure nothing is left there.
+ *
+ * What was written after the backup is gone, but clients may remember it. So every restored space begins a new life: positions go on at
+ * the time of the restore in microseconds, and so do the versions of records that are changed then, so that no position or version is
+ * ever given out twice. A feed position from a lost time is answered with STET_EVENT_RESET; list cursors and resolution tokens from
+ * before are refused.
+ *
+ * @return as stet_backup_verify, and
+ *         STET_ALREADY_EXISTS  the directory has something in it.
+ *         STET_BUSY            a server owns it.
+ *         STET_NO_SPACE, STET_IO, STET_CANCELLED
+ */
+STET_API stet_status stet_restore(const char *path, const char *data_dir,
+                                  const stet_backup_watch *watch, stet_backup_report *report,
+                                  stet_error *err);
+
+/** Backups at intervals, for as long as the engine is open. They are reported and in the metrics; a failure is tried again next time. */
+typedef struct stet_backup_schedule {
+    const char *dir;
+    unsigned
+        every_s; /* At least 1. Counted from the newest backup that is there, also after a restart. */
+    /* How many of this schedule's backups stay; older ones are removed after one succeeded. 0: all. Others are never touched. */
+    unsigned keep;
+} stet_backup_schedule;
+
+/** Once for an engine. The schedule's texts are copied. */
+STET_API stet_status stet_backup_start(stet_engine *engine, const stet_backup_schedule *schedule,
+                                       stet_error *err);
+
+/**
+ * Copies one space, as of one commit, into a file. Only for administrators. May be cancelled.
+ * Answers {"space", "file", "bytes", "sha256", "seq", "changes", "records", "live", "made_at"}.
+ *
+ * @param path  Borrowed until the command is destroyed. NULL: a file without a name, for stet_command_take_file.
+ */
+STET_API stet_status stet_command_backup(stet_command *command, const char *path, stet_error *err);
+
+/** The copy's descriptor, at its beginning; the caller closes it. -1: there is none. Once. */
+STET_API int stet_command_take_file(stet_command *command);
+
 /* ---- Metrics ------------------------------------------------------------------------------ */
 
 typedef enum stet_metric_kind {

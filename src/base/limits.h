@@ -221,6 +221,15 @@
 /* So many heads of records wait in memory before they are written in the order of their records; or this often changed. */
 #define LATE_HEADS_MAX 65536
 
+/* Backups. */
+#define BACKUP_PIECE_BYTES                                                                         \
+    (1024u * 1024u) /* Hashed by itself, so that an alteration has a place. */
+#define BACKUP_PIECES_MAX                                                                          \
+    4096 /* Of one file; in a larger one pieces are twice as large, and so on. */
+/* How often the list of spaces is copied again because one of them went away while it was copied; past it: BUSY. */
+#define BACKUP_ROUNDS_MAX 16
+#define BACKUP_KEEP_MAX 100000
+
 /* HTTP. */
 /* Connections at the same time, unless --connections-max says otherwise; past it: the next is
    closed at once. */

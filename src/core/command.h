@@ -197,6 +197,7 @@ struct stet_command {
     struct export *export; /* core/export.h */
     stet_status (*read_rows)(struct stet_command *command, struct store_reader *reader,
                              struct buffer *out, stet_error *err);
+    bool copies; /* It copies the whole space: on the engine's thread for that, not on a worker. */
 
     /* Decided. */
     stet_status status;

@@ -381,12 +381,87 @@ static void *keep(void *context) {
     return NULL;
 }
 
+/* ---- Copies, companions, temporary files -------------------------------------------------- */
+
+stet_status engine_copies(stet_engine *engine, struct workers **copies, stet_error *err) {
+    stet_status status = STET_OK;
+    pthread_mutex_lock(&engine->copies_lock);
+    if (atomic_load(&engine->stopping)) {
+        status = error_set(err, STET_SHUTTING_DOWN, "the engine is closing");
+    } else if (!engine->copies_started) {
+        if (!engine->seams.manual) status = workers_start(&engine->copies, 1, err);
+        engine->copies_started = status == STET_OK;
+    }
+    pthread_mutex_unlock(&engine->copies_lock);
+    if (status == STET_OK) *copies = &engine->copies;
+    return status;
+}
+
+stet_status engine_accompany(stet_engine *engine, struct engine_companion *companion,
+                             stet_error *err) {
+    stet_status status = STET_OK;
+    pthread_mutex_lock(&engine->copies_lock);
+    if (atomic_load(&engine->stopping)) {
+        status = error_set(err, STET_SHUTTING_DOWN, "the engine is closing");
+    } else {
+        companion->next = engine->companions;
+        engine->companions = companion;
+    }
+    pthread_mutex_unlock(&engine->copies_lock);
+    return status;
+}
+
+static void stop_companions(stet_engine *engine) {
+    pthread_mutex_lock(&engine->copies_lock);
+    struct engine_companion *companion = engine->companions;
+    engine->companions = NULL;
+    pthread_mutex_unlock(&engine->copies_lock);
+    while (companion != NULL) {
+        struct engine_companion *next = companion->next;
+        companion->stop(companion);
+        companion = next;
+    }
+}
+
+stet_status engine_temporary(stet_engine *engine, char *path, stet_error *err) {
+    if (engine->data_dir == NULL)
+        return error_set(err, STET_BAD_REQUEST, "a space in memory cannot be backed up");
+    snprintf(path, ENGINE_PATH_BYTES, "%s/tmp", engine->data_dir);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        stet_status status = errno == ENOSPC ? STET_NO_SPACE : STET_IO;
+        return error_set(err, status, "could not create \"%s\": %s", path, strerror(errno));
+    }
+    snprintf(path, ENGINE_PATH_BYTES, "%s/tmp/%016llx.db", engine->data_dir,
+             (unsigned long long)entropy_u64(engine->entropy));
+    return STET_OK;
+}
+
+/* What a process that was killed left in DIR/tmp. */
+static void remove_temporary(stet_engine *engine) {
+    char path[PATH_BYTES];
+    struct dirent *entry;
+    snprintf(path, sizeof path, "%s/tmp", engine->data_dir);
+    DIR *dir = opendir(path);
+    if (dir == NULL) return;
+    while ((entry = readdir(dir)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+}
+
 /* ---- Open and close ---------------------------------------------------------------------- */
 
 static stet_status open_directory(stet_engine *engine, stet_error *err) {
     char path[PATH_BYTES];
     stet_status status = dirlock_acquire(engine->data_dir, &engine->lock, err);
     if (status != STET_OK) return status;
+    snprintf(path, sizeof path, "%s/restoring", engine->data_dir);
+    if (access(path, F_OK) == 0)
+        return error_set(
+            err, STET_CORRUPT,
+            "a restore into \"%s\" was not finished: empty the folder and restore again",
+            engine->data_dir);
+    remove_temporary(engine);
     snprintf(path, sizeof path, "%s/spaces", engine->data_dir);
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
         status = errno == ENOSPC ? STET_NO_SPACE : STET_IO;
@@ -413,6 +488,8 @@ static stet_status start_threads(stet_engine *engine, const stet_options *option
     if (workers_init(&engine->workers) != STET_OK)
         return error_set(err, STET_NO_MEMORY, "out of memory for threads");
     engine->workers_ready = true;
+    if (workers_init(&engine->copies) != STET_OK)
+        return error_set(err, STET_NO_MEMORY, "out of memory for threads");
     if (engine->seams.manual) return STET_OK;
     stet_status status = STET_OK;
     for (size_t i = 0; i < count && status == STET_OK; i++)
@@ -455,6 +532,7 @@ stet_status engine_open(const stet_options *options, const struct engine_seams *
     pthread_cond_init(&engine->keeper_wake, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&engine->clients_lock, NULL);
+    pthread_mutex_init(&engine->copies_lock, NULL);
 
     stet_status status = STET_OK;
     if (options->data_dir != NULL) {
@@ -488,9 +566,13 @@ void engine_close(stet_engine *engine) {
     pthread_cond_signal(&engine->keeper_wake);
     pthread_mutex_unlock(&engine->keeper_lock);
     if (engine->keeper_started) pthread_join(engine->keeper, NULL);
+    stop_companions(engine);
     for (size_t i = 0; i < engine->sequencer_count; i++)
         sequencer_stop(&engine->sequencers[i]);
-    if (engine->workers_ready) workers_stop(&engine->workers);
+    if (engine->workers_ready) {
+        workers_stop(&engine->copies);
+        workers_stop(&engine->workers);
+    }
     while (engine->idle_clients != NULL) {
         struct stet_client *client = engine->idle_clients;
         engine->idle_clients = client->next;
@@ -501,7 +583,10 @@ void engine_close(stet_engine *engine) {
         engine->spaces->state = SPACE_CLOSING;
         close_entry(engine, engine->spaces);
     }
-    if (engine->workers_ready) workers_done(&engine->workers);
+    if (engine->workers_ready) {
+        workers_done(&engine->copies);
+        workers_done(&engine->workers);
+    }
     for (size_t i = 0; i < engine->sequencer_count; i++)
         sequencer_done(&engine->sequencers[i]);
     free(engine->sequencers);
@@ -511,6 +596,7 @@ void engine_close(stet_engine *engine) {
     pthread_mutex_destroy(&engine->keeper_lock);
     pthread_cond_destroy(&engine->keeper_wake);
     pthread_mutex_destroy(&engine->clients_lock);
+    pthread_mutex_destroy(&engine->copies_lock);
     free(engine->data_dir);
     free(engine);
 }
@@ -520,7 +606,7 @@ bool engine_step(stet_engine *engine) {
     for (size_t i = 0; i < engine->sequencer_count; i++)
         while (sequencer_step(&engine->sequencers[i], engine->commit_batch_max))
             any = true;
-    while (workers_step(&engine->workers))
+    while (workers_step(&engine->workers) || workers_step(&engine->copies))
         any = true;
     return any;
 }

@@ -25,6 +25,14 @@ struct engine_seams {
     unsigned commit_batch_max;
 };
 
+/* Something that goes on beside the engine, with a thread of its own (src/backup), and ends before it. */
+struct engine_companion {
+    struct engine_companion *next;
+    /* engine->stopping is set. Ends the thread and frees the companion. */
+    void (*stop)(struct engine_companion *companion);
+    void (*metrics)(struct engine_companion *companion, stet_metric_visit *visit, void *context);
+};
+
 struct stet_engine {
     struct engine_seams seams;
     const struct clock *clock;
@@ -47,6 +55,12 @@ struct stet_engine {
     _Atomic size_t next_sequencer;
     struct workers workers;
     bool workers_ready;
+    /* One thread for copies of whole spaces, which would keep a worker from everything else for minutes. Started by the
+       first copy, under copies_lock. */
+    struct workers copies;
+    bool copies_started;
+    pthread_mutex_t copies_lock;
+    struct engine_companion *companions; /* Under copies_lock. */
     pthread_t keeper;
     bool keeper_started;
     pthread_mutex_t keeper_lock;
@@ -78,6 +92,20 @@ void engine_keep(stet_engine *engine);
 bool engine_step(stet_engine *engine);
 /* With seams.manual: exactly one batch of at most max commands of one space. */
 bool engine_step_batch(stet_engine *engine, struct space *space, size_t max);
+
+/* The thread for copies; starts it. STET_SHUTTING_DOWN, STET_NO_MEMORY. */
+stet_status engine_copies(stet_engine *engine, struct workers **copies, stet_error *err);
+
+/* STET_SHUTTING_DOWN: the engine is closing; the companion stays the caller's. */
+stet_status engine_accompany(stet_engine *engine, struct engine_companion *companion,
+                             stet_error *err);
+
+/*
+ * A name for a temporary file in the data directory (path: at least ENGINE_PATH_BYTES). What a killed process left there is removed
+ * when the engine is opened. STET_BAD_REQUEST: there is no data directory.
+ */
+enum { ENGINE_PATH_BYTES = 4096 };
+stet_status engine_temporary(stet_engine *engine, char *path, stet_error *err);
 
 void engine_report(stet_engine *engine, stet_severity severity, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -252,4 +252,9 @@ void metrics_visit(stet_engine *engine, stet_metric_visit *visit_sample, void *c
     visit_resolutions(&visit);
     visit_gauges(&visit);
     pthread_mutex_unlock(&engine->spaces_lock);
+    pthread_mutex_lock(&engine->copies_lock);
+    for (struct engine_companion *companion = engine->companions; companion != NULL;
+         companion = companion->next)
+        companion->metrics(companion, visit_sample, context);
+    pthread_mutex_unlock(&engine->copies_lock);
 }

@@ -69,12 +69,19 @@ stet_status retain_stage(struct staging *staging, const struct policy *policy,
     bool forked;
     if (!lets_go(policy)) return STET_OK;
     uint64_t step = policy->retain_versions > 0 ? policy->retain_versions : 1;
-    /* Versions of a record have no gaps; the first one may be any number. */
+    /* Versions of a record have no gaps but between lives; the first one may be any number. */
     if (step > before->ordinal || step > change->row.version) return STET_OK;
     uint64_t version = change->row.version - step;
     stet_status status = find_version(staging, change, before, version, &row, err);
     if (status != STET_OK) return status;
-    assert(row.version == version);
+    if (row.version != version) {
+        /* A new life began in between, whose first version is not the next number: so many are of the one before. */
+        uint64_t earlier = step - (change->row.version - space->life);
+        if (row.version <= earlier || step < change->row.version - space->life) return STET_OK;
+        version = row.version - earlier;
+        if (earlier > 0) status = find_version(staging, change, before, version, &row, err);
+        if (status != STET_OK || row.version != version) return status;
+    }
     if (row.pruned || !is_old(policy, row.stamp, staging->now)) return STET_OK;
     if (module_keeps(space, row.type, row.id, version)) {
         look_again(space->retain, row.seq);
@@ -174,7 +181,7 @@ static stet_status judge(struct space *space, const struct store_change *change,
     stet_status status = store_records_of(store_writer_reader(space->store), NULL, &change->first,
                                           1, false, &head, NULL, err);
     if (status != STET_OK || head.version == 0 || head.seq == change->seq) return status;
-    if (policy->retain_versions > 0 && head.version - change->version < policy->retain_versions)
+    if (policy->retain_versions > 0 && head.ordinal - change->ordinal < policy->retain_versions)
         return STET_OK;
     if (module_keeps(space, change->type, change->id, change->version)) {
         look_again(space->retain, change->seq);

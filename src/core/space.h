@@ -139,6 +139,8 @@ struct space {
         *sequencer_next; /* Among the open spaces of its sequencer. Under the sequencer's lock. */
     /* A failed batch was taken back, but the projections could not be loaded anew. */
     bool modules_stale;
+    /* Where positions and versions went on when the space was restored from a backup; 0: it never was. */
+    uint64_t life;
     uint64_t seq;  /* Last assigned, staged ones included. */
     int64_t stamp; /* Likewise. */
 };
@@ -152,6 +154,16 @@ stet_status space_open(struct space *space, const char *file, stet_error *err);
 /* Closes what space_open opened, also after it failed halfway; then space_free. */
 void space_close(struct space *space);
 void space_free(struct space *space);
+
+/*
+ * The version after a head's. What was written after a backup that was restored is gone, but clients may remember its versions: a
+ * record's first version after it is one that nobody can have seen.
+ */
+static inline uint64_t space_next_version(const struct space *space,
+                                          const struct store_head *head) {
+    if (head->seq <= space->life && head->version < space->life) return space->life + 1;
+    return head->version + 1;
+}
 
 struct space *space_ref(struct space *space);
 void space_unref(struct space *space);

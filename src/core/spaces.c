@@ -158,6 +158,7 @@ stet_status space_open(struct space *space, const char *file, stet_error *err) {
     const struct store_state *state = store_state(space->store);
     space->seq = state->seq;
     space->stamp = state->stamp;
+    space->life = state->life;
     if (state->recovered)
         engine_report(engine, STET_REPORT_WARNING,
                       "space \"%s\" was not closed cleanly; recovered to seq %llu", space->name,

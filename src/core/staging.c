@@ -102,14 +102,37 @@ static uint64_t nearest_on_spine(const struct store_head *head, uint64_t ordinal
     return head->spine[index];
 }
 
+static stet_status find_stored(struct staging *staging, const struct mutation *mutation,
+                               const struct store_head *head, uint64_t version,
+                               struct store_change *row, stet_error *err) {
+    struct store_reader *reader = store_writer_reader(staging->space->store);
+    struct store_head stored;
+    stet_status status = STET_OK;
+    if (head->seq > ring_published(&staging->space->ring)) {
+        status = store_head(reader, mutation->type, mutation->id, &stored, err);
+        if (status != STET_OK) return status;
+        head = &stored;
+    }
+    status =
+        store_find(reader, &staging->command->arena, head, STORE_BOUND_VERSION, version, row, err);
+    if (status == STET_OK && row->version != version)
+        status = error_set(err, STET_NOT_FOUND, "the record has no version %llu",
+                           (unsigned long long)version);
+    return status;
+}
+
 stet_status staging_version(struct staging *staging, const struct mutation *mutation,
                             const struct store_head *head, uint64_t version,
                             struct store_change *row, stet_error *err) {
     struct store_reader *reader = store_writer_reader(staging->space->store);
-    struct store_head stored;
-    if (version == 0 || version > head->version || head->version - version >= head->ordinal)
+    uint64_t life = staging->space->life;
+    /* Between lives versions were passed over, so how many came after one is not known. */
+    bool is_earlier = version <= life && head->version > life;
+    if (version == 0 || version > head->version ||
+        (!is_earlier && head->version - version >= head->ordinal))
         return error_set(err, STET_NOT_FOUND, "the record has no version %llu",
                          (unsigned long long)version);
+    if (is_earlier) return find_stored(staging, mutation, head, version, row, err);
     uint64_t ordinal = head->ordinal - (head->version - version);
     uint64_t at, seq = nearest_on_spine(head, ordinal, &at);
     const struct change *change;
@@ -124,17 +147,7 @@ stet_status staging_version(struct staging *staging, const struct mutation *muta
     struct arena *arena = &staging->command->arena;
     /* Where it stands is known more often than not, as most bases are the version before. */
     if (at == ordinal) return store_change_at(reader, arena, seq, row, err);
-    stet_status status = STET_OK;
-    if (head->seq > ring_published(&staging->space->ring)) {
-        status = store_head(reader, mutation->type, mutation->id, &stored, err);
-        if (status != STET_OK) return status;
-        head = &stored;
-    }
-    status = store_find(reader, arena, head, STORE_BOUND_VERSION, version, row, err);
-    if (status == STET_OK && row->version != version)
-        status = error_set(err, STET_NOT_FOUND, "the record has no version %llu",
-                           (unsigned long long)version);
-    return status;
+    return find_stored(staging, mutation, head, version, row, err);
 }
 
 /* ---- Staging ----------------------------------------------------------------------------- */
@@ -190,8 +203,10 @@ static stet_status find_fork(struct staging *staging, stet_view forked_from,
     stet_status status = find_relative(staging, view_make(forked_from.bytes, size), "forked_from",
                                        &origin, &spelled, err);
     if (status != STET_OK) return status;
-    if (lineage->fork_version <= origin.version - origin.ordinal ||
-        lineage->fork_version > origin.version) {
+    uint64_t life = staging->space->life;
+    bool is_earlier = lineage->fork_version <= life && origin.version > life;
+    if (lineage->fork_version > origin.version ||
+        (!is_earlier && lineage->fork_version <= origin.version - origin.ordinal)) {
         error_set(err, STET_NOT_FOUND, "\"%.*s\" does not exist", VIEW_ARG(forked_from));
         error_field(err, "forked_from", 0);
         return STET_NOT_FOUND;
@@ -324,8 +339,8 @@ static stet_status stage(struct staging *staging, struct mutation *mutation, enu
     change->row.seq = space->seq + 1;
     change->row.transaction = change->row.seq; /* Until the command is accepted. */
     change->row.stamp = space->stamp + 1 > staging->now ? space->stamp + 1 : staging->now;
-    change->row.version = head->version + 1;
     bool history = mutation->imported && mutation->origin.history;
+    change->row.version = history ? head->version + 1 : space_next_version(space, head);
     if (head->version == 0 && mutation->imported && mutation->origin.version > 0)
         change->row.version = mutation->origin.version;
     assert(!history || change->row.version == mutation->origin.version);

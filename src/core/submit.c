@@ -175,8 +175,11 @@ static stet_status submit_write(struct stet_command *command, stet_error *err) {
 }
 
 static stet_status submit_job(struct stet_command *command, stet_error *err) {
+    struct workers *workers = &command->client->engine->workers;
+    stet_status status =
+        command->copies ? engine_copies(command->client->engine, &workers, err) : STET_OK;
     command->job.run = run_job;
-    return workers_submit(&command->client->engine->workers, &command->job, err);
+    return status == STET_OK ? workers_submit(workers, &command->job, err) : status;
 }
 
 void command_cancel(struct stet_command *command) {

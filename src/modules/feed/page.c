@@ -252,6 +252,20 @@ static stet_status round_back(struct reading *reading, uint64_t *position, stet_
     return STET_OK;
 }
 
+/* A position that this space never had: of a time that a restore from a backup did away with. Every change keeps its row. */
+static stet_status find_lost(struct reading *reading, bool *lost, stet_error *err) {
+    const struct page *page = reading->page;
+    struct store_change change;
+    *lost = false;
+    if (page->space->life == 0 || page->after == 0 || page->after == page->space->life)
+        return STET_OK;
+    arena_reset(&reading->record_arena);
+    stet_status status =
+        store_change_at(reading->reader, &reading->record_arena, page->after, &change, err);
+    *lost = status == STET_PRUNED;
+    return *lost ? STET_OK : status;
+}
+
 /* What the followed types no longer keep. */
 static stet_status find_floor(struct reading *reading, uint64_t *floor, stet_error *err) {
     struct store_type *types;
@@ -272,8 +286,9 @@ static stet_status find_floor(struct reading *reading, uint64_t *floor, stet_err
 static stet_status try_page(struct reading *reading, bool *again, stet_error *err) {
     struct page *page = reading->page;
     uint64_t floor = 0;
-    bool more = true;
+    bool more = true, lost = false;
     stet_status status = find_floor(reading, &floor, err);
+    if (status == STET_OK && page->round) status = find_lost(reading, &lost, err);
     if (status != STET_OK) return status;
     page->event_count = 0;
     page->resume = 0;
@@ -282,8 +297,10 @@ static stet_status try_page(struct reading *reading, bool *again, stet_error *er
     reading->transaction = 0;
     reading->overtaken = false;
     page->start = page->after;
-    page->reset = floor > page->after;
-    if (page->reset) {
+    page->reset = floor > page->after || lost;
+    if (lost) {
+        page->start = reading->published;
+    } else if (page->reset) {
         page->start = floor < reading->published ? floor : reading->published;
     } else if (page->round) {
         status = round_back(reading, &page->start, err);

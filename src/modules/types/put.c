@@ -399,8 +399,10 @@ stet_status work_accept(struct types *types, struct stet_command *command, size_
         if (verdict.collisions > 0 || (verdict.violations > 0 && !work->force))
             return refuse(put, &verdict, &command->arena, err);
     }
-    types->ready[types->ready_count++] = (struct types_ready){
-        .policy = policy_ref(put->policy), .version = head->version + 1, .survey = put->survey};
+    types->ready[types->ready_count++] =
+        (struct types_ready){.policy = policy_ref(put->policy),
+                             .version = space_next_version(types->space, head),
+                             .survey = put->survey};
     return STET_OK;
 }
 
