@@ -228,6 +228,7 @@
     4096 /* Of one file; in a larger one pieces are twice as large, and so on. */
 /* How often the list of spaces is copied again because one of them went away while it was copied; past it: BUSY. */
 #define BACKUP_ROUNDS_MAX 16
+/* Backups that a schedule keeps. */
 #define BACKUP_KEEP_MAX 100000
 
 /* HTTP. */

@@ -7,6 +7,7 @@
 #include "cli/address.h"
 #include "cli/answer.h"
 #include "cli/cli.h"
+#include "cli/span.h"
 #include "doc/write.h"
 
 #include <string.h>
@@ -85,22 +86,11 @@ int run_space_delete(struct cli *cli) {
 
 /* "24h" from now, or an instant, in nanoseconds. */
 static bool expiry_parse(stet_view text, int64_t now_ns, int64_t *out) {
-    static const struct {
-        char letter;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-    uint64_t count;
+    uint64_t seconds;
     if (clock_parse_rfc3339(text, out)) return true;
-    if (text.size < 2 || !view_parse_u64(view_make(text.bytes, text.size - 1), &count))
-        return false;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (text.bytes[text.size - 1] != units[i].letter) continue;
-        if (count == 0 || count > (uint64_t)(100 * INT64_C(365) * 86400 / units[i].seconds))
-            return false;
-        *out = now_ns + (int64_t)count * units[i].seconds * CLOCK_NS_PER_S;
-        return true;
-    }
-    return false;
+    if (!span_parse(text, &seconds)) return false;
+    *out = now_ns + (int64_t)seconds * CLOCK_NS_PER_S;
+    return true;
 }
 
 static stet_status token_request(struct cli *cli, struct buffer *body, stet_error *err) {

@@ -30,7 +30,7 @@ command_run run_serve, run_init, run_space_list, run_space_create, run_space_del
     run_conflicts_show, run_conflicts_resolve, run_conflicts_reopen, run_inbox, run_inbox_read,
     run_inbox_dismiss, run_types_list, run_types_show, run_types_put, run_types_delete,
     run_types_apply, run_token_create, run_token_list, run_token_revoke, run_check, run_simulate,
-    run_version, run_help;
+    run_backup, run_restore, run_version, run_help;
 
 /* The exit code of a failure of our own, and of a server's answer. */
 int cli_exit_of_status(stet_status status);

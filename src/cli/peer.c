@@ -32,7 +32,8 @@ struct peer {
     const char *actor;   /* Borrowed from args; NULL: none. */
     const char *ca_file; /* Likewise. */
     uint64_t timeout_s;
-    bool local; /* The owner of a data directory on this machine, or this process. */
+    bool timeout_given; /* Else it is meant for answers that come at once. */
+    bool local;         /* The owner of a data directory on this machine, or this process. */
     stet_engine *engine;
     struct http_server *server;
 };
@@ -153,6 +154,7 @@ static stet_status peer_make(const struct args *args, struct peer **out, stet_er
     peer->actor = args_text(args, OPTION_ACTOR);
     peer->ca_file = args_text(args, OPTION_CA_FILE);
     peer->timeout_s = args_number(args, OPTION_TIMEOUT_S);
+    peer->timeout_given = args_given(args, OPTION_TIMEOUT_S);
     stet_status status = libcurl_load(&peer->libcurl, err);
     if (status == STET_OK) {
         peer->handle = peer->libcurl->init();
@@ -230,6 +232,50 @@ static size_t body_write(char *bytes, size_t size, size_t count, void *context) 
     return buffer_status(body) == STET_OK ? size * count : 0;
 }
 
+/* Where a body goes that is not to be kept. */
+struct tap {
+    const struct libcurl *libcurl;
+    CURL *handle;
+    const struct call *call;
+    struct answer *answer;
+    struct buffer *body; /* Of a refusal. */
+    bool stopped;
+};
+
+static size_t tap_write(char *bytes, size_t size, size_t count, void *context) {
+    struct tap *tap = context;
+    long http = 0;
+    tap->libcurl->get(tap->handle, CURLINFO_RESPONSE_CODE, &http);
+    if (http != 200) return body_write(bytes, size, count, tap->body);
+    tap->answer->http = (int)http;
+    if (!tap->call->sink(tap->call->context, tap->answer, view_make(bytes, size * count))) {
+        tap->stopped = true;
+        return 0;
+    }
+    tap->answer->received += size * count;
+    return size * count;
+}
+
+static int tap_ask(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total,
+                   curl_off_t up_now) {
+    struct tap *tap = context;
+    (void)total, (void)now, (void)up_total, (void)up_now;
+    if (tap->call->stop != NULL && tap->call->stop(tap->call->context)) tap->stopped = true;
+    return tap->stopped ? 1 : 0;
+}
+
+static void tap_set(struct peer *peer, struct tap *tap) {
+    const struct libcurl *libcurl = peer->libcurl;
+    libcurl->set(peer->handle, CURLOPT_WRITEFUNCTION, tap_write);
+    libcurl->set(peer->handle, CURLOPT_WRITEDATA, tap);
+    libcurl->set(peer->handle, CURLOPT_XFERINFOFUNCTION, tap_ask);
+    libcurl->set(peer->handle, CURLOPT_XFERINFODATA, tap);
+    libcurl->set(peer->handle, CURLOPT_NOPROGRESS, 0L);
+    /* A large space may take hours: only that the other side is gone ends it. */
+    libcurl->set(peer->handle, CURLOPT_TCP_KEEPALIVE, 1L);
+    if (!peer->timeout_given) libcurl->set(peer->handle, CURLOPT_TIMEOUT, 0L);
+}
+
 /* The value behind "name:" when the line is that header. */
 static bool header_is(stet_view line, const char *name, stet_view *value) {
     size_t size = strlen(name);
@@ -243,6 +289,18 @@ static bool header_is(stet_view line, const char *name, stet_view *value) {
     return true;
 }
 
+/* The SHA-256 among the digests of RFC 9530: sha-256=:BASE64: */
+static void digest_read(stet_view value, struct answer *answer) {
+    static const char label[] = "sha-256=:";
+    const char *at = memmem(value.bytes, value.size, label, sizeof label - 1);
+    if (at == NULL) return;
+    at += sizeof label - 1;
+    const char *end = memchr(at, ':', (size_t)(value.bytes + value.size - at));
+    if (end == NULL || (size_t)(end - at) >= sizeof answer->digest) return;
+    memcpy(answer->digest, at, (size_t)(end - at));
+    answer->digest[end - at] = '\0';
+}
+
 static size_t header_read(char *bytes, size_t size, size_t count, void *context) {
     struct answer *answer = context;
     stet_view line = view_make(bytes, size * count);
@@ -253,6 +311,8 @@ static size_t header_read(char *bytes, size_t size, size_t count, void *context)
     if (header_is(line, "Retry-After", &value) && view_parse_u64(value, &seconds)) {
         answer->retry_after_s = seconds < RETRY_AFTER_S_MAX ? (unsigned)seconds : RETRY_AFTER_S_MAX;
     }
+    if (header_is(line, "Content-Length", &value)) (void)view_parse_u64(value, &answer->length);
+    if (header_is(line, "Repr-Digest", &value)) digest_read(value, answer);
     if (header_is(line, "Content-Type", &value)) {
         size_t kept = 0;
         while (kept < value.size && kept + 1 < sizeof answer->type && value.bytes[kept] != ';')
@@ -334,9 +394,16 @@ static stet_status call_once(struct peer *peer, const struct call *call, const c
     handle_set(peer, call, url, headers);
     libcurl->set(peer->handle, CURLOPT_WRITEFUNCTION, body_write);
     libcurl->set(peer->handle, CURLOPT_WRITEDATA, &body);
+    struct tap tap = {
+        .libcurl = libcurl, .handle = peer->handle, .call = call, .answer = answer, .body = &body};
+    if (call->sink != NULL) tap_set(peer, &tap);
     libcurl->set(peer->handle, CURLOPT_HEADERFUNCTION, header_read);
     libcurl->set(peer->handle, CURLOPT_HEADERDATA, answer);
     CURLcode code = libcurl->perform(peer->handle);
+    if (tap.stopped) {
+        status = error_set(err, STET_CANCELLED, "stopped");
+        goto done;
+    }
     if (code != CURLE_OK) {
         *again = code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING;
         status = error_set(err, STET_UNAVAILABLE, "could not reach %s: %s", peer->url,

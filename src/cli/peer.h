@@ -44,6 +44,8 @@ const char *peer_url(const struct peer *peer);
 
 enum { CALL_HEADERS_MAX = 8 };
 
+struct answer;
+
 struct call {
     const char *method;
     const char *path;                      /* From "/v1" on, encoded, with its query. */
@@ -51,6 +53,11 @@ struct call {
     stet_view body;                        /* bytes NULL: none. */
     const char *headers[CALL_HEADERS_MAX]; /* "Name: value"; the first NULL ends them. */
     bool repeatable; /* A read, or a write with a mutation key: sending it twice does no harm. */
+    /* With a sink the body of a 200 goes there as it comes, however long that takes, and is not in the answer; a call that is sent
+       again starts over with answer->received 0. False ends it: STET_CANCELLED. stop is asked while nothing comes; may be NULL. */
+    bool (*sink)(void *context, const struct answer *answer, stet_view bytes);
+    bool (*stop)(void *context);
+    void *context;
 };
 
 struct answer {
@@ -59,6 +66,9 @@ struct answer {
     bool replayed;  /* The mutation key had taken effect before. */
     char type[64];  /* The media type. */
     unsigned retry_after_s;
+    char digest[64];   /* Repr-Digest's SHA-256, base64; empty: none. */
+    uint64_t length;   /* Content-Length; 0: not said. */
+    uint64_t received; /* Given to the sink so far, before the bytes at hand. */
 };
 
 /**

@@ -11,6 +11,7 @@
 #include "base/view.h"
 #include "cli/cli.h"
 #include "cli/file.h"
+#include "cli/span.h"
 #include "cli/supervisor.h"
 #include "http/server.h"
 
@@ -55,6 +56,18 @@ static stet_status options_check(const struct args *args, const struct superviso
     }
     if (args_given(args, OPTION_TLS_CERT) != args_given(args, OPTION_TLS_KEY)) {
         return error_set(err, STET_BAD_REQUEST, "--tls-cert and --tls-key belong together");
+    }
+    uint64_t every_s;
+    if (!span_parse(view_of(args_text(args, OPTION_BACKUP_EVERY)), &every_s) ||
+        every_s > UINT32_MAX) {
+        return error_set(err, STET_BAD_REQUEST,
+                         "--backup-every must be like 30m, 6h or 7d, not \"%s\"",
+                         args_text(args, OPTION_BACKUP_EVERY));
+    }
+    if (args_text(args, OPTION_BACKUP_DIR) == NULL &&
+        (args_given(args, OPTION_BACKUP_EVERY) || args_given(args, OPTION_BACKUP_KEEP))) {
+        return error_set(err, STET_BAD_REQUEST,
+                         "--backup-every and --backup-keep need --backup-dir");
     }
     if (!log_parse_level(view_of(args_text(args, OPTION_LOG_LEVEL)), &level)) {
         return error_set(err, STET_BAD_REQUEST,
@@ -148,6 +161,19 @@ static stet_status engine_open(const struct args *args, stet_engine **engine, st
     return stet_open(&options, engine, err);
 }
 
+static stet_status backups_start(const struct args *args, stet_engine *engine, stet_error *err) {
+    uint64_t every_s = 0;
+    const char *dir = args_text(args, OPTION_BACKUP_DIR);
+    if (dir == NULL) return STET_OK;
+    (void)span_parse(view_of(args_text(args, OPTION_BACKUP_EVERY)), &every_s);
+    return stet_backup_start(
+        engine,
+        &(stet_backup_schedule){.dir = dir,
+                                .every_s = (unsigned)every_s,
+                                .keep = (unsigned)args_number(args, OPTION_BACKUP_KEEP)},
+        err);
+}
+
 static stet_status server_start(const struct args *args, const struct supervisor *supervisor,
                                 stet_engine *engine, const char *local_token,
                                 struct http_server **server, stet_error *err) {
@@ -239,6 +265,7 @@ int run_serve(struct cli *cli) {
         snprintf(local_token + 2 * i, 3, "%02x", secret[i]);
     supervisor_tell(&supervisor, "STATUS=Opening %s", args_text(args, OPTION_DATA));
     status = engine_open(args, &engine, &err);
+    if (status == STET_OK) status = backups_start(args, engine, &err);
     if (status == STET_OK)
         status = server_start(args, &supervisor, engine, local_token, &server, &err);
     if (status == STET_OK) status = started(cli, engine, server, local_token, &err);

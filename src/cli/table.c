@@ -135,6 +135,19 @@ static const struct command_row commands[COMMAND_COUNT] = {
     [COMMAND_TOKEN_REVOKE] =
         {"token revoke", "[ID]", 0, 1, "Revoke a token at once",
          "Without ID: all tokens of --actor, or of these the ones with --name.\n"},
+    [COMMAND_BACKUP] =
+        {"backup", "DIR", 1, 1, "Back up a server's spaces into a folder, while it serves",
+         "The backup becomes a folder of its own in DIR, named after the time. It holds a file for "
+         "each space, copied as of one moment, a manifest with the hash of every piece of every "
+         "file, and SHA256SUMS, so that sha256sum can verify it as well. It has its name only "
+         "once it is whole. With --verify DIR is a backup: it is read, and nothing is made.\n"},
+    [COMMAND_RESTORE] =
+        {"restore", "BACKUP", 1, 1, "Put a backup into a new data directory",
+         "The directory of --data must be empty or not exist, and nobody may serve it. Every hash "
+         "is verified, every space opened, counted and checked; if anything differs the place is "
+         "named and nothing is left. Positions and the versions of records that are changed from "
+         "then on continue at the time of the restore, so that clients that saw what was lost "
+         "notice.\n"},
     [COMMAND_CHECK] = {"check", "", 0, 0, "Verify what is stored",
                        "Reads a whole space, or all spaces when --space is not given, and says "
                        "what was verified. "
@@ -172,13 +185,13 @@ static const struct command_row commands[COMMAND_COUNT] = {
 #define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
 #define ON_REMOTE                                                                                  \
     (ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON_SPACES | ON_TOKENS |           \
-     ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(CHECK) | ON(SIMULATE))
+     ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(BACKUP) | ON(CHECK) | ON(SIMULATE))
 #define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
 #define SECONDS_MAX (100u * 365 * 24 * 3600)
 
 static const struct option_row options[OPTION_COUNT] = {
     [OPTION_DATA] = {"data", "DIR", OPTION_TEXT, 0, "stet-data", "STET_DATA", "data",
-                     ON_SERVE | ON(INIT) | ON_REMOTE,
+                     ON_SERVE | ON(INIT) | ON_REMOTE | ON(RESTORE),
                      "The data directory. Commands other than serve and init talk to the server "
                      "that owns it, or open "
                      "it themselves when none does"},
@@ -241,6 +254,15 @@ static const struct option_row options[OPTION_COUNT] = {
     [OPTION_IDLE_TIMEOUT_S] = {"idle-timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX,
                                TEXT(HTTP_IDLE_TIMEOUT_S), "STET_IDLE_TIMEOUT_S", "idle_timeout_s",
                                ON_SERVE, "After which a connection without a request is closed"},
+    [OPTION_BACKUP_DIR] = {"backup-dir", "DIR", OPTION_TEXT, 0, NULL, "STET_BACKUP_DIR",
+                           "backup_dir", ON_SERVE,
+                           "Make backups in this folder by itself, see --backup-every"},
+    [OPTION_BACKUP_EVERY] = {"backup-every", "SPAN", OPTION_TEXT, 0, "24h", "STET_BACKUP_EVERY",
+                             "backup_every", ON_SERVE,
+                             "How often: 30m, 6h, 7d; counted from the newest backup there is"},
+    [OPTION_BACKUP_KEEP] = {"backup-keep", "N", OPTION_NUMBER, BACKUP_KEEP_MAX, "0",
+                            "STET_BACKUP_KEEP", "backup_keep", ON_SERVE,
+                            "Remove all but the newest N of these backups after each; 0: keep all"},
     [OPTION_LOG_LEVEL] = {"log-level", "LEVEL", OPTION_TEXT, 0, "info", "STET_LOG_LEVEL",
                           "log_level", ON_SERVE, "debug, info, warn or error"},
     [OPTION_ACCESS_LOG] = {"access-log", NULL, OPTION_SWITCH, 0, NULL, "STET_ACCESS_LOG",
@@ -272,7 +294,8 @@ static const struct option_row options[OPTION_COUNT] = {
                           "STET_TIMEOUT_S", NULL, ON_REMOTE,
                           "Give up on a request after so long; 0: never"},
     [OPTION_JSON] =
-        {"json", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON_REMOTE | ON(INIT) | ON(VERSION),
+        {"json", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
+         ON_REMOTE | ON(INIT) | ON(VERSION) | ON(RESTORE),
          "Print the server's answer, a refusal included, as one line of JSON, for programs"},
 
     [OPTION_BASE] = {"base", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL,
@@ -402,6 +425,14 @@ static const struct option_row options[OPTION_COUNT] = {
                      "Makes the users choose as in an earlier run. Default: another one each time"},
     [OPTION_KEEP] = {"keep", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(SIMULATE),
                      "Leave the records, and say where they are"},
+    [OPTION_BACKUP_SPACE] =
+        {"space", "NAME", OPTION_MANY, 0, NULL, NULL, NULL, ON(BACKUP),
+         "Only this space; may be given several times. The space stet, which knows tokens and "
+         "spaces, always comes along. Default: all"},
+    [OPTION_VERIFY] = {"verify", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(BACKUP),
+                       "Read the backup DIR and compare every hash; make nothing"},
+    [OPTION_RESTORE_DRY_RUN] = {"dry-run", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(RESTORE),
+                                "Read the backup and compare every hash; restore nothing"},
     [OPTION_MARKDOWN] = {"markdown", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(HELP),
                          "Print docs/options.md, made from the program's own table"},
 };

@@ -19,6 +19,9 @@ void handle_token_list(struct request *request);
 void handle_token_create(struct request *request);
 void handle_token_revoke(struct request *request);
 
+/* backup.c */
+void handle_backup(struct request *request);
+
 /* records.c */
 void handle_record_list(struct request *request);
 void handle_record_get(struct request *request);

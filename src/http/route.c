@@ -102,6 +102,7 @@ const struct route routes[] = {
     {"/v1/{space}/changes", {[METHOD_GET] = {handle_changes, ACCESS_ACTOR, NO_BODY, "getChanges"}}},
     {"/v1/{space}/export",
      {[METHOD_GET] = {handle_export, ACCESS_ADMIN, NO_BODY, "exportRecords"}}},
+    {"/v1/{space}/backup", {[METHOD_GET] = {handle_backup, ACCESS_ADMIN, NO_BODY, "backUpSpace"}}},
     {"/v1/{space}/import",
      {[METHOD_POST] = {handle_import, ACCESS_ADMIN, HTTP_IMPORT_BYTES_MAX, "importRecords"}}},
 };

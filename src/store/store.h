@@ -380,7 +380,7 @@ stet_status store_file_latest(const char *path, stet_view type,
 
 /*
  * Begins a new life, for a store that was put back from an older copy: positions go on behind `seq`, which nobody ever saw, so
- * that none is given out twice. store_check knows the gap. The sequencer's thread, between batches.
+ * that none is given out twice. store_check knows the gap. The sequencer's thread, before anybody else has a reader.
  *
  * @param seq  Above the current one, else STET_MISUSE.
  */

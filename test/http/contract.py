@@ -140,6 +140,9 @@ class Contract:
             self.check_value(content[media].get("schema", {}), json.loads(body), where)
         elif "x-stet-line" in content[media]:
             self.check_lines(content[media], body.decode(), where)
+        elif content[media].get("schema", {}).get("format") == "binary":
+            if not body:
+                raise Broken(f"{where}: an empty file")
         elif media == "text/event-stream":
             self.check_events(content[media]["x-stet-events"], body, where)
         else:

@@ -6,9 +6,11 @@
 Every function makes a server answer; each answer is held against the contract as it comes, and the last function demands
 that each documented (operation, status) was among them.
 """
+import base64
 import contextlib
 import fcntl
 import glob
+import hashlib
 import http.client
 import json
 import os
@@ -451,6 +453,17 @@ def an_export_is_what_an_import_takes(folder):
         check(site.ask("POST", "/v1/copy/import?orphans=1", orphan, media=NDJSON, want=200).json["orphans"] == [1])
         answer = site.ask("POST", "/v1/copy/import?on_error=stop", "{}\n" + orphan, media=NDJSON, want=200)
         check("stopped_at_line" in answer.json, answer)
+
+
+@test
+def a_backup_is_a_database_with_its_digest(folder):
+    with Site(folder) as site:
+        site.put("t/1", {"a": 1}, want=201)
+        answer = site.ask("GET", "/v1/main/backup", want=200)
+        digest = base64.b64encode(hashlib.sha256(answer.body).digest()).decode()
+        check(answer.headers["repr-digest"] == f"sha-256=:{digest}:", answer.headers)
+        check(answer.body.startswith(b"SQLite format 3\0"), answer.body[:32])
+        site.ask("GET", "/v1/nosuch/backup", want=404)
 
 
 # ---- Conflicts -------------------------------------------------------------------------------

@@ -105,6 +105,13 @@ static int write_life(struct connection *writer, uint64_t seq, int64_t stamp, st
     int result = sqlite3_step(statement);
     sqlite3_reset(statement);
     if (result != SQLITE_DONE) return result;
+    /* No head is missing: what is above it would be counted from there. */
+    statement = connection_statement(writer, SQL_CLOCK_HEADS, NULL);
+    if (statement == NULL) return sqlite3_extended_errcode(writer->db);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)seq);
+    result = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    if (result != SQLITE_DONE) return result;
     statement = connection_statement(writer, SQL_META_SET, NULL);
     if (statement == NULL) return sqlite3_extended_errcode(writer->db);
     sqlite3_bind_text(statement, 1, STORE_META_LIVES, -1, SQLITE_STATIC);
@@ -119,15 +126,25 @@ stet_status sqlite_renew(struct store *base, uint64_t seq, int64_t stamp, stet_v
     struct sqlite_store *store = (struct sqlite_store *)base;
     struct connection *writer = &store->writer;
     connection_rollback(writer);
+    stet_status status = sqlite_heads_write(store, err);
+    if (status != STET_OK) return status;
     int result = connection_run(writer, SQL_BEGIN_WRITE);
     if (result == SQLITE_OK) result = write_life(writer, seq, stamp, lives);
     if (result == SQLITE_OK) result = connection_run(writer, SQL_COMMIT);
     if (result != SQLITE_OK) {
-        stet_status status = connection_error(writer, result, "begin anew", err);
+        status = connection_error(writer, result, "begin anew", err);
         connection_rollback(writer);
         return status;
     }
     checkpoint_committed(store);
+    /* What is known of late heads is kept by seq, one beside the other: it starts over behind the gap. */
+    size_t heads_max = store->late.heads_max;
+    late_done(&store->late);
+    if (late_init(&store->late, heads_max) != STET_OK) {
+        base->failed = true;
+        return error_set(err, STET_NO_MEMORY, "could not begin anew");
+    }
+    late_start(&store->late, seq);
     return STET_OK;
 }
 
