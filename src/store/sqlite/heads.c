@@ -17,8 +17,15 @@ static stet_status step_failed(const struct sqlite_reader *reader, int result, s
     return connection_error(reader->connection, result, "read", err);
 }
 
+/* A reading transaction of the reader's own; the writer's lasts for ever. */
+static bool is_in_snapshot(const struct sqlite_reader *reader) {
+    return reader->connection != &reader->own || connection_is_open(&reader->own);
+}
+
 void head_view_begin(struct sqlite_reader *reader) {
-    if (reader->view.open) return;
+    /* A read that failed may have ended the snapshot (SQLite rolls back): then its view is over, too. */
+    if (reader->view.open && is_in_snapshot(reader)) return;
+    head_view_end(reader);
     if (reader->connection != &reader->own) {
         reader->view = (struct late_view){.open = true, .newest = true};
     } else {
@@ -27,13 +34,11 @@ void head_view_begin(struct sqlite_reader *reader) {
 }
 
 void head_view_end(struct sqlite_reader *reader) {
-    /* Inside a snapshot the view lasts as long as that. The writer's own lasts for ever. */
-    if (reader->connection == &reader->own && !connection_is_open(&reader->own)) {
-        free(reader->overlay);
-        reader->overlay = NULL;
-        reader->overlay_count = 0;
-        reader->view.open = false;
-    }
+    if (is_in_snapshot(reader)) return;
+    free(reader->overlay);
+    reader->overlay = NULL;
+    reader->overlay_count = 0;
+    reader->view.open = false;
 }
 
 /* ---- From the change ------------------------------------------------------------------------------------------------ */

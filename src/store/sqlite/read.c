@@ -557,8 +557,9 @@ stet_status sqlite_snapshot_begin(struct store_reader *base, stet_error *err) {
 
 void sqlite_snapshot_end(struct store_reader *base) {
     struct sqlite_reader *reader = (struct sqlite_reader *)base;
-    if (reader->connection != &reader->own || !connection_is_open(reader->connection)) return;
-    if (connection_run(reader->connection, SQL_COMMIT) != SQLITE_OK)
+    if (reader->connection != &reader->own) return;
+    if (connection_is_open(reader->connection) &&
+        connection_run(reader->connection, SQL_COMMIT) != SQLITE_OK)
         connection_rollback(reader->connection);
     head_view_end(reader);
 }
