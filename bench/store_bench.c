@@ -4,7 +4,9 @@
  *   store_bench [DIR] [SECONDS] [RECORDS…]
  *
  * For each number of records (default 10,000 and 1,000,000) and batches of 1, 16, 64 and 256: updates of random records
- * with 500 bytes of data, history and a time-ordered mutation key each, synchronous=FULL, as the sequencer would send them.
+ * with 500 bytes of data, history and a time-ordered mutation key each, synchronous=FULL, as the sequencer would send them. In the environment: STORE_BENCH_BATCH, only this
+ * size of batch; STORE_BENCH_COUNT, so many commits; STORE_BENCH_LOOK_UP, each head is looked up before it is replaced;
+ * STORE_BENCH_CACHE_MIB, size of the writer's page cache.
  */
 #include "base/clock.h"
 #include "base/error.h"
@@ -27,6 +29,7 @@ struct bench {
     size_t record_count;
     uint64_t random;
     char data[DATA_BYTES];
+    bool look_up; /* Each head before its update, as a sequencer must that has forgotten it. */
     int64_t *latencies;
     size_t latency_count;
 };
@@ -56,6 +59,11 @@ static void commit(struct bench *bench, const size_t *numbers, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct store_head *head = &bench->heads[numbers[i]];
         int id_size = snprintf(ids[i], sizeof ids[i], "record-%012zu", numbers[i]);
+        struct store_head found;
+        if (bench->look_up &&
+            store_head(store_writer_reader(bench->store), VIEW("task"),
+                       view_make(ids[i], (size_t)id_size), &found, &err) != STET_OK)
+            fail(&err);
         changes[i] = (struct store_change){.seq = state->seq + 1 + i,
                                            .transaction = state->seq + 1 + i,
                                            .stamp = state->stamp + 1000 + (int64_t)i,
@@ -153,7 +161,11 @@ static void run(const char *dir, size_t record_count, double seconds) {
     stet_error err;
     snprintf(path, sizeof path, "%s/store_bench.%ld", dir, (long)getpid());
     struct bench bench = {.record_count = record_count, .random = 88172645463325252u};
-    const struct store_options options = {.driver = "sqlite", .path = path};
+    const char *cache = getenv("STORE_BENCH_CACHE_MIB");
+    const struct store_options options = {.driver = "sqlite",
+                                          .path = path,
+                                          .writer_cache_bytes =
+                                              cache != NULL ? (size_t)atol(cache) << 20 : 0};
     bench.heads = calloc(record_count, sizeof *bench.heads);
     bench.latencies = malloc(LATENCIES_MAX * sizeof *bench.latencies);
     if (bench.heads == NULL || bench.latencies == NULL) exit(1);
@@ -161,6 +173,7 @@ static void run(const char *dir, size_t record_count, double seconds) {
     remove_files(path);
     if (store_open(&options, &bench.store, &err) != STET_OK) fail(&err);
     create_all(&bench);
+    bench.look_up = getenv("STORE_BENCH_LOOK_UP") != NULL;
     const char *only = getenv("STORE_BENCH_BATCH");
     for (size_t i = 0; i < sizeof batch_sizes / sizeof batch_sizes[0]; i++) {
         if (only == NULL || (size_t)atol(only) == batch_sizes[i])

@@ -282,10 +282,7 @@ static bool decide_by_key(struct staging *staging) {
         stet_status status =
             store_key_find(store_writer_reader(space->store), &command->arena, command->key_bytes,
                            command->actor.id, &stored, &command->error);
-        if (status == STET_NOT_FOUND) {
-            command->error = (stet_error){0};
-            return false;
-        }
+        if (status == STET_NOT_FOUND) return false;
         if (status != STET_OK) {
             command->status = status;
             return true;

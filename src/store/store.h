@@ -324,7 +324,7 @@ stet_status store_entry_indexes(struct store_reader *reader, uint32_t after, siz
 stet_status store_entries_drop(struct store *store, uint32_t index, size_t limit, size_t *count,
                                stet_error *err);
 
-/* STET_NOT_FOUND when the key took no effect yet (or long ago). result is in the arena. */
+/* STET_NOT_FOUND when the key took no effect yet (or long ago): the usual answer, so err is left as it is. result is in the arena. */
 stet_status store_key_find(struct store_reader *reader, struct arena *arena,
                            const uint8_t key[STORE_KEY_BYTES], stet_view actor,
                            struct store_key *out, stet_error *err);

@@ -209,7 +209,7 @@ stet_status memory_key_find(struct store_reader *reader, struct arena *arena,
         memory_table_key(&store->keys[store->keys_current], key, actor);
     if (found == NULL) found = memory_table_key(&store->keys[!store->keys_current], key, actor);
     if (found == NULL) {
-        status = error_set(err, STET_NOT_FOUND, "the mutation key is not known");
+        status = STET_NOT_FOUND;
     } else {
         struct store_key copy = found->key;
         if (!copy_in(arena, found->key.actor, &copy.actor) ||

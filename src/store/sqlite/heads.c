@@ -148,8 +148,14 @@ static stet_status changed_records(struct sqlite_reader *reader, uint64_t above,
         bool created = sqlite3_column_type(statement, 1) == SQLITE_NULL;
         list[found++] = (struct late_change){
             .record = created ? seq : (uint64_t)sqlite3_column_int64(statement, 1), .seq = seq};
-        if (late != NULL &&
-            late_load_change(late, seq, (uint64_t)sqlite3_column_int64(statement, 2)) != STET_OK) {
+        if (late == NULL) continue;
+        uint64_t prev = (uint64_t)sqlite3_column_int64(statement, 2);
+        /* Whoever follows it must come to an end. */
+        if (prev >= seq) {
+            status = change_missing(seq, err);
+            break;
+        }
+        if (late_load_change(late, seq, prev) != STET_OK) {
             status = error_set(err, STET_NO_MEMORY, "could not collect the latest changes");
             break;
         }
@@ -187,6 +193,7 @@ stet_status heads_load(struct sqlite_store *store, stet_error *err) {
     size_t count = 0;
     stet_status status = clock_read(reader, &seq, &written, err);
     if (status != STET_OK) return status;
+    if (written > seq) return error_set(err, STET_CORRUPT, "the store's clock is damaged");
     late_start(&store->late, written);
     status = changed_records(reader, written, seq, &store->late, &changes, &count, err);
     for (size_t i = 0; status == STET_OK && i < count; i++) {

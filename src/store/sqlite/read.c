@@ -460,9 +460,7 @@ static stet_status key_in_table(struct store_reader *reader, struct arena *arena
             *out = found;
         }
     } else {
-        status = result == SQLITE_DONE
-                     ? error_set(err, STET_NOT_FOUND, "the mutation key is not known")
-                     : read_error(reader, result, err);
+        status = result == SQLITE_DONE ? STET_NOT_FOUND : read_error(reader, result, err);
     }
     sqlite3_reset(statement);
     return status;
@@ -483,16 +481,16 @@ stet_status sqlite_key_find(struct store_reader *reader, struct arena *arena,
                             const uint8_t key[STORE_KEY_BYTES], stet_view actor,
                             struct store_key *out, stet_error *err) {
     struct key_generations *keys = &store_of(reader)->keys;
-    pthread_rwlock_rdlock(&keys->lock);
+    bool writers_own = is_writers_own(reader); /* It is the writer who would hold the lock. */
+    if (!writers_own) pthread_rwlock_rdlock(&keys->lock);
     unsigned older = 1 - keys->current;
     stet_status status = STET_NOT_FOUND;
     /* The highest key of the table being filled is the writer's own business. */
-    if (!is_writers_own(reader) || may_hold(keys, keys->current, key))
+    if (!writers_own || may_hold(keys, keys->current, key))
         status = key_in_table(reader, arena, keys->current, key, actor, out, err);
     if (status == STET_NOT_FOUND && may_hold(keys, older, key))
         status = key_in_table(reader, arena, older, key, actor, out, err);
-    if (status == STET_NOT_FOUND) error_set(err, STET_NOT_FOUND, "the mutation key is not known");
-    pthread_rwlock_unlock(&keys->lock);
+    if (!writers_own) pthread_rwlock_unlock(&keys->lock);
     return status;
 }
 
