@@ -127,6 +127,7 @@ static stet_status changed_records(struct sqlite_reader *reader, uint64_t above,
                                    size_t *count, stet_error *err) {
     struct late_change *list = NULL;
     size_t found = 0, capacity = 0;
+    uint64_t last = above;
     stet_status status = STET_OK;
     sqlite3_stmt *statement = sqlite_lookup(reader, SQL_CHANGED, err);
     if (statement == NULL) return sqlite_lookup_failed(reader);
@@ -135,6 +136,12 @@ static stet_status changed_records(struct sqlite_reader *reader, uint64_t above,
     int result;
     while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
         uint64_t seq = (uint64_t)sqlite3_column_int64(statement, 0);
+        /* A damaged tree may answer with rows that nobody asked for. */
+        if (seq <= last || seq > through) {
+            status = change_missing(seq, err);
+            break;
+        }
+        last = seq;
         if (found == capacity) {
             size_t larger = capacity == 0 ? 1024 : 2 * capacity;
             struct late_change *grown = realloc(list, larger * sizeof *grown);
