@@ -18,6 +18,7 @@
 #include "cli/cli.h"
 #include "cli/file.h"
 #include "cli/import_pieces.h"
+#include "cli/import_state.h"
 #include "cli/progress.h"
 
 #include <errno.h>
@@ -77,9 +78,9 @@ struct import {
     uint64_t lines_done;
     bool stop_on_error;
 
-    /* How far it came for good. */
-    uint64_t done_bytes, done_line;
-    int64_t state_ns; /* When that was written down last. */
+    struct import_state state; /* How far it came for good. */
+    int64_t state_ns;          /* When that was written down last. */
+    uint64_t failed_before;    /* Lines that were refused in the run that this one goes on with. */
 };
 
 static void memory_fail(struct import *import) {
@@ -184,56 +185,79 @@ static void orphans_keep(struct import *import, const struct piece *piece, const
     }
 }
 
+static void request_make(struct import *import, bool dry_run) {
+    struct buffer *path = &import->request;
+    cli_path(import->cli, path);
+    buffer_append_text(path, "/import");
+    if (dry_run) cli_query(path, "dry_run", VIEW("1"));
+    if (import->stop_on_error) cli_query(path, "on_error", VIEW("stop"));
+    if (import->tell_orphans) cli_query(path, "orphans", VIEW("1"));
+    buffer_append_char(path, '\0');
+}
+
 /* ---- How far it came --------------------------------------------------------------------- */
 
-/* Without it the next run begins anew, which costs time only. */
 static void state_write(struct import *import) {
-    char text[256];
-    stet_error ignored;
     import->state_ns = clock_monotonic_ns(clock_system());
-    if (import->path == NULL || import->done_line == 0) return;
-    int size =
-        snprintf(text, sizeof text, "{\"bytes\":%llu,\"line\":%llu,\"of_bytes\":%llu}\n",
-                 (unsigned long long)import->done_bytes, (unsigned long long)import->done_line,
-                 (unsigned long long)import->bytes_total);
-    (void)file_write(import->state_path, view_make(text, (size_t)size), &ignored);
+    if (import->path != NULL && import->state.line > 0)
+        import_state_write(import->state_path, &import->state,
+                           view_of(args_text(import->cli->args, OPTION_SPACE)));
 }
 
 /* Everything before the piece's end was stored, or refused and said so. */
-static void state_move(struct import *import, const struct piece *piece) {
-    if (import->again != NULL || import->orphans.count > 0 ||
+static void state_move(struct import *import, const struct piece *piece, uint64_t failed) {
+    struct import_state *state = &import->state;
+    if (import->again != NULL || import->orphans.count > 0 || import->path == NULL ||
         args_switch(import->cli->args, OPTION_DRY_RUN))
         return;
-    import->done_bytes = piece->end_bytes;
-    import->done_line = piece->end_line;
+    *state = (struct import_state){
+        .bytes = piece->end_bytes,
+        .line = piece->end_line,
+        .of_bytes = import->bytes_total,
+        .piece_bytes = state->line == 0 ? 0 : state->bytes,
+        .piece_failed = failed + piece->refused,
+        .failed = state->failed + failed + piece->refused,
+        .is_export = import->is_export,
+        .independent = import->independent,
+    };
     if (clock_monotonic_ns(clock_system()) - import->state_ns >= CLOCK_NS_PER_S)
         state_write(import);
 }
 
-/* Takes up an earlier run. Its lines are the same only if the file is as long as it was. */
-static stet_status state_read(struct import *import, stet_error *err) {
-    struct buffer text;
-    struct doc doc;
+/* Takes up an earlier run. An exit code. */
+static int state_take(struct import *import) {
+    struct cli *cli = import->cli;
+    struct import_state *state = &import->state;
+    struct answer answer = {.http = 200};
+    stet_error err;
+    stet_status status = STET_OK;
     if (import->path == NULL)
-        return error_set(err, STET_BAD_REQUEST, "--resume needs the name of a file");
-    if (access(import->state_path, F_OK) != 0) return STET_OK;
-    buffer_init(&text, import->cli->arena, 256 * 1024);
-    stet_status status = file_read(import->state_path, &text, err);
-    if (status != STET_OK) return status;
-    if (answer_parse(import->cli->arena, buffer_view(&text), &doc, err) != STET_OK ||
-        answer_u64(&doc, 0, "of_bytes") != import->bytes_total)
-        return error_set(err, STET_BAD_REQUEST,
-                         "\"%s\" is of another file: remove it, or import without --resume",
-                         import->state_path);
-    import->bytes = answer_u64(&doc, 0, "bytes");
-    import->line = answer_u64(&doc, 0, "line");
-    if (import->bytes > import->bytes_total || import->line == 0 ||
-        lseek(import->fd, (off_t)import->bytes, SEEK_SET) < 0)
-        return error_set(err, STET_BAD_REQUEST, "\"%s\" makes no sense", import->state_path);
-    import->lines_done = import->line - 1;
-    fprintf(import->cli->errors.stream, "going on at line %llu\n",
-            (unsigned long long)import->line);
-    return STET_OK;
+        status = error_set(&err, STET_BAD_REQUEST, "--resume needs the name of a file");
+    if (status == STET_OK && access(import->state_path, F_OK) != 0) return EXIT_DONE;
+    if (status == STET_OK)
+        status =
+            import_state_read(import->state_path, import->bytes_total,
+                              view_of(args_text(cli->args, OPTION_SPACE)), cli->arena, state, &err);
+    if (status == STET_OK) {
+        request_make(import, true);
+        status = buffer_status(&import->request) != STET_OK
+                     ? error_set(&err, STET_NO_MEMORY, "out of memory")
+                     : import_state_try(state, import->fd, import->request.bytes, cli->peer,
+                                        cli->arena, &answer, &err);
+    }
+    if (status == STET_OK && lseek(import->fd, (off_t)state->bytes, SEEK_SET) < 0)
+        status =
+            error_set(&err, STET_IO, "could not read \"%s\": %s", import->path, strerror(errno));
+    if (status != STET_OK) return cli_fail(cli, &err);
+    if (answer.http != 200) return cli_refuse(cli, cli->arena, &answer);
+    import->bytes = state->bytes;
+    import->line = state->line;
+    import->lines_done = state->line - 1;
+    import->is_export = state->is_export;
+    import->independent = state->independent;
+    import->failed_before = state->failed;
+    fprintf(cli->errors.stream, "going on at line %llu\n", (unsigned long long)import->line);
+    return EXIT_DONE;
 }
 
 /* ---- Pieces ------------------------------------------------------------------------------ */
@@ -284,24 +308,14 @@ static bool answer_take(void *context, struct piece_answer *came) {
         import->code = EXIT_FAILED;
         return false;
     }
-    state_move(import, came->piece);
+    state_move(import, came->piece, failed);
     progress_show(import, came->piece);
     return true;
 }
 
-static void request_make(struct import *import) {
-    struct buffer *path = &import->request;
-    cli_path(import->cli, path);
-    buffer_append_text(path, "/import");
-    if (args_switch(import->cli->args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
-    if (import->stop_on_error) cli_query(path, "on_error", VIEW("stop"));
-    if (import->tell_orphans) cli_query(path, "orphans", VIEW("1"));
-    buffer_append_char(path, '\0');
-}
-
 static bool pieces_begin(struct import *import) {
     stet_error err;
-    request_make(import);
+    request_make(import, args_switch(import->cli->args, OPTION_DRY_RUN));
     stet_status status = buffer_status(&import->request);
     if (status != STET_OK) {
         error_set(&err, status, "out of memory");
@@ -404,7 +418,9 @@ static bool line_refuse(struct import *import, size_t bytes) {
     fprintf(import->cli->errors.stream, "longer than %d bytes (TOO_LARGE)\n", (int)LINE_BYTES_MAX);
     import->counts.failed += 1;
     if (import->stop_on_error) import->code = EXIT_FAILED;
-    return import->code == EXIT_DONE && line_add(import, (stet_view){0}, bytes);
+    if (import->code != EXIT_DONE || !line_add(import, (stet_view){0}, bytes)) return false;
+    import->piece->refused += 1;
+    return true;
 }
 
 struct reading {
@@ -520,6 +536,9 @@ static void summary_show(const struct import *import) {
     if (import->orphans.count > 0)
         fprintf(out, "%llu stand below records that are not there yet, and were not tried\n",
                 (unsigned long long)import->orphans.count);
+    if (import->failed_before > 0)
+        fprintf(out, "%llu failed before it was interrupted\n",
+                (unsigned long long)import->failed_before);
     if (counts->failed > import->errors_told) {
         fprintf(out, "%llu further errors were not listed by the server\n",
                 (unsigned long long)(counts->failed - import->errors_told));
@@ -554,12 +573,8 @@ int run_import(struct cli *cli) {
     if (status == STET_OK) status = file_open(&import, &err);
     int code = status == STET_OK ? cli_connect(cli) : cli_fail(cli, &err);
     if (code != EXIT_DONE) goto done;
-    bool resume = args_switch(cli->args, OPTION_RESUME);
-    if (resume && state_read(&import, &err) != STET_OK) {
-        code = cli_fail(cli, &err);
-        goto done;
-    }
-    bool resumed = import.line > 1;
+    if (args_switch(cli->args, OPTION_RESUME)) code = state_take(&import);
+    if (code != EXIT_DONE) goto done;
     progress_init(&import.progress, &cli->errors, cli->json, clock_system());
     progress_begin(&import.progress, "Importing", "lines", 0);
     progress_resume(&import.progress, import.lines_done);
@@ -572,10 +587,11 @@ int run_import(struct cli *cli) {
     progress_end(&import.progress);
     summary_show(&import);
     code = import.code;
-    if (code == EXIT_DONE && import.path != NULL) (void)unlink(import.state_path);
+    bool dry_run = args_switch(cli->args, OPTION_DRY_RUN);
+    if (code == EXIT_DONE && import.path != NULL && !dry_run) (void)unlink(import.state_path);
     if (code != EXIT_DONE) state_write(&import);
-    if (code == EXIT_DONE && import.counts.failed > 0) code = EXIT_FAILED;
-    if (code == EXIT_DONE && import.is_export && !import.whole && !resumed) {
+    if (code == EXIT_DONE && import.counts.failed + import.failed_before > 0) code = EXIT_FAILED;
+    if (code == EXIT_DONE && import.is_export && !import.whole) {
         fputs("stet: the file is not a whole export: its last line is missing\n",
               cli->errors.stream);
         code = EXIT_FAILED;

@@ -121,7 +121,7 @@ static void answer_take(struct pieces *pieces) {
     if (!pieces->take(pieces->context, &slot->answer)) pieces->refused = true;
     arena_reset(&slot->arena);
     buffer_reset(&slot->piece.text);
-    slot->piece.lines = 0;
+    slot->piece.lines = slot->piece.refused = 0;
     pthread_mutex_lock(&pieces->lock);
     slot->state = SLOT_FREE;
     pthread_mutex_unlock(&pieces->lock);

@@ -17,6 +17,7 @@ struct piece {
     struct buffer text;                /* Whole lines. */
     uint64_t numbers[PIECE_LINES_MAX]; /* Of its lines in the file, from 1. */
     unsigned lines;
+    unsigned refused;   /* Of these; too long to be sent, so empty lines stand for them. */
     uint64_t end_bytes; /* The place in the file behind it, */
     uint64_t end_line;  /* and the number of the line there. */
 };

@@ -294,6 +294,75 @@ def an_import_goes_on_where_it_was_interrupted(folder):
         check_has(refused(2, "import", path, "--resume", "--url", server.url).err, "another file")
 
 
+class Interrupted:
+    """A file of which a run that was cut off has loaded the beginning, with one bad line."""
+
+    def __init__(self, folder, url, lines):
+        self.path = os.path.join(folder, "in")
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in lines)
+        class Handler(http.server.BaseHTTPRequestHandler):
+            passed = 0
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                code, said = 500, b"{}"
+                if Handler.passed < 2:
+                    Handler.passed += 1
+                    request = urllib.request.Request(url + self.path, body, {"Content-Type": "application/x-ndjson"})
+                    with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
+                        code, said = 200, answer.read()
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, *_):
+                pass
+
+        proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        try:
+            refused(1, "import", self.path, "--url", f"http://127.0.0.1:{proxy.server_port}")
+        finally:
+            proxy.shutdown()
+            thread.join()
+            proxy.server_close()
+        check(os.path.exists(self.path + ".import"))
+
+
+def many(count=6000, bad=-1):
+    return ["oops" if number == bad else json.dumps({"type": "t", "id": str(number), "data": {"x": "y" * 1000}})
+            for number in range(count)]
+
+
+@test
+def an_import_is_not_taken_up_where_its_beginning_is_not(folder):
+    with Server(folder, "--no-auth") as server:
+        must("space", "create", "other", "--url", server.url)
+        path = Interrupted(folder, server.url, many()).path
+        check_has(refused(2, "import", path, "--resume", "--space", "other", "--url", server.url).err, 'into space "main"')
+        with Server(folder, "--no-auth", data="elsewhere") as elsewhere:
+            check_has(refused(2, "import", path, "--resume", "--url", elsewhere.url).err, "not in this space.*without --resume")
+            check(must("list", "t", "--json", "--url", elsewhere.url).json["records"] == [])
+        # A trial leaves the way back alone.
+        must("import", path, "--dry-run", "--url", server.url)
+        check(os.path.exists(path + ".import"))
+        check_has(must("import", path, "--resume", "--url", server.url).err, "going on at line")
+
+
+@test
+def what_was_wrong_before_an_interruption_is_not_forgotten(folder):
+    with Server(folder, "--no-auth") as server:
+        path = Interrupted(folder, server.url, many(bad=20)).path
+        check_has(refused(1, "import", path, "--resume", "--url", server.url).out, "1 failed before it was interrupted")
+    with Server(folder, "--no-auth", data="fresh") as server:
+        head = '{"stet_export":{"format":1,"space":"main","seq":9,"history":false}}'
+        path = Interrupted(folder, server.url, [head, *many()]).path
+        check_has(refused(1, "import", path, "--resume", "--url", server.url).err, "not a whole export")
+
+
 @test
 def one_bad_line_can_stop_it(folder):
     data = make_directory(folder)
