@@ -41,9 +41,14 @@ struct schedule {
 
 /* ---- What is there ----------------------------------------------------------------------- */
 
+static int64_t wall(void) { return clock_wall_ns(clock_system()); }
+
 struct past {
     char name[64];
     int64_t made_at;
+    int64_t
+        order; /* As made_at; but all that is there was made before now, so one from the future is of a clock that was
+                      wrong, and nobody knows how old it is: it goes first. */
 };
 
 struct pasts {
@@ -53,7 +58,7 @@ struct pasts {
 
 static int by_age(const void *a, const void *b) {
     const struct past *left = a, *right = b;
-    if (left->made_at != right->made_at) return left->made_at < right->made_at ? -1 : 1;
+    if (left->order != right->order) return left->order < right->order ? -1 : 1;
     return strcmp(left->name, right->name);
 }
 
@@ -72,6 +77,7 @@ static stet_status own_source(struct schedule *schedule, char source[MANIFEST_SO
 static stet_status pasts_find(struct schedule *schedule, struct pasts *pasts, stet_error *err) {
     char source[MANIFEST_SOURCE_BYTES], path[FILES_PATH_BYTES];
     struct dirent *entry;
+    int64_t now = wall();
     stet_status status = own_source(schedule, source);
     *pasts = (struct pasts){0};
     DIR *dir = opendir(schedule->dir);
@@ -102,6 +108,7 @@ static stet_status pasts_find(struct schedule *schedule, struct pasts *pasts, st
         }
         struct past *past = &pasts->items[pasts->count++];
         past->made_at = made_at;
+        past->order = made_at > now ? made_at - INT64_MAX : made_at;
         snprintf(past->name, sizeof past->name, "%s", entry->d_name);
     }
     closedir(dir);
@@ -124,21 +131,22 @@ static void remove_past(struct schedule *schedule, const struct past *past) {
     files_remove(to);
 }
 
-static void prune(struct schedule *schedule) {
+/* made: the path of the one that was just made, which stays whatever the clock does meanwhile. */
+static void prune(struct schedule *schedule, const char *made) {
     struct pasts pasts;
     stet_error err = {0};
     if (schedule->keep == 0) return;
+    const char *slash = strrchr(made, '/');
+    const char *made_name = slash == NULL ? made : slash + 1;
     if (pasts_find(schedule, &pasts, &err) != STET_OK)
         engine_report(schedule->engine, STET_REPORT_WARNING, "old backups stay: %s", err.message);
     else
         for (size_t i = 0; pasts.count > schedule->keep && i < pasts.count - schedule->keep; i++)
-            remove_past(schedule, &pasts.items[i]);
+            if (strcmp(pasts.items[i].name, made_name) != 0) remove_past(schedule, &pasts.items[i]);
     free(pasts.items);
 }
 
 /* ---- The thread -------------------------------------------------------------------------- */
-
-static int64_t wall(void) { return clock_wall_ns(clock_system()); }
 
 static void make(struct schedule *schedule) {
     const stet_backup options = {.dir = schedule->dir, .engine = schedule->engine};
@@ -163,7 +171,7 @@ static void make(struct schedule *schedule) {
                       "backed up %llu spaces, %llu bytes, in %.1f s to \"%s\"",
                       (unsigned long long)report->spaces, (unsigned long long)report->bytes,
                       (double)took / 1e9, report->path);
-        prune(schedule);
+        prune(schedule, report->path);
     } else if (status != STET_CANCELLED) {
         engine_report(
             schedule->engine, STET_REPORT_ERROR,

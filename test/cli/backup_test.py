@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -659,6 +660,35 @@ def make_other(folder):
     data = os.path.join(folder, "elsewhere")
     must("init", "--data", data)
     return data
+
+
+def date_ahead(path, name, year):
+    """A backup as a clock that was wrong would have dated it."""
+    dated = re.sub(r"\d{4}", year, name, count=1)
+    os.rename(os.path.join(path, name), os.path.join(path, dated))
+    manifest, sums = (os.path.join(path, dated, file) for file in ("manifest.json", "SHA256SUMS"))
+    with open(manifest, encoding="utf-8") as file:
+        text = re.sub(r'"made_at":"\d{4}', f'"made_at":"{year}', file.read(), count=1)
+    with open(manifest, "w", encoding="utf-8") as file:
+        file.write(text)
+    with open(sums, encoding="utf-8") as file:
+        lines = file.read().splitlines(keepends=True)
+    with open(sums, "w", encoding="utf-8") as file:
+        file.writelines([f"{hashlib.sha256(text.encode()).hexdigest()}  manifest.json\n", *lines[1:]])
+    return dated
+
+
+@test
+def a_clock_that_was_ahead_does_not_cost_the_new_backups(folder):
+    path = os.path.join(folder, "backups")
+    arguments = ("--no-auth", "--backup-dir", path, "--backup-every", "1s", "--backup-keep", "2")
+    with Server(folder, *arguments):
+        wait_for(lambda: os.path.isdir(path) and len(backups_in(path)) >= 2, "two backups")
+    ahead = {date_ahead(path, name, "2099") for name in backups_in(path)}
+    for name in ahead:
+        must("backup", "--verify", os.path.join(path, name))
+    with Server(folder, *arguments):
+        wait_for(lambda: len(set(backups_in(path)) - ahead) >= 2 and not ahead & set(backups_in(path)), "new ones instead of those")
 
 
 @test
