@@ -243,6 +243,8 @@ static bool event_take(struct tail *tail, stet_view name, stet_view data) {
         tail->ended = tail->limit > 0 && tail->shown >= tail->limit;
         goes_on = !tail->ended;
     } else if (view_equal(name, VIEW("reset"))) {
+        /* Below what was shown: the server is not the one it was, and counts anew. */
+        if (seq < tail->shown_seq) tail->shown_seq = seq;
         reset_say(tail, seq);
     } else if (view_equal(name, VIEW("end"))) {
         goes_on = end_take(tail, answer_text(&arena, &doc, 0, "code"));

@@ -13,7 +13,7 @@ import subprocess
 import termios
 import time
 
-from harness import PROGRAM, WAIT_S, Server, check, check_has, environment, main, make_directory, must, refused, test
+from harness import PROGRAM, SLOW, WAIT_S, Server, check, check_has, environment, main, make_directory, must, refused, test
 
 
 class Tail:
@@ -197,6 +197,25 @@ def what_is_no_longer_kept_is_said(folder):
             check_has(tail.end(), r"reset: changes up to position \d+ are no longer kept.*tasks/1@4")
         with place.tail("tasks", "--from-start", "--limit", "1", "--json", pipe=True) as tail:
             check("reset" in json.loads(tail.end().splitlines()[0]))
+
+
+@test
+def a_server_that_counts_anew_is_followed(folder):
+    with Place(folder) as place:
+        for number in range(5):
+            place.run("put", f"tasks/{number}", "{}")
+        with place.tail("--from-start", pipe=True) as tail:
+            tail.until("tasks/4")
+            listen = place.server.url.removeprefix("http://")
+            place.server.stop()
+            place.server = Server(folder, "--no-auth", "--listen", listen, data="fresh")
+            # Positions up to 5 were shown, and these are others; the reset passes over what was there before it.
+            for number in range(4):
+                place.run("put", f"tasks/anew-{number}", "{}")
+                if select.select([tail.from_fd], [], [], 2 * SLOW)[0]:
+                    break
+            tail.until("tasks/anew-")
+            tail.stop()
 
 
 @test
