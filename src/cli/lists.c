@@ -250,11 +250,14 @@ int run_diff(struct cli *cli) {
     buffer_init(&path, cli->arena, 0);
     if (from == 0) {
         buffer_append_view(&path, buffer_view(&record));
-        buffer_append_text(&path, "/concurrency");
+        buffer_append_text(&path, "/history");
+        cli_query_u64(&path, "limit", 2); /* The one before need not have the number before. */
         code = cli_get(cli, &path, cli->arena, &answer, &doc);
         if (code != EXIT_DONE) return code;
-        to = answer_u64(&doc, 0, "current_version");
-        from = to > 1 ? to - 1 : to;
+        doc_node newest = doc_first(&doc, answer_member(&doc, 0, "changes"));
+        doc_node before = newest == DOC_NONE ? DOC_NONE : doc_next(&doc, newest);
+        to = answer_u64(&doc, newest, "version");
+        from = before == DOC_NONE ? to : answer_u64(&doc, before, "version");
         buffer_init(&path, cli->arena, 0);
     }
     buffer_append_view(&path, buffer_view(&record));
