@@ -381,8 +381,11 @@ static void summary_show(struct export *export, stet_view end) {
 static void gaps_say(const struct export *export) {
     FILE *errors = export->cli->errors.stream;
     if (export->pruned > 0)
-        fprintf(errors, "%llu versions are left out: they, or later ones, are no longer kept\n",
-                (unsigned long long)export->pruned);
+        fprintf(
+            errors,
+            "%llu versions are left out: they, or later ones, are no longer kept, or are of before "
+            "a restore\n",
+            (unsigned long long)export->pruned);
     if (export->newer > 0)
         fprintf(errors,
                 "%llu records were changed meanwhile and are there as they are now: how they were "

@@ -6,7 +6,7 @@
  * others are stored in the order of the file, for a line may build on the one before.
  *
  * Parents. A record that was moved or changed later than its children stands behind them. So lines whose parent is not there yet are put
- * aside, and sent again behind the others as long as that helps.
+ * aside, with those that build on them, and sent again behind the others as long as that helps.
  *
  * How far it came is written beside the file (FILE.import) once a second, and removed when it is through.
  */
@@ -391,8 +391,9 @@ static bool piece_is_full(const struct import *import, uint64_t transaction) {
 /* A whole line, without its end, of `bytes` in the file. False: nothing more is read. */
 static bool line_add(struct import *import, stet_view line, size_t bytes) {
     uint64_t transaction = 0;
-    if (line.size > 0 && import->again == NULL) {
-        if (view_starts(line, VIEW("{\"stet_export\":"))) marker_take(import, line);
+    if (line.size > 0) {
+        if (import->again == NULL && view_starts(line, VIEW("{\"stet_export\":")))
+            marker_take(import, line);
         transaction = transaction_of(line);
     }
     if (import->code != EXIT_DONE) return false;

@@ -177,6 +177,13 @@ static stet_status decide_history(struct staging *staging, struct mutation *muta
         mutation->decision = DECISION_UNCHANGED;
     } else if (head->version > 0) {
         status = follows(staging, head, &fits, err);
+    } else if (version > 1 && mutation->origin.created_at == 0) {
+        /* The first of its lines says when the record was made; so one before this is missing, or comes later. */
+        error_set(err, STET_NOT_FOUND,
+                  "version %llu has none here to follow, and does not say when the record was made",
+                  (unsigned long long)version);
+        error_field(err, "version", 0);
+        return STET_NOT_FOUND;
     } else {
         fits = true;
     }

@@ -62,9 +62,11 @@ stet_status export_fill(struct stet_command *command, const stet_export *options
 
 /* What was found out about a record, for its other versions on the page. */
 struct memo {
-    uint64_t first;         /* The record's number; 0: nothing. */
-    uint64_t newest;        /* Seq of its newest change at as_of. */
-    uint64_t shown_from;    /* With history: the lowest version behind which none is missing. */
+    uint64_t first;      /* The record's number; 0: nothing. */
+    uint64_t newest;     /* Seq of its newest change at as_of. */
+    uint64_t shown_from; /* With history: the lowest version behind which none is missing. */
+    uint64_t
+        passed_over; /* Versions that have no number below the newest one: by an import's first, or by a restore. */
     bool matches;           /* It passes where. */
     bool lost;              /* How it was at as_of is no longer kept. */
     struct store_head head; /* As it is now. */
@@ -177,9 +179,13 @@ static stet_status look(struct reading *reading, const struct store_change *chan
                 store_change_at(reading->reader, &reading->record_arena, head->seq, &newest, err);
     }
     if (status == STET_OK) status = judge(reading, &newest, &memo->matches, err);
-    if (status == STET_OK && memo->matches && options->history)
+    if (status == STET_OK && memo->matches && options->history) {
+        const bool is_head = head->seq <= options->as_of;
+        memo->passed_over =
+            is_head ? head->version - head->ordinal : newest.version - newest.ordinal;
         status = find_shown_from(reading, memo, change->type,
-                                 head->seq <= options->as_of ? head->version : newest.version, err);
+                                 is_head ? head->version : newest.version, err);
+    }
     if (status == STET_OK) memo->first = change->first;
     return status;
 }
@@ -207,13 +213,33 @@ static stet_status show(struct reading *reading, const struct store_change *chan
                : error_set(err, buffer_status(reading->out), "could not write an export");
 }
 
+/* Whether it is a record's first version after a restore, which passes versions over. Most records have none, and their
+ * numbers say so. */
+static stet_status is_after_gap(struct reading *reading, const struct store_change *change,
+                                bool *yes, stet_error *err) {
+    struct store_change before;
+    *yes = false;
+    if (reading->command->space->life == 0 || change->prev == 0 ||
+        change->version <= change->ordinal)
+        return STET_OK;
+    stet_status status =
+        store_change_at(reading->reader, &reading->record_arena, change->prev, &before, err);
+    *yes = status == STET_OK && before.version + 1 != change->version;
+    return status;
+}
+
+/* An import takes versions without a gap only, so what stands before one is left out like what is no longer kept. */
 static stet_status show_version(struct reading *reading, const struct store_change *change,
                                 const struct memo *memo, stet_error *err) {
-    if (change->pruned || change->version < memo->shown_from) {
+    bool after_gap;
+    if (change->pruned || change->version < memo->shown_from ||
+        change->version - change->ordinal != memo->passed_over) {
         reading->export->page.pruned++;
         return STET_OK;
     }
-    bool first = change->version == memo->shown_from || change->seq == change->first;
+    stet_status status = is_after_gap(reading, change, &after_gap, err);
+    if (status != STET_OK) return status;
+    bool first = after_gap || change->version == memo->shown_from || change->seq == change->first;
     return show(reading, change, change->seq, first, change->op != STORE_DELETE || first, err);
 }
 

@@ -370,7 +370,9 @@ TEST(importing_twice_changes_nothing) {
 
 TEST(versions_follow_one_another_or_are_refused) {
     (void)state;
-    must(import_line(LINE(3, "{\"n\":3}")));
+    check_status(import_line(LINE(3, "{\"n\":3}")), STET_NOT_FOUND);
+    must(import_line("{\"type\":\"task\",\"id\":\"1\",\"version\":3,\"op\":\"update\","
+                     "\"created_at\":\"2026-01-01T00:00:00Z\",\"data\":{\"n\":3}}"));
     struct answer gap = import_line(LINE(5, "{\"n\":5}"));
     check_status(gap, STET_NOT_FOUND);
     assert_string_equal(gap.field, "version");
@@ -392,8 +394,8 @@ TEST(a_history_does_not_go_on_over_what_was_written_here) {
 
 TEST(a_tombstone_keeps_its_version_where_nothing_else_is_left) {
     (void)state;
-    must(import_line(
-        "{\"type\":\"task\",\"id\":\"1\",\"version\":7,\"op\":\"delete\",\"data\":{\"n\":6}}"));
+    must(import_line("{\"type\":\"task\",\"id\":\"1\",\"version\":7,\"op\":\"delete\","
+                     "\"created_at\":\"2026-01-01T00:00:00Z\",\"data\":{\"n\":6}}"));
     check_status(read_record("1"), STET_DELETED);
     assert_int_equal(must_put("1", at(7), "{}"), 8);
     check_store();

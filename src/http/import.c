@@ -46,7 +46,8 @@ struct import {
     uint64_t line_number;
     bool dry_run;
     bool stop_on_error;
-    bool tell_orphans;  /* Lines whose parent is not there are named instead of refused. */
+    bool
+        tell_orphans; /* Lines whose parent or version before is not there are named instead of refused. */
     bool running;       /* import_continue is on the stack. */
     bool over;          /* Nothing more will be submitted. */
     bool stopped;       /* Because the server stops. */
@@ -183,14 +184,17 @@ static void report_refused(struct import *import, const struct line *line,
                            const stet_outcome *outcome) {
     const stet_error *err = &outcome->error;
     unsigned long index = 0;
-    bool orphan = outcome->status == STET_NOT_FOUND &&
-                  (strcmp(err->field, "parent") == 0 || strcmp(err->field, "/parent") == 0);
-    if (import->tell_orphans && orphan && line->count == 1) {
-        if (import->orphan_count++ > 0) buffer_append_char(&import->orphans, ',');
-        buffer_append_u64(&import->orphans, line->number);
+    if (strncmp(err->field, "mutations/", 10) == 0) index = strtoul(err->field + 10, NULL, 10);
+    const char *slash = strrchr(err->field, '/');
+    const char *field = slash == NULL ? err->field : slash + 1;
+    if (import->tell_orphans && outcome->status == STET_NOT_FOUND &&
+        (strcmp(field, "parent") == 0 || strcmp(field, "version") == 0)) {
+        for (size_t i = 0; i < line->count; i++) {
+            if (import->orphan_count++ > 0) buffer_append_char(&import->orphans, ',');
+            buffer_append_u64(&import->orphans, line->number + i);
+        }
         return;
     }
-    if (strncmp(err->field, "mutations/", 10) == 0) index = strtoul(err->field + 10, NULL, 10);
     report_lines(import, line->number, line->count, index < line->count ? index : 0,
                  outcome->status, err);
 }
