@@ -553,6 +553,8 @@ typedef struct stet_export {
 } stet_export;
 
 typedef struct stet_export_page {
+    /* Tells this space from every other one, also from what a restore made of it. Pages with another one are not of this export. */
+    uint64_t source;
     stet_seq as_of;
     stet_seq next;  /* Go on behind it: stet_export.after. */
     bool end;       /* There is nothing more. */

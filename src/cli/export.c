@@ -20,11 +20,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
+    SOURCE_BYTES_MAX = 32,
     LINE_BYTES_MAX = 32 * 1024 * 1024, /* A record in JSON escapes, and what stands around it. */
     OUT_BYTES = 256 * 1024,
     TRIES_MAX = 5, /* Without a line in between. */
@@ -40,10 +42,11 @@ struct export {
     struct progress progress;
     struct buffer line; /* One whose end has not come. */
     bool has_head;
-    stet_view head; /* In the command's arena. */
+    char source[SOURCE_BYTES_MAX + 1]; /* Of the first line. */
     uint64_t as_of;
     uint64_t after; /* The position of the last line. */
     uint64_t lines, pruned, newer;
+    bool begun; /* The part is ours to write. */
     bool whole;
     bool answered;  /* This answer has begun with its first line. */
     bool moved;     /* It brought a line. */
@@ -72,11 +75,27 @@ static stet_status line_write(struct export *export, stet_view line) {
                      export->path == NULL ? "-" : export->part_path, strerror(errno));
 }
 
+/* Where the lines come from: the same space of the same server, and not restored in between. */
+static void source_of(const struct doc *doc, doc_node what, char out[SOURCE_BYTES_MAX + 1]) {
+    struct arena arena;
+    arena_init(&arena, 256);
+    stet_view source = answer_text(&arena, doc, what, "source");
+    snprintf(out, SOURCE_BYTES_MAX + 1, "%.*s", VIEW_ARG(source));
+    arena_done(&arena);
+}
+
 /* What the first line says; of an answer that goes on, whether it does so with the same. */
 static stet_status head_take(struct export *export, stet_view line, const struct doc *doc,
                              doc_node what) {
     uint64_t as_of = answer_u64(doc, what, "seq");
+    char source[SOURCE_BYTES_MAX + 1];
+    source_of(doc, what, source);
     export->answered = true;
+    if (export->has_head && strcmp(source, export->source) != 0)
+        return error_set(&export->err, STET_BAD_REQUEST,
+                         "\"%s\" was begun from another space, or before this one was restored: "
+                         "remove it and begin anew",
+                         export->path == NULL ? "-" : export->part_path);
     if (export->has_head) {
         if (as_of == export->as_of) return STET_OK;
         return error_set(&export->err, STET_INTERNAL,
@@ -84,6 +103,7 @@ static stet_status head_take(struct export *export, stet_view line, const struct
                          (unsigned long long)as_of, (unsigned long long)export->as_of);
     }
     export->has_head = true;
+    strcpy(export->source, source);
     export->as_of = as_of;
     progress_total(&export->progress, as_of);
     return line_write(export, line);
@@ -270,6 +290,7 @@ static stet_status part_fits(struct export *export, stet_view line, stet_error *
                          "\"%s\" was begun with other options, or of another space",
                          export->part_path);
     export->has_head = true;
+    source_of(&doc, what, export->source);
     export->as_of = answer_u64(&doc, what, "seq");
     return STET_OK;
 }
@@ -323,6 +344,8 @@ static stet_status part_open(struct export *export, stet_error *err) {
         if (fd >= 0) close(fd);
         return STET_IO;
     }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return error_set(err, STET_BUSY, "another export is writing \"%s\"", export->part_path);
     setvbuf(export->out, NULL, _IOFBF, OUT_BYTES);
     return resume ? part_read(export, export->out, err) : STET_OK;
 }
@@ -418,6 +441,7 @@ int run_export(struct cli *cli) {
         code = cli_fail(cli, &err);
         goto done;
     }
+    export.begun = to_file;
     progress_begin(&export.progress, "Exporting", "changes", export.as_of);
     progress_resume(&export.progress, export.after);
     if (export.has_head && export.lines > 0)
@@ -439,7 +463,7 @@ int run_export(struct cli *cli) {
 done:
     if (to_file && export.out != NULL) {
         /* What was refused before anything came leaves nothing behind. */
-        bool empty = code != EXIT_DONE && !export.has_head;
+        bool empty = code != EXIT_DONE && !export.has_head && export.begun;
         fclose(export.out);
         if (empty) (void)unlink(export.part_path);
     }

@@ -1,7 +1,7 @@
 /*
  * GET …/export: the space as of one position, as lines of JSON.
  *
- *   {"stet_export":{"format":1,"space","seq","history","after"?, …}}     first: what this is
+ *   {"stet_export":{"format":1,"space","source","seq","history","after"?, …}}     first: what this is
  *   {"seq", "type", "id", …}                                             a record, or one version of it
  *   {"stet_export":{"end":true,"seq","lines", …}}                        last: without it something is missing
  *
@@ -15,7 +15,9 @@
 #include "http/handlers.h"
 #include "http/request.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum { EXPORT_FORMAT = 1, BLOCK_BYTES = 16 * 1024 };
 
@@ -36,6 +38,8 @@ struct export {
 static void head_write(struct export *export) {
     struct json_writer writer;
     const stet_export *options = &export->options;
+    char source[17];
+    snprintf(source, sizeof source, "%016" PRIx64, export->at.source);
     buffer_reset(&export->own);
     json_begin(&writer, &export->own);
     json_object_begin(&writer);
@@ -43,6 +47,7 @@ static void head_write(struct export *export) {
     json_object_begin(&writer);
     json_member_u64(&writer, VIEW("format"), EXPORT_FORMAT);
     json_member_text(&writer, VIEW("space"), export->request->match.captures[CAPTURE_SPACE]);
+    json_member_text(&writer, VIEW("source"), view_of(source));
     json_member_u64(&writer, VIEW("seq"), export->at.as_of);
     json_member_bool(&writer, VIEW("history"), options->history);
     if (options->type_count > 0) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """stet export and stet import: what goes out comes in again, whole, also when it is interrupted."""
+import fcntl
 import http.server
 import json
 import os
@@ -218,6 +219,29 @@ def nothing_is_overwritten_and_a_part_is_gone_on_with(folder):
         check_has(pair.no(2, "export", "-", "--resume").err, "name of the file")
 
 
+@test
+def a_part_is_gone_on_with_only_from_its_own_space_and_by_one(folder):
+    with Pair(folder) as pair:
+        whole, cut = pair.file("whole"), pair.file("cut")
+        pair.run("export", whole, "--history")
+        with open(whole, "rb") as file:
+            content = file.read()[:30000]
+        with open(cut + ".part", "wb") as file:
+            file.write(content)
+            file.flush()
+            fcntl.flock(file, fcntl.LOCK_EX)
+            check_has(pair.no(5, "export", cut, "--history", "--resume").err, "another export is writing")
+        with Server(folder, "--no-auth", data="elsewhere") as elsewhere:
+            fill(folder, lambda *arguments: must(*arguments, "--url", elsewhere.url))
+            check_has(refused(2, "export", cut, "--history", "--resume", "--url", elsewhere.url).err, "another space")
+        with open(cut + ".part", "rb") as file:
+            check(file.read() == content[:content.rindex(b"\n") + 1])
+        check(not os.path.exists(cut))
+        pair.run("export", cut, "--history", "--resume")
+        with open(cut, "rb") as one, open(whole, "rb") as other:
+            check(one.read() == other.read())
+
+
 class Breaker:
     """Stands before the server and cuts each answer of the export after so many bytes."""
 
@@ -271,7 +295,7 @@ def a_connection_that_breaks_is_taken_up_where_it_was(folder):
         with open(whole, "rb") as one, open(broken, "rb") as other:
             check(one.read() == other.read())
         # When it never gets anywhere, the part stays, and no file looks whole.
-        with Breaker(pair.server.url, 90, 1000) as breaker:
+        with Breaker(pair.server.url, 130, 1000) as breaker:
             ran = refused(5, "export", pair.file("never"), "--history", "--url", breaker.url)
             check_has(ran.err, "not whole.*--resume")
         check(not os.path.exists(pair.file("never")) and os.path.exists(pair.file("never.part")))
