@@ -288,12 +288,20 @@ void policies_publish(struct policies *policies) {
 
 void policies_reset(struct policies *policies) { drop_staged(policies); }
 
-bool policies_name_index(const struct space *space, uint32_t number) {
-    const struct policies *policies = space->policies;
-    for (size_t i = 0; i < policies->bucket_count; i++)
-        for (const struct policies_entry *entry = policies->buckets[i]; entry != NULL;
-             entry = entry->chain)
-            for (size_t j = 0; j < entry->policy->index_count; j++)
-                if (entry->policy->indexes[j]->number == number) return true;
+static bool names_index(const struct policy *policy, uint32_t number) {
+    for (size_t i = 0; i < policy->index_count; i++)
+        if (policy->indexes[i]->number == number) return true;
     return false;
+}
+
+bool policies_name_index(const struct space *space, uint32_t number) {
+    struct policies *policies = space->policies;
+    bool found = false;
+    pthread_rwlock_rdlock(&policies->lock);
+    for (size_t i = 0; i < policies->bucket_count && !found; i++)
+        for (const struct policies_entry *entry = policies->buckets[i]; entry != NULL && !found;
+             entry = entry->chain)
+            found = names_index(entry->policy, number);
+    pthread_rwlock_unlock(&policies->lock);
+    return found;
 }

@@ -84,7 +84,7 @@ stet_status policies_reserve_many(struct policies *policies, size_t more, stet_e
 void policies_stage(struct policies *policies, stet_view type, const struct policy *policy);
 /* The staged entries are published: others find them now. */
 void policies_publish(struct policies *policies);
-/* Whether a published policy names the number of an index. */
+/* Whether a published policy names the number of an index. Any thread. */
 bool policies_name_index(const struct space *space, uint32_t number);
 /* Forgets what was staged and not published (reset), or everything. */
 void policies_reset(struct policies *policies);

@@ -352,6 +352,7 @@ static stet_status run_stats(struct stet_command *command, struct store_reader *
 }
 
 struct findings {
+    const struct space *space;
     struct json_writer *writer;
     size_t shown;
 };
@@ -365,16 +366,21 @@ static void check_report(void *context, const char *finding) {
     json_text(findings->writer, view_is_utf8(text) ? text : VIEW("(damaged text)"));
 }
 
+static bool is_declared(void *context, uint32_t index) {
+    const struct findings *findings = context;
+    return policies_name_index(findings->space, index);
+}
+
 static stet_status run_check(struct stet_command *command, struct store_reader *reader,
                              struct json_writer *writer, stet_error *err) {
-    struct findings findings = {.writer = writer};
+    struct findings findings = {.space = command->space, .writer = writer};
     uint64_t count = 0;
     stet_status status;
     json_object_begin(writer);
     json_member_u64(writer, VIEW("seq"), command->decided_seq);
     json_key(writer, VIEW("findings"));
     json_array_begin(writer);
-    status = store_check(reader, check_report, &findings, &count, err);
+    status = store_check_declared(reader, is_declared, check_report, &findings, &count, err);
     json_array_end(writer);
     json_member_u64(writer, VIEW("finding_count"), count);
     json_member_bool(writer, VIEW("ok"), count == 0);

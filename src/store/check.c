@@ -19,6 +19,7 @@ enum { CHECK_PAGE = 256, CHECK_PAGE_BYTES = 4 * 1024 * 1024 };
 struct check {
     struct store_reader *reader;
     const struct store_driver *driver;
+    bool (*is_declared)(void *context, uint32_t index); /* NULL: all are. */
     void (*report)(void *context, const char *finding);
     void *context;
     uint64_t findings;
@@ -225,6 +226,12 @@ static stet_status check_parent(struct check *check, stet_view type, const struc
     return status;
 }
 
+/* Whether an index lets go of a record that is deleted. One that only tells of forks does not, nor one that is on its way out. */
+static bool is_kept_up(const struct check *check, uint32_t index) {
+    if (index < STORE_INDEX_FIRST) return index != STORE_INDEX_FORK;
+    return check->is_declared == NULL || check->is_declared(check->context, index);
+}
+
 /* Every entry names a record, which lives unless it only tells of a fork; and the tree has as many as there are children. */
 static stet_status check_entries(struct check *check) {
     enum { PAGE = 1024 };
@@ -251,7 +258,7 @@ static stet_status check_entries(struct check *check) {
                 struct store_head head;
                 status = check->driver->head_of(check->reader, rows[i].record, &head, check->err);
                 if (status == STET_OK &&
-                    (head.version == 0 || (head.deleted && index != STORE_INDEX_FORK))) {
+                    (head.version == 0 || (head.deleted && is_kept_up(check, index)))) {
                     finding(check,
                             "an entry of index %" PRIu32 " names %" PRIu64 ", which is no "
                             "record%s",
@@ -359,10 +366,12 @@ static stet_status check_heads(struct check *check, const struct store_type *typ
 }
 
 stet_status check_log(struct store_reader *reader,
+                      bool (*is_declared)(void *context, uint32_t index),
                       void (*report)(void *context, const char *finding), void *context,
                       uint64_t *findings, stet_error *err) {
     struct check check = {.reader = reader,
                           .driver = reader->store->driver,
+                          .is_declared = is_declared,
                           .report = report,
                           .context = context,
                           .err = err};

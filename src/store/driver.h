@@ -140,6 +140,7 @@ bool store_life_next(stet_view *text, struct store_life *life);
 
 /* The portable part of store_check, in check.c. The reader is inside a snapshot. */
 stet_status check_log(struct store_reader *reader,
+                      bool (*is_declared)(void *context, uint32_t index),
                       void (*report)(void *context, const char *finding), void *context,
                       uint64_t *findings, stet_error *err);
 

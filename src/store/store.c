@@ -558,12 +558,19 @@ stet_status store_history(struct store_reader *reader, struct arena *arena,
 stet_status store_check(struct store_reader *reader,
                         void (*report)(void *context, const char *finding), void *context,
                         uint64_t *findings, stet_error *err) {
+    return store_check_declared(reader, NULL, report, context, findings, err);
+}
+
+stet_status store_check_declared(struct store_reader *reader,
+                                 bool (*is_declared)(void *context, uint32_t index),
+                                 void (*report)(void *context, const char *finding), void *context,
+                                 uint64_t *findings, stet_error *err) {
     const struct store_driver *driver = reader->store->driver;
     uint64_t found = 0;
     stet_status status = driver->snapshot_begin(reader, err);
     if (status != STET_OK) return status;
     status = driver->check(reader, report, context, &found, err);
-    if (status == STET_OK) status = check_log(reader, report, context, &found, err);
+    if (status == STET_OK) status = check_log(reader, is_declared, report, context, &found, err);
     driver->snapshot_end(reader);
     if (status == STET_OK) *findings = found;
     return status;

@@ -343,6 +343,15 @@ stet_status store_check(struct store_reader *reader,
                         void (*report)(void *context, const char *finding), void *context,
                         uint64_t *findings, stet_error *err);
 
+/*
+ * As store_check, while indexes come and go: the rows of one that is no longer declared go later than the declaration, and may name records
+ * that were deleted meanwhile. is_declared: whether the index of a number is kept up to date; with report's context.
+ */
+stet_status store_check_declared(struct store_reader *reader,
+                                 bool (*is_declared)(void *context, uint32_t index),
+                                 void (*report)(void *context, const char *finding), void *context,
+                                 uint64_t *findings, stet_error *err);
+
 /* ---- Copies ------------------------------------------------------------------------------------------------------- */
 
 /*

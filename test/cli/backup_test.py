@@ -448,6 +448,23 @@ def retention_goes_on_across_a_restore(folder):
 
 
 @test
+def an_index_on_its_way_out_is_no_damage(folder):
+    """Its rows stay for a while, and name records that were deleted after the index was let go."""
+    with Server(folder, "--no-auth") as server:
+        client = Client(server.url)
+        check(client.call("PUT", "/v1/main/types/task", {"index": ["/n"]})[0] == 201, "not declared")
+        fill(server)
+        check(client.call("PUT", "/v1/main/types/task", {"index": []}, If_Match='"1"')[0] == 200, "not redeclared")
+        check(client.call("DELETE", "/v1/main/records/task/3", If_Match='"1"')[0] == 200, "not deleted")
+        status, found = client.call("GET", "/v1/main/check")
+        check(status == 200 and found["ok"], found)
+        backup = back_up(folder, "--url", server.url)
+    with Server(folder, "--no-auth", data=restored(folder, backup)) as server:
+        status, found = Client(server.url).call("GET", "/v1/main/check")
+        check(status == 200 and found["ok"], found)
+
+
+@test
 def some_spaces_only_and_the_list_says_so(folder):
     data = data_of(folder)
     with Server(folder, "--no-auth") as server:
