@@ -23,12 +23,7 @@ static stet_view short_value(struct arena *arena, const struct doc *doc, doc_nod
                              size_t columns_max) {
     stet_view value = answer_value(doc, node);
     if (terminal_columns(value) <= columns_max) return value;
-    size_t size = 0;
-    for (size_t columns = 0; size < value.size; size++) {
-        columns += ((unsigned char)value.bytes[size] & 0xc0) != 0x80;
-        if (columns > columns_max - 1) break;
-    }
-    stet_view cut = arena_format(arena, "%.*s…", (int)size, value.bytes);
+    stet_view cut = arena_format(arena, "%.*s…", VIEW_ARG(terminal_cut(value, columns_max - 1)));
     return cut.bytes != NULL ? cut : value;
 }
 

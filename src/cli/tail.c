@@ -85,12 +85,7 @@ static void line_add(struct shown_line *line, enum color color, stet_view text) 
     }
     if (line->used >= line->width) return;
     size_t room = line->width - line->used - 1; /* One for the mark. */
-    while (text.size > 0 && terminal_columns(text) > room)
-        text.size -= 1;
-    /* Not in the midst of a character. */
-    while (text.size > 0 && ((unsigned char)text.bytes[text.size] & 0xc0) == 0x80)
-        text.size -= 1;
-    terminal_text(out, color, text);
+    terminal_text(out, color, terminal_cut(text, room));
     fputs("…", out->stream);
     line->used = line->width;
 }

@@ -37,18 +37,36 @@ static const char *color_code(enum color color) {
     return "";
 }
 
-/* The bytes of a control character at this place (C0, DEL, or C1 in UTF-8), 0 when there is none. */
-static size_t control_size(stet_view text, size_t at) {
+/* The character that begins at this place, and its bytes; what is no UTF-8 is one byte each. */
+static uint32_t character_at(stet_view text, size_t at, size_t *size) {
     unsigned char byte = (unsigned char)text.bytes[at];
-    if (byte < 0x20 || byte == 0x7f) return 1;
-    if (byte == 0xc2 && at + 1 < text.size && (unsigned char)text.bytes[at + 1] < 0xa0) return 2;
-    return 0;
+    size_t count = byte < 0xc2 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : byte < 0xf5 ? 4 : 1;
+    uint32_t code = count == 1 ? byte : byte & (0x7fu >> count);
+    *size = 1;
+    if (count > text.size - at) return byte;
+    for (size_t i = 1; i < count; i++) {
+        unsigned char next = (unsigned char)text.bytes[at + i];
+        if ((next & 0xc0) != 0x80) return byte;
+        code = code << 6 | (next & 0x3f);
+    }
+    *size = count;
+    return code;
+}
+
+/* The bytes of a control character at this place (C0, DEL, C1), or of one that turns the direction of what follows on the
+ * line, so that it says something else than what is there; 0 when there is none. */
+static size_t control_size(stet_view text, size_t at) {
+    size_t size;
+    uint32_t code = character_at(text, at, &size);
+    bool control = code < 0x20 || code == 0x7f || (size == 2 && code < 0xa0);
+    bool turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    return control || turns ? size : 0;
 }
 
 /* JSON's escape for it, so that what is printed inside a JSON text still means the same. */
-static void control_write(FILE *stream, stet_view text, size_t at, size_t size) {
-    unsigned code = (unsigned char)text.bytes[at + size - 1];
-    fprintf(stream, "\\u%04x", code);
+static void control_write(FILE *stream, stet_view text, size_t at) {
+    size_t size;
+    fprintf(stream, "\\u%04x", (unsigned)character_at(text, at, &size));
 }
 
 static void write_text(FILE *stream, stet_view text) {
@@ -60,7 +78,7 @@ static void write_text(FILE *stream, stet_view text) {
             continue;
         }
         fwrite(text.bytes + from, 1, at - from, stream);
-        control_write(stream, text, at, size);
+        control_write(stream, text, at);
         at += size;
         from = at;
     }
@@ -115,21 +133,44 @@ void terminal_json(struct terminal *terminal, const struct doc *doc, doc_node no
     fputc('\n', terminal->stream);
 }
 
-static bool begins_character(char byte) { return ((unsigned char)byte & 0xc0) != 0x80; }
+/* First and last of what terminals draw two columns wide (East Asian Width W and F, in blocks), and of what they draw on top of
+ * the character before. wcwidth would need the user's locale, which this program does not take up. */
+static const uint32_t wide[][2] = {
+    {0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0x4dbf},   {0x4e00, 0xa4cf},  {0xa960, 0xa97c},
+    {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff01, 0xff60},  {0xffe0, 0xffe6},
+    {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+static const uint32_t on_top[][2] = {{0x0300, 0x036f}, {0x200b, 0x200f}, {0x20d0, 0x20f0},
+                                     {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xe0100, 0xe01ef}};
+
+static bool is_among(const uint32_t ranges[][2], size_t count, uint32_t code) {
+    for (size_t i = 0; i < count; i++)
+        if (code >= ranges[i][0] && code <= ranges[i][1]) return true;
+    return false;
+}
+
+/* The columns of the character at this place, as write_text writes it. */
+static size_t columns_at(stet_view text, size_t at, size_t *size) {
+    uint32_t code = character_at(text, at, size);
+    if (control_size(text, at) > 0) return strlen("\\u0000");
+    if (code < 0x300 || is_among(on_top, sizeof on_top / sizeof on_top[0], code))
+        return code < 0x300;
+    return is_among(wide, sizeof wide / sizeof wide[0], code) ? 2 : 1;
+}
 
 size_t terminal_columns(stet_view text) {
     size_t columns = 0;
-    for (size_t at = 0; at < text.size;) {
-        size_t size = control_size(text, at);
-        if (size > 0) {
-            columns += strlen("\\u0000");
-            at += size;
-        } else {
-            columns += begins_character(text.bytes[at]);
-            at += 1;
-        }
-    }
+    for (size_t at = 0, size; at < text.size; at += size)
+        columns += columns_at(text, at, &size);
     return columns;
+}
+
+stet_view terminal_cut(stet_view text, size_t columns) {
+    size_t used = 0;
+    for (size_t at = 0, size; at < text.size; at += size) {
+        used += columns_at(text, at, &size);
+        if (used > columns) return view_make(text.bytes, at);
+    }
+    return text;
 }
 
 void table_init(struct table *table, struct arena *arena, size_t columns) {
@@ -180,18 +221,6 @@ size_t table_width(const struct table *table) {
     return width;
 }
 
-/* The longest beginning that takes at most so many columns. */
-static stet_view cut(stet_view text, size_t columns) {
-    size_t used = 0;
-    for (size_t at = 0; at < text.size;) {
-        size_t size = control_size(text, at);
-        used += size > 0 ? strlen("\\u0000") : begins_character(text.bytes[at]);
-        if (used > columns) return view_make(text.bytes, at);
-        at += size > 0 ? size : 1;
-    }
-    return text;
-}
-
 stet_status table_print(const struct table *table, struct terminal *terminal, const char *indent,
                         stet_error *err) {
     size_t widths[TABLE_COLUMNS_MAX] = {0};
@@ -209,7 +238,7 @@ stet_status table_print(const struct table *table, struct terminal *terminal, co
         if (last && terminal->width > 0 && used + columns > terminal->width) {
             size_t room = terminal->width > used + TABLE_CELL_COLUMNS_MIN ? terminal->width - used
                                                                           : TABLE_CELL_COLUMNS_MIN;
-            terminal_text(terminal, cell.color, cut(cell.text, room - 1));
+            terminal_text(terminal, cell.color, terminal_cut(cell.text, room - 1));
             fputs("…", terminal->stream);
         } else {
             terminal_text(terminal, cell.color, cell.text);

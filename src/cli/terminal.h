@@ -30,8 +30,11 @@ void terminal_text(struct terminal *terminal, enum color color, stet_view text);
 /* JSON with two spaces of indentation and a newline at the end. Numbers keep their spelling, members their order. */
 void terminal_json(struct terminal *terminal, const struct doc *doc, doc_node node);
 
-/* Columns a text takes, counted as one for each character. */
+/* Columns a text takes when terminal_text writes it. */
 size_t terminal_columns(stet_view text);
+
+/* Its longest beginning that takes at most so many. */
+stet_view terminal_cut(stet_view text, size_t columns);
 
 /*
  * Rows of cells, printed with aligned columns once all are there. The last column is cut to the terminal's width. A row

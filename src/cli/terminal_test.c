@@ -77,6 +77,27 @@ static void columns_are_aligned_by_characters(void **state) {
     check_shown(" \xC3\xA4    x\n abc  y\n");
 }
 
+static void what_turns_the_direction_is_escaped(void **state) {
+    (void)state;
+    terminal_text(&terminal, COLOR_NONE,
+                  VIEW("a\xE2\x80\xAE"
+                       "b\xE2\x81\xA6"
+                       "c\xD7\x90\xC2\x9B"));
+    check_shown("a\\u202eb\\u2066c\xD7\x90\\u009b");
+}
+
+static void columns_are_what_terminals_draw(void **state) {
+    (void)state;
+    assert_int_equal(terminal_columns(VIEW("\xE6\xBC\xA2\xE5\xAD\x97")), 4); /* two ideographs */
+    assert_int_equal(terminal_columns(VIEW("\xF0\x9F\x98\x80")), 2);         /* an emoji */
+    assert_int_equal(terminal_columns(VIEW("e\xCC\x81")), 1); /* an accent on its letter */
+    assert_int_equal(terminal_columns(VIEW("\xC2\xA0\xE2\x80\xA6")), 2);
+    assert_int_equal(terminal_columns(VIEW("\033\xE2\x80\xAE")), 12);
+    assert_int_equal(terminal_columns(VIEW("\xE6\xBC\xFF\x80\xF0")), 5); /* not UTF-8 */
+    assert_int_equal(terminal_cut(VIEW("\xE6\xBC\xA2\xE5\xAD\x97"), 3).size, 3);
+    assert_int_equal(terminal_cut(VIEW("ab"), 2).size, 2);
+}
+
 static void only_the_last_column_is_cut(void **state) {
     (void)state;
     struct table table;
@@ -128,6 +149,8 @@ int main(void) {
         TEST_ROW(records_cannot_steer_the_terminal),
         TEST_ROW(colors_surround_the_text_only),
         TEST_ROW(columns_are_aligned_by_characters),
+        TEST_ROW(what_turns_the_direction_is_escaped),
+        TEST_ROW(columns_are_what_terminals_draw),
         TEST_ROW(only_the_last_column_is_cut),
         TEST_ROW(a_note_stands_below_its_row_and_widens_no_column),
         TEST_ROW(many_cells_are_kept),

@@ -311,77 +311,21 @@ def a_file_that_was_cut_is_noticed(folder):
         check_has(pair.no(1, "import", cut, "--space", "other").err, "not a whole export")
 
 
-@test
-def an_import_goes_on_where_it_was_interrupted(folder):
-    with Server(folder, "--no-auth") as server:
-        path = os.path.join(folder, "in")
-        with open(path, "w", encoding="utf-8") as file:
-            for number in range(6000):
-                file.write(json.dumps({"type": "t", "id": str(number), "data": {"x": "y" * 1000}}) + "\n")
-
-        # Lets three pieces through and then answers 500.
-        class Handler(http.server.BaseHTTPRequestHandler):
-            passed = []
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if len(Handler.passed) == 3:
-                    self.send_response(500)
-                    self.send_header("Content-Length", "2")
-                    self.end_headers()
-                    self.wfile.write(b"{}")
-                    return
-                request = urllib.request.Request(server.url + self.path, body, {"Content-Type": "application/x-ndjson"})
-                with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
-                    said = answer.read()
-                Handler.passed.append(body)
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-
-            def log_message(self, *_):
-                pass
-
-        proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=proxy.serve_forever)
-        thread.start()
-        try:
-            refused(1, "import", path, "--url", f"http://127.0.0.1:{proxy.server_port}")
-        finally:
-            proxy.shutdown()
-            thread.join()
-            proxy.server_close()
-        with open(path + ".import", encoding="utf-8") as file:
-            state = json.load(file)
-        sent = b"".join(Handler.passed)
-        check(state["bytes"] == len(sent) and state["line"] == sent.count(b"\n") + 1, (state, len(sent)))
-        ran = must("import", path, "--resume", "--url", server.url)
-        check_has(ran.err, rf"going on at line {state['line']}")
-        check_has(ran.out, rf"^{6000 - state['line'] + 1} imported, 0 there already")
-        check(not os.path.exists(path + ".import"))
-        check(must("list", "t", "--json", "--limit", "1", "--url", server.url).json)
-        # A state of another file is not believed.
-        with open(path + ".import", "w", encoding="utf-8") as file:
-            json.dump({"bytes": 10, "line": 2, "of_bytes": 5}, file)
-        check_has(refused(2, "import", path, "--resume", "--url", server.url).err, "another file")
-
-
 class Interrupted:
-    """A file of which a run that was cut off has loaded the beginning, with one bad line."""
+    """A file of which a run that was cut off has loaded the beginning: three pieces pass, then the answer is 500."""
 
     def __init__(self, folder, url, lines):
         self.path = os.path.join(folder, "in")
         with open(self.path, "w", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in lines)
-        class Handler(http.server.BaseHTTPRequestHandler):
-            passed = 0
+        passed = self.passed = []
 
+        class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 code, said = 500, b"{}"
-                if Handler.passed < 2:
-                    Handler.passed += 1
+                if len(passed) < 3:
+                    passed.append(body)
                     request = urllib.request.Request(url + self.path, body, {"Content-Type": "application/x-ndjson"})
                     with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
                         code, said = 200, answer.read()
@@ -411,6 +355,26 @@ def many(count=6000, bad=-1):
 
 
 @test
+def an_import_goes_on_where_it_was_interrupted(folder):
+    with Server(folder, "--no-auth") as server:
+        interrupted = Interrupted(folder, server.url, many())
+        path = interrupted.path
+        with open(path + ".import", encoding="utf-8") as file:
+            state = json.load(file)
+        sent = b"".join(interrupted.passed)
+        check(state["bytes"] == len(sent) and state["line"] == sent.count(b"\n") + 1, (state, len(sent)))
+        ran = must("import", path, "--resume", "--url", server.url)
+        check_has(ran.err, rf"going on at line {state['line']}")
+        check_has(ran.out, rf"^{6000 - state['line'] + 1} imported, 0 there already")
+        check(not os.path.exists(path + ".import"))
+        check(must("list", "t", "--json", "--limit", "1", "--url", server.url).json)
+        # A state of another file is not believed.
+        with open(path + ".import", "w", encoding="utf-8") as file:
+            json.dump({"bytes": 10, "line": 2, "of_bytes": 5}, file)
+        check_has(refused(2, "import", path, "--resume", "--url", server.url).err, "another file")
+
+
+@test
 def an_import_is_not_taken_up_where_its_beginning_is_not(folder):
     with Server(folder, "--no-auth") as server:
         must("space", "create", "other", "--url", server.url)
@@ -431,7 +395,7 @@ def what_was_wrong_before_an_interruption_is_not_forgotten(folder):
         path = Interrupted(folder, server.url, many(bad=20)).path
         check_has(refused(1, "import", path, "--resume", "--url", server.url).out, "1 failed before it was interrupted")
     with Server(folder, "--no-auth", data="fresh") as server:
-        head = '{"stet_export":{"format":1,"space":"main","seq":9,"history":false}}'
+        head = '{"stet_export":{"format":1,"space":"main","seq":9,"history":true}}'  # Its lines go one piece after another.
         path = Interrupted(folder, server.url, [head, *many()]).path
         check_has(refused(1, "import", path, "--resume", "--url", server.url).err, "not a whole export")
 
