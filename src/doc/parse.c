@@ -61,8 +61,12 @@ static stet_status fail(const struct parser *parser, const char *at, const char 
     for (const char *p = parser->begin; p < at; p++) {
         if (*p == '\n') line++;
     }
-    return error_set(parser->err, STET_BAD_JSON, "byte %zu, line %llu: %s",
-                     (size_t)(at - parser->begin), (unsigned long long)line, what);
+    size_t byte = (size_t)(at - parser->begin);
+    /* Of a text of one line, which may itself be a line of something, its number says nothing. */
+    if (memchr(parser->begin, '\n', (size_t)(parser->end - parser->begin)) == NULL)
+        return error_set(parser->err, STET_BAD_JSON, "byte %zu: %s", byte, what);
+    return error_set(parser->err, STET_BAD_JSON, "byte %zu, line %llu: %s", byte,
+                     (unsigned long long)line, what);
 }
 
 static stet_status fail_limit(const struct parser *parser, const char *at, const char *field,

@@ -75,6 +75,7 @@ def bad_lines_are_named_and_the_others_loaded(folder):
     ran = refused(1, "import", path, "--data", data)
     for line in (2, 3, 5):
         check_has(ran.err, rf"(?m)^line {line}: ")
+    check_has(ran.err, r"(?m)^line 2: byte 1: ")
     for line in (1, 4, 6):
         check(not re.search(rf"(?m)^line {line}: ", ran.err), ran)
     check_has(ran.out, "3 imported, 0 there already, 3 failed")
