@@ -6,6 +6,7 @@
  * manifest, or came from elsewhere, stays for people to look at.
  */
 #include "backup/backup.h"
+#include "backup/place.h"
 #include "backup/set.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -295,7 +296,8 @@ stet_status backup_schedule(struct stet_engine *engine, const stet_backup_schedu
     struct schedule *schedule = create(engine, options);
     if (schedule == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a schedule");
     /* What cannot work is said at the start, not in the middle of a night. */
-    stet_status status = files_make_folder(options->dir, err);
+    stet_status status = place_check(options->dir, err);
+    if (status == STET_OK) status = files_make_folder(options->dir, err);
     if (status == STET_OK && access(options->dir, W_OK | X_OK) != 0)
         status = files_error(err, errno, "write to", options->dir);
     if (status == STET_OK) {

@@ -9,6 +9,7 @@
  */
 #include "backup/set.h"
 
+#include "backup/place.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -120,7 +121,8 @@ struct making {
     const stet_backup *options;
     struct stet_engine *engine; /* NULL: copies are fetched. */
     char folder[FILES_PATH_BYTES];
-    int lock; /* On the folder; -1: it is not there. */
+    int lock;      /* On the folder; -1: it is not there. */
+    bool made_dir; /* What backups lie in was not there before. */
     struct manifest manifest;
     struct manifest listed; /* What the latest copy of "stet" names. */
     stet_error *err;
@@ -143,7 +145,9 @@ static bool is_asked_for(const struct making *making, stet_view name) {
 static stet_status folder_make(struct making *making, stet_error *err) {
     const char *dir = making->options->dir;
     char name[64];
-    stet_status status = files_make_folder(dir, err);
+    stet_status status = place_check(dir, err);
+    making->made_dir = status == STET_OK && access(dir, F_OK) != 0;
+    if (status == STET_OK) status = files_make_folder(dir, err);
     if (status != STET_OK) return status;
     int above = dir_lock(dir);
     if (above < 0) return files_error(err, errno, "open", dir);
@@ -385,6 +389,8 @@ stet_status set_make(const stet_backup *options, bool scheduled, stet_backup_rep
     if (status == STET_OK && report != NULL) set_report(path, &making.manifest, report);
     if (status != STET_OK && making.lock >= 0) files_remove(making.folder);
     if (making.lock >= 0) close(making.lock);
+    /* Empty, unless somebody else has begun there meanwhile. */
+    if (status != STET_OK && making.made_dir) (void)rmdir(options->dir);
     manifest_done(&making.manifest);
     manifest_done(&making.listed);
     return status;

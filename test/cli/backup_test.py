@@ -479,7 +479,7 @@ def some_spaces_only_and_the_list_says_so(folder):
     must("check", "--data", os.path.join(folder, "r"))
     ran = refused(4, "backup", os.path.join(folder, "b"), "--space", "nosuch", "--data", data)
     check_has(ran.err, r'there is no space "nosuch"')
-    check(os.listdir(os.path.join(folder, "b")) == [], "nothing is left")
+    check(not os.path.exists(os.path.join(folder, "b")), "nothing is left")
 
 
 @test
@@ -545,7 +545,7 @@ def a_killed_server_leaves_no_half_copy(folder):
     server.process.kill()
     server.process.wait()
     check(process.wait(WAIT_S) != 0, "the backup must fail")
-    check(os.listdir(path) == [], os.listdir(path))
+    check(not os.path.exists(path), "nothing is left")
     check(temporary_files(server.data), "the test was too late")
     with Server(folder, "--no-auth") as server:
         check(temporary_files(server.data) == [], "the next start removes it")
@@ -610,7 +610,7 @@ def a_disk_that_is_too_small_is_told_before_and_while(folder):
     done = subprocess.run(["bash", "-c", "trap '' XFSZ; " + command, PROGRAM], capture_output=True, text=True,
                           env=environment(), check=False)
     check(done.returncode != 0, done)
-    check(not os.path.exists(path) or os.listdir(path) == [], os.listdir(path))
+    check(not os.path.exists(path), "nothing is left")
     check(temporary_files(data) == [], "a copy is left")
     must("check", "--data", data)
     backup = back_up(folder, "--data", data)
@@ -629,12 +629,36 @@ def only_administrators_may(folder):
         check(status == 401, status)
         ran = refused(6, "backup", os.path.join(folder, "b"), "--url", server.url, "--token", token)
         check_has(ran.err, "administrator")
-        check(os.listdir(os.path.join(folder, "b")) == [], "nothing is left")
+        check(not os.path.exists(os.path.join(folder, "b")), "nothing is left")
+        os.mkdir(os.path.join(folder, "b"))
+        refused(6, "backup", os.path.join(folder, "b"), "--url", server.url, "--token", token)
+        check(os.listdir(os.path.join(folder, "b")) == [], "what was there before stays")
         admin = must("token", "create", "--actor", "root", "--admin", "--data", server.data).out.strip()
         backup = back_up(folder, "--url", server.url, "--token", admin)
     restored(folder, backup)
     with Server(folder, data="restored") as server:
         must("space", "list", "--url", server.url, "--token", admin)
+
+
+@test
+def a_backup_lies_in_a_folder_of_its_own(folder):
+    data = data_of(folder)
+    os.symlink(os.path.join(data, "spaces"), os.path.join(folder, "link"))
+    backup = back_up(folder, "--data", data)
+    before = sorted(os.listdir(data)), sorted(os.listdir(os.path.join(data, "spaces")))
+    for path, words in ((data, "is a data directory"), (data + "/spaces", "among the files"), (data + "/spaces/x", "among the files"),
+                        (data + "/spaces/../spaces/x", "among the files"), (os.path.join(folder, "link", "x"), "among the files"),
+                        (backup, "in one, which"), (os.path.join(backup, "x"), "in one, which")):
+        check_has(refused(1, "backup", path, "--data", data).err, words)
+        check_has(refused(2, "serve", "--data", data, "--listen", "127.0.0.1:0", "--backup-dir", path).err, words)
+    must("backup", "--verify", backup)
+    check(before == (sorted(os.listdir(data)), sorted(os.listdir(os.path.join(data, "spaces")))), os.listdir(data))
+    # Directly in the data directory is no good place either, but nobody touches it there.
+    backup = back_up(data, "--data", data)
+    with Server(folder, "--no-auth", "--backup-dir", os.path.join(data, "backups"), "--backup-every", "1h"):
+        wait_for(lambda: len(backups_in(os.path.join(data, "backups"))) == 2, "one more")
+    must("check", "--data", data)
+    must("backup", "--verify", backup)
 
 
 def backups_in(path):
