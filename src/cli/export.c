@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -33,6 +34,9 @@ enum {
     PAUSE_MS = 300,
     NAME_BYTES_MAX = 4096,
 };
+
+/* In a restored space positions go on at the time of the restore in microseconds. Nobody counts that far, not in decades. */
+static const uint64_t counted_max = UINT64_C(1000000000000000);
 
 struct export {
     struct cli *cli;
@@ -63,6 +67,23 @@ static bool position_of(stet_view line, uint64_t *seq) {
     while (at < line.size && line.bytes[at] >= '0' && line.bytes[at] <= '9')
         at += 1;
     return view_parse_u64(view_make(line.bytes + sizeof begin - 1, at - (sizeof begin - 1)), seq);
+}
+
+/* ---- Progress ---------------------------------------------------------------------------- */
+
+/* Positions say how much there is while they have been counted from 1. Past a restore only lines can be counted, of a number nobody knows. */
+static bool is_counted(const struct export *export) { return export->as_of <= counted_max; }
+
+static uint64_t progress_place(const struct export *export) {
+    return is_counted(export) ? export->after : export->lines;
+}
+
+/* Once the position of the whole is known. */
+static void progress_measure(struct export *export) {
+    progress_total(&export->progress, is_counted(export) ? export->as_of : 0);
+    if (!is_counted(export))
+        export->progress.unit =
+            args_switch(export->cli->args, OPTION_WITH_HISTORY) ? "versions" : "records";
 }
 
 /* ---- Lines ------------------------------------------------------------------------------- */
@@ -105,7 +126,7 @@ static stet_status head_take(struct export *export, stet_view line, const struct
     export->has_head = true;
     strcpy(export->source, source);
     export->as_of = as_of;
-    progress_total(&export->progress, as_of);
+    progress_measure(export);
     return line_write(export, line);
 }
 
@@ -152,7 +173,7 @@ static stet_status line_take(struct export *export, stet_view line) {
     export->after = seq;
     export->lines += 1;
     export->moved = true;
-    progress_set(&export->progress, seq);
+    progress_set(&export->progress, progress_place(export));
     return STET_OK;
 }
 
@@ -368,6 +389,19 @@ static stet_status end_write(struct export *export, stet_view *end, stet_error *
     return status;
 }
 
+/* The name is as durable as what it names only when the folder is. */
+static stet_status folder_sync(const char *path, stet_error *err) {
+    char above[NAME_BYTES_MAX];
+    snprintf(above, sizeof above, "%s", path);
+    const char *folder = dirname(above);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int failed = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    if (fd >= 0) close(fd);
+    /* Some file systems have nothing to sync about a folder, and some folders may be written but not read. */
+    if (failed == 0 || failed == EINVAL || failed == EACCES) return STET_OK;
+    return error_set(err, STET_IO, "could not sync \"%s\": %s", folder, strerror(failed));
+}
+
 /* Durable first, then by its name. A name that somebody else took meanwhile stays theirs. */
 static stet_status part_finish(struct export *export, stet_error *err) {
     const char *what = "write";
@@ -375,12 +409,12 @@ static stet_status part_finish(struct export *export, stet_error *err) {
         what = "name";
         if (link(export->part_path, export->path) == 0) {
             (void)unlink(export->part_path);
-            return STET_OK;
+            return folder_sync(export->path, err);
         }
         /* Some file systems have no links. */
         if (errno != EEXIST && access(export->path, F_OK) != 0 &&
             rename(export->part_path, export->path) == 0)
-            return STET_OK;
+            return folder_sync(export->path, err);
     }
     return error_set(err, STET_IO, "could not %s \"%s\": %s", what, export->path, strerror(errno));
 }
@@ -442,13 +476,15 @@ int run_export(struct cli *cli) {
         goto done;
     }
     export.begun = to_file;
-    progress_begin(&export.progress, "Exporting", "changes", export.as_of);
-    progress_resume(&export.progress, export.after);
+    progress_begin(&export.progress, "Exporting", "changes", 0);
+    progress_measure(&export);
+    progress_resume(&export.progress, progress_place(&export));
     if (export.has_head && export.lines > 0)
         progress_note(&export.progress, "going on behind position %llu, with %llu lines there",
                       (unsigned long long)export.after, (unsigned long long)export.lines);
     code = answers_take(&export);
-    progress_set(&export.progress, export.whole ? export.as_of : export.after);
+    progress_set(&export.progress,
+                 export.whole && is_counted(&export) ? export.as_of : progress_place(&export));
     progress_end(&export.progress);
     stet_status status = STET_OK;
     if (code == EXIT_DONE) status = end_write(&export, &end, &err);

@@ -53,7 +53,7 @@ void progress_begin(struct progress *progress, const char *what, const char *uni
 /* What an earlier run had done already, before the first progress_set. */
 void progress_resume(struct progress *progress, uint64_t done);
 
-/* The total became known, or grew. */
+/* The total became known, or grew; 0: it is unknown after all. */
 void progress_total(struct progress *progress, uint64_t total);
 
 /* So much is done; cheap enough for every record. */
