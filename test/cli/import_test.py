@@ -6,7 +6,7 @@ import pty
 import re
 import subprocess
 
-from harness import PROGRAM, Server, check, check_has, environment, main, make_directory, must, refused, test
+from harness import PROGRAM, WAIT_S, Server, check, check_has, environment, main, make_directory, must, refused, test
 
 
 def write_lines(folder, lines, name="in.ndjson"):
@@ -35,6 +35,26 @@ def a_file_is_loaded_once_however_often(folder):
     check(again["imported"] == 0 and again["unchanged"] + again["replayed"] == 5000 and again["failed"] == 0, again)
     check(count(data) == 5000)
     check(must("get", "tasks/4321", "--data", data, "--json").json["version"] == 1)
+
+
+@test
+def two_who_load_one_file_at_once_load_it_once(folder):
+    plain = [record(n) for n in range(6000)]
+    versions = [{"type": "tasks", "id": str(n), "data": {"v": v}, **({"base_version": v - 1} if v > 1 else {})} for v in range(1, 5) for n in range(1500)]
+    parents = [record(n, **({"parent": f"tasks/{n // 2}"} if n > 1 else {})) for n in range(6000, 0, -1)]
+    with Server(folder, "--no-auth") as server:
+        for name, lines in (("plain", plain), ("versions", versions), ("parents", parents)):
+            must("space", "create", name, "--url", server.url)
+            path = write_lines(folder, lines)
+            both = [subprocess.Popen([PROGRAM, "import", path, "--space", name, "--url", server.url, "--json"], stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, text=True, env=environment()) for _ in range(2)]
+            ran = [(*process.communicate(timeout=WAIT_S * 3), process.returncode) for process in both]
+            check(all(code == 0 and err == "" for _, err, code in ran), ran)
+            check(sum(json.loads(out)["imported"] for out, _, _ in ran) == 6000, ran)
+            out = os.path.join(folder, name)
+            check_has(must("export", out, "--history", "--space", name, "--url", server.url).out, "^6000 versions as of position 6000 ")
+            check_has(must("check", "--space", name, "--url", server.url).out, "sound")
+            check(not os.path.exists(path + ".import"), "how far it came is still kept")
 
 
 @test

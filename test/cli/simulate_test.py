@@ -369,11 +369,11 @@ def the_audit_says_so_in_json_too(folder):
         check(any(lies.victim in text for text in ran.json["audit"]["shown"]), ran)
 
 
-def in_terminal(folder, arguments, until=None, number=None):
+def in_terminal(folder, arguments, until=None, number=None, env=None):
     """Runs in a pseudo-terminal; sends the signal once the output matches. Returns exit code and output."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen([PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder,
-                               env=environment({"TMPDIR": folder, "TERM": "xterm"}), start_new_session=True)
+                               env=environment({"TMPDIR": folder, "TERM": "xterm", **(env or {})}), start_new_session=True)
     os.close(theirs)
     seen = b""
     try:
@@ -404,7 +404,10 @@ def on_a_terminal_it_shows_how_far_it_is(folder):
     check(code == 0, out)
     check_has(out, r"Simulating")
     check_has(out, r"all are in the history")
-    check_has(out, "\x1b\\[")
+    check_has(out, "\x1b\\[[0-9;]*m")
+    code, out = in_terminal(folder, RUN, env={"NO_COLOR": "1"})
+    check(code == 0 and "Simulating" in out, out)
+    check(not re.search("\x1b\\[[0-9;]*m", out), "colours in spite of NO_COLOR")
 
 
 @test
