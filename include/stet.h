@@ -868,7 +868,8 @@ typedef stet_status stet_backup_fetch(void *context, const char *space, const ch
                                       stet_error *err);
 
 typedef struct stet_backup {
-    /* The folder in which the backup becomes a folder of its own, "stet-2026-11-22T05-10-00Z". Created when missing. */
+    /* The folder in which the backup becomes a folder of its own, "stet-2026-11-22T05-10-00Z". Created when missing, and
+     * removed again when nothing came of it. */
     const char *dir;
     stet_engine *engine;      /* Either what is backed up, */
     stet_backup_fetch *fetch; /* or where its copies come from. */
@@ -899,7 +900,8 @@ typedef struct stet_backup_report {
  * @return STET_OK
  *         STET_NOT_FOUND  a space that was named does not exist.
  *         STET_NO_SPACE   not enough room; asked before a byte is copied. Nothing is left.
- *         STET_CANCELLED, STET_BUSY (spaces come and go too fast), STET_IO, STET_BAD_REQUEST (spaces in memory)
+ *         STET_CANCELLED, STET_BUSY (spaces come and go too fast), STET_IO, STET_BAD_REQUEST (spaces in memory; dir lies among
+ *         the files of a data directory or of a backup)
  * Thread: any; blocks for as long as copying takes.
  */
 STET_API stet_status stet_backup_make(const stet_backup *options, stet_backup_report *report,
@@ -943,7 +945,7 @@ typedef struct stet_backup_schedule {
     unsigned keep;
 } stet_backup_schedule;
 
-/** Once for an engine. The schedule's texts are copied. */
+/** Once for an engine. The schedule's texts are copied. STET_BAD_REQUEST: its folder is no place for backups, see stet_backup_make. */
 STET_API stet_status stet_backup_start(stet_engine *engine, const stet_backup_schedule *schedule,
                                        stet_error *err);
 
