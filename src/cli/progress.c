@@ -47,6 +47,9 @@ static void handler_take(int number) {
 }
 
 /* 1234567 → "1,234,567"; sizes → "1.2 MiB". */
+/* Seconds of seconds: how many a second says nothing. */
+static bool is_time(const struct progress *progress) { return strcmp(progress->unit, "s") == 0; }
+
 static void format_count(char out[PART_BYTES], const char *unit, double value) {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     char digits[PART_BYTES];
@@ -126,8 +129,8 @@ static void line_bar(struct line *line, double share, unsigned columns) {
 size_t progress_format(const struct progress *progress, int64_t now_ns, unsigned columns,
                        char out[PROGRESS_LINE_BYTES]) {
     char done[PART_BYTES], total[PART_BYTES], rate[PART_BYTES], left[PART_BYTES];
-    char share_part[PART_BYTES] = "", count_part[2 * PART_BYTES + 32], rate_part[PART_BYTES + 8],
-         left_part[PART_BYTES + 8] = "";
+    char share_part[PART_BYTES] = "", count_part[2 * PART_BYTES + 32],
+         rate_part[PART_BYTES + 8] = "", left_part[PART_BYTES + 8] = "";
     bool sized = strcmp(progress->unit, "bytes") == 0;
     double share = 0, per_second = rate_now(progress, now_ns);
     struct line line = {.bytes = out};
@@ -146,7 +149,7 @@ size_t progress_format(const struct progress *progress, int64_t now_ns, unsigned
     } else {
         snprintf(count_part, sizeof count_part, "  %s", done);
     }
-    snprintf(rate_part, sizeof rate_part, "  %s/s", rate);
+    if (!is_time(progress)) snprintf(rate_part, sizeof rate_part, "  %s/s", rate);
 
     size_t what = strlen(progress->what);
     if (what > WHAT_COLUMNS_MAX) what = WHAT_COLUMNS_MAX;
@@ -302,8 +305,9 @@ void progress_end(struct progress *progress) {
     format_count(rate, progress->unit,
                  seconds > 0 ? (double)(progress->done - progress->first) / seconds : 0);
     format_time(took, seconds);
-    fprintf(progress->terminal->stream, "%s: %s%s%s%s%s in %s, %s/s\n", progress->what, done,
-            whole ? "" : " of ", whole ? "" : total, sized ? "" : " ", sized ? "" : progress->unit,
-            took, rate);
+    fprintf(progress->terminal->stream, "%s: %s%s%s%s%s", progress->what, done, whole ? "" : " of ",
+            whole ? "" : total, sized ? "" : " ", sized ? "" : progress->unit);
+    if (!is_time(progress)) fprintf(progress->terminal->stream, " in %s, %s/s", took, rate);
+    fputc('\n', progress->terminal->stream);
     fflush(progress->terminal->stream);
 }

@@ -47,7 +47,7 @@ struct progress {
 void progress_init(struct progress *progress, struct terminal *terminal, bool silent,
                    const struct clock *clock);
 
-/* total 0: unknown. `unit` "bytes" is for sizes. */
+/* total 0: unknown. `unit` "bytes" is for sizes, "s" for time, which has no rate. */
 void progress_begin(struct progress *progress, const char *what, const char *unit, uint64_t total);
 
 /* What an earlier run had done already, before the first progress_set. */

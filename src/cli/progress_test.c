@@ -248,6 +248,22 @@ static void a_run_that_stops_early_says_how_far_it_came(void **state) {
     screen_close(&screen);
 }
 
+static void time_has_no_rate(void **state) {
+    struct screen screen;
+    struct progress progress;
+    (void)state;
+    file_open(&screen);
+    progress_init(&progress, &screen.terminal, false, &screen.clock.clock);
+    progress_begin(&progress, "Simulating", "s", 3);
+    for (unsigned i = 1; i <= 3; i++) {
+        clock_manual_advance(&screen.clock, CLOCK_NS_PER_S);
+        progress_set(&progress, i);
+    }
+    progress_end(&progress);
+    assert_string_equal(look(&screen), "Simulating: 3 s\n");
+    screen_close(&screen);
+}
+
 /* The line is ended, and the program dies of the signal as it would have. */
 static void ctrl_c_ends_the_line(void **state) {
     struct screen screen;
@@ -296,6 +312,7 @@ int main(void) {
         cmocka_unit_test(a_note_stands_above_the_bar),
         cmocka_unit_test(color_obeys_no_color),
         cmocka_unit_test(a_run_that_stops_early_says_how_far_it_came),
+        cmocka_unit_test(time_has_no_rate),
         cmocka_unit_test(ctrl_c_ends_the_line),
         cmocka_unit_test(a_handler_of_the_command_stays),
     };
