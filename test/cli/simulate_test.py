@@ -15,7 +15,7 @@ import urllib.parse
 
 from harness import PROGRAM, WAIT_S, Server, check, check_has, environment, main, make_directory, must, refused, stet, test
 
-RUN = ("simulate", "--seconds", "2", "--think-ms", "2")
+RUN = ("simulate", "--seconds", "1", "--think-ms", "2")
 HOP = {"connection", "content-length", "transfer-encoding", "host", "expect"}
 
 
@@ -110,8 +110,8 @@ def proxy(server, lies):
 
 
 def simulate_lied_to(lies, url, *options):
-    """Runs until the proxy has had its chance to lie, longer and longer: a slow machine may not come to it in two seconds."""
-    for seconds in ("2", "8", "30"):
+    """Runs until the proxy has had its chance to lie, longer and longer: a slow machine may not come to it in one second."""
+    for seconds in ("1", "8", "30"):
         ran = stet("simulate", "--seconds", seconds, "--think-ms", "2", "--records", "3", "--url", url, *options)
         if lies.victim is not None:
             break
@@ -135,7 +135,7 @@ def caught(folder, lies, pattern, *options):
 @test
 def five_users_on_a_temporary_directory(folder):
     ran = must(*RUN, cwd=folder, env={"TMPDIR": folder})
-    check_has(ran.out, r"^5 users for 2\.\d s at 10 records of each kind, seed \d+\n")
+    check_has(ran.out, r"^5 users for 1\.\d s at 10 records of each kind, seed \d+\n")
     for work in ("read", "add to a counter", "move between two counters", "add where a rule merges", "edit a field",
                  "create or delete", "all writes"):
         found = re.search(rf"^{work} +(\d+) +(\d+) +[0-9.]+ % +(\d+) +([0-9.]+) ms +([0-9.]+) ms$", ran.out, re.M)
