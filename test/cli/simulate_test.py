@@ -109,14 +109,19 @@ def proxy(server, lies):
         listening.server_close()
 
 
-def simulate_lied_to(lies, url, *options):
-    """Runs until the proxy has had its chance to lie, longer and longer: a slow machine may not come to it in one second."""
+def simulate(enough, *options):
+    """Runs longer and longer until what came of it is enough to be judged: a slow machine does little in one second."""
     for seconds in ("1", "8", "30"):
-        ran = stet("simulate", "--seconds", seconds, "--think-ms", "2", "--records", "3", "--url", url, *options)
-        if lies.victim is not None:
-            break
+        ran = stet("simulate", "--seconds", seconds, "--think-ms", "2", *options)
+        if enough(ran):
+            return ran
         check(ran.code == 0, ran)
-    check(lies.victim is not None, f"the proxy never lied: {ran!r}")
+    raise AssertionError(f"too little was done in {seconds} s: {ran!r}")
+
+
+def simulate_lied_to(lies, url, *options):
+    """Until the proxy has had its chance to lie."""
+    ran = simulate(lambda _: lies.victim is not None, "--records", "3", "--url", url, *options)
     check(ran.code == 1, ran)
     return ran
 
@@ -154,9 +159,9 @@ def nothing_of_the_users_own_is_touched(folder):
         must("put", f"counters/{number}", '{"count":1}', "--data", data)
     before = [must("list", "counters", "--json", "--data", data).out, must("space", "list", "--data", data).out,
               must("types", "list", "--data", data).out]
-    ran = must(*RUN, "--data", data, "--json")
-    check(ran.json["passed"] is True and ran.json["operations"]["writes"]["done"] > 10, ran)
-    check(ran.json["audit"]["acknowledged"] == ran.json["audit"]["versions"] > 10, ran)
+    ran = simulate(lambda ran: ran.code == 0 and ran.json["operations"]["writes"]["done"] > 50, "--data", data, "--json")
+    check(ran.json["passed"] is True, ran)
+    check(ran.json["audit"]["acknowledged"] == ran.json["audit"]["versions"] > 50, ran)
     after = [must("list", "counters", "--json", "--data", data).out, must("space", "list", "--data", data).out,
              must("types", "list", "--data", data).out]
     check(before == after, (before, after))
@@ -165,10 +170,13 @@ def nothing_of_the_users_own_is_touched(folder):
 @test
 def many_users_of_few_records_meet_conflicts_and_settle_them(folder):
     with Server(folder, "--no-auth") as server:
-        said = must(*RUN, "--users", "40", "--records", "2", "--url", server.url, "--json").json
+        def busy(ran):
+            work = ran.json["operations"] if ran.code == 0 else None
+            return work and work["add"]["conflicts"] > 10 and work["add"]["retries"] > 10 and work["merge"]["done"] > 10
+
+        said = simulate(busy, "--users", "40", "--records", "2", "--url", server.url, "--json").json
         check(said["passed"] and said["users"] == 40, said)
-        check(said["operations"]["add"]["conflicts"] > 0 and said["operations"]["add"]["retries"] > 0, said)
-        check(said["operations"]["merge"]["conflicts"] == 0 and said["operations"]["merge"]["done"] > 0, said)
+        check(said["operations"]["merge"]["conflicts"] == 0, said)
 
 
 @test
@@ -228,16 +236,20 @@ def answers_that_get_lost_are_asked_for_again(folder):
             answer = forward(call)
             with self.lock:
                 self.count += call.method != "GET" and call.header("Idempotency-Key") is not None
-                if call.header("Idempotency-Key") and self.count > 3 and self.count % 3 == 0:
+                if call.header("Idempotency-Key") and self.count > 20 and self.count % 10 == 0:
                     self.broken += 1
                     return None
             return answer
 
     lies = Drops()
     with Server(folder, "--no-auth") as server, proxy(server, lies) as url:
-        said = must(*RUN, "--records", "3", "--url", url, "--json").json
-        check(lies.broken > 0, "no answer was lost")
-        check(said["passed"] and said["operations"]["writes"]["retries"] >= lies.broken / 2, said)
+        def tried(_):
+            # What a run before this one lost is not in this one's account.
+            lies.lost, lies.broken = lies.broken, 0
+            return lies.lost > 2
+
+        said = simulate(tried, "--records", "3", "--url", url, "--json").json
+        check(said["passed"] and said["operations"]["writes"]["retries"] >= lies.lost / 2, said)
 
 
 @test
