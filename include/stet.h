@@ -87,6 +87,17 @@ typedef enum stet_status {
     STET_TREE_CYCLE = 44,              /* a record cannot be its own ancestor */
     STET_TOO_MANY_CONFLICTS = 45,      /* too many conflicts wait already */
     STET_HAS_CHILDREN = 46,            /* the record has children */
+    STET_QUEUE_FULL = 47,              /* too much waits in this lane already */
+    STET_OPERATION_DEPTH = 48,         /* the operation is too deep below its parents */
+    STET_OPERATION_FINISHED = 49,      /* the operation is finished already */
+    STET_OPERATION_STATUS = 50,        /* the operation is in another status */
+    STET_LEASE_LOST = 51,              /* the lease on the operation was lost */
+    STET_OPERATION_REJECTED = 52,      /* others were in the way too often */
+    STET_INVALID_FUNCTION = 53,        /* the function is not valid */
+    STET_FUNCTION_FAILED = 54,         /* the function failed */
+    STET_FUNCTION_LIMIT = 55,          /* the function passed a limit */
+    STET_INVALID_HANDLER = 56,         /* the handler is not valid */
+    STET_INVALID_SETTINGS = 57,        /* the settings are not valid */
 } stet_status;
 /* generated: end */
 
@@ -633,6 +644,233 @@ STET_API stet_status stet_command_lock_read(stet_command *command, stet_view nam
 STET_API stet_status stet_command_lock_list(stet_command *command, stet_view after, unsigned limit,
                                             stet_error *err);
 
+/* -- Operations: requests that wait their turn in lanes, and the agents and functions that do them; docs/queue.md -- */
+
+/** How important an operation is. Above normal needs actor.admin. */
+typedef enum stet_class {
+    STET_CLASS_DEFAULT, /* normal */
+    STET_CLASS_LOW,
+    STET_CLASS_NORMAL,
+    STET_CLASS_HIGH,
+    STET_CLASS_URGENT,     /* Starts without waiting for a free place in its lane. */
+    STET_CLASS_STRUCTURAL, /* Likewise; its last try runs alone. */
+} stet_class;
+
+/** "low", "normal", …; STET_BAD_REQUEST for any other text. */
+STET_API stet_status stet_class_parse(stet_view text, stet_class *class_, stet_error *err);
+
+/** A request. Empty and 0 mean: not given. */
+typedef struct stet_operation_request {
+    stet_view id;   /* Empty: a new UUIDv7. */
+    stet_view lane; /* 1 to 64 bytes; empty: "default". Made on first use. */
+    stet_class class_;
+    stet_view op_type; /* What kind of work it is, for people and metrics. */
+    stet_view agent;   /* Who is to do it: at most one of agent and function; neither: any agent. */
+    stet_view function;          /* A function's name: the server runs it. */
+    stet_view input;             /* JSON, any value. */
+    stet_view target;            /* The address of the record it is about. */
+    stet_view parent;            /* Of which operation it is a part. */
+    const stet_view *depends_on; /* Operations that must be completed first. */
+    size_t depends_on_count;
+    stet_view batch_key;  /* Operations with the same one may be claimed together. */
+    stet_time not_before; /* Not to be started earlier. */
+    stet_time deadline;   /* Expires when it is not finished by then. */
+    unsigned timeout_s;   /* How long one run may take; 0: the lane's. */
+    bool sets_max_retries;
+    unsigned max_retries; /* With sets_max_retries: instead of the class's, at most that. */
+    stet_view mutation_key;
+    bool dry_run;
+} stet_operation_request;
+
+/**
+ * Puts an operation into its lane. Answers the operation: {"id", "version", "seq", "lane", "class", "status", …, "position", "ahead",
+ * "estimated_wait_s", "estimated_wait_range_s": [low, high], "average_processing_s"}.
+ *
+ * In the outcome: STET_QUEUE_FULL, a limit of the lane; body has "retry_after". STET_FORBIDDEN: the class needs a permission.
+ * STET_NOT_FOUND: parent, a dependency or the function; err->field says which. STET_OPERATION_DEPTH: too deep below its parents.
+ */
+STET_API stet_status stet_command_operation_submit(stet_command *command,
+                                                   const stet_operation_request *request,
+                                                   stet_error *err);
+/** One operation, with its place in the queue while it waits, its input and its result. */
+STET_API stet_status stet_command_operation_get(stet_command *command, stet_view id,
+                                                stet_error *err);
+
+typedef struct stet_operation_list {
+    stet_view lane, agent, by, parent, target;
+    stet_view status; /* One of the statuses, or "open": not finished; empty: any. */
+    unsigned limit;
+    stet_view after;
+} stet_operation_list;
+/** {"operations": […], "seq", "next"?}: open ones in the order of their ids. */
+STET_API stet_status stet_command_operation_list(stet_command *command,
+                                                 const stet_operation_list *list, stet_error *err);
+
+/** Where operations stand, without what they are: {"operations": [{"id", "status", "position"?, …}], "seq"}; unknown ids are left out. */
+STET_API stet_status stet_command_queue_status(stet_command *command, const stet_view *ids,
+                                               size_t count, stet_error *err);
+
+/** Queued: at once. Running: the worker is told with its next heartbeat, and its commit fails. STET_OPERATION_FINISHED in the outcome. */
+STET_API stet_status stet_command_operation_cancel(stet_command *command, stet_view id,
+                                                   stet_view reason, stet_error *err);
+/** Queues one again that failed, was rejected, cancelled or expired: at the end of its lane. STET_OPERATION_STATUS in the outcome: it did not. */
+STET_API stet_status stet_command_operation_retry(stet_command *command, stet_view id,
+                                                  stet_error *err);
+
+typedef struct stet_claim {
+    stet_view lane;
+    stet_view agent;  /* Its name: 1 to 128 bytes. */
+    stet_view worker; /* Which of the agent's pool; empty: the only one. */
+    unsigned
+        hands; /* How many operations of this lane the agent may have at once, all workers together; 0: 1. */
+    unsigned max;    /* Of these taken now; 0: 1. */
+    unsigned batch;  /* Up to so many with one batch_key count as one; 0: 1. */
+    unsigned wait_s; /* How long to wait for one; at most 60. */
+    unsigned ttl_s;  /* Of the lease; 0: 15. */
+} stet_claim;
+/**
+ * Takes what is next: {"operations": [{…, "input", "lease": {"token", "ttl_s", "expires_at"}}], "seq"}; empty when there was nothing all
+ * the time. The lease's token is a fencing token: it stays through renewals, and who lost it cannot commit.
+ */
+STET_API stet_status stet_command_claim(stet_command *command, const stet_claim *claim,
+                                        stet_error *err);
+
+typedef struct stet_operation_progress {
+    stet_view id;
+    uint64_t lease;
+    bool sets_percent;
+    double percent;     /* 0 to 100, never less than before. */
+    stet_view message;  /* At most 512 bytes. */
+    double estimated_s; /* How long it will take yet, as the agent sees it; 0: not given. */
+} stet_operation_progress;
+/** Tells how far it is, and is the heartbeat, too. Answers {"id", "expires_at", "cancel": bool, "seq"}. STET_LEASE_LOST in the outcome. */
+STET_API stet_status stet_command_operation_progress(stet_command *command,
+                                                     const stet_operation_progress *progress,
+                                                     stet_error *err);
+
+typedef struct stet_operation_completion {
+    stet_view id;
+    uint64_t lease;
+    stet_view result;               /* JSON, any value; may be empty. */
+    const stet_mutation *mutations; /* In one transaction with the status. */
+    size_t mutation_count;
+    /* With it, the next of the same lane is claimed in the same step: {"next": {…}} as a claim answers. */
+    bool claims_next;
+} stet_operation_completion;
+/**
+ * Finishes it. Answers {"operation", "results": [record], "seq"}. Repeated with the same lease and body it answers the same.
+ *
+ * In the outcome: STET_LEASE_LOST; STET_CONCURRENT_MODIFICATION: the conflicts as a transaction's, with "retry": {"retries", "left",
+ * "delay_ms", "level"}, the operation stays the agent's; STET_OPERATION_REJECTED: that was its last try.
+ */
+STET_API stet_status stet_command_operation_complete(stet_command *command,
+                                                     const stet_operation_completion *completion,
+                                                     stet_error *err);
+
+typedef struct stet_operation_failure {
+    stet_view id;
+    uint64_t lease;
+    stet_view error; /* For people; at most 4096 bytes. */
+    bool retry;      /* Queue it again after a pause, while it has retries left. */
+    /* Gives it back untouched: at its old place, for somebody else. */
+    bool release;
+} stet_operation_failure;
+STET_API stet_status stet_command_operation_fail(stet_command *command,
+                                                 const stet_operation_failure *failure,
+                                                 stet_error *err);
+
+/** {"id", "width", …, "paused", "draining", "queued": {class: n}, "running", "average_processing_s", "estimated_wait_s", …} */
+STET_API stet_status stet_command_lane_get(stet_command *command, stet_view lane, stet_error *err);
+STET_API stet_status stet_command_lane_list(stet_command *command, stet_error *err);
+/** settings: a JSON object with those that are to change: width, max_queued, max_queued_per_actor, age_s, timeout_s, fair, paused; null: the default. */
+STET_API stet_status stet_command_lane_put(stet_command *command, stet_view lane,
+                                           stet_view settings, stet_base base, stet_error *err);
+typedef enum stet_lane_move {
+    STET_LANE_PAUSE, /* Nothing more is started. */
+    STET_LANE_RESUME,
+    STET_LANE_DRAIN, /* Takes nothing more, and finishes what waits. */
+} stet_lane_move;
+STET_API stet_status stet_command_lane_move(stet_command *command, stet_view lane,
+                                            stet_lane_move move, stet_error *err);
+
+/* -- Functions: Lua that reads and changes records in one transaction; docs/functions.md. Writing needs actor.admin -- */
+
+typedef struct stet_function_write {
+    stet_view name;
+    bool deletes;
+    stet_view definition; /* JSON {"source", "description"?, "class"?, "limits"?: {…}}. */
+    stet_base base;
+    stet_view mutation_key;
+    bool dry_run;
+} stet_function_write;
+/** Answers {"id", "version", "seq", …}. STET_INVALID_FUNCTION in the outcome: message with its line. */
+STET_API stet_status stet_command_function_write(stet_command *command,
+                                                 const stet_function_write *write, stet_error *err);
+/** Many at once, as stet_command_types_apply: functions is a JSON object: name → definition. */
+typedef struct stet_functions_apply {
+    stet_view functions;
+    bool prune;
+    bool dry_run;
+    stet_view mutation_key;
+} stet_functions_apply;
+STET_API stet_status stet_command_functions_apply(stet_command *command,
+                                                  const stet_functions_apply *apply,
+                                                  stet_error *err);
+STET_API stet_status stet_command_function_get(stet_command *command, stet_view name,
+                                               stet_error *err);
+STET_API stet_status stet_command_function_list(stet_command *command, stet_error *err);
+
+typedef struct stet_function_call {
+    stet_view name;
+    stet_view input; /* JSON, any value; empty: null. */
+    stet_class class_;
+    stet_view mutation_key;
+    bool dry_run; /* Answers what it would do; with "mutations". */
+} stet_function_call;
+/**
+ * Runs a function and commits what it wrote, if nothing that it read changed meanwhile; else it is run again. Answers {"result",
+ * "results": [{"address", "version", "op"}], "seq", "runs", "log"?}.
+ *
+ * In the outcome: STET_FUNCTION_FAILED: its own error, with line; STET_FUNCTION_LIMIT: err->field names the limit; STET_OPERATION_REJECTED:
+ * it met others too often.
+ */
+STET_API stet_status stet_command_function_call(stet_command *command,
+                                                const stet_function_call *call, stet_error *err);
+
+/* -- Handlers: reactions to changes; docs/handlers.md. Writing needs actor.admin -- */
+
+typedef struct stet_handler_write {
+    stet_view name;
+    bool deletes;
+    stet_view
+        definition; /* JSON {"type"?, "where"?, "on": […], "function" | "agent" | "webhook", "class"?, "lane"?, …}. */
+    stet_base base;
+    stet_view mutation_key;
+    bool dry_run;
+} stet_handler_write;
+STET_API stet_status stet_command_handler_write(stet_command *command,
+                                                const stet_handler_write *write, stet_error *err);
+/** With how far it has come: {…, "position", "lag", "reactions", "failed", "last_error"?} */
+STET_API stet_status stet_command_handler_get(stet_command *command, stet_view name,
+                                              stet_error *err);
+STET_API stet_status stet_command_handler_list(stet_command *command, stet_error *err);
+
+/* -- Settings of a space, and alerts -- */
+
+/** {"id", "version", "seq", "alerts": {…}, …} */
+STET_API stet_status stet_command_settings_get(stet_command *command, stet_error *err);
+/** Replaces them. Needs actor.admin. */
+STET_API stet_status stet_command_settings_put(stet_command *command, stet_view settings,
+                                               stet_base base, stet_view mutation_key, bool dry_run,
+                                               stet_error *err);
+typedef struct stet_alert_list {
+    stet_view state; /* "firing", "resolved", "any"; empty: firing. */
+    unsigned limit;
+    stet_view after;
+} stet_alert_list;
+STET_API stet_status stet_command_alert_list(stet_command *command, const stet_alert_list *list,
+                                             stet_error *err);
+
 /* -- Types: what is declared about the records of a type; docs/types.md. Declaring needs actor.admin -- */
 
 /** Declares a type, or deletes its declaration (records stay). Conditional, like any write. */
@@ -809,6 +1047,9 @@ typedef enum stet_event_kind {
     /* What happened to a conflict, for who names the type "stet.conflict". data: {"seq", "transaction", "event", "user", "address",
        "conflict_type", "affected_data", "resolution_options"?, "auto_resolve_in"?, "conflict"}. */
     STET_EVENT_CONFLICT,
+    /* What happened to an operation, for who names the type "stet.operation". data: {"seq", "transaction", "event":
+       "OperationStarted", "operation"}. */
+    STET_EVENT_OPERATION,
 } stet_event_kind;
 
 typedef struct stet_event {
