@@ -168,6 +168,7 @@ static bool poll_collect(struct poll *poll) {
         switch (event.kind) {
         case STET_EVENT_CHANGE:
         case STET_EVENT_CONFLICT:
+        case STET_EVENT_OPERATION:
             if (poll->count++ > 0) buffer_append_char(&poll->changes, ',');
             buffer_append_view(&poll->changes, event.data);
             whole = event.resume != 0;

@@ -148,11 +148,13 @@ static char *put_piece(char *out, const struct piece *piece, size_t breaks) {
 
 static void count_piece(struct stream *stream, struct fill *fill, const struct piece *piece) {
     enum stet_event_kind kind = piece->event.kind;
+    bool comes_again = kind == STET_EVENT_CHANGE || kind == STET_EVENT_CONFLICT ||
+                       kind == STET_EVENT_OPERATION;
     if (!piece->is_event) return;
     fill->events++;
     stream->mark = piece->event.resume;
     /* Only changes come again when the subscription is taken back. */
-    if (kind != STET_EVENT_CHANGE && kind != STET_EVENT_CONFLICT) fill->mark_count = 0;
+    if (!comes_again) fill->mark_count = 0;
 }
 
 /* Into the text, where it has room, else beside it. */
