@@ -163,6 +163,12 @@
 #define LOCK_TTL_S_MAX 3600     /* And at most; past it: BAD_REQUEST. */
 #define LOCK_NOTE_BYTES_MAX 256 /* The note of a lock; past it: BAD_REQUEST. */
 
+/* Operations that meet others. */
+/* A pause before a rerun is drawn from 0 to this at first, then twice as long each time, */
+#define RETRY_BASE_MS 10
+#define RETRY_CAP_MS 2000   /* up to this. */
+#define RESERVATION_LEVEL 3 /* Conflicts after which an operation reserves its records. */
+
 /* Indexes. */
 /* One key of an index, shared out evenly among its fields; past it: it is cut, and compared
    again when read. */

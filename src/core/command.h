@@ -22,6 +22,7 @@
 struct export;
 struct json_writer;
 struct merging;
+struct rank;
 
 enum command_kind {
     COMMAND_EMPTY,
@@ -124,6 +125,8 @@ struct stet_command {
     /* The module on whose behalf a system type is written; NULL for everybody else. */
     const struct module *owner;
     size_t queue_bytes; /* What it counts for in the sequencer's queue. */
+    /* With what right it writes what others may have reserved (core/reservations.h); in the arena. NULL: a plain write. */
+    const struct rank *rank;
 
     /* Write. */
     struct mutation *mutations;

@@ -1,10 +1,10 @@
 /*
  * Retries after conflicts, by class: how often, how soon, and with what right. Pure; no clock and no randomness of its own.
  *
- * The first rerun is at once, against the winner; then full jitter over base * 2^n (Brooker, "Exponential Backoff and Jitter", AWS
- * Architecture Blog 2015), capped. Every abort raises the level, and from RESERVATION_LEVEL on the operation reserves what it
- * touches (core/reservations.h), so that its chances grow with its bad luck, as in Polaris (Ye et al., "Polaris: Enabling Transaction
- * Priority in Optimistic Concurrency Control", SIGMOD 2023).
+ * The first rerun is at once, against the winner; then full jitter over RETRY_BASE_MS * 2^n (Brooker, "Exponential Backoff and
+ * Jitter", AWS Architecture Blog 2015), capped. Every abort raises the level, and from RESERVATION_LEVEL on the operation reserves
+ * what it touches (core/reservations.h), unless it is of class low, so that its chances grow with its bad luck, as in Polaris (Ye
+ * et al., "Polaris: Enabling Transaction Priority in Optimistic Concurrency Control", SIGMOD 2023).
  */
 #ifndef CORE_RETRY_H
 #define CORE_RETRY_H

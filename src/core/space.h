@@ -123,9 +123,10 @@ struct space {
     struct receipts receipts;
     struct engine_module_state *modules;
     size_t module_count;
-    struct policies *policies; /* core/policy.h */
-    struct indexes *indexes;   /* core/index.h */
-    struct retain *retain;     /* core/retain.h */
+    struct policies *policies;         /* core/policy.h */
+    struct indexes *indexes;           /* core/index.h */
+    struct retain *retain;             /* core/retain.h */
+    struct reservations *reservations; /* core/reservations.h; NULL until there is one. */
     bool chores; /* There is work for the pauses between batches: rows or versions to be removed. */
     /* Commands that wait to be decided again, in the order they began to wait; linked by next. */
     struct stet_command *held_first, *held_last;
