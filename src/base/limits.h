@@ -164,10 +164,12 @@
 #define LOCK_NOTE_BYTES_MAX 256 /* The note of a lock; past it: BAD_REQUEST. */
 
 /* Operations that meet others. */
-/* A pause before a rerun is drawn from 0 to this at first, then twice as long each time, */
+/* The longest pause before an operation's second rerun; before each further one twice as long. */
 #define RETRY_BASE_MS 10
-#define RETRY_CAP_MS 2000   /* up to this. */
+#define RETRY_CAP_MS 2000   /* But never longer than this. */
 #define RESERVATION_LEVEL 3 /* Conflicts after which an operation reserves its records. */
+/* How long the last run of a structural function may keep the whole space. */
+#define EXCLUSIVE_MS_MAX 200
 
 /* Indexes. */
 /* One key of an index, shared out evenly among its fields; past it: it is cut, and compared
