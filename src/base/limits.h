@@ -171,6 +171,23 @@
 /* How long the last run of a structural function may keep the whole space. */
 #define EXCLUSIVE_MS_MAX 200
 
+/* Functions. */
+#define FUNCTION_SOURCE_BYTES_MAX (256u * 1024u) /* One function's source; past it: TOO_LARGE. */
+/* Instructions of one run, the work of library functions counted alike; past it: FUNCTION_LIMIT. */
+#define FUNCTION_INSTRUCTIONS_MAX 10000000
+/* Memory of one run; past it: FUNCTION_LIMIT. */
+#define FUNCTION_MEMORY_BYTES_MAX (32u * 1024u * 1024u)
+#define FUNCTION_MS_MAX 2000 /* Time of one run; past it: FUNCTION_LIMIT. */
+/* What one run returns, as JSON; past it: FUNCTION_LIMIT. */
+#define FUNCTION_RESULT_BYTES_MAX (1024u * 1024u)
+/* One text inside a run; past it: FUNCTION_LIMIT. */
+#define FUNCTION_TEXT_BYTES_MAX (4u * 1024u * 1024u)
+#define FUNCTION_LOG_BYTES_MAX (64u * 1024u) /* What one run logs; past it: FUNCTION_LIMIT. */
+#define FUNCTION_CALL_DEPTH_MAX 16 /* Functions that call one another; past it: FUNCTION_LIMIT. */
+#define FUNCTION_STATES_MAX                                                                        \
+    64 /* States of Lua that wait for the next run; further ones are freed. */
+#define FUNCTION_CHUNKS_MAX 256 /* Compiled functions that each of them keeps. */
+
 /* Indexes. */
 /* One key of an index, shared out evenly among its fields; past it: it is cut, and compared
    again when read. */
