@@ -151,9 +151,10 @@ struct stet_command {
     unsigned hops; /* How often the sequencer sent it on a detour. */
     /* Held: decided by the sequencer to wait (see staging_hold). */
     bool held;
-    bool wait_over;              /* It waited as long as it may: decide now. */
-    atomic_bool cancelled;       /* Its client is no longer interested. Any thread. */
-    bool internal;               /* Made by the sequencer for `due`: nobody waits for its answer. */
+    bool wait_over;        /* It waited as long as it may: decide now. */
+    atomic_bool cancelled; /* Its client is no longer interested. Any thread. */
+    bool internal;         /* Made by the sequencer for `due`: nobody waits for its answer. */
+    bool background;       /* The same, with work for a worker: decided later, as any other. */
     struct staged_record *extra; /* Records that modules staged along with it. */
     uint64_t held_tag;
     int64_t held_until; /* Monotonic; 0: at once. */

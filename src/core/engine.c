@@ -513,6 +513,8 @@ stet_status engine_open(const stet_options *options, const struct engine_seams *
     engine->clock = engine->seams.clock != NULL ? engine->seams.clock : clock_system();
     engine->entropy = engine->seams.entropy != NULL ? engine->seams.entropy : entropy_system();
     engine->modules = modules;
+    for (size_t i = 0; modules[i] != NULL; i++)
+        if (modules[i]->functions != NULL) engine->functions = modules[i]->functions;
     engine->key_retention_s =
         options->key_retention_s > 0 ? options->key_retention_s : KEY_RETENTION_S;
     engine->commit_batch_max =
@@ -573,6 +575,11 @@ void engine_close(stet_engine *engine) {
         workers_stop(&engine->copies);
         workers_stop(&engine->workers);
     }
+    /* Without threads nobody else does it. */
+    while (engine->seams.manual && workers_step(&engine->workers))
+        ;
+    for (size_t i = 0; i < engine->sequencer_count; i++)
+        sequencer_settle(&engine->sequencers[i]);
     while (engine->idle_clients != NULL) {
         struct stet_client *client = engine->idle_clients;
         engine->idle_clients = client->next;

@@ -44,7 +44,8 @@ struct stet_engine {
     unsigned commit_batch_max;
     int64_t space_idle_ns;
     size_t client_cache_bytes;
-    const struct module *const *modules; /* NULL-terminated. */
+    const struct module *const *modules;     /* NULL-terminated. */
+    const struct function_runner *functions; /* Of one of them; NULL: nobody runs functions. */
     pthread_mutex_t spaces_lock;
     pthread_cond_t spaces_moved; /* A space opened, closed or failed to. */
     struct space *spaces;

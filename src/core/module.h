@@ -15,7 +15,9 @@
 #include "core/change.h"
 
 struct doc_merge_result;
+struct function_runner; /* core/function.h */
 struct mutation;
+struct operation_spawn; /* core/operation.h */
 struct space;
 struct staging; /* core/staging.h */
 struct stet_command;
@@ -118,9 +120,26 @@ struct module {
      * Fills an empty command with what time has made due (command_fill_write, command->owner = the module, or kind COMMAND_MODULE); it is
      * decided at once in the batch at hand, as any other, with its actor. False: nothing is due. refused: the command it filled
      * last was refused; it must not fill the same one again. Its transaction should be what moves the projection on.
+     *
+     * With command->hop set (kind COMMAND_MODULE) it is work in the background: it is taken to a worker, not decided now, and decided by
+     * `decide` in a later batch as any command is. The module must remember that it is under way and not fill it again until
+     * `ended` was called for it.
      */
     bool (*due)(void *state, const struct module_time *now, bool refused,
                 struct stet_command *command);
+
+    /*
+     * A command in the background is over: command->status says how; with STET_OK its changes are durable and published. Called once for
+     * each, whatever became of it, also while the engine closes. Must not fail.
+     */
+    void (*ended)(void *state, struct stet_command *command);
+
+    /* Puts an operation into its lane along with the command at hand: staging_spawn in core/operation.h. One module has it. */
+    stet_status (*spawn)(void *state, struct staging *staging, const struct operation_spawn *spawn,
+                         stet_error *err);
+
+    /* The module that can run functions says how; NULL for all others. It becomes engine->functions. */
+    const struct function_runner *functions;
 
     /* Whether a version must be kept although its type's retention lets it go. NULL: keeps none. */
     bool (*keeps)(void *state, stet_view type, stet_view id, uint64_t version);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/view.h"
 #include "core/client.h"
 #include "core/decide.h"
 #include "core/index.h"
@@ -308,6 +309,35 @@ static bool is_due(struct sequencer *sequencer, struct space *space) {
            clock_monotonic_ns(sequencer->engine->clock);
 }
 
+/* Takes a module's work in the background to a worker. The command comes back to the sequencer's own client. */
+static stet_status start_background(struct stet_command *command) {
+    command->internal = false;
+    command->background = true;
+    command->submitted = true;
+    command->actor.id = arena_copy(&command->arena, VIEW("stet"));
+    if (command->actor.id.bytes == NULL) return STET_NO_MEMORY;
+    stet_status status = command_detour(command, &command->error);
+    if (status != STET_OK) command->submitted = false;
+    return status;
+}
+
+/* What came of it: its module is told. */
+static void background_drain(struct sequencer *sequencer) {
+    struct stet_command *command;
+    if (sequencer->client == NULL) return;
+    while ((command = client_next(sequencer->client)) != NULL) {
+        struct space *space = command->space;
+        for (size_t i = 0; i < space->module_count; i++) {
+            const struct engine_module_state *module = &space->modules[i];
+            if (module->module == command->owner && module->module->ended != NULL)
+                module->module->ended(module->state, command);
+        }
+        /* It may be another space than the one at hand, and have something due at once now. */
+        sequencer_poke(sequencer, space);
+        command_destroy(command);
+    }
+}
+
 /* Asks one module what time has made due, and decides it. False when there is no more. */
 static bool decide_due_once(struct sequencer *sequencer, struct space *space, struct batch *batch,
                             struct engine_module_state *module, const struct module_time *time,
@@ -322,7 +352,11 @@ static bool decide_due_once(struct sequencer *sequencer, struct space *space, st
     command->internal = true;
     command->owner = module->module;
     bool found = module->module->due(module->state, time, *refused, command);
-    if (found) {
+    if (found && command->hop != NULL) {
+        assert(command->kind == COMMAND_MODULE);
+        *refused = start_background(command) != STET_OK;
+        if (!*refused) return true;
+    } else if (found) {
         stet_status status =
             command->kind == COMMAND_WRITE ? command_prepare(command, &command->error) : STET_OK;
         if (status == STET_OK) {
@@ -358,7 +392,7 @@ static void decide_due(struct sequencer *sequencer, struct space *space, struct 
             if (again && refused) break; /* Memory may be out: later. */
             again = refused;
             if (left > 0) left--;
-            bytes += arena_footprint(&space->due_done->arena);
+            if (space->due_done != NULL) bytes += arena_footprint(&space->due_done->arena);
         }
     }
     unhold(sequencer, space, is_over, (uint64_t)time->monotonic);
@@ -576,6 +610,7 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
     struct batch *batch = sequencer->batch;
     stet_error err = {0};
     batch_reset(batch);
+    background_drain(sequencer);
     if (atomic_exchange(&space->held_changed, false)) held_sweep(space, false);
     take(sequencer, space, batch, max);
     size_t count = batch->command_count;
@@ -599,6 +634,7 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
     answer(batch->commands, count);
     batch_reset(batch);
     due_done(space);
+    background_drain(sequencer);
     do_chores(sequencer, space);
     if (status == STET_OK) {
         due_plan(space, sequencer_time(sequencer));
@@ -735,6 +771,13 @@ stet_status sequencer_start(struct sequencer *sequencer, stet_error *err) {
     return STET_OK;
 }
 
+/* Whether a command waits in one of the spaces that are ready. For engines without threads. */
+static bool has_queued(const struct sequencer *sequencer) {
+    for (struct space *space = sequencer->ready_first; space != NULL; space = space->ready_next)
+        if (space->queue_first != NULL) return true;
+    return false;
+}
+
 void sequencer_stop(struct sequencer *sequencer) {
     if (sequencer->batch == NULL) return;
     pthread_mutex_lock(&sequencer->lock);
@@ -742,8 +785,14 @@ void sequencer_stop(struct sequencer *sequencer) {
     pthread_mutex_unlock(&sequencer->lock);
     pthread_cond_signal(&sequencer->wake);
     if (sequencer->started) pthread_join(sequencer->thread, NULL);
+    while (!sequencer->started && has_queued(sequencer))
+        sequencer_step(sequencer, sequencer->engine->commit_batch_max);
     sequencer->started = false;
     /* Nobody will decide them any more. */
     for (struct space *space = sequencer->spaces; space != NULL; space = space->sequencer_next)
         held_sweep(space, true);
+}
+
+void sequencer_settle(struct sequencer *sequencer) {
+    if (sequencer->batch != NULL) background_drain(sequencer);
 }

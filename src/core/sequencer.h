@@ -35,6 +35,8 @@ struct sequencer {
 stet_status sequencer_init(struct sequencer *sequencer, struct stet_engine *engine);
 stet_status sequencer_start(struct sequencer *sequencer, stet_error *err);
 void sequencer_stop(struct sequencer *sequencer); /* Works off what waits first. */
+/* Stopped, and so are the workers: what went on in the background is over. Before the spaces are closed. */
+void sequencer_settle(struct sequencer *sequencer);
 void sequencer_done(struct sequencer *sequencer);
 
 /* Any thread. STET_BUSY: too much waits for this space. The command must hold its reference to the space. */

@@ -148,7 +148,12 @@ static void run_hop(struct job *job) {
         error_set(&command->error, status, "could not prepare the command");
     command->error.status = status;
     command->status = status;
+    struct space *space = command->background ? space_ref(command->space) : NULL;
     client_complete(command->client, command, command);
+    if (space == NULL) return;
+    /* Nobody waits for it but its sequencer. */
+    sequencer_poke(space->sequencer, space);
+    space_unref(space);
 }
 
 stet_status command_detour(struct stet_command *command, stet_error *err) {

@@ -26,6 +26,10 @@ static const struct module gate_module;
 static bool taken;
 static int64_t alarm_wall, alarm_monotonic;
 static int alarms_refused;
+/* Work in the background: how much is to be done, how far it is, and how it ended. */
+static int labour_wanted, labour_hops, labour_ended;
+static bool labour_under_way, labour_fails;
+static stet_status labour_status;
 static struct space *home;
 
 static void gate_reset(void *state) {
@@ -46,7 +50,7 @@ static void gate_apply(void *state, const struct store_change *change) {
     if (view_equal(change->type, VIEW("stet.alarm"))) alarm_wall = alarm_monotonic = MODULE_NEVER;
 }
 
-enum gate_wish { WISH_ENTER, WISH_LEAVE };
+enum gate_wish { WISH_ENTER, WISH_LEAVE, WISH_LABOUR };
 struct gate_request {
     enum gate_wish wish;
     int64_t until;
@@ -56,6 +60,9 @@ static stet_status gate_decide(void *state, struct staging *staging, struct stet
                                const struct module_time *now, stet_error *err) {
     (void)state;
     const struct gate_request *request = command->module_data;
+    if (request->wish == WISH_LABOUR)
+        return staging_put(staging, VIEW("stet.note"), VIEW("done"), VIEW("{}"), VIEW("labour"),
+                           NULL, err);
     if (request->wish == WISH_LEAVE)
         return staging_delete(staging, VIEW("stet.gate"), VIEW("it"), VIEW("leave"), err);
     if (!taken)
@@ -69,13 +76,42 @@ static stet_status gate_decide(void *state, struct staging *staging, struct stet
 static void gate_next_due(void *state, struct module_time *at) {
     (void)state;
     at->wall = alarm_wall;
-    at->monotonic = alarm_monotonic;
+    at->monotonic = labour_wanted > 0 && !labour_under_way ? 0 : alarm_monotonic;
+}
+
+static stet_status labour(struct stet_command *command, struct store_reader *reader,
+                          stet_error *err) {
+    assert_non_null(reader);
+    assert_true(command->background);
+    labour_hops++;
+    return labour_fails ? error_set(err, STET_FUNCTION_FAILED, "as it was told to") : STET_OK;
+}
+
+static bool begin_labour(struct stet_command *command) {
+    struct gate_request *request = arena_zalloc(&command->arena, 1, sizeof *request);
+    assert_non_null(request);
+    request->wish = WISH_LABOUR;
+    command->kind = COMMAND_MODULE;
+    command->module_data = request;
+    command->hop = labour;
+    labour_wanted--;
+    labour_under_way = true;
+    return true;
+}
+
+static void gate_ended(void *state, struct stet_command *command) {
+    (void)state;
+    assert_true(labour_under_way);
+    labour_under_way = false;
+    labour_ended++;
+    labour_status = command->status;
 }
 
 static bool gate_due(void *state, const struct module_time *now, bool refused,
                      struct stet_command *command) {
     (void)state;
     bool wall = alarm_wall <= now->wall && !now->wall_held;
+    if (labour_wanted > 0 && !labour_under_way) return begin_labour(command);
     if (!wall && alarm_monotonic > now->monotonic) return false;
     alarms_refused += refused;
     /* The first try contradicts itself when it is told to; the second does what cannot be refused. */
@@ -115,6 +151,7 @@ static const struct module gate_module = {
     .decide = gate_decide,
     .next_due = gate_next_due,
     .due = gate_due,
+    .ended = gate_ended,
 };
 static const struct module *const with_gate[] = {&gate_module, NULL};
 
@@ -122,6 +159,8 @@ static int open_gate(void **state) {
     (void)state;
     alarm_wall = alarm_monotonic = MODULE_NEVER;
     alarms_refused = 0;
+    labour_wanted = labour_hops = labour_ended = 0;
+    labour_under_way = labour_fails = false;
     world_open_with(with_gate, NULL);
     return 0;
 }
@@ -358,6 +397,50 @@ TEST(a_detour_that_fails_is_the_answer) {
     check_status(read_record("1"), STET_NOT_FOUND);
 }
 
+TEST(work_in_the_background_is_decided_and_its_module_told) {
+    (void)state;
+    labour_wanted = 3;
+    sequencer_poke(home->sequencer, home);
+    while (engine_step(world.fixture.engine))
+        ;
+    check_status(read_record("none"), STET_NOT_FOUND);
+    assert_int_equal(labour_hops, 3);
+    assert_int_equal(labour_ended, 3);
+    assert_int_equal(labour_status, STET_OK);
+    assert_int_equal(fixture_version(&world.fixture, "stet.note", "done"), 3);
+}
+
+TEST(work_in_the_background_that_fails_is_told) {
+    (void)state;
+    labour_wanted = 1;
+    labour_fails = true;
+    sequencer_poke(home->sequencer, home);
+    while (engine_step(world.fixture.engine))
+        ;
+    assert_int_equal(labour_ended, 1);
+    assert_int_equal(labour_status, STET_FUNCTION_FAILED);
+    assert_int_equal(fixture_version(&world.fixture, "stet.note", "done"), 0);
+}
+
+/* It is on its way to a worker, or back from one, when the engine closes. */
+TEST(work_in_the_background_ends_with_the_engine) {
+    (void)state;
+    for (int steps = 0; steps < 3; steps++) {
+        labour_wanted = 1;
+        labour_under_way = false;
+        labour_ended = 0;
+        sequencer_poke(home->sequencer, home);
+        while (steps > 0 && !labour_under_way)
+            sequencer_step(home->sequencer, 16);
+        if (steps > 1) workers_step(&world.fixture.engine->workers);
+        fixture_close(&world.fixture);
+        int ended = labour_ended;
+        labour_wanted = 0;
+        world_reopen();
+        assert_int_equal(ended, steps == 0 ? 0 : 1);
+    }
+}
+
 int main(void) {
 #define WORLD(name) cmocka_unit_test_setup_teardown(name, open_gate, world_close)
     const struct CMUnitTest tests[] = {
@@ -375,6 +458,9 @@ int main(void) {
         WORLD(a_wall_clock_that_jumps_ahead_and_back_rings_none),
         WORLD(a_detour_ends_at_the_sequencer),
         WORLD(a_detour_that_fails_is_the_answer),
+        WORLD(work_in_the_background_is_decided_and_its_module_told),
+        WORLD(work_in_the_background_that_fails_is_told),
+        WORLD(work_in_the_background_ends_with_the_engine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
