@@ -6,6 +6,7 @@
 #include "http/params.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 const struct doc_limits body_limits = {
     .bytes_max = TRANSACTION_BYTES_MAX,
@@ -64,6 +65,35 @@ static const stet_view names[MEMBER_COUNT] = {
     NAME(MEMBER_SOURCE, "source"),
     NAME(MEMBER_MERGE, "merge"),
     NAME(MEMBER_FORKED_FROM, "forked_from"),
+    NAME(MEMBER_LANE, "lane"),
+    NAME(MEMBER_CLASS, "class"),
+    NAME(MEMBER_OP_TYPE, "op_type"),
+    NAME(MEMBER_AGENT, "agent"),
+    NAME(MEMBER_FUNCTION, "function"),
+    NAME(MEMBER_FUNCTIONS, "functions"),
+    NAME(MEMBER_INPUT, "input"),
+    NAME(MEMBER_TARGET, "target"),
+    NAME(MEMBER_DEPENDS_ON, "depends_on"),
+    NAME(MEMBER_BATCH_KEY, "batch_key"),
+    NAME(MEMBER_NOT_BEFORE, "not_before"),
+    NAME(MEMBER_DEADLINE, "deadline"),
+    NAME(MEMBER_TIMEOUT_S, "timeout_s"),
+    NAME(MEMBER_MAX_RETRIES, "max_retries"),
+    NAME(MEMBER_REASON, "reason"),
+    NAME(MEMBER_WORKER, "worker"),
+    NAME(MEMBER_HANDS, "hands"),
+    NAME(MEMBER_MAX, "max"),
+    NAME(MEMBER_BATCH, "batch"),
+    NAME(MEMBER_BIND, "bind"),
+    NAME(MEMBER_LEASE, "lease"),
+    NAME(MEMBER_PERCENT, "percent"),
+    NAME(MEMBER_MESSAGE, "message"),
+    NAME(MEMBER_ESTIMATED_S, "estimated_s"),
+    NAME(MEMBER_RESULT, "result"),
+    NAME(MEMBER_CLAIM_NEXT, "claim_next"),
+    NAME(MEMBER_ERROR, "error"),
+    NAME(MEMBER_RETRY, "retry"),
+    NAME(MEMBER_ASYNC, "async"),
 #undef NAME
 };
 
@@ -102,7 +132,7 @@ static enum member member_of(stet_view key) {
 }
 
 stet_status body_read(struct body *body, struct arena *arena, const struct doc *doc, doc_node node,
-                      uint64_t allowed, const char *prefix, stet_error *err) {
+                      member_set allowed, const char *prefix, stet_error *err) {
     body->arena = arena;
     body->doc = doc;
     body->prefix = prefix;
@@ -182,6 +212,64 @@ stet_status body_json(const struct body *body, enum member member, bool arrays, 
         return body_bad(body, member,
                         arrays ? "must be an object or an array" : "must be an object", err);
     *out = doc_text(body->doc, node);
+    return STET_OK;
+}
+
+void body_value(const struct body *body, enum member member, stet_view *out) {
+    doc_node node = body->nodes[member];
+    if (node != DOC_NONE) *out = doc_text(body->doc, node);
+}
+
+stet_status body_number(const struct body *body, enum member member, double *out, stet_error *err) {
+    doc_node node = body->nodes[member];
+    char text[64];
+    if (node == DOC_NONE) return STET_OK;
+    if (doc_kind(body->doc, node) != DOC_NUMBER)
+        return body_bad(body, member, "must be a number", err);
+    stet_view number = doc_text(body->doc, node);
+    if (number.size >= sizeof text) return body_bad(body, member, "has too many digits", err);
+    memcpy(text, number.bytes, number.size);
+    text[number.size] = '\0';
+    *out = strtod(text, NULL);
+    return STET_OK;
+}
+
+stet_status body_unsigned(const struct body *body, enum member member, unsigned max, unsigned *out,
+                          stet_error *err) {
+    uint64_t value = *out;
+    stet_status status = body_u64(body, member, &value, err);
+    if (status != STET_OK) return status;
+    if (value > max) {
+        char what[48];
+        snprintf(what, sizeof what, "must be at most %u", max);
+        status = body_bad(body, member, what, err);
+        err->limit = max;
+        return status;
+    }
+    *out = (unsigned)value;
+    return STET_OK;
+}
+
+stet_status body_texts(const struct body *body, enum member member, const stet_view **out,
+                       size_t *count, stet_error *err) {
+    doc_node node = body->nodes[member];
+    *out = NULL;
+    *count = 0;
+    if (node == DOC_NONE) return STET_OK;
+    if (doc_kind(body->doc, node) != DOC_ARRAY)
+        return body_bad(body, member, "must be an array of strings", err);
+    size_t size = doc_count(body->doc, node);
+    if (size == 0) return STET_OK;
+    stet_view *texts = arena_alloc(body->arena, size * sizeof *texts);
+    if (texts == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    for (doc_node child = doc_first(body->doc, node); child != DOC_NONE;
+         child = doc_next(body->doc, child)) {
+        stet_status status = doc_string(body->arena, body->doc, child, &texts[(*count)++]);
+        if (status == STET_BAD_REQUEST)
+            return body_bad(body, member, "must be an array of strings", err);
+        if (status != STET_OK) return error_set(err, status, "out of memory");
+    }
+    *out = texts;
     return STET_OK;
 }
 

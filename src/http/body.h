@@ -10,6 +10,8 @@
 
 #include "doc/doc.h"
 
+#include <assert.h>
+
 enum member {
     MEMBER_OP,
     MEMBER_TYPE,
@@ -60,17 +62,49 @@ enum member {
     MEMBER_SOURCE,
     MEMBER_MERGE,
     MEMBER_FORKED_FROM,
+    MEMBER_LANE,
+    MEMBER_CLASS,
+    MEMBER_OP_TYPE,
+    MEMBER_AGENT,
+    MEMBER_FUNCTION,
+    MEMBER_FUNCTIONS,
+    MEMBER_INPUT,
+    MEMBER_TARGET,
+    MEMBER_DEPENDS_ON,
+    MEMBER_BATCH_KEY,
+    MEMBER_NOT_BEFORE,
+    MEMBER_DEADLINE,
+    MEMBER_TIMEOUT_S,
+    MEMBER_MAX_RETRIES,
+    MEMBER_REASON,
+    MEMBER_WORKER,
+    MEMBER_HANDS,
+    MEMBER_MAX,
+    MEMBER_BATCH,
+    MEMBER_BIND,
+    MEMBER_LEASE,
+    MEMBER_PERCENT,
+    MEMBER_MESSAGE,
+    MEMBER_ESTIMATED_S,
+    MEMBER_RESULT,
+    MEMBER_CLAIM_NEXT,
+    MEMBER_ERROR,
+    MEMBER_RETRY,
+    MEMBER_ASYNC,
     MEMBER_COUNT,
 };
 
-#define MEMBER_BIT(member) (UINT64_C(1) << (member))
+/* One bit for each name. */
+__extension__ typedef unsigned __int128 member_set;
+#define MEMBER_BIT(member) ((member_set)1 << (member))
+static_assert(MEMBER_COUNT <= 128, "a member_set has 128 bits");
 
 struct body {
     struct arena *arena;
     const struct doc *doc;
     const char *prefix;           /* Of the pointers in errors: "" or "/mutations/3". */
     doc_node nodes[MEMBER_COUNT]; /* DOC_NONE: absent, or null. */
-    uint64_t nulls;               /* A MEMBER_BIT for each that stands there as null. */
+    member_set nulls;             /* A MEMBER_BIT for each that stands there as null. */
 };
 
 /* As large as the largest body may be; what is inside is bounded when it becomes data. */
@@ -83,7 +117,7 @@ extern const struct doc_limits body_limits;
  * @return STET_OK, STET_BAD_REQUEST: not an object, or an unknown member; err->field points at it.
  */
 stet_status body_read(struct body *body, struct arena *arena, const struct doc *doc, doc_node node,
-                      uint64_t allowed, const char *prefix, stet_error *err);
+                      member_set allowed, const char *prefix, stet_error *err);
 
 /* Whether the member says "none": it is there as null. */
 static inline bool body_is_null(const struct body *body, enum member member) {
@@ -102,6 +136,16 @@ stet_status body_time(const struct body *body, enum member member, stet_time *ou
 /* The value as it stands in the text; objects only unless arrays is set. */
 stet_status body_json(const struct body *body, enum member member, bool arrays, stet_view *out,
                       stet_error *err);
+
+/* The value as it stands in the text, of any kind. */
+void body_value(const struct body *body, enum member member, stet_view *out);
+stet_status body_number(const struct body *body, enum member member, double *out, stet_error *err);
+/* A whole number from 0 to `max`. */
+stet_status body_unsigned(const struct body *body, enum member member, unsigned max, unsigned *out,
+                          stet_error *err);
+/* An array of texts. *out: in the arena; NULL without any. */
+stet_status body_texts(const struct body *body, enum member member, const stet_view **out,
+                       size_t *count, stet_error *err);
 
 /* "choice" of a resolution; it must be there. */
 stet_status body_choice(const struct body *body, stet_choice *out, stet_error *err);

@@ -304,7 +304,7 @@ void handle_conflict_resolve_many(struct request *request) {
     struct bulk *bulk = arena_zalloc(&request->arena, 1, sizeof *bulk);
     stet_status status = bulk == NULL ? error_set(&err, STET_NO_MEMORY, "out of memory") : STET_OK;
     if (status == STET_OK) status = conflicts_take_terms(request, &bulk->dry_run, &err);
-    if (status == STET_OK) status = conflicts_check_body(request, &bulk->doc, &err);
+    if (status == STET_OK) status = request_json_body(request, &bulk->doc, &err);
     if (!request_ok(request, status, &err)) return;
     bulk->request = request;
     bulk->timer.fire = bulk_pause_over;

@@ -81,16 +81,6 @@ stet_status conflicts_read_choice(const struct body *body, stet_conflict_resolut
     return STET_OK;
 }
 
-stet_status conflicts_check_body(struct request *request, struct doc *doc, stet_error *err) {
-    enum media media = media_parse(request->headers.content_type);
-    if (media != MEDIA_JSON && media != MEDIA_STET) {
-        error_set(err, STET_UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be application/json");
-        error_field(err, "Content-Type", 0);
-        return STET_UNSUPPORTED_MEDIA_TYPE;
-    }
-    return request_parse_body(request, doc, err);
-}
-
 stet_status conflicts_take_terms(struct request *request, bool *dry_run, stet_error *err) {
     struct terms terms = {0};
     /* No key: it happens once anyway. */
@@ -106,7 +96,7 @@ void handle_conflict_resolve(struct request *request) {
     struct body body;
     stet_conflict_resolution resolution = {.id = request->match.captures[CAPTURE_ID]};
     stet_status status = conflicts_take_terms(request, &resolution.dry_run, &err);
-    if (status == STET_OK) status = conflicts_check_body(request, &doc, &err);
+    if (status == STET_OK) status = request_json_body(request, &doc, &err);
     if (status == STET_OK)
         status = body_read(&body, &request->arena, &doc, 0, CONFLICTS_CHOICE_MEMBERS, "", &err);
     if (status == STET_OK) status = conflicts_read_choice(&body, &resolution, &err);
@@ -128,7 +118,7 @@ static stet_status take_precondition(struct request *request, stet_version *vers
     stet_status status = terms_read(&terms, request, TERMS_BASE_VERSION, err);
     if (status == STET_OK) status = params_finish(&request->params, err);
     if (status == STET_OK && request->body.size > 0) {
-        status = conflicts_check_body(request, &doc, err);
+        status = request_json_body(request, &doc, err);
         if (status == STET_OK)
             status = body_read(&body, &request->arena, &doc, 0, terms_members(TERMS_BASE_VERSION),
                                "", err);
@@ -197,7 +187,7 @@ void handle_inbox_read(struct request *request) {
     stet_view *ids = NULL;
     size_t count = 0;
     stet_status status = params_finish(&request->params, &err);
-    if (status == STET_OK) status = conflicts_check_body(request, &doc, &err);
+    if (status == STET_OK) status = request_json_body(request, &doc, &err);
     if (status == STET_OK)
         status = body_read(&body, &request->arena, &doc, 0,
                            MEMBER_BIT(MEMBER_IDS) | MEMBER_BIT(MEMBER_ALL), "", &err);

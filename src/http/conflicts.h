@@ -21,7 +21,4 @@ stet_status conflicts_take_filter(struct params *params, stet_conflict_list *lis
 /* dry_run, and nothing else that a write may say. Finishes the parameters. */
 stet_status conflicts_take_terms(struct request *request, bool *dry_run, stet_error *err);
 
-/* The body, which must be JSON. */
-stet_status conflicts_check_body(struct request *request, struct doc *doc, stet_error *err);
-
 #endif

@@ -4,19 +4,19 @@
 #include "base/view.h"
 #include "http/body.h"
 
-static const uint64_t line_members =
+static const member_set line_members =
     MEMBER_BIT(MEMBER_TYPE) | MEMBER_BIT(MEMBER_ID) | MEMBER_BIT(MEMBER_DATA) |
     MEMBER_BIT(MEMBER_VERSION) | MEMBER_BIT(MEMBER_CREATED_AT) | MEMBER_BIT(MEMBER_CREATED_BY) |
     MEMBER_BIT(MEMBER_UPDATED_AT) | MEMBER_BIT(MEMBER_UPDATED_BY) |
     MEMBER_BIT(MEMBER_BASE_VERSION) | MEMBER_BIT(MEMBER_CLIENT_MUTATION_ID) |
     MEMBER_BIT(MEMBER_PARENT) | MEMBER_BIT(MEMBER_SEQ); /* seq: where it stood elsewhere. */
 
-static const uint64_t history_members = MEMBER_BIT(MEMBER_OP) | MEMBER_BIT(MEMBER_TRANSACTION) |
-                                        MEMBER_BIT(MEMBER_MODIFIED_AT) | MEMBER_BIT(MEMBER_SOURCE) |
-                                        MEMBER_BIT(MEMBER_MERGE) | MEMBER_BIT(MEMBER_FORKED_FROM);
+static const member_set history_members =
+    MEMBER_BIT(MEMBER_OP) | MEMBER_BIT(MEMBER_TRANSACTION) | MEMBER_BIT(MEMBER_MODIFIED_AT) |
+    MEMBER_BIT(MEMBER_SOURCE) | MEMBER_BIT(MEMBER_MERGE) | MEMBER_BIT(MEMBER_FORKED_FROM);
 
-static const uint64_t origin_members[] = {MEMBER_VERSION, MEMBER_CREATED_AT, MEMBER_CREATED_BY,
-                                          MEMBER_UPDATED_AT, MEMBER_UPDATED_BY};
+static const enum member origin_members[] = {MEMBER_VERSION, MEMBER_CREATED_AT, MEMBER_CREATED_BY,
+                                             MEMBER_UPDATED_AT, MEMBER_UPDATED_BY};
 
 static stet_status read_names(const struct body *body, stet_mutation *mutation, stet_error *err) {
     stet_status status = body_text(body, MEMBER_TYPE, &mutation->type, err);

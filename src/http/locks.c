@@ -23,25 +23,10 @@ static stet_view lock_name(const struct request *request) {
     return request->match.captures[CAPTURE_ID];
 }
 
-/* Retry-After of a refusal: until the lease ends. */
-static void reply_refusal(struct request *request, const stet_outcome *outcome) {
-    stet_error err = outcome->error;
-    struct doc doc;
-    uint64_t left = 0;
-    err.status = outcome->status;
-    if (err.status == STET_LOCKED &&
-        doc_parse(&request->arena, outcome->body, NULL, &doc, NULL) == STET_OK) {
-        doc_node node = doc_member(&doc, 0, VIEW("retry_after"));
-        if (node != DOC_NONE) doc_u64(&doc, node, &left);
-    }
-    request->retry_after_s = (unsigned)left;
-    request_refuse_http(request, &err, status_http(err.status), outcome->body);
-}
-
 static void reply_lock(struct request *request) {
     const stet_outcome *outcome = stet_command_outcome(request->command);
     if (outcome->status != STET_OK) {
-        reply_refusal(request, outcome);
+        request_refuse_outcome(request, status_http(outcome->status));
         return;
     }
     struct reply reply = {.http = outcome->created ? 201 : 200, .body = outcome->body};

@@ -183,12 +183,30 @@ void request_refuse_field(struct request *request, stet_status status, const cha
     request_refuse(request, &err);
 }
 
+/* 0: it does not say. */
+static unsigned retry_after_s(struct request *request, const stet_outcome *outcome) {
+    struct doc doc;
+    uint64_t seconds = 0;
+    if (problem_retry_after_s(outcome->status) == 0 ||
+        doc_parse(&request->arena, outcome->body, NULL, &doc, NULL) != STET_OK)
+        return 0;
+    doc_node node = doc_member(&doc, 0, VIEW("retry_after"));
+    if (node == DOC_NONE || !doc_u64(&doc, node, &seconds)) return 0;
+    return seconds > UINT32_MAX ? UINT32_MAX : (unsigned)seconds;
+}
+
+void request_refuse_outcome(struct request *request, int http) {
+    const stet_outcome *outcome = stet_command_outcome(request->command);
+    stet_error err = outcome->error;
+    err.status = outcome->status;
+    request->retry_after_s = retry_after_s(request, outcome);
+    request_refuse_http(request, &err, http, outcome->body);
+}
+
 void request_reply_outcome(struct request *request) {
     const stet_outcome *outcome = stet_command_outcome(request->command);
     if (outcome->status != STET_OK) {
-        stet_error err = outcome->error;
-        err.status = outcome->status;
-        request_refuse_http(request, &err, status_http(err.status), outcome->body);
+        request_refuse_outcome(request, status_http(outcome->status));
         return;
     }
     struct reply reply = {.http = 200, .body = outcome->body};

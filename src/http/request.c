@@ -86,6 +86,19 @@ stet_status request_parse_body(struct request *request, struct doc *doc, stet_er
     return status;
 }
 
+stet_status request_bad_media(const char *wanted, stet_error *err) {
+    error_set(err, STET_UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be %s", wanted);
+    error_field(err, "Content-Type", 0);
+    return STET_UNSUPPORTED_MEDIA_TYPE;
+}
+
+stet_status request_json_body(struct request *request, struct doc *doc, stet_error *err) {
+    enum media media = media_parse(request->headers.content_type);
+    if (media != MEDIA_JSON && media != MEDIA_STET)
+        return request_bad_media("application/json", err);
+    return request_parse_body(request, doc, err);
+}
+
 bool request_params_done(struct request *request) {
     stet_error err;
     return request_ok(request, params_finish(&request->params, &err), &err);

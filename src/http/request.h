@@ -119,6 +119,8 @@ void request_refuse_http(struct request *request, const stet_error *err, int htt
 void request_refuse_field(struct request *request, stet_status status, const char *field,
                           const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* The refusal that is the command's outcome. What its "retry_after" says stands in Retry-After. */
+void request_refuse_outcome(struct request *request, int http);
 /* The command's outcome as it is: its body, or its problem. No ETag: that is for records. */
 void request_reply_outcome(struct request *request);
 
@@ -155,6 +157,11 @@ static inline stet_view request_body_view(const struct request *request) {
 
 /* The body as JSON: STET_BAD_JSON, STET_TOO_LARGE. doc: lives as long as the request. */
 stet_status request_parse_body(struct request *request, struct doc *doc, stet_error *err);
+
+/* Likewise of a body that must be JSON: STET_UNSUPPORTED_MEDIA_TYPE, too. */
+stet_status request_json_body(struct request *request, struct doc *doc, stet_error *err);
+/* STET_UNSUPPORTED_MEDIA_TYPE; wanted: what the Content-Type must be. */
+stet_status request_bad_media(const char *wanted, stet_error *err);
 
 /* ---- Admission (admit.c) ---- */
 

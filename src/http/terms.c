@@ -173,7 +173,7 @@ stet_status terms_read(struct terms *terms, struct request *request, unsigned pa
     return status;
 }
 
-uint64_t terms_members(unsigned parts) {
+member_set terms_members(unsigned parts) {
     static const struct {
         enum terms_part part;
         enum member member;
@@ -186,7 +186,7 @@ uint64_t terms_members(unsigned parts) {
         {TERMS_PARENT, MEMBER_PARENT},
         {TERMS_LOCK, MEMBER_LOCK},
     };
-    uint64_t bits = 0;
+    member_set bits = 0;
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
         if ((parts & members[i].part) != 0) bits |= MEMBER_BIT(members[i].member);
     return bits;
@@ -329,9 +329,7 @@ void terms_reply(struct request *request) {
     const struct terms *terms = request->state;
     const stet_outcome *outcome = stet_command_outcome(request->command);
     if (outcome->status != STET_OK) {
-        stet_error err = outcome->error;
-        err.status = outcome->status;
-        request_refuse_http(request, &err, refusal_http(terms, err.status), outcome->body);
+        request_refuse_outcome(request, refusal_http(terms, outcome->status));
         return;
     }
     char seq[24];

@@ -49,7 +49,7 @@ enum terms_part {
 stet_status terms_read(struct terms *terms, struct request *request, unsigned parts,
                        stet_error *err);
 /* The envelope's members for these parts, to read the body with; then from that. */
-uint64_t terms_members(unsigned parts);
+member_set terms_members(unsigned parts);
 stet_status terms_read_body(struct terms *terms, const struct body *body, stet_error *err);
 
 /* The members "parent" and "lock" of an envelope or of one mutation of a transaction. */

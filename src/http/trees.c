@@ -31,8 +31,8 @@ static struct tree_plan *plan_create(struct request *request, stet_error *err) {
 }
 
 /* An envelope; one that may be left out leaves every member absent. */
-static stet_status read_envelope(struct request *request, struct tree_plan *plan, uint64_t allowed,
-                                 stet_error *err) {
+static stet_status read_envelope(struct request *request, struct tree_plan *plan,
+                                 member_set allowed, stet_error *err) {
     enum media media = media_parse(request->headers.content_type);
     stet_view text = request_body_view(request);
     if (text.size == 0) text = VIEW("{}");

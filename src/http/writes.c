@@ -175,8 +175,8 @@ void handle_record_patch(struct request *request) {
 /* ---- Delete and revert ---- */
 
 /* An envelope that may be left out. */
-static stet_status read_optional(struct request *request, struct write_plan *plan, uint64_t allowed,
-                                 struct body *body, stet_error *err) {
+static stet_status read_optional(struct request *request, struct write_plan *plan,
+                                 member_set allowed, struct body *body, stet_error *err) {
     if (request->body.size == 0) return STET_OK;
     enum media media = media_parse(request->headers.content_type);
     if (media != MEDIA_JSON && media != MEDIA_STET)
