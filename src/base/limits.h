@@ -168,6 +168,14 @@
 #define RETRY_BASE_MS 10
 #define RETRY_CAP_MS 2000   /* But never longer than this. */
 #define RESERVATION_LEVEL 3 /* Conflicts after which an operation reserves its records. */
+/* How long an operation has its records for itself, unless it commits before. */
+#define RESERVATION_MS_MAX 10000
+/* How long another write waits for that; past it: BUSY. */
+#define RESERVATION_WAIT_MS_MAX 1000
+/* Records that one operation reserves; further ones are not reserved. */
+#define RESERVATION_RECORDS_MAX 64
+/* Operations of one space that have reservations; further ones have none. */
+#define RESERVATIONS_MAX 1024
 /* How long the last run of a structural function may keep the whole space. */
 #define EXCLUSIVE_MS_MAX 200
 

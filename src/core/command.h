@@ -158,6 +158,8 @@ struct stet_command {
     struct staged_record *extra; /* Records that modules staged along with it. */
     uint64_t held_tag;
     int64_t held_until; /* Monotonic; 0: at once. */
+    int64_t
+        reserved_until; /* Monotonic: how long it waits for reservations of others, in all; 0: it met none. */
     /* Set by a module that let it wait: runs once on the sequencer's thread when the command is about to be answered, whatever came of
        it, so that the module can forget it and let others go on (space_wake_held). Not for commands that hop. */
     void (*left)(struct stet_command *command);

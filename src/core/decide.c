@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/reservations.h"
 #include "core/settle.h"
 
 #include <assert.h>
@@ -257,7 +258,9 @@ stet_status staging_decide(struct staging *staging) {
     struct stet_command *command = staging->command;
     stet_status status = STET_OK;
     if (command->begin != NULL) status = command->begin(staging, &command->error);
-    if (status != STET_OK) return status;
+    if (status == STET_OK && staging->space->reservations != NULL && command->hop == NULL)
+        status = reservations_admit(staging, &command->error);
+    if (status != STET_OK || command->held) return status;
     for (size_t i = 0; i < command->mutation_count && command->hop == NULL; i++) {
         stet_status decided = STET_OK;
         if (command->bind != NULL) decided = command->bind(staging, i, &command->error);
@@ -266,6 +269,10 @@ stet_status staging_decide(struct staging *staging) {
         if (status == STET_OK) status = decided;
     }
     return status;
+}
+
+bool staging_is_decided(const struct staging *staging) {
+    return !staging->command->held && staging->command->hop == NULL;
 }
 
 /* ---- Commands ---------------------------------------------------------------------------- */

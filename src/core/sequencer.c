@@ -10,6 +10,7 @@
 #include "core/client.h"
 #include "core/decide.h"
 #include "core/index.h"
+#include "core/reservations.h"
 #include "core/retain.h"
 #include "core/staging.h"
 #include "core/submit.h"
@@ -72,6 +73,18 @@ static void enqueue(struct space *space, struct stet_command *command) {
         space->queue_first = command;
     }
     space->queue_last = command;
+    space->queue_count++;
+    space->queue_bytes += command->queue_bytes;
+}
+
+/* Before all who did not wait yet, behind those who waited longer. Under the lock. */
+static void enqueue_woken(struct space *space, struct stet_command *command) {
+    struct stet_command **slot =
+        space->queue_woken != NULL ? &space->queue_woken->next : &space->queue_first;
+    command->next = *slot;
+    *slot = command;
+    if (command->next == NULL) space->queue_last = command;
+    space->queue_woken = command;
     space->queue_count++;
     space->queue_bytes += command->queue_bytes;
 }
@@ -146,6 +159,7 @@ static void take(struct sequencer *sequencer, struct space *space, struct batch 
         batch_add_command(batch, command);
         space->queue_first = command->next;
         if (space->queue_first == NULL) space->queue_last = NULL;
+        if (space->queue_woken == command) space->queue_woken = NULL;
         space->queue_count--;
         space->queue_bytes -= command->queue_bytes;
         mutations += command->mutation_count;
@@ -171,7 +185,7 @@ static void unhold(struct sequencer *sequencer, struct space *space,
         space->held_count--;
         decide_reset(command);
         pthread_mutex_lock(&sequencer->lock);
-        enqueue(space, command);
+        enqueue_woken(space, command);
         if (!space->ready) make_ready(sequencer, space);
         pthread_mutex_unlock(&sequencer->lock);
     }
@@ -257,7 +271,7 @@ static void set_aside(struct sequencer *sequencer, struct space *space, struct b
             decide_reset(command);
             batch->commands[i] = NULL;
             pthread_mutex_lock(&sequencer->lock);
-            enqueue(space, command);
+            enqueue_woken(space, command);
             pthread_mutex_unlock(&sequencer->lock);
         } else if (command->held) {
             batch->commands[i] = NULL;
@@ -395,6 +409,7 @@ static void decide_due(struct sequencer *sequencer, struct space *space, struct 
             if (space->due_done != NULL) bytes += arena_footprint(&space->due_done->arena);
         }
     }
+    reservations_expire(space, time->monotonic);
     unhold(sequencer, space, is_over, (uint64_t)time->monotonic);
 }
 
@@ -434,6 +449,8 @@ static void due_plan(struct space *space, struct module_time time) {
     for (struct stet_command *command = space->held_first; command != NULL; command = command->next)
         if (command->held_until < at) at = command->held_until;
     int64_t sweep = retain_next(space), drop = index_next(space);
+    int64_t free_at = reservations_next(space);
+    if (free_at < at) at = free_at;
     if (sweep < at) at = sweep;
     if (drop < at) at = drop;
     if (atomic_load_explicit(&space->held_changed, memory_order_relaxed)) at = time.monotonic;
@@ -472,6 +489,7 @@ static void take_back(struct sequencer *sequencer, struct space *space, uint64_t
                       uint64_t receipts) {
     stet_error err;
     heads_undo(&space->heads, 0);
+    reservations_undo(space);
     receipts_undo(&space->receipts, receipts);
     space->seq = seq;
     space->stamp = stamp;
@@ -504,8 +522,10 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
     for (size_t i = first; i < first + count; i++)
         decide(space, batch, batch->commands[i], &time);
     if (batch->change_count == 0 && batch->key_count == 0 && batch->entry_count == 0 &&
-        batch->prune_count == 0)
+        batch->prune_count == 0) {
+        reservations_commit(space);
         return STET_OK;
+    }
 
     for (size_t i = 0; i < batch->change_count; i++)
         batch->rows[i] = batch->changes[i]->row;
@@ -533,6 +553,7 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
     stet_status status = store_commit(space->store, &stored, err);
     if (status == STET_OK) {
         heads_commit(&space->heads);
+        reservations_commit(space);
         count_commit(space, batch, clock_monotonic_ns(engine->clock) - started);
         return STET_OK;
     }
@@ -561,9 +582,11 @@ static void publish(struct space *space, struct batch *batch) {
 }
 
 /* Hands the commands back, one wake-up for each client. */
-static void answer(struct stet_command **commands, size_t count) {
+static void answer(struct space *space, struct stet_command **commands, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (commands[i] != NULL && commands[i]->left != NULL) commands[i]->left(commands[i]);
+    /* What those gave back who left. */
+    reservations_commit(space);
     for (size_t i = 0; i < count; i++) {
         if (commands[i] == NULL) continue;
         struct stet_client *client = commands[i]->client;
@@ -631,7 +654,7 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
         fail_all(batch, &err);
     }
     set_aside(sequencer, space, batch);
-    answer(batch->commands, count);
+    answer(space, batch->commands, count);
     batch_reset(batch);
     due_done(space);
     background_drain(sequencer);

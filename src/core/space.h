@@ -66,7 +66,11 @@ struct space_counters {
     _Atomic uint64_t batch_sum;
     _Atomic uint64_t cache_hits;
     _Atomic uint64_t cache_misses;
-    _Atomic uint64_t busy; /* Submissions refused because too much was waiting. */
+    _Atomic uint64_t reservations;           /* By operations that lost too often. */
+    _Atomic uint64_t reservation_waits;      /* Writes that waited for one. */
+    _Atomic uint64_t reservation_timeouts;   /* And were turned away after that. */
+    _Atomic uint64_t reservation_rejections; /* Of class low, which do not wait. */
+    _Atomic uint64_t busy;                   /* Submissions refused because too much was waiting. */
     _Atomic uint64_t subscribers;
     _Atomic uint64_t events; /* Delivered to subscribers. */
     /* Changes published since the one delivered, upper bounds 2^k. */
@@ -115,10 +119,12 @@ struct space {
     /* The sequencer's, below. */
     struct sequencer *sequencer;
     struct stet_command *queue_first, *queue_last; /* Under the sequencer's lock. */
-    size_t queue_count;                            /* Likewise. */
-    size_t queue_bytes;                            /* Likewise. */
-    struct space *ready_next;                      /* Likewise. */
-    bool ready; /* Likewise: queued for its sequencer, or being worked on. */
+    /* Likewise: the last of those at the queue's head that waited already; NULL: there are none. */
+    struct stet_command *queue_woken;
+    size_t queue_count;       /* Likewise. */
+    size_t queue_bytes;       /* Likewise. */
+    struct space *ready_next; /* Likewise. */
+    bool ready;               /* Likewise: queued for its sequencer, or being worked on. */
     struct heads heads;
     struct receipts receipts;
     struct engine_module_state *modules;

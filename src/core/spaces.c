@@ -5,6 +5,7 @@
 #include "base/view.h"
 #include "core/engine.h"
 #include "core/index.h"
+#include "core/reservations.h"
 #include "core/retain.h"
 #include "core/space.h"
 
@@ -217,6 +218,7 @@ void space_close(struct space *space) {
     policies_destroy(space->policies);
     indexes_destroy(space->indexes);
     retain_close(space);
+    reservations_destroy(space->reservations);
     while (space->reader_count > 0)
         store_reader_close(space->readers[--space->reader_count]);
     store_close(space->store);

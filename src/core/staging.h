@@ -50,9 +50,11 @@ stet_status staging_delete(struct staging *staging, stet_view type, stet_view id
 
 /*
  * From struct module.decide: decides command->mutations as a plain write's are. What it returns but STET_OK is to be returned: the
- * mutations that were refused say why, and the whole command is refused. With command->hop set nothing is decided yet: return STET_OK.
+ * mutations that were refused say why, and the whole command is refused. Only while nothing is staged, for it may have to wait for a
+ * reservation: where staging_is_decided says no (or the command takes a detour), return STET_OK.
  */
 stet_status staging_decide(struct staging *staging);
+bool staging_is_decided(const struct staging *staging);
 
 /*
  * From struct module.decide only, and only while nothing is staged: the command is to wait until space_wake_held is called with the

@@ -215,7 +215,7 @@ static stet_status decide_resolution(struct conflicts *conflicts, struct staging
         stet_status restored = restore_conflict(staging, task, err);
         return restored == STET_OK ? status : restored;
     }
-    if (status != STET_OK || command->hop != NULL) return status;
+    if (status != STET_OK || !staging_is_decided(staging)) return status;
     record.state = CONFLICT_RESOLVED;
     record.event = VIEW("resolved");
     record.resolved_by = command->actor.id;
