@@ -264,6 +264,9 @@
 /* Backups that a schedule keeps. */
 #define BACKUP_KEEP_MAX 100000
 
+/* Operations. */
+#define LANE_BYTES_MAX 64 /* A lane's name; past it: TOO_LARGE. */
+
 /* HTTP. */
 /* Connections at the same time, unless --connections-max says otherwise; past it: the next is
    closed at once. */

@@ -148,6 +148,8 @@ static const struct {
     {{"{id}", 4}, "id", CAPTURE_ID, ID_BYTES_MAX},
     {{"{key}", 5}, "key", CAPTURE_KEY, MUTATION_KEY_BYTES_MAX},
     {{"{token}", 7}, "token", CAPTURE_TOKEN, ID_BYTES_MAX},
+    {{"{lane}", 6}, "lane", CAPTURE_LANE, LANE_BYTES_MAX},
+    {{"{name}", 6}, "name", CAPTURE_NAME, TYPE_BYTES_MAX},
 };
 
 /* Splits at slashes. False when there are more pieces than any route has. */

@@ -28,7 +28,16 @@ enum access {
 };
 
 /* What stands in a path between the fixed words. */
-enum capture { CAPTURE_SPACE, CAPTURE_TYPE, CAPTURE_ID, CAPTURE_KEY, CAPTURE_TOKEN, CAPTURE_COUNT };
+enum capture {
+    CAPTURE_SPACE,
+    CAPTURE_TYPE,
+    CAPTURE_ID,
+    CAPTURE_KEY,
+    CAPTURE_TOKEN,
+    CAPTURE_LANE,
+    CAPTURE_NAME,
+    CAPTURE_COUNT
+};
 
 struct request;
 typedef void route_handler(struct request *request);
@@ -41,7 +50,7 @@ struct route_call {
     const char *operation;
 };
 
-enum { ROUTE_SEGMENTS_MAX = 6, ROUTES_MAX = 64 };
+enum { ROUTE_SEGMENTS_MAX = 6, ROUTES_MAX = 96 };
 
 struct route {
     const char *pattern; /* "/v1/{space}/stats" */
