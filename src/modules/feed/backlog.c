@@ -48,8 +48,8 @@ static void make_room(struct feed_client *feed, const struct page *kept) {
 
 static void wait_for_page(struct stet_subscription *subscription) {
     subscription->state = SUBSCRIPTION_WANTS_PAGE;
-    queue_remove(subscription);
-    queue_push(&subscription->home->feed->waiting, subscription);
+    feed_queue_remove(subscription);
+    feed_queue_push(&subscription->home->feed->waiting, subscription);
 }
 
 static void submit(struct stet_subscription *subscription) {
@@ -81,7 +81,7 @@ void backlog_start(struct feed_client *feed) {
     size_t tries = FEED_JOBS_MAX;
     while (feed->waiting.first != NULL && feed->reading < FEED_JOBS_MAX && tries-- > 0) {
         struct stet_subscription *subscription = feed->waiting.first;
-        queue_remove(subscription);
+        feed_queue_remove(subscription);
         submit(subscription);
     }
 }

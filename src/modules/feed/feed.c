@@ -12,7 +12,7 @@ enum { TAKE_CHANGES = 64 };
 
 /* ---- Queues ---- */
 
-void queue_push(struct queue *queue, struct stet_subscription *subscription) {
+void feed_queue_push(struct feed_queue *queue, struct stet_subscription *subscription) {
     assert(subscription->queue == NULL);
     subscription->queue = queue;
     subscription->queue_next = NULL;
@@ -21,8 +21,8 @@ void queue_push(struct queue *queue, struct stet_subscription *subscription) {
     queue->last = subscription;
 }
 
-void queue_remove(struct stet_subscription *subscription) {
-    struct queue *queue = subscription->queue;
+void feed_queue_remove(struct stet_subscription *subscription) {
+    struct feed_queue *queue = subscription->queue;
     struct stet_subscription *next = subscription->queue_next;
     struct stet_subscription *prev = subscription->queue_prev;
     if (queue == NULL) return;
@@ -33,7 +33,7 @@ void queue_remove(struct stet_subscription *subscription) {
 
 void subscription_wake(struct stet_subscription *subscription) {
     if (!subscription->asked || subscription->queue != NULL) return;
-    queue_push(&subscription->home->feed->ready, subscription);
+    feed_queue_push(&subscription->home->feed->ready, subscription);
 }
 
 /* ---- Routing what was published ---- */
@@ -133,7 +133,7 @@ stet_subscription *feed_ready(stet_client *client) {
     }
     subscription = feed->ready.first;
     if (subscription == NULL) return NULL;
-    queue_remove(subscription);
+    feed_queue_remove(subscription);
     subscription->asked = false;
     return subscription;
 }
@@ -287,7 +287,7 @@ void feed_unsubscribe(stet_subscription *subscription) {
     home = subscription->home;
     tally_flush(home);
     backlog_drop(subscription);
-    queue_remove(subscription);
+    feed_queue_remove(subscription);
     index_remove(&home->index, subscription->filter, subscription->nodes);
     *(subscription->prev != NULL ? &subscription->prev->next : &home->subscriptions) =
         subscription->next;

@@ -230,7 +230,7 @@ bool feed_next(stet_subscription *subscription, stet_event *event) {
     struct feed_client *feed = subscription->home->feed;
     if (subscription->ended) return false;
     subscription->asked = false;
-    if (subscription->queue == &feed->ready) queue_remove(subscription);
+    if (subscription->queue == &feed->ready) feed_queue_remove(subscription);
     for (;;) {
         enum subscription_state before = (enum subscription_state)subscription->state;
         enum step step;
@@ -269,7 +269,7 @@ void feed_rewind(stet_subscription *subscription, uint64_t resume) {
     /* A page on its way, or wanted, is one from the cursor on. */
     if (subscription->state == SUBSCRIPTION_READING) backlog_drop(subscription);
     if (subscription->state == SUBSCRIPTION_WANTS_PAGE) {
-        queue_remove(subscription);
+        feed_queue_remove(subscription);
         subscription->state = SUBSCRIPTION_BEHIND;
     }
     /* LIVE stays so: what lies between the cursor and the last match is judged again. */

@@ -35,7 +35,7 @@ enum subscription_state {
 };
 
 /* A list of subscriptions through their queue links. */
-struct queue {
+struct feed_queue {
     struct stet_subscription *first, *last;
 };
 
@@ -75,8 +75,8 @@ struct feed_client {
     struct stet_client *client;
     struct inbox *inbox;
     struct feed_space *spaces;
-    struct queue ready;
-    struct queue waiting;
+    struct feed_queue ready;
+    struct feed_queue waiting;
     size_t reading; /* Pages asked for and not yet back, also for subscriptions that are gone. */
     struct page *held_newest, *held_oldest;
     size_t held_bytes;
@@ -89,7 +89,7 @@ struct stet_subscription {
     void *context;
     struct stet_subscription *next, *prev;             /* Of the same space. */
     struct stet_subscription *queue_next, *queue_prev; /* In ready or waiting. */
-    struct queue *queue;                               /* Which of them; NULL: none. */
+    struct feed_queue *queue;                          /* Which of them; NULL: none. */
     struct page *page;                                 /* READING, PAGE. */
     uint64_t cursor;
     uint64_t resume;
@@ -110,8 +110,8 @@ struct stet_subscription {
 
 /* Puts it among the ready ones, if it said false. */
 void subscription_wake(struct stet_subscription *subscription);
-void queue_push(struct queue *queue, struct stet_subscription *subscription);
-void queue_remove(struct stet_subscription *subscription);
+void feed_queue_push(struct feed_queue *queue, struct stet_subscription *subscription);
+void feed_queue_remove(struct stet_subscription *subscription);
 
 /* ---- subscription.c ---- */
 
