@@ -179,6 +179,12 @@
 /* How long the last run of a structural function may keep the whole space. */
 #define EXCLUSIVE_MS_MAX 200
 
+/* The request queue. */
+/* Operations of class urgent and structural that run in one space while more of them start without a free place; past it: they wait for one. */
+#define URGENT_RUNNING_MAX 16
+/* Kinds of work whose times are told apart in one lane; past it: they count as one. */
+#define ESTIMATE_KINDS_MAX 32
+
 /* Functions. */
 #define FUNCTION_SOURCE_BYTES_MAX (256u * 1024u) /* One function's source; past it: TOO_LARGE. */
 /* Instructions of one run, the work of library functions counted alike; past it: FUNCTION_LIMIT. */

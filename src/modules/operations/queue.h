@@ -53,26 +53,32 @@ enum queue_state { QUEUE_OUT, QUEUE_READY, QUEUE_DELAYED, QUEUE_RUNNING };
 /* Whom an operation is for. The server's own runners take only what is for them: functions and webhooks. */
 enum queue_for { QUEUE_FOR_ANYONE, QUEUE_FOR_AGENT, QUEUE_FOR_SERVER };
 
-/* In the operation; zeroed when new. Others read state, class_, level, lane, turn, tag, since and not_before; nothing is to be written. */
+/* A place in the heap of times. */
+struct queue_timer {
+    int64_t at;
+    uint32_t index; /* In the heap, from 1; 0: it is not there. */
+    bool lifts;     /* A lane's, for its next lift; else an entry's. */
+};
+
+/* In the operation; zeroed when new. Others read class_, level, state, lane, turn, tag, since and timer.at; nothing is to be written. */
 struct queue_entry {
-    struct queue_entry *left, *right; /* In the level's tree; running: the ring of its batch. */
-    struct queue_entry *line_left, *line_right; /* In the line's tree. */
-    int64_t oldest;                             /* Of the subtree: the smallest since … */
-    int64_t lifts;                              /* … and when the first of it is to be lifted. */
+    /* By level and by line: smaller and larger. Running: before and behind in the ring of its batch. */
+    struct queue_entry *child[2][2];
+    int64_t oldest;    /* Of the subtree by level: the smallest since … */
+    int64_t next_lift; /* … and when the first of it is to be lifted. */
     struct queue_lane *lane;
     struct queue_line *line;   /* Of whom it is for. */
     struct queue_actor *actor; /* Who asked for it. */
     stet_view batch_key;       /* The operation's text; empty: none. */
     uint64_t turn;
     uint64_t tag;
-    int64_t since;      /* It waits since then, as far as age is concerned. */
-    int64_t not_before; /* Delayed until then; QUEUE_NEVER: until told. */
-    uint32_t size;      /* Of the subtree. */
-    uint32_t heap_index;
-    uint8_t class_; /* Effective: stet_class. */
-    uint8_t level;  /* Where it stands: queue_level. */
-    uint8_t state;
-    uint8_t lifted; /* How many levels. */
+    int64_t since;            /* It waits since then, as far as age is concerned. */
+    struct queue_timer timer; /* Delayed: until when; QUEUE_NEVER: until told. */
+    uint32_t size;            /* Of the subtree by level. */
+    uint8_t class_;           /* Effective: stet_class. */
+    uint8_t level;            /* Where it stands: queue_level. */
+    uint8_t lifted;           /* By how many levels. */
+    uint8_t state;            /* queue_state */
 };
 
 /* Where an entry belongs. Borrowed for the call, but batch_key, which lives as long as the entry waits. */
@@ -108,12 +114,18 @@ struct queue_lane {
     uint32_t running[QUEUE_CLASSES];
     uint32_t ready_count, delayed_count, running_count; /* Their sums. */
     uint32_t places; /* Taken: running ones, a batch counting as one. */
+
+    struct queue_lane
+        *server_next; /* Of those where something is ready for the server's runners. */
+    struct queue_lane **server_link; /* NULL: it is none of them. */
+
+    /* The queue's own. */
     struct queue_entry *tree[QUEUE_LEVELS];
+    struct queue_line *anyone, *server; /* NULL: none yet. */
     uint64_t
-        virtual_[QUEUE_LEVELS]; /* Fair: the largest tag started, while any of the class is here. */
-    struct queue_line *line_server; /* NULL: nothing was ever for the server's runners. */
-    struct queue_lane *server_next, **server_link; /* Lanes where something is ready for them. */
-    uint32_t heap_index;                           /* By the next lift. */
+        started[QUEUE_LEVELS]; /* Fair: the largest tag started while any of the class is here. */
+    struct queue_timer timer;  /* The next lift. */
+    uint64_t seed;             /* Of the treaps. */
 };
 
 stet_status queue_create(uint64_t seed, struct queue **made, stet_error *err);
@@ -156,7 +168,7 @@ struct queue_lane *queue_server_lanes(const struct queue *queue);
  * the next reservations sweep it up; it is good for the next queue_insert of the same place, with no other reservation in between
  * than those of the same batch of inserts (at most QUEUE_RESERVED_MAX).
  */
-#define QUEUE_RESERVED_MAX 4096
+#define QUEUE_RESERVED_MAX 1024
 stet_status queue_reserve(struct queue *queue, const struct queue_place *place, stet_error *err);
 
 /* The tag that an operation queued now is to have; 0 where the lane is not fair. Needs no reservation. */
@@ -191,7 +203,7 @@ int64_t queue_next_tick(const struct queue *queue);
 /* -- Questions -- */
 
 /* How many ready ones are before it: all levels above and its own, whomever they are for. For a delayed one: as if it were ready; 0 else. */
-size_t queue_ahead(const struct queue_entry *entry);
+size_t queue_ahead(const struct queue *queue, const struct queue_entry *entry);
 
 enum queue_verdict {
     QUEUE_TAKE,
@@ -220,7 +232,7 @@ enum queue_verdict queue_next(const struct queue *queue, const struct queue_lane
  * empty); in a lane 1 wide, if it also stands right behind. Nobody is overtaken by it but who could not have been taken. NULL:
  * the batch ends. Ask before starting `entry`, then start both with one place: queue_start(next, entry).
  */
-struct queue_entry *queue_batch_next(const struct queue_entry *entry,
+struct queue_entry *queue_batch_next(const struct queue *queue, const struct queue_entry *entry,
                                      const struct queue_taker *taker);
 
 /* The ready ones of a lane in order; NULL: no more. O(log n) each. */
