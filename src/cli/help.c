@@ -94,7 +94,7 @@ static void print_command(FILE *out, enum command_id id) {
     }
 }
 
-static void markdown_options(FILE *out, uint64_t commands, uint64_t without) {
+static void markdown_options(FILE *out, command_set commands, command_set without) {
     fputs("\n| Option | Default | Environment | File | What it does |\n|---|---|---|---|---|\n",
           out);
     for (int i = 0; i < OPTION_COUNT; i++) {
@@ -113,8 +113,8 @@ static void markdown_options(FILE *out, uint64_t commands, uint64_t without) {
 }
 
 static void print_markdown(FILE *out) {
-    uint64_t serve = UINT64_C(1) << COMMAND_SERVE;
-    uint64_t remote = UINT64_C(1) << COMMAND_SPACE_LIST;
+    command_set serve = command_bit(COMMAND_SERVE);
+    command_set remote = command_bit(COMMAND_SPACE_LIST);
     fputs("# Options\n\n"
           "Made by `stet help --markdown` from the program's own table (`src/cli/table.c`); edit "
           "that, not this page.\n\n"
@@ -141,11 +141,11 @@ static void print_markdown(FILE *out) {
           out);
     for (int i = 0; i < COMMAND_COUNT; i++) {
         const struct command_row *row = command_row((enum command_id)i);
-        uint64_t bit = UINT64_C(1) << i;
+        command_set bit = command_bit((unsigned)i);
         bool any = false;
         if (i == COMMAND_SERVE) continue;
         for (int j = 0; j < OPTION_COUNT; j++) {
-            uint64_t on = option_row((enum option_id)j)->commands;
+            command_set on = option_row((enum option_id)j)->commands;
             if ((on & bit) != 0 && (on & (remote | serve)) == 0) any = true;
         }
         if (!any) continue;

@@ -129,6 +129,78 @@ static const struct command_row commands[COMMAND_COUNT] = {
     [COMMAND_INBOX_DISMISS] = {"inbox dismiss", "ID", 1, 1, "Take a notice out of your inbox", ""},
     [COMMAND_INBOX] = {"inbox", "", 0, 0,
                        "List what waits for you, and what became of your changes", ""},
+    [COMMAND_OPS_SHOW] = {"ops show", "ID", 1, 1, "Show an operation: its place, progress, result",
+                          ""},
+    [COMMAND_OPS_SUBMIT] =
+        {"ops submit", "[INPUT]", 0, 1, "Put a request into the queue",
+         "INPUT is what the agent or function gets: JSON, @FILE, or - for standard input. Without "
+         "--agent and --function any agent of the lane may do it. With --watch it is followed to "
+         "its end, and the exit code says how it ended.\n"},
+    [COMMAND_OPS_WATCH] = {"ops watch", "ID", 1, 1, "Follow an operation to its end",
+                           "Shows its place, then how far it is, then its result. The exit code is "
+                           "0 when it was completed, else 1.\n"},
+    [COMMAND_OPS_CANCEL] = {"ops cancel", "ID", 1, 1, "Cancel an operation",
+                            "One that waits ends at once; of one that runs the agent is told.\n"},
+    [COMMAND_OPS_RETRY] = {"ops retry", "ID", 1, 1,
+                           "Queue an operation again that failed, was rejected, cancelled or late",
+                           ""},
+    [COMMAND_OPS] = {"ops", "", 0, 0, "List operations",
+                     "Those that are not finished, unless --status says otherwise.\n"},
+    [COMMAND_LANES_SHOW] = {"lanes show", "LANE", 1, 1, "Show a lane", ""},
+    [COMMAND_LANES_SET] =
+        {"lanes set", "LANE SETTINGS", 2, 2, "Change a lane, or make it",
+         "SETTINGS is a JSON object, @FILE, or - for standard input, with what is to change: "
+         "{\"width\": 4, \"max_queued\": 1000, \"max_queued_per_actor\": 100, \"age_s\": 300, "
+         "\"timeout_s\": 600, \"fair\": \"actor\", \"paused\": false}; null is the default.\n"},
+    [COMMAND_LANES_PAUSE] = {"lanes pause", "LANE", 1, 1, "Start nothing more in a lane",
+                             "What runs goes on; what is submitted waits.\n"},
+    [COMMAND_LANES_RESUME] = {"lanes resume", "LANE", 1, 1, "Let a lane go on", ""},
+    [COMMAND_LANES_DRAIN] = {"lanes drain", "LANE", 1, 1,
+                             "Let a lane finish what waits and take nothing more", ""},
+    [COMMAND_LANES] = {"lanes", "", 0, 0, "List the lanes and what waits in them", ""},
+    [COMMAND_AGENT] =
+        {"agent", "NAME -- COMMAND...", 2, 1000,
+         "Run a command for each operation that waits for this agent",
+         "The command gets the input on its standard input. A line of JSON it prints is progress, "
+         "{\"percent\": 40, \"message\": \"…\"}, or what it leaves behind, {\"result\": …, "
+         "\"mutations\": [{\"op\": \"patch\", \"type\": …, \"id\": …, \"base_version\": …, "
+         "\"patch\": …}]}: result and changes are committed with the completion, or not at all. "
+         "Other lines go to standard error.\n"
+         "Exit code 0 completes the operation; 75, or a signal, has it tried again; any other "
+         "fails it, with the end of standard error as the reason. If somebody changed a record "
+         "first, the command is run again.\n"
+         "It finds STET_OPERATION, STET_LANE, STET_AGENT, STET_CLASS, STET_OP_TYPE, STET_TARGET, "
+         "STET_SPACE, STET_URL and STET_RUN (1 for the first run) in its environment. Ctrl-C lets "
+         "what is at work finish; a second one gives it back.\n"},
+    [COMMAND_FUNCTIONS_SHOW] = {"functions show", "NAME", 1, 1, "Print a function's source", ""},
+    [COMMAND_FUNCTIONS_APPLY] =
+        {"functions apply", "DIR", 1, 1, "Load a folder of functions in one transaction",
+         "DIR holds NAME.lua for each function, and may hold NAME.json with the other members of "
+         "its definition. Only what differs is written. Functions that are not in the folder stay, "
+         "unless --prune is given.\n"},
+    [COMMAND_FUNCTIONS_DELETE] = {"functions delete", "NAME", 1, 1, "Delete a function", ""},
+    [COMMAND_FUNCTIONS_CALL] = {"functions call", "NAME [INPUT]", 1, 2,
+                                "Run a function and print its result",
+                                "INPUT is JSON, @FILE, or - for standard input.\n"},
+    [COMMAND_FUNCTIONS_TEST] =
+        {"functions test", "DIR", 1, 1, "Run the examples of a folder of functions",
+         "NAME.test.json is a list of examples: {\"words\"?, \"given\"?: {\"TYPE/ID\": data}, "
+         "\"input\"?, \"expect\"?: {\"result\"?, \"records\"?: {\"TYPE/ID\": data or null}}, "
+         "\"error\"?: code}. Each runs on records of its own, in this process; no server is "
+         "touched.\n"},
+    [COMMAND_FUNCTIONS] = {"functions", "", 0, 0, "List the functions", ""},
+    [COMMAND_HANDLERS_SHOW] = {"handlers show", "NAME", 1, 1,
+                               "Show a handler and how far it has come", ""},
+    [COMMAND_HANDLERS_PUT] =
+        {"handlers put", "NAME DEFINITION", 2, 2, "Have something react to changes",
+         "DEFINITION is a JSON object, @FILE, or - for standard input: {\"type\"?, \"where\"?, "
+         "\"on\": [\"create\", …], \"function\" | \"agent\" | \"webhook\", …}.\n"},
+    [COMMAND_HANDLERS_DELETE] = {"handlers delete", "NAME", 1, 1, "Delete a handler", ""},
+    [COMMAND_HANDLERS] = {"handlers", "", 0, 0, "List what reacts to changes", ""},
+    [COMMAND_ALERTS] = {"alerts", "", 0, 0, "List what is out of bounds", ""},
+    [COMMAND_SETTINGS_PUT] = {"settings put", "SETTINGS", 1, 1, "Replace a space's settings",
+                              "SETTINGS is a JSON object, @FILE, or - for standard input.\n"},
+    [COMMAND_SETTINGS] = {"settings", "", 0, 0, "Show a space's settings", ""},
     [COMMAND_TOKEN_CREATE] = {"token create", "", 0, 0, "Make an access token and print it, once",
                               ""},
     [COMMAND_TOKEN_LIST] = {"token list", "", 0, 0, "List the tokens, without their secrets", ""},
@@ -171,7 +243,7 @@ static const struct command_row commands[COMMAND_COUNT] = {
     [COMMAND_HELP] = {"help", "[COMMAND]", 0, 2, "Explain the program or one command", ""},
 };
 
-#define ON(name) (UINT64_C(1) << COMMAND_##name)
+#define ON(name) ((command_set)1 << COMMAND_##name)
 #define ON_SERVE ON(SERVE)
 #define ON_TYPES_WRITE (ON(TYPES_PUT) | ON(TYPES_DELETE) | ON(TYPES_APPLY))
 #define ON_TYPES (ON(TYPES_LIST) | ON(TYPES_SHOW) | ON_TYPES_WRITE)
@@ -183,9 +255,20 @@ static const struct command_row commands[COMMAND_COUNT] = {
 #define ON_RECORD (ON(GET) | ON(PUT) | ON(PATCH) | ON(DELETE) | ON(LIST) | ON(HISTORY) | ON(DIFF))
 #define ON_SPACES (ON(SPACE_LIST) | ON(SPACE_CREATE) | ON(SPACE_DELETE))
 #define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
+#define ON_OPS                                                                                     \
+    (ON(OPS) | ON(OPS_SHOW) | ON(OPS_SUBMIT) | ON(OPS_WATCH) | ON(OPS_CANCEL) | ON(OPS_RETRY))
+#define ON_LANES                                                                                   \
+    (ON(LANES) | ON(LANES_SHOW) | ON(LANES_SET) | ON(LANES_PAUSE) | ON(LANES_RESUME) |             \
+     ON(LANES_DRAIN))
+#define ON_FUNCTIONS_WRITE (ON(FUNCTIONS_APPLY) | ON(FUNCTIONS_DELETE) | ON(FUNCTIONS_CALL))
+#define ON_HANDLERS_WRITE (ON(HANDLERS_PUT) | ON(HANDLERS_DELETE))
+#define ON_QUEUE                                                                                   \
+    (ON_OPS | ON_LANES | ON(AGENT) | ON_FUNCTIONS_WRITE | ON(FUNCTIONS) | ON(FUNCTIONS_SHOW) |     \
+     ON_HANDLERS_WRITE | ON(HANDLERS) | ON(HANDLERS_SHOW) | ON(ALERTS) | ON(SETTINGS) |            \
+     ON(SETTINGS_PUT))
 #define ON_REMOTE                                                                                  \
     (ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON_SPACES | ON_TOKENS |           \
-     ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(BACKUP) | ON(CHECK) | ON(SIMULATE))
+     ON_QUEUE | ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(BACKUP) | ON(CHECK) | ON(SIMULATE))
 #define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
 #define SECONDS_MAX (100u * 365 * 24 * 3600)
 
@@ -287,19 +370,21 @@ static const struct option_row options[OPTION_COUNT] = {
                       ON_REMOTE & ~ON_TOKENS,
                       "Who acts, for a server that runs with --no-auth; others go by the token"},
     [OPTION_SPACE] = {"space", "NAME", OPTION_TEXT, 0, "main", "STET_SPACE", NULL,
-                      ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON(TAIL) |
-                          ON(EXPORT) | ON(IMPORT) | ON(CHECK),
+                      ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON_QUEUE |
+                          ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(CHECK),
                       "The space to use; check: all when not given"},
     [OPTION_TIMEOUT_S] = {"timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, "600",
                           "STET_TIMEOUT_S", NULL, ON_REMOTE,
                           "Give up on a request after so long; 0: never"},
     [OPTION_JSON] =
         {"json", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
-         ON_REMOTE | ON(INIT) | ON(VERSION) | ON(RESTORE),
+         (ON_REMOTE & ~ON(AGENT)) | ON(INIT) | ON(VERSION) | ON(RESTORE),
          "Print the server's answer, a refusal included, as one line of JSON, for programs"},
 
     [OPTION_BASE] = {"base", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL,
-                     ON_WRITE | ON(MERGE) | ON(TYPES_PUT) | ON(TYPES_DELETE) | ON(CONFLICTS_REOPEN),
+                     ON_WRITE | ON(MERGE) | ON(TYPES_PUT) | ON(TYPES_DELETE) |
+                         ON(CONFLICTS_REOPEN) | ON(FUNCTIONS_DELETE) | ON_HANDLERS_WRITE |
+                         ON(SETTINGS_PUT),
                      "The version this change was made from"},
     [OPTION_CREATE] = {"create", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(PUT),
                        "Only create: refuse when the record exists"},
@@ -310,12 +395,14 @@ static const struct option_row options[OPTION_COUNT] = {
     [OPTION_MODIFIED_AT] = {"modified-at", "TIME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_WRITE,
                             "When the change was made by your own clock, for newest"},
     [OPTION_KEY] = {"key", "KEY", OPTION_TEXT, 0, NULL, NULL, NULL,
-                    ON_WRITE | ON(FORK) | ON(MERGE) | ON_TYPES_WRITE,
+                    ON_WRITE | ON(FORK) | ON(MERGE) | ON_TYPES_WRITE | ON(OPS_SUBMIT) |
+                        ON_FUNCTIONS_WRITE | ON_HANDLERS_WRITE,
                     "Your own unique name for this write: repeated with the same one it takes "
                     "effect once. Default: "
                     "a new UUID"},
     [OPTION_DRY_RUN] = {"dry-run", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
-                        ON_WRITE | ON(FORK) | ON(MERGE) | ON_TYPES_WRITE | ON(IMPORT),
+                        ON_WRITE | ON(FORK) | ON(MERGE) | ON_TYPES_WRITE | ON(IMPORT) |
+                            ON(OPS_SUBMIT) | ON_FUNCTIONS_WRITE | ON_HANDLERS_WRITE,
                         "Answer as the write would, and store nothing"},
     [OPTION_FORCE] = {"force", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
                       ON(TYPES_PUT) | ON(TYPES_APPLY),
@@ -361,12 +448,13 @@ static const struct option_row options[OPTION_COUNT] = {
     [OPTION_EXPLAIN] = {"explain", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(LIST),
                         "Say which index was used and how many records were looked at"},
     [OPTION_LIMIT] = {"limit", "N", OPTION_NUMBER, LIST_LIMIT_MAX, NULL, NULL, NULL,
-                      ON(LIST) | ON(HISTORY) | ON(CONFLICTS) | ON(INBOX), "How many at most"},
+                      ON(LIST) | ON(HISTORY) | ON(CONFLICTS) | ON(INBOX) | ON(OPS),
+                      "How many at most"},
     [OPTION_AFTER] = {"after", "CURSOR", OPTION_TEXT, 0, NULL, NULL, NULL,
-                      ON(LIST) | ON(CONFLICTS) | ON(INBOX),
+                      ON(LIST) | ON(CONFLICTS) | ON(INBOX) | ON(OPS),
                       "Go on behind an earlier page, with the cursor it ended in"},
-    [OPTION_ALL] = {"all", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(LIST) | ON(HISTORY),
-                    "All pages, one after the other"},
+    [OPTION_ALL] = {"all", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
+                    ON(LIST) | ON(HISTORY) | ON(OPS), "All pages, one after the other"},
     [OPTION_BEFORE] = {"before", "VERSION", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL,
                        ON(HISTORY), "Only versions below this one"},
     [OPTION_WITH_DATA] = {"with-data", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
@@ -396,6 +484,59 @@ static const struct option_row options[OPTION_COUNT] = {
                        "yours, current, merged or custom (takes DATA), instead of being asked"},
     [OPTION_UNREAD] = {"unread", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(INBOX),
                        "Only what was not read yet"},
+    [OPTION_LANE] = {"lane", "LANE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS) | ON(OPS_SUBMIT),
+                     "The lane. ops submit: default when not given"},
+    [OPTION_LANE_DEFAULT] = {"lane", "LANE", OPTION_TEXT, 0, "default", NULL, NULL, ON(AGENT),
+                             "The lane to work in"},
+    [OPTION_CLASS] = {"class", "CLASS", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS_SUBMIT),
+                      "low, normal (when not given), high, urgent or structural"},
+    [OPTION_AGENT] = {"agent", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS) | ON(OPS_SUBMIT),
+                      "The agent that is to do it"},
+    [OPTION_FUNCTION] = {"function", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS_SUBMIT),
+                         "The function that the server is to run"},
+    [OPTION_OP_TYPE] = {"op-type", "WORD", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS_SUBMIT),
+                        "What kind of work it is, for people and estimates"},
+    [OPTION_TARGET] = {"target", "TYPE/ID", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS_SUBMIT),
+                       "The record it is about"},
+    [OPTION_OP_PARENT] = {"parent", "ID", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS_SUBMIT),
+                          "The operation it is a part of"},
+    [OPTION_DEPENDS_ON] = {"depends-on", "ID", OPTION_MANY, 0, NULL, NULL, NULL, ON(OPS_SUBMIT),
+                           "An operation that must be completed first; may be given several times"},
+    [OPTION_BATCH_KEY] = {"batch-key", "KEY", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS_SUBMIT),
+                          "Operations with the same one may be taken together"},
+    [OPTION_NOT_BEFORE] = {"not-before", "WHEN", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS_SUBMIT),
+                           "Start it later: 90s or 2h from now, or a time"},
+    [OPTION_DEADLINE] = {"deadline", "WHEN", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS_SUBMIT),
+                         "It expires when it is not finished by then: 2h from now, or a time"},
+    [OPTION_RUN_TIMEOUT] = {"run-timeout", "SECONDS", OPTION_NUMBER, SECONDS_MAX, NULL, NULL, NULL,
+                            ON(OPS_SUBMIT), "How long one run may take. Default: the lane's"},
+    [OPTION_WATCH] = {"watch", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(OPS_SUBMIT),
+                      "Follow it to its end"},
+    [OPTION_OPERATION_STATUS] =
+        {"status", "STATUS", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS),
+         "open (when not given), queued, running, retrying, completed, failed, rejected, "
+         "cancelled, expired or any"},
+    [OPTION_REASON] = {"reason", "TEXT", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS_CANCEL),
+                       "Why, for those who wait for it"},
+    [OPTION_WORKER] = {"worker", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(AGENT),
+                       "Which one of several agents of this name"},
+    [OPTION_HANDS] = {"hands", "N", OPTION_NUMBER, 64, "1", NULL, NULL, ON(AGENT),
+                      "How many operations at the same time"},
+    [OPTION_LEASE_TTL] = {"ttl", "SECONDS", OPTION_NUMBER, 3600, NULL, NULL, NULL, ON(AGENT),
+                          "How long after the last sign of life somebody else may take over. "
+                          "Default: 15"},
+    [OPTION_ONCE] = {"once", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(AGENT),
+                     "End after one operation"},
+    [OPTION_UNTIL_EMPTY] = {"until-empty", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(AGENT),
+                            "End when nothing waits"},
+    [OPTION_BIND] = {"bind", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(AGENT),
+                     "Give work back at once when the connection breaks. Not through a proxy that "
+                     "shares connections"},
+    [OPTION_FUNCTIONS_PRUNE] = {"prune", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
+                                ON(FUNCTIONS_APPLY),
+                                "Delete the functions that are not in the folder"},
+    [OPTION_ALERT_STATE] = {"state", "STATE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(ALERTS),
+                            "firing (when not given), resolved or any"},
     [OPTION_TOKEN_ACTOR] =
         {"actor", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_TOKENS | ON(INIT),
          "Who the token stands for; every change made with it carries this name. list and revoke: "
@@ -461,12 +602,16 @@ const char *option_choices(enum option_id id) {
         [OPTION_STATE] = "open resolved expired overwritten settled any",
         [OPTION_CHOICE] = "yours current merged custom",
         [OPTION_ON_ERROR] = "continue stop",
+        [OPTION_CLASS] = "low normal high urgent structural",
+        [OPTION_OPERATION_STATUS] =
+            "open queued running retrying completed failed rejected cancelled expired any",
+        [OPTION_ALERT_STATE] = "firing resolved any",
     };
     return choices[id];
 }
 
 bool option_applies(enum option_id option, enum command_id command) {
-    return (options[option].commands >> command & 1) != 0;
+    return (options[option].commands & command_bit(command)) != 0;
 }
 
 static bool same(const char *text, const char *bytes, size_t size) {

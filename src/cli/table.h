@@ -45,6 +45,32 @@ enum command_id {
     COMMAND_INBOX,
     COMMAND_INBOX_READ,
     COMMAND_INBOX_DISMISS,
+    COMMAND_OPS,
+    COMMAND_OPS_SHOW,
+    COMMAND_OPS_SUBMIT,
+    COMMAND_OPS_WATCH,
+    COMMAND_OPS_CANCEL,
+    COMMAND_OPS_RETRY,
+    COMMAND_LANES,
+    COMMAND_LANES_SHOW,
+    COMMAND_LANES_SET,
+    COMMAND_LANES_PAUSE,
+    COMMAND_LANES_RESUME,
+    COMMAND_LANES_DRAIN,
+    COMMAND_AGENT,
+    COMMAND_FUNCTIONS,
+    COMMAND_FUNCTIONS_SHOW,
+    COMMAND_FUNCTIONS_APPLY,
+    COMMAND_FUNCTIONS_DELETE,
+    COMMAND_FUNCTIONS_CALL,
+    COMMAND_FUNCTIONS_TEST,
+    COMMAND_HANDLERS,
+    COMMAND_HANDLERS_SHOW,
+    COMMAND_HANDLERS_PUT,
+    COMMAND_HANDLERS_DELETE,
+    COMMAND_ALERTS,
+    COMMAND_SETTINGS,
+    COMMAND_SETTINGS_PUT,
     COMMAND_TOKEN_CREATE,
     COMMAND_TOKEN_LIST,
     COMMAND_TOKEN_REVOKE,
@@ -146,6 +172,30 @@ enum option_id {
     OPTION_OLDER_THAN,
     OPTION_CHOICE,
     OPTION_UNREAD,
+    OPTION_LANE,
+    OPTION_LANE_DEFAULT,
+    OPTION_CLASS,
+    OPTION_AGENT,
+    OPTION_FUNCTION,
+    OPTION_OP_TYPE,
+    OPTION_TARGET,
+    OPTION_OP_PARENT,
+    OPTION_DEPENDS_ON,
+    OPTION_BATCH_KEY,
+    OPTION_NOT_BEFORE,
+    OPTION_DEADLINE,
+    OPTION_RUN_TIMEOUT,
+    OPTION_WATCH,
+    OPTION_OPERATION_STATUS,
+    OPTION_REASON,
+    OPTION_WORKER,
+    OPTION_HANDS,
+    OPTION_LEASE_TTL,
+    OPTION_ONCE,
+    OPTION_UNTIL_EMPTY,
+    OPTION_BIND,
+    OPTION_FUNCTIONS_PRUNE,
+    OPTION_ALERT_STATE,
     OPTION_TOKEN_ACTOR,
     OPTION_NAME,
     OPTION_ADMIN,
@@ -165,6 +215,11 @@ enum option_id {
     OPTION_COUNT,
 };
 
+/* A bit for each command. */
+__extension__ typedef unsigned __int128 command_set;
+_Static_assert(COMMAND_COUNT <= 128, "a bit for each command");
+static inline command_set command_bit(unsigned id) { return (command_set)1 << id; }
+
 enum option_kind {
     OPTION_SWITCH, /* On the command line alone; "true" or "false" in the environment and the file. */
     OPTION_TEXT,
@@ -180,7 +235,7 @@ struct option_row {
     const char *fallback;    /* The default; NULL: none. */
     const char *environment; /* "STET_LISTEN"; NULL: none. */
     const char *config;      /* "listen"; NULL: not in the configuration file. */
-    uint64_t commands;       /* A bit for each command that takes it. */
+    command_set commands;    /* That take it. */
     const char *words;
 };
 
