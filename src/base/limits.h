@@ -260,6 +260,38 @@
 /* So many heads of records wait in memory before they are written in the order of their records; or this often changed. */
 #define LATE_HEADS_MAX 65536
 
+/* Handlers and webhooks. */
+#define OPERATION_DEPTH_MAX 16        /* Operations above one another; past it: BAD_REQUEST. */
+#define AGENT_BYTES_MAX 128           /* An agent's name; past it: BAD_REQUEST. */
+#define LANE_BYTES_MAX 64             /* A lane's name; past it: BAD_REQUEST. */
+#define HANDLERS_MAX 256              /* Handlers of one space; past it: TOO_LARGE. */
+#define HANDLER_NAME_BYTES_MAX 56     /* A handler's name; past it: INVALID_HANDLER. */
+#define HANDLER_URL_BYTES_MAX 2048    /* A webhook's URL; past it: INVALID_HANDLER. */
+#define HANDLER_SECRET_BYTES_MAX 256  /* A webhook's secret; past it: INVALID_HANDLER. */
+#define HANDLER_HEADERS_MAX 16        /* Headers that a webhook adds; past it: INVALID_HANDLER. */
+#define HANDLER_HEADER_BYTES_MAX 1024 /* The value of one of them; past it: INVALID_HANDLER. */
+/* A record's data in what a reaction is told; past it: only where they stand. */
+#define HANDLER_INLINE_BYTES_MAX (16u * 1024u)
+/* How long a run that a handler asks for may take; past it: INVALID_HANDLER. */
+#define HANDLER_TIMEOUT_S_MAX 86400
+/* Changes that handlers look at in one turn; the next goes on. */
+#define FOLLOW_CHANGES_MAX 512
+#define FOLLOW_BYTES_MAX (4u * 1024u * 1024u) /* And their bytes; the next turn goes on. */
+#define FOLLOW_REACTIONS_MAX 64               /* Reactions queued by one turn; the next goes on. */
+/* Changes without a reaction after which it is noted down how far a handler has come. */
+#define HANDLER_NOTE_CHANGES 4096
+/* A handler whose reaction cannot be queued waits so long before it tries again. */
+#define HANDLER_PAUSE_S 10
+#define HANDLER_RECHECK_S 5 /* Likewise all of them, where the storage failed. */
+/* How long a webhook's answer may take, unless its handler says otherwise. */
+#define WEBHOOK_TIMEOUT_S_DEFAULT 10
+#define WEBHOOK_TIMEOUT_S_MAX 60      /* And at most; past it: INVALID_HANDLER. */
+#define WEBHOOK_ANSWER_BYTES_MAX 1024 /* Of an answer that is kept; the rest is not read. */
+#define WEBHOOK_RUNNING_MAX 32        /* Webhooks under way at the same time; the others wait. */
+/* The first pause of a webhook that failed; each further one is four times as long. */
+#define WEBHOOK_RETRY_MS 1000
+#define WEBHOOK_RETRY_MS_MAX 600000 /* The longest pause, and the most a Retry-After is heeded. */
+
 /* Backups. */
 #define BACKUP_PIECE_BYTES                                                                         \
     (1024u * 1024u) /* Hashed by itself, so that an alteration has a place. */

@@ -535,6 +535,7 @@ stet_status engine_open(const stet_options *options, const struct engine_seams *
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&engine->clients_lock, NULL);
     pthread_mutex_init(&engine->copies_lock, NULL);
+    pthread_mutex_init(&engine->outbound.lock, NULL);
 
     stet_status status = STET_OK;
     if (options->data_dir != NULL) {
@@ -604,6 +605,7 @@ void engine_close(stet_engine *engine) {
     pthread_cond_destroy(&engine->keeper_wake);
     pthread_mutex_destroy(&engine->clients_lock);
     pthread_mutex_destroy(&engine->copies_lock);
+    pthread_mutex_destroy(&engine->outbound.lock);
     free(engine->data_dir);
     free(engine);
 }

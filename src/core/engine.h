@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 struct dirlock;
+struct outbound_wish;
 
 /* What tests put in the place of the world. Zero members mean the real thing. */
 struct engine_seams {
@@ -62,6 +63,12 @@ struct stet_engine {
     bool copies_started;
     pthread_mutex_t copies_lock;
     struct engine_companion *companions; /* Under copies_lock. */
+    struct {
+        pthread_mutex_t lock;
+        struct outbound_wish *wishes;
+        void (*wake)(void *context); /* NULL: nobody posts anything. */
+        void *context;
+    } outbound; /* core/outbound.h */
     pthread_t keeper;
     bool keeper_started;
     pthread_mutex_t keeper_lock;
