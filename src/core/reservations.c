@@ -170,10 +170,12 @@ static bool take_record(struct space *space, struct holder *holder,
     struct reserved *entry = find_record(space, record->type, record->id);
     if (entry != NULL && entry->holder == holder) return true;
     if (entry != NULL) {
-        const struct holder *other = entry->holder;
+        struct holder *other = entry->holder;
         if (!other->released && rank_is_higher(&other->rank, &holder->rank)) return true;
         unlink_sibling(entry);
         link_sibling(holder, entry);
+        /* Who waits for the other one waits for this one now. */
+        space_wake_held(space, other->hash);
         return true;
     }
     entry = malloc(sizeof *entry + record->type.size + record->id.size);
@@ -197,7 +199,6 @@ void reservations_take(struct space *space, const struct rank *rank,
     if (space->reservations == NULL) space->reservations = calloc(1, sizeof *space->reservations);
     if (space->reservations == NULL) return;
     struct holder *before = find_holder(space, rank->operation);
-    bool woken = before != NULL && before->first != NULL;
     if (before != NULL) drop_holder(space->reservations, before);
     if (count > RESERVATION_RECORDS_MAX) count = RESERVATION_RECORDS_MAX;
     struct holder *holder = count == 0 ? NULL : add_holder(space, rank, until_monotonic);
@@ -211,7 +212,7 @@ void reservations_take(struct space *space, const struct rank *rank,
     if (holder != NULL)
         atomic_fetch_add_explicit(&space->counters.reservations, 1, memory_order_relaxed);
     /* They look again who is in their way: it may have other records now. */
-    if (woken) space_wake_held(space, view_hash(rank->operation, space->hash_seed));
+    if (before != NULL) space_wake_held(space, view_hash(rank->operation, space->hash_seed));
 }
 
 /* ---- Giving back ------------------------------------------------------------------------- */

@@ -394,6 +394,19 @@ TEST(a_higher_rank_takes_over_and_a_lower_one_gets_nothing) {
     check_status(take(before), STET_CONCURRENT_MODIFICATION);
 }
 
+TEST(who_waits_when_a_record_is_taken_over_goes_on_after_the_one_who_took_it) {
+    (void)state;
+    reserve_hot();
+    struct stet_command *plain = send_put(NULL, "hot", 1, "{\"n\":2}");
+    work();
+    reserve(ranked("second", STET_CLASS_HIGH, 4, 1), "hot", 10000);
+    work();
+    assert_false(plain->done);
+    check_status(take(finish("second")), STET_OK);
+    check_status(take(plain), STET_OK);
+    assert_int_equal(COUNTED(reservation_waits), 1);
+}
+
 TEST(an_operation_reserves_no_more_than_it_may) {
     (void)state;
     struct reserved_record records[RESERVATION_RECORDS_MAX + 1];
@@ -454,6 +467,7 @@ int main(void) {
         WORLD(a_refused_end_gives_nothing_back),
         WORLD(who_reserves_anew_gives_up_what_it_had),
         WORLD(a_higher_rank_takes_over_and_a_lower_one_gets_nothing),
+        WORLD(who_waits_when_a_record_is_taken_over_goes_on_after_the_one_who_took_it),
         WORLD(an_operation_reserves_no_more_than_it_may),
         WORLD(no_more_operations_reserve_than_may),
     };

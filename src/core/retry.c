@@ -49,8 +49,9 @@ struct retry_step retry_next(stet_class class_, unsigned retries, unsigned max_r
         step.reserves = false;
     } else if (retries == max_retries && class_ == STET_CLASS_STRUCTURAL && runs_inside) {
         step.kind = RETRY_EXCLUSIVE;
-    } else if (retries > 1) {
-        /* The bias of a remainder is far below what anybody could notice. */
+    } else if (retries > 1 && !step.reserves) {
+        /* Not with its records reserved: others would only wait for its pause. The bias of a remainder is far below what anybody
+           could notice. */
         step.delay_ns = (int64_t)(draw % (uint64_t)(pause_ms_max(retries) * 1000000 + 1));
     }
     return step;

@@ -2,7 +2,7 @@
  * Retries after conflicts, by class: how often, how soon, and with what right. Pure; no clock and no randomness of its own.
  *
  * The first rerun is at once, against the winner; then full jitter over RETRY_BASE_MS * 2^n (Brooker, "Exponential Backoff and
- * Jitter", AWS Architecture Blog 2015), capped. Every abort raises the level, and from RESERVATION_LEVEL on the operation reserves
+ * Jitter", AWS Architecture Blog 2015), capped; at once again with its records reserved. Every abort raises the level, and from RESERVATION_LEVEL on the operation reserves
  * what it touches (core/reservations.h), unless it is of class low, so that its chances grow with its bad luck, as in Polaris (Ye
  * et al., "Polaris: Enabling Transaction Priority in Optimistic Concurrency Control", SIGMOD 2023).
  */

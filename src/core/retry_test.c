@@ -42,7 +42,7 @@ static void pauses_are_drawn_from_a_range_that_doubles(void **state) {
         uint64_t draw = 7;
         for (int i = 0; i < 2000; i++) {
             draw = draw * 6364136223846793005u + 1442695040888963407u;
-            int64_t delay = retry_next(STET_CLASS_HIGH, retries, 20, false, draw >> 11).delay_ns;
+            int64_t delay = retry_next(STET_CLASS_LOW, retries, 20, false, draw >> 11).delay_ns;
             assert_true(delay >= 0 && delay <= bound);
             least = delay < least ? delay : least;
             most = delay > most ? delay : most;
@@ -61,6 +61,13 @@ static void every_conflict_raises_the_level_until_it_reserves(void **state) {
         assert_int_equal(step.level, retries);
         assert_int_equal(step.reserves, retries >= RESERVATION_LEVEL);
     }
+}
+
+static void who_reserves_does_not_pause(void **state) {
+    (void)state;
+    assert_true(retry_next(STET_CLASS_HIGH, RESERVATION_LEVEL - 1, 10, false, 12345).delay_ns > 0);
+    for (unsigned retries = RESERVATION_LEVEL; retries <= 10; retries++)
+        assert_int_equal(retry_next(STET_CLASS_HIGH, retries, 10, false, 12345).delay_ns, 0);
 }
 
 static void low_never_reserves(void **state) {
@@ -94,6 +101,7 @@ int main(void) {
         cmocka_unit_test(the_first_rerun_is_at_once),
         cmocka_unit_test(pauses_are_drawn_from_a_range_that_doubles),
         cmocka_unit_test(every_conflict_raises_the_level_until_it_reserves),
+        cmocka_unit_test(who_reserves_does_not_pause),
         cmocka_unit_test(low_never_reserves),
         cmocka_unit_test(after_the_last_one_it_is_rejected),
         cmocka_unit_test(the_last_run_of_a_structural_function_is_alone),
