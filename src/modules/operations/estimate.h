@@ -3,14 +3,16 @@
  * wait, and how many come in between. Pure arithmetic over times that are passed in (nanoseconds of one clock); no I/O.
  *
  * - Processing times of a kind (who does it, and what kind of work) have a mean and a variance, each new one weighing at least
- *   1/ESTIMATE_MEMORY, and a histogram, from which follows how long one that has run for a while will still run. Before the first is
- *   finished nothing is known, and nothing is said.
- * - The parallelism is the time-average of how many ran at once while others were ready: width is only its bound, for there may be
+ *   1 / ESTIMATE_MEMORY, and a histogram, from which follows how long one that has run for a while will still run. Before the first is
+ *   finished only what running agents say of themselves is known; without that nothing is said.
+ * - The parallelism c is the time-average of how many ran at once while others were ready: width is only its bound, for there may be
  *   fewer workers than places.
- * - With a backlog of n, W = (n·m + Σ remaining − (c − 1)·e) / c: the work before it and what is left of the running ones, less
- *   what the other c − 1 workers will still have in hand when it starts (e = m·(1 + cv²)/2, the mean residual life). Who comes
- *   later but goes first stretches it by 1 / (1 − their share of the workers).
- * - The range is from the 10 % to the 90 % quantile: 8 of 10 waits should end inside it. docs/queue.md says how often they did.
+ * - With n ahead, W = (n·m + Σ remaining − (c − 1)·e) / c: the work before it and what is left of the running ones, less what the
+ *   other c − 1 workers will still have in hand when it starts (e = m·(1 + cv²) / 2, the mean residual life). Who comes later but
+ *   goes first stretches it by 1 / (1 − their share of the workers).
+ * - Waits are taken to be spread like a lognormal with that mean, and the variance of the work, of what is known of m, and of c. Told is the
+ *   median, and the range from the 10 % to the 90 % quantile: 8 of 10 waits should end inside it. estimate_test says how often they did: as
+ *   often as said on the whole, less often where those who overtake come in bursts, for their arrivals are taken to be independent.
  *
  * Thread: the sequencer's.
  */
@@ -24,7 +26,7 @@
 #include "modules/operations/queue.h"
 #include "stet.h"
 
-#define ESTIMATE_MEMORY 64 /* Operations over which times are smoothed. */
+#define ESTIMATE_MEMORY 128 /* Operations over which times are smoothed. */
 
 struct estimate; /* Of one lane. */
 struct estimate_kind;
@@ -35,7 +37,7 @@ size_t estimate_bytes(const struct estimate *estimate);
 
 /*
  * The kind of an operation: who does it (agent or function; empty: anyone) and its op_type. At most ESTIMATE_KINDS_MAX are told apart;
- * further ones, and those for which there is no memory, share one. Never NULL, lives as long as the estimate. Forgotten ones make room.
+ * further ones, and those for which there is no memory, share one. Never NULL, lives as long as the estimate.
  */
 struct estimate_kind *estimate_kind(struct estimate *estimate, stet_view who, stet_view op_type);
 
@@ -71,13 +73,15 @@ struct estimate_question {
     const struct estimate_run *runs; /* Of the lane; of many, any ESTIMATE_RUNS_MAX will do. */
     size_t run_count;
     unsigned places;    /* Taken. */
+    unsigned takers;    /* Claims that wait for work. */
     int64_t not_before; /* 0: none. */
     int64_t now;
 };
 #define ESTIMATE_RUNS_MAX 64
 
 struct estimate_answer {
-    bool known; /* False: nothing was ever finished here, or the lane is paused: say null. */
+    bool
+        known; /* False: nothing is known of how long things take here, or the lane is paused: say null. */
     double wait_s;
     double low_s, high_s; /* 10 % and 90 %. */
 };
