@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "core/reservations.h"
 #include "modules/conflicts/conflicts_testing.h"
 
 /* ---- Choices ----------------------------------------------------------------------------- */
@@ -297,9 +298,51 @@ TEST(an_automatic_merge_is_taken_back_by_reopening_it) {
     check_data("1", 4, "{\"amount\":2,\"title\":\"a\"}");
 }
 
+/* ---- Reserved records -------------------------------------------------------------------- */
+
+static void reserve_deal(const char *id) {
+    const struct rank rank = {.level = RESERVATION_LEVEL,
+                              .class_ = STET_CLASS_HIGH,
+                              .stamp = 1,
+                              .operation = VIEW("busy")};
+    const struct reserved_record record = {.type = VIEW("task"), .id = view_of(id)};
+    reservations_take(world.fixture.space, &rank, &record, 1,
+                      clock_monotonic_ns(&world.clock.clock) + 30 * CLOCK_NS_PER_S);
+}
+
+TEST(settling_waits_for_an_operation_that_reserved_the_record) {
+    (void)state;
+    const char *id = parked_deal("1");
+    const char *token = token_of(id);
+    reserve_deal("1");
+    struct stet_command *waiting = start_resolve((stet_conflict_resolution){
+        .id = view_of(id), .token = view_of(token), .choice = STET_CHOICE_YOURS});
+    pass_ms(RESERVATION_WAIT_MS_MAX - 1);
+    assert_false(waiting->done);
+    check_json(must(get_conflict(id)).body, "/state", "\"open\"");
+    reservations_release(world.fixture.space, VIEW("busy"));
+    must_put("other", none, "{}");
+    check_status(take(waiting), STET_OK);
+    check_data("1", 3, "{\"amount\":3,\"title\":\"a\"}");
+}
+
+TEST(a_deadline_does_not_wait_for_it) {
+    (void)state;
+    declare("task", (struct terms_of_type){.on_conflict = STET_STRATEGY_ASK,
+                                           .fallback = STET_STRATEGY_LAST_WRITER_WINS,
+                                           .deadline_s = 10});
+    parked_deal("1");
+    pass(9);
+    reserve_deal("1");
+    pass(1);
+    check_data("1", 3, "{\"amount\":3,\"title\":\"a\"}");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define IN_A_WORLD(name) cmocka_unit_test_setup_teardown(name, setup, world_close)
+        IN_A_WORLD(settling_waits_for_an_operation_that_reserved_the_record),
+        IN_A_WORLD(a_deadline_does_not_wait_for_it),
         IN_A_WORLD(yours_is_written_and_the_conflict_is_over_in_one_transaction),
         IN_A_WORLD(history_leads_from_a_resolution_to_its_conflict),
         IN_A_WORLD(yours_may_be_sent_along_and_must_be_what_waits),
