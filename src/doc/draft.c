@@ -166,7 +166,8 @@ static stet_status read_key(struct compiler *compiler, doc_node entry,
 }
 
 static stet_status read_rule(struct compiler *compiler, doc_node entry, doc_node merge,
-                             const struct pointer_path *where, const struct doc_rule **rule) {
+                             const struct pointer_path *where, const struct doc_rule **rule,
+                             stet_view *function) {
     struct pointer_path at = path_name(where, VIEW("merge"));
     if (doc_kind(compiler->definition, merge) != DOC_STRING)
         return REFUSE(compiler, &at, "is the name of a rule: %s", rule_names);
@@ -174,9 +175,12 @@ static stet_status read_rule(struct compiler *compiler, doc_node entry, doc_node
     stet_status status = draft_text(compiler, merge, &name);
     if (status != STET_OK) return status;
     *rule = rule_find(name);
-    if (*rule == NULL && view_starts(name, VIEW("function:")))
-        return REFUSE(compiler, &at, "functions cannot merge fields yet; possible are %s",
-                      rule_names);
+    if (*rule == NULL && view_starts(name, VIEW("function:"))) {
+        *function = view_make(name.bytes + 9, name.size - 9);
+        if (function->size == 0 || function->size > ID_BYTES_MAX)
+            return REFUSE(compiler, &at, "names a function: \"function:NAME\"");
+        *rule = &rule_function;
+    }
     if (*rule == NULL)
         return REFUSE(compiler, &at, "there is no such rule; possible are %s", rule_names);
     static const char *const options[] = {"key", "fields"};
@@ -202,7 +206,8 @@ static stet_status draft_field(struct compiler *compiler, struct draft *root, st
         return draft_path(compiler, root, key, where, &unused);
     }
     const struct doc_rule *rule = NULL;
-    stet_status status = read_rule(compiler, entry, merge, where, &rule);
+    stet_view function = {0};
+    stet_status status = read_rule(compiler, entry, merge, where, &rule, &function);
     if (status != STET_OK) return status;
     struct draft *draft;
     status = draft_path(compiler, root, key, where, &draft);
@@ -212,6 +217,7 @@ static stet_status draft_field(struct compiler *compiler, struct draft *root, st
     if (pointer_format(compiler->arena, where, &draft->where) != STET_OK)
         return draft_fail_memory(compiler);
     draft->rule = rule;
+    draft->options.function = function;
     compiler->used = true;
     if (rule == &rule_delta) return read_bounds(compiler, entry, where, &draft->options);
     if (!rule->keyed) return STET_OK;

@@ -125,6 +125,7 @@ static stet_status ask_rule(struct merger *merger, const struct site *site,
         .current = site->current,
         .yours = site->yours,
         .rules = site->rules,
+        .functions = merger->functions,
         .steps_max = merger->steps_max - merger->steps,
     };
     stet_status status = site_rule(site)->settle(&question, answer, merger->err);
@@ -413,11 +414,19 @@ static void write_members(const struct merger *merger, const struct note *note,
 stet_status doc_merge(struct arena *arena, const struct doc *base, const struct doc *current,
                       const struct doc *yours, const struct doc_rules *rules, uint64_t steps_max,
                       struct doc_merge_result *result, stet_error *err) {
+    return doc_merge_with(arena, base, current, yours, rules, NULL, steps_max, result, err);
+}
+
+stet_status doc_merge_with(struct arena *arena, const struct doc *base, const struct doc *current,
+                           const struct doc *yours, const struct doc_rules *rules,
+                           const struct doc_functions *functions, uint64_t steps_max,
+                           struct doc_merge_result *result, stet_error *err) {
     struct merger merger = {
         .arena = arena,
         .base = base,
         .current = current,
         .yours = yours,
+        .functions = functions,
         .steps_max = steps_max == 0 ? UINT64_MAX : steps_max,
         .err = err,
     };

@@ -46,6 +46,16 @@ struct doc_merge_field {
  */
 struct doc_rules;
 
+/*
+ * Who can run the functions that rules name ("function:NAME"), as nothing in doc/ can. merge: the same value on three sides, JSON, empty: absent.
+ * *merged: JSON in the arena; empty: it is left in conflict. STET_OK, STET_NO_MEMORY. merge NULL: not here, it takes too many steps.
+ */
+struct doc_functions {
+    stet_status (*merge)(void *context, struct arena *arena, stet_view name, stet_view base,
+                         stet_view current, stet_view yours, stet_view *merged, stet_error *err);
+    void *context;
+};
+
 struct doc_merge_result {
     bool clean; /* No field is in conflict. */
     /* The whole document, in the arena; conflicting fields hold current's value. */
@@ -70,5 +80,11 @@ struct doc_merge_result {
 stet_status doc_merge(struct arena *arena, const struct doc *base, const struct doc *current,
                       const struct doc *yours, const struct doc_rules *rules, uint64_t steps_max,
                       struct doc_merge_result *result, stet_error *err);
+
+/* The same with rules that may name functions; functions NULL, as above: what they are to merge is in conflict. */
+stet_status doc_merge_with(struct arena *arena, const struct doc *base, const struct doc *current,
+                           const struct doc *yours, const struct doc_rules *rules,
+                           const struct doc_functions *functions, uint64_t steps_max,
+                           struct doc_merge_result *result, stet_error *err);
 
 #endif

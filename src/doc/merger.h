@@ -35,6 +35,7 @@ struct merger {
     const struct doc *yours;
     uint64_t steps;
     uint64_t steps_max;
+    const struct doc_functions *functions;
     struct note *fields;
     struct note **fields_end;
     size_t field_count;

@@ -24,6 +24,7 @@ struct rule_question {
     doc_node base, current, yours;
     /* The field's own node: options. NULL: the default. */
     const struct doc_rules *rules;
+    const struct doc_functions *functions;
     uint64_t
         steps_max; /* What the rule may spend; past it it may stop, and says that it spent more. */
 };
@@ -50,6 +51,8 @@ struct rule_options {
     stet_view key; /* by_key: the pointer inside an element. */
     bool has_minimum, has_maximum;
     struct decimal minimum, maximum;
+    stet_view function; /* function: its name. */
+    bool record;        /* function: of a whole record, which must stay an object. */
 };
 
 struct doc_rules {
@@ -69,6 +72,7 @@ extern const struct doc_rule rule_atomic, rule_immutable, rule_unit;
 extern const struct doc_rule rule_min, rule_max, rule_delta;
 extern const struct doc_rule rule_set, rule_append, rule_by_key;
 extern const struct doc_rule rule_text;
+extern const struct doc_rule rule_function; /* Its name in a definition is "function:NAME". */
 
 /* The rule of that name, or NULL. */
 const struct doc_rule *rule_find(stet_view name);

@@ -81,7 +81,7 @@ static const struct doc_rule *const all_rules[] = {
 };
 
 const char rule_names[] = "reject, last_writer_wins, first, min, max, delta, set, by_key, append, "
-                          "text, immutable, atomic";
+                          "text, immutable, atomic, function:NAME";
 
 const struct doc_rule *rule_find(stet_view name) {
     for (size_t i = 0; i < sizeof all_rules / sizeof all_rules[0]; i++) {

@@ -31,6 +31,9 @@ struct doc_rules;
 stet_status rules_compile(struct arena *arena, const struct doc *definition, doc_node fields,
                           doc_node units, struct doc_rules **rules, stet_error *err);
 
+/* Rules by which a function merges whole records (a strategy "function:NAME"). STET_OK, STET_NO_MEMORY. */
+stet_status rules_of_function(struct arena *arena, stet_view name, struct doc_rules **rules);
+
 /*
  * Whether some rule counts: delta and append take two equal changes for two changes, so that merge(b, x, x) is not x. For
  * everything else equal changes are one. Who wants to answer "nothing changed" without merging asks this first. NULL: false.

@@ -347,6 +347,78 @@ static void check_refused(const char *definition_text, stet_status expected, con
     assert_null(rules);
 }
 
+/* ---- Functions ---- */
+
+/* Stands in for what can run one: puts the three sides into a list, or says of "none" that it settles nothing. */
+static stet_status list_sides(void *context, struct arena *arena, stet_view name, stet_view base,
+                              stet_view current, stet_view yours, stet_view *merged,
+                              stet_error *err) {
+    (void)err;
+    unsigned *calls = context;
+    ++*calls;
+    *merged = view_equal(name, VIEW("none"))
+                  ? (stet_view){0}
+                  : arena_format(arena, "[\"%.*s\",%.*s,%.*s,%.*s]", VIEW_ARG(name), VIEW_ARG(base),
+                                 VIEW_ARG(current), VIEW_ARG(yours));
+    return STET_OK;
+}
+
+static stet_status merge_with(const struct doc_rules *rules, const struct doc_functions *functions,
+                              uint64_t steps_max, struct doc_merge_result *result) {
+    struct doc docs[] = {must_parse("{\"f\":1,\"g\":1}"), must_parse("{\"f\":2,\"g\":1}"),
+                         must_parse("{\"f\":3,\"g\":4}")};
+    return doc_merge_with(&test_arena, &docs[0], &docs[1], &docs[2], rules, functions, steps_max,
+                          result, NULL);
+}
+
+static void a_function_merges_what_both_changed(void **state) {
+    (void)state;
+    unsigned calls = 0;
+    const struct doc_functions functions = {.merge = list_sides, .context = &calls};
+    const struct doc_rules *rules = must_compile(
+        "{\"/f\":{\"merge\":\"function:mean\"},\"/g\":{\"merge\":\"function:mean\"}}", "[]");
+    struct doc_merge_result result;
+    assert_int_equal(merge_with(rules, &functions, 0, &result), STET_OK);
+    assert_true(result.clean);
+    check_view(result.merged, "{\"f\":[\"mean\",1,2,3],\"g\":4}");
+    check_fields(&result, "/f merged by function\n/g yours by function\n");
+    assert_int_equal(calls, 1);
+}
+
+static void what_a_function_leaves_is_in_conflict(void **state) {
+    (void)state;
+    unsigned calls = 0;
+    const struct doc_functions functions = {.merge = list_sides, .context = &calls};
+    struct doc_merge_result result;
+    const struct doc_rules *rules = must_compile("{\"/f\":{\"merge\":\"function:none\"}}", "[]");
+    assert_int_equal(merge_with(rules, &functions, 0, &result), STET_OK);
+    assert_false(result.clean);
+    assert_int_equal(calls, 1);
+    /* As is everything where nobody can run any. */
+    assert_int_equal(merge_with(rules, NULL, 0, &result), STET_OK);
+    assert_false(result.clean);
+}
+
+static void where_functions_may_not_run_they_are_too_dear(void **state) {
+    (void)state;
+    const struct doc_functions elsewhere = {.merge = NULL};
+    struct doc_merge_result result;
+    const struct doc_rules *rules = must_compile("{\"/f\":{\"merge\":\"function:mean\"}}", "[]");
+    assert_int_equal(merge_with(rules, &elsewhere, 1000, &result), STET_TOO_LARGE);
+}
+
+static void a_function_for_whole_records_must_leave_one(void **state) {
+    (void)state;
+    unsigned calls = 0;
+    const struct doc_functions functions = {.merge = list_sides, .context = &calls};
+    struct doc_rules *rules;
+    struct doc_merge_result result;
+    assert_int_equal(rules_of_function(&test_arena, VIEW("mean"), &rules), STET_OK);
+    assert_int_equal(merge_with(rules, &functions, 0, &result), STET_OK);
+    assert_int_equal(calls, 1);
+    assert_false(result.clean); /* A list is no record. */
+}
+
 static void shapes_are_checked(void **state) {
     (void)state;
     check_refused("{\"fields\":[]}", STET_INVALID_TYPE, "/fields", "is an object");
@@ -358,8 +430,8 @@ static void shapes_are_checked(void **state) {
                   "last_writer_wins");
     check_refused("{\"fields\":{\"/a\":{\"merge\":\"sum\"}}}", STET_INVALID_TYPE,
                   "/fields/~1a/merge", "possible are reject");
-    check_refused("{\"fields\":{\"/a\":{\"merge\":\"function:f\"}}}", STET_INVALID_TYPE,
-                  "/fields/~1a/merge", "functions cannot merge fields yet");
+    check_refused("{\"fields\":{\"/a\":{\"merge\":\"function:\"}}}", STET_INVALID_TYPE,
+                  "/fields/~1a/merge", "names a function");
     check_refused("{\"units\":{}}", STET_INVALID_TYPE, "/units", "list of lists");
     check_refused("{\"units\":[[]]}", STET_INVALID_TYPE, "/units/0", "is a list");
     check_refused("{\"units\":[[\"/a\",1]]}", STET_INVALID_TYPE, "/units/0/1", "JSON pointer");
@@ -520,6 +592,10 @@ int main(void) {
         ARENA_TEST(fields_of_elements_are_named_in_the_merged_list),
         ARENA_TEST(lists_in_lists_merge_too),
         ARENA_TEST(a_unit_merges_only_whole),
+        ARENA_TEST(a_function_merges_what_both_changed),
+        ARENA_TEST(what_a_function_leaves_is_in_conflict),
+        ARENA_TEST(where_functions_may_not_run_they_are_too_dear),
+        ARENA_TEST(a_function_for_whole_records_must_leave_one),
         ARENA_TEST(shapes_are_checked),
         ARENA_TEST(options_are_checked),
         ARENA_TEST(contradictions_are_refused),
