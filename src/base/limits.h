@@ -217,6 +217,8 @@
 #define INDEX_DROP_ROWS 1000
 #define INDEX_RING_MAX 16384    /* Changes of keys remembered per space. */
 #define INDEX_RING_KEY_BYTES 32 /* Bytes remembered of each. */
+/* Types by which a space remembers when one of their records changed last; others share a place. */
+#define TYPE_CHANGES_KEPT 512
 
 /* History that types let go (retain). */
 #define RETAIN_SWEEP_S 3600      /* How often versions that have grown too old are looked for. */

@@ -485,10 +485,11 @@ static size_t put_varint(uint8_t *out, uint64_t value) {
 
 stet_view command_encode_result(struct stet_command *command) {
     enum { VARINT_BYTES_MAX = 10 };
-    uint8_t *out = arena_alloc(&command->arena, (command->mutation_count + 1) * VARINT_BYTES_MAX);
+    uint8_t *out = arena_alloc(&command->arena, (command->mutation_count + 1) * VARINT_BYTES_MAX +
+                                                    command->key_words.size);
     size_t size = 0;
     if (out == NULL) return (stet_view){0};
-    if (command->kind == COMMAND_MODULE) {
+    if (command->kind == COMMAND_MODULE && command->key_words.size == 0) {
         /* What the module staged first is what its answer is about. */
         const struct staged_record *first = command->extra;
         while (first != NULL && first->next != NULL)
@@ -508,6 +509,11 @@ stet_view command_encode_result(struct stet_command *command) {
         uint64_t seq = kept == NULL ? mutation->after_seq : kept->after_seq;
         size += put_varint(out + size, seq << 2 | flags);
     }
+    if (command->key_words.size > 0) {
+        out[size++] = 0;
+        memcpy(out + size, command->key_words.bytes, command->key_words.size);
+        size += command->key_words.size;
+    }
     return view_make(out, size);
 }
 
@@ -519,8 +525,18 @@ bool command_decode_result(stet_view result, size_t *offset, uint64_t *seq, unsi
         if (byte < 0x80) {
             *seq = value >> 2;
             *flags = (unsigned)(value & 3);
-            return true;
+            /* Nothing is at position 0: what follows are a module's words. */
+            return value != 0;
         }
     }
     return false;
+}
+
+stet_view command_decode_words(stet_view result) {
+    size_t offset = 0;
+    uint64_t seq;
+    unsigned flags;
+    while (command_decode_result(result, &offset, &seq, &flags))
+        ;
+    return view_make(result.bytes + offset, result.size - offset);
 }

@@ -87,6 +87,7 @@ struct mutation {
     struct change *change;
     /* The type's policy at preparation, with a reference; yours was validated against it when `validated`. */
     const struct policy *policy;
+    bool prepared; /* By its module (command_prepare_apart): left alone when the command is. */
     bool validated;
     uint64_t validated_from; /* Also against this version of the record's data; 0: against none. */
     struct change *base_change; /* The version it was made from, when that was at hand. Owned. */
@@ -105,6 +106,16 @@ struct mutation {
     stet_strategy strategy; /* In force when the base was stale; else STET_STRATEGY_DEFAULT. */
     stet_view conflict_id;  /* Of the conflict record kept for it; empty: none. */
     stet_view taken_by; /* With UNIQUE_VIOLATION: the address of the record that has the value. */
+};
+
+/*
+ * By what a command's changes are made, for the history: members of a change's `origin`. Set before its mutations are prepared; borrowed or
+ * in the arena.
+ */
+struct provenance_made {
+    stet_view operation; /* Its id; empty: none. */
+    stet_view function;  /* "name@version"; empty: none. */
+    stet_view inputs;    /* JSON array of the addresses it was made from; empty: not told. */
 };
 
 enum command_render { RENDER_RECORD, RENDER_FLAT };
@@ -138,7 +149,8 @@ struct stet_command {
     uint8_t key_bytes[STORE_KEY_BYTES];
     uint8_t request_hash[STORE_HASH_BYTES];
     stet_view source;
-    stet_view merge;     /* Provenance to keep with the change (resolve). */
+    struct provenance_made made; /* By what its changes are made. */
+    stet_view merge;             /* Provenance to keep with the change (resolve). */
     bool keeps_deleted;  /* A resolution that leaves a tombstone: its check holds for one. */
     bool single_use_key; /* A replay is ALREADY_RESOLVED. */
     enum command_render render;
@@ -216,6 +228,8 @@ struct stet_command {
     bool preview;            /* A dry run whose answer is core/preview.h. */
     bool minimal;            /* The caller wants no body on success. */
     stet_view key_result;    /* What the key row will say. */
+    stet_view
+        key_words; /* COMMAND_MODULE, set when it is decided: what else that keeps, for the answer to a replay. */
     /* COMMAND_RECEIPT: STET_OK when nothing is known, or how it was refused. */
     stet_status receipt_status;
     /* The space's seq at the decision; the transaction's last seq when it staged. */
@@ -225,11 +239,16 @@ struct stet_command {
     stet_outcome outcome;
 };
 
-/* The result blob of a key row: for each mutation seq << 2 | flags, as varints. */
+/*
+ * The result blob of a key row: for each mutation seq << 2 | flags, as varints; then, where a module keeps words of its own there
+ * (command->key_words), a zero and those.
+ */
 enum { KEY_RESULT_UNCHANGED = 1, KEY_RESULT_NOTHING = 2, KEY_RESULT_DROPPED = 3 };
 stet_view command_encode_result(struct stet_command *command);
 /* Reads one entry from offset; false at the end. */
 bool command_decode_result(stet_view result, size_t *offset, uint64_t *seq, unsigned *flags);
+/* The words a module kept there; empty: none. */
+stet_view command_decode_words(stet_view result);
 
 /* The mutation of this command that staged the change with this seq; NULL: it is another command's. */
 const struct mutation *command_find_staged(const struct stet_command *command, uint64_t seq);
@@ -253,6 +272,13 @@ stet_status command_set_key(struct stet_command *command, stet_view key, stet_er
 
 /* Prepares a write on the submitting thread: whatever can be known before the sequencer. core/prepare.c */
 stet_status command_prepare(struct stet_command *command, stet_error *err);
+
+/*
+ * Prepares a PUT or DELETE that a module made: as command_prepare does, without the client's cache, so on any thread. Of a DELETE last_data and
+ * prepared_version are set already, if known. core/prepare.c
+ */
+stet_status command_prepare_apart(struct stet_command *command, struct mutation *mutation,
+                                  stet_error *err);
 
 /* Renders outcome; core/outcome.c. */
 void command_render(struct stet_command *command);

@@ -206,7 +206,7 @@ TEST(a_command_is_filled_once) {
 TEST(what_a_key_did_is_kept_in_few_bytes_and_read_back) {
     (void)state;
     struct stet_command *command = command_create(world.fixture.client);
-    static const uint64_t seqs[] = {0, 1, 31, 32, UINT64_MAX >> 2};
+    static const uint64_t seqs[] = {2, 1, 31, 32, UINT64_MAX >> 2};
     command->mutation_count = 5;
     command->mutations = arena_zalloc(&command->arena, 5, sizeof *command->mutations);
     for (size_t i = 0; i < 5; i++)
@@ -222,8 +222,28 @@ TEST(what_a_key_did_is_kept_in_few_bytes_and_read_back) {
         assert_int_equal(flags, i == 1 ? KEY_RESULT_UNCHANGED : 0);
     }
     assert_false(command_decode_result(result, &offset, &seq, &flags));
+    assert_int_equal(command_decode_words(result).size, 0);
     offset = 0;
     assert_false(command_decode_result(VIEW("\x80\x80"), &offset, &seq, &flags));
+    command_destroy(command);
+}
+
+TEST(a_module_keeps_words_of_its_own_with_a_key) {
+    (void)state;
+    struct stet_command *command = command_create(world.fixture.client);
+    size_t offset = 0;
+    uint64_t seq;
+    unsigned flags;
+    command->kind = COMMAND_MODULE;
+    command->mutation_count = 1;
+    command->mutations = arena_zalloc(&command->arena, 1, sizeof *command->mutations);
+    command->mutations[0].after_seq = 300;
+    command->key_words = VIEW("{\"sum\":3}");
+    stet_view result = command_encode_result(command);
+    assert_true(command_decode_result(result, &offset, &seq, &flags));
+    assert_int_equal(seq, 300);
+    assert_false(command_decode_result(result, &offset, &seq, &flags));
+    assert_true(view_equal(command_decode_words(result), VIEW("{\"sum\":3}")));
     command_destroy(command);
 }
 
@@ -246,6 +266,7 @@ int main(void) {
         WORLD(an_actor_must_have_a_name),
         WORLD(a_command_is_filled_once),
         WORLD(what_a_key_did_is_kept_in_few_bytes_and_read_back),
+        WORLD(a_module_keeps_words_of_its_own_with_a_key),
     };
     return cmocka_run_group_tests_name("command", tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/merging.h"
 #include "core/render.h"
 #include "core/resolve.h"
 #include "doc/merge.h"
@@ -183,9 +184,13 @@ static stet_status load(struct conflict *conflict, stet_error *err) {
     }
     if (!conflict->base.there || !conflict->current.there || !conflict->has_yours) return STET_OK;
     stet_error why = {0};
-    status = doc_merge(conflict->arena, &conflict->base.doc, &conflict->current.doc,
+    struct merging_runner runner = {.space = conflict->command->space,
+                                    .functions = MERGING_BRIEFLY};
+    const struct doc_functions functions = merging_functions(&runner);
+    status =
+        doc_merge_with(conflict->arena, &conflict->base.doc, &conflict->current.doc,
                        &conflict->yours, conflict->policy == NULL ? NULL : conflict->policy->rules,
-                       MERGE_FORCED_STEPS_MAX, &conflict->merge, &why);
+                       &functions, MERGE_FORCED_STEPS_MAX, &conflict->merge, &why);
     if (status == STET_TOO_LARGE) return STET_OK; /* Shown without. */
     if (status != STET_OK) {
         *err = why;
@@ -367,9 +372,13 @@ stet_status conflict_write(struct stet_command *command, const struct mutation *
     summary->same_fields = both > 0;
     summary->first_field = first == NULL ? (stet_view){0} : first->pointer;
 
+    summary->by_operation =
+        command->made.operation.size > 0 || change_by_operation(conflict.arena, current);
     if (!summary->sides_only)
         json_member_text(writer, VIEW("conflict_type"),
-                         both > 0 ? VIEW("concurrent_edit") : VIEW("version_mismatch"));
+                         summary->by_operation ? VIEW("agent_override")
+                         : both > 0            ? VIEW("concurrent_edit")
+                                               : VIEW("version_mismatch"));
     json_key(writer, VIEW("address"));
     render_address(writer, mutation->type, mutation->id);
     if (conflict.expected > 0) json_member_u64(writer, VIEW("expected_version"), conflict.expected);
@@ -408,8 +417,8 @@ stet_status conflict_render(struct stet_command *command, const struct mutation 
     stet_status status = conflict_write(command, mutation, writer, &summary, err);
     if (status != STET_OK) return status;
     *detail = summary.detail;
-    atomic_fetch_add_explicit(&command->space->counters.conflicts[summary.same_fields], 1,
-                              memory_order_relaxed);
+    size_t kind = summary.by_operation ? 2 : summary.same_fields;
+    atomic_fetch_add_explicit(&command->space->counters.conflicts[kind], 1, memory_order_relaxed);
     contention_note(&command->space->contention, mutation->type, summary.first_field,
                     mutation->strategy);
     return STET_OK;

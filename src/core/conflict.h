@@ -13,6 +13,7 @@ struct conflict_summary {
     stet_view
         detail; /* One sentence about what happened; in the command's arena, or the mutation's error. */
     bool same_fields;      /* Both sides changed some field: "concurrent_edit". */
+    bool by_operation;     /* One of them came from an operation: "agent_override". */
     stet_view first_field; /* The pointer of the first of them; empty: none. */
 };
 

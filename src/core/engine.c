@@ -591,6 +591,7 @@ void engine_close(stet_engine *engine) {
         engine->spaces->state = SPACE_CLOSING;
         close_entry(engine, engine->spaces);
     }
+    if (engine->sandboxes_destroy != NULL) engine->sandboxes_destroy(engine->sandboxes);
     if (engine->workers_ready) {
         workers_done(&engine->copies);
         workers_done(&engine->workers);

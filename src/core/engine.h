@@ -24,6 +24,9 @@ struct engine_seams {
     size_t late_heads_max;
     bool manual; /* No threads: the caller drives with engine_step. */
     unsigned commit_batch_max;
+    /* Functions commit if nobody else wrote what they write, whatever became of what they read: snapshot isolation, so that a test can
+       show what validating reads prevents. */
+    bool unvalidated_reads;
 };
 
 /* Something that goes on beside the engine, with a thread of its own (src/backup), and ends before it. */
@@ -75,7 +78,10 @@ struct stet_engine {
     pthread_cond_t keeper_wake;
     atomic_bool stopping;
     int64_t clock_offset; /* Wall minus monotonic, as the keeper saw it last; 0: not yet. */
-    bool sweep_due;       /* Files of deleted spaces are to be removed. Under keeper_lock. */
+    /* What functions are run in; of the functions module. Set while the engine is opened. */
+    void *sandboxes;
+    void (*sandboxes_destroy)(void *sandboxes);
+    bool sweep_due; /* Files of deleted spaces are to be removed. Under keeper_lock. */
     pthread_mutex_t clients_lock;
     struct stet_client *idle_clients; /* Of the blocking calls. */
     atomic_int clients;

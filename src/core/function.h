@@ -22,7 +22,8 @@ struct function_call {
     /* Out. */
     uint64_t version; /* Of the function that ran. */
     stet_view result; /* JSON. */
-    stet_view log;    /* JSON array of texts; empty: none. */
+    stet_view log;    /* JSON array of texts; empty: none. Also of a run that failed. */
+    uint32_t line;    /* Where it failed, in the source of the function that did; 0: not known. */
     struct read_set reads;
     /* The mutations are command->mutations, each with the base that was read; command->provenance names function and inputs. */
 };
@@ -33,14 +34,16 @@ struct function_call {
  * run: on a worker with a reader (staging NULL); or alone on the sequencer, reading through the staging (reader NULL), under
  * EXCLUSIVE_MS_MAX. @return STET_OK; STET_NOT_FOUND: no such function; STET_FUNCTION_FAILED, STET_FUNCTION_LIMIT, STET_NO_MEMORY, …
  *
- * merge: three versions of one value into one, pure: no records can be read. *merged in the arena. kind: "strategy" or "rule".
- * base, current, yours: JSON; empty: absent. @return STET_OK; *merged empty: it could not settle it; as run.
+ * merge: three versions of one value into one, pure: no records can be read. *merged in the arena. brief: within
+ * FUNCTION_INLINE_STEPS_MAX, as somebody waits. base, current, yours: JSON; empty: absent.
+ * @return STET_OK; *merged empty: it could not settle it; as run.
  */
 struct function_runner {
     stet_status (*run)(struct stet_command *command, struct store_reader *reader,
                        struct staging *staging, struct function_call *call, stet_error *err);
-    stet_status (*merge)(struct space *space, struct arena *arena, stet_view name, stet_view base,
-                         stet_view current, stet_view yours, stet_view *merged, stet_error *err);
+    stet_status (*merge)(struct space *space, struct arena *arena, stet_view name, bool brief,
+                         stet_view base, stet_view current, stet_view yours, stet_view *merged,
+                         stet_error *err);
     /* Whether there is such a function, as of the batch at hand. The sequencer's thread. */
     bool (*exists)(struct staging *staging, stet_view name);
 };

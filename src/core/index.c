@@ -25,7 +25,7 @@ stet_status indexes_create(struct indexes **indexes, struct store *store, stet_e
     size_t count = sizeof numbers / sizeof numbers[0];
     if (created == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a space");
     created->next_number = STORE_INDEX_FIRST;
-    created->ring_floor = store_state(store)->seq;
+    created->ring_floor = created->type_floor = store_state(store)->seq;
     while (count == sizeof numbers / sizeof numbers[0]) {
         stet_status status =
             store_entry_indexes(reader, created->next_number - 1, count, numbers, &count, err);
@@ -52,6 +52,7 @@ void indexes_destroy(struct indexes *indexes) {
     while (indexes->build_count > 0)
         index_build_free(indexes->builds[--indexes->build_count]);
     free(indexes->ring);
+    free(indexes->type_changes);
     free(indexes->retired);
     free(indexes);
 }
@@ -380,9 +381,37 @@ enum index_changed index_changed_since(const struct space *space, const struct b
     return INDEX_UNCHANGED;
 }
 
+static uint64_t *type_place(const struct space *space, stet_view type) {
+    return &space->indexes->type_changes[view_hash(type, space->hash_seed) % TYPE_CHANGES_KEPT];
+}
+
+enum index_changed type_changed_since(const struct space *space, const struct batch *batch,
+                                      stet_view type, uint64_t seq) {
+    const struct indexes *indexes = space->indexes;
+    if (seq < indexes->type_floor) return INDEX_UNKNOWN;
+    if (indexes->type_changes != NULL && *type_place(space, type) > seq) return INDEX_CHANGED;
+    for (size_t i = 0; i < batch->change_count; i++)
+        if (view_equal(batch->changes[i]->row.type, type)) return INDEX_CHANGED;
+    return INDEX_UNCHANGED;
+}
+
+static void note_types(struct space *space, const struct batch *batch) {
+    struct indexes *indexes = space->indexes;
+    if (batch->change_count == 0) return;
+    if (indexes->type_changes == NULL)
+        indexes->type_changes = calloc(TYPE_CHANGES_KEPT, sizeof *indexes->type_changes);
+    if (indexes->type_changes == NULL) {
+        indexes->type_floor = space->seq; /* What is not remembered is unknown. */
+        return;
+    }
+    for (size_t i = 0; i < batch->change_count; i++)
+        *type_place(space, batch->changes[i]->row.type) = batch->changes[i]->row.seq;
+}
+
 /* An entry does not say of which change it is; the last seq of its batch is as good, as nobody has seen a part of a batch. */
 void index_publish(struct space *space, const struct batch *batch) {
     struct indexes *indexes = space->indexes;
+    note_types(space, batch);
     if (batch->entry_count == 0) return;
     if (indexes->ring == NULL) {
         indexes->ring = calloc(INDEX_RING_MAX, sizeof *indexes->ring);

@@ -151,6 +151,13 @@ enum index_changed { INDEX_UNCHANGED, INDEX_CHANGED, INDEX_UNKNOWN };
 enum index_changed index_changed_since(const struct space *space, const struct batch *batch,
                                        uint32_t index, stet_view from, stet_view to, uint64_t seq);
 
+/*
+ * Whether a record of the type was created, changed or deleted after seq, by commands staged before the one at hand included. A few types
+ * share a place, so it may say CHANGED of one that did not. UNKNOWN: seq is from before the space was opened.
+ */
+enum index_changed type_changed_since(const struct space *space, const struct batch *batch,
+                                      stet_view type, uint64_t seq);
+
 /* The batch is durable: its entries go into the ring. */
 void index_publish(struct space *space, const struct batch *batch);
 

@@ -29,6 +29,9 @@ struct indexes {
     struct index_ring_slot *ring; /* INDEX_RING_MAX slots; NULL until the first entry. */
     uint64_t ring_count; /* Ever put in; the next one goes to this modulo INDEX_RING_MAX. */
     uint64_t ring_floor; /* It knows of every change with a seq above this. */
+    uint64_t
+        *type_changes;   /* The seq of the last change by types, TYPE_CHANGES_KEPT; NULL: none. */
+    uint64_t type_floor; /* It knows of every change with a seq above this. */
     struct index_build *builds[INDEX_BUILDS_MAX];
     size_t build_count;
     struct index_retired {

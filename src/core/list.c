@@ -66,6 +66,10 @@ stet_status list_wants(struct list_page *page, const struct store_change *change
 stet_status list_show(struct list_page *page, const struct store_change *change, stet_error *err) {
     struct store_change shown = *change;
     struct created created;
+    if (page->take != NULL) {
+        page->shown++;
+        return page->take(page->take_context, change, err);
+    }
     struct doc doc;
     stet_status status = read_created(page->reader, &page->record_arena, change, &created, err);
     if (status == STET_OK && page->query != NULL && page->query->field_count > 0) {
@@ -80,6 +84,7 @@ stet_status list_show(struct list_page *page, const struct store_change *change,
 }
 
 bool list_is_full(const struct list_page *page) {
+    if (page->take != NULL) return page->shown >= page->limit;
     size_t written = page->writer->buffer->size - page->bytes_from;
     return page->shown >= page->limit || written >= LIST_PAGE_BYTES_MAX;
 }
@@ -269,5 +274,56 @@ stet_status list_run(struct stet_command *command, struct store_reader *reader,
     policy_unref(policy);
     arena_done(&page.rows_arena);
     arena_done(&page.record_arena);
+    return status;
+}
+
+/* ---- For who is not a client -------------------------------------------------------------- */
+
+static stet_status note_type(struct list_page *page, stet_error *err) {
+    if (page->reads == NULL) return STET_OK;
+    return read_set_range(page->reads, &(struct read_range){.type = page->command->list.type}, err);
+}
+
+static stet_status collect_page(struct list_page *page, const struct policy *policy,
+                                stet_error *err) {
+    page->plan = (struct plan){.kind = PLAN_IDS, .key = PLAN_KEY_ID};
+    stet_status status = read_type_allowed(page->command, page->command->list.type, err);
+    bool queried = cursor_hash(page) != NULL;
+    if (status == STET_OK && queried) status = count_live(page, err);
+    if (status == STET_OK && queried)
+        status = plan_choose(&page->command->arena, page->reader, policy, page->query, page->live,
+                             false, NULL, &page->plan, err);
+    if (status != STET_OK) return status;
+    if (page->plan.kind == PLAN_IDS || page->plan.kind == PLAN_SCAN) {
+        status = note_type(page, err);
+        if (status != STET_OK) return status;
+    }
+    return page->plan.kind == PLAN_IDS ? list_by_id(page, err) : list_sorted(page, err);
+}
+
+stet_status list_collect(struct list_collect *collect, struct store_reader *reader,
+                         stet_error *err) {
+    /* What a page knows of its command: who asks, where, and what for. */
+    struct stet_command command = {.space = collect->space, .actor = *collect->actor};
+    struct list_page page = {.command = &command,
+                             .reader = reader,
+                             .query = collect->query,
+                             .snapshot = collect->snapshot,
+                             .limit = collect->list->limit,
+                             .take = collect->take,
+                             .take_context = collect->context,
+                             .reads = collect->reads};
+    const struct policy *policy = NULL;
+    command.list = *collect->list;
+    arena_init(&command.arena, SCRATCH_BYTES);
+    arena_init(&page.rows_arena, SCRATCH_BYTES);
+    arena_init(&page.record_arena, SCRATCH_BYTES);
+    if (cursor_hash(&page) != NULL) policy = policy_find(collect->space, collect->list->type);
+    stet_status status = collect_page(&page, policy, err);
+    policy_unref(policy);
+    collect->more = page.more;
+    arena_done(&page.rows_arena);
+    arena_done(&page.record_arena);
+    arena_done(&command.arena);
     return status;
 }

@@ -11,6 +11,7 @@
 #include "core/cursor.h"
 #include "core/query_plan.h"
 #include "core/read.h"
+#include "core/readset.h"
 
 /* For read_run, which says what it returns. */
 stet_status list_run(struct stet_command *command, struct store_reader *reader,
@@ -18,6 +19,26 @@ stet_status list_run(struct stet_command *command, struct store_reader *reader,
 
 /* STET_FORBIDDEN for a system type whose module lets nobody read it by the general routes. */
 stet_status read_type_allowed(const struct stet_command *command, stet_view type, stet_error *err);
+
+/*
+ * A list for somebody who is not a client: the same plans, limits and rules, but records go to `take` one by one, borrowed for the call. What it
+ * returns but STET_OK ends the list. What was looked at is noted in `reads`, ranges included, so that a transaction that relies on the
+ * list can tell whether it would be the same (core/readset.h).
+ */
+typedef stet_status list_take(void *context, const struct store_change *change, stet_error *err);
+struct list_collect {
+    struct space *space;
+    const stet_actor *actor;
+    const stet_list *list;
+    struct query *query; /* NULL: all records of the type, by id. */
+    uint64_t snapshot;
+    struct read_set *reads; /* NULL: not noted. */
+    list_take *take;
+    void *context;
+    bool more; /* Out: it ended before its limit and its end, for what one page may look at. */
+};
+stet_status list_collect(struct list_collect *collect, struct store_reader *reader,
+                         stet_error *err);
 
 /* ---- A page while it is made: list.c and list_sorted.c ----------------------------------------- */
 
@@ -42,6 +63,10 @@ struct list_page {
     struct cursor next;   /* Where this one ended; its key is in key_bytes. */
     char key_bytes[INDEX_KEY_BYTES_MAX + 64];
     bool more;
+    /* Of list_collect: where records go instead of the writer, and what is noted of those that were looked at; either may be NULL. */
+    list_take *take;
+    void *take_context;
+    struct read_set *reads;
 };
 
 stet_status list_expired(stet_error *err);

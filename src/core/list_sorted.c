@@ -169,6 +169,62 @@ static stet_status note_counted(struct sorted *sorted, uint64_t record, stet_err
     return STET_OK;
 }
 
+/* Whether a record is in one of the ranges of the plan, which has an index. */
+static stet_status is_in_plan(struct list_page *page, struct query_record *record, bool *within,
+                              stet_error *err) {
+    const struct plan *plan = &page->plan;
+    stet_view key;
+    *within = false;
+    stet_status status = index_key(&page->record_arena, plan->index, &record->doc, &key);
+    if (status != STET_OK) return error_set(err, status, "out of memory for a list");
+    for (size_t i = 0; i < plan->range_count && !*within; i++)
+        *within = view_compare(key, plan->ranges[i].from) >= 0 &&
+                  (plan->ranges[i].to.size == 0 || view_compare(key, plan->ranges[i].to) < 0);
+    return STET_OK;
+}
+
+/*
+ * Somebody relies on the list: every record in its ranges counts, also one that does not match now. A record that changed after the snapshot is
+ * of no concern where it was outside of them then; if it came into them, their keys show it.
+ */
+static stet_status note_read(struct list_page *page, struct query_record *record, stet_view known,
+                             stet_error *err) {
+    bool within = true;
+    stet_status status = STET_OK;
+    if (page->reads == NULL || page->plan.index == NULL) return STET_OK;
+    if (view_is_empty(known) && record->doc.count == 0) status = query_record_init(record, err);
+    if (status == STET_OK && view_is_empty(known)) status = is_in_plan(page, record, &within, err);
+    if (status != STET_OK || !within) return status;
+    const struct store_change *change = record->change;
+    return read_set_point(page->reads, change->type, change->id, change->version, err);
+}
+
+/* The ranges that were looked at: of one that was left early, only as far as that. */
+static stet_status note_ranges(struct sorted *sorted, stet_error *err) {
+    struct list_page *page = sorted->page;
+    const struct plan *plan = &page->plan;
+    stet_status status = STET_OK;
+    if (page->reads == NULL || plan->index == NULL) return STET_OK;
+    for (size_t i = 0; status == STET_OK && i < plan->range_count; i++) {
+        struct read_range range = {.type = page->command->list.type,
+                                   .index = plan->index->number,
+                                   .from = plan->ranges[i].from,
+                                   .to = plan->ranges[i].to};
+        if (sorted->early && plan->reverse) {
+            range.from = view_make(sorted->horizon, sorted->horizon_size);
+        } else if (sorted->early) {
+            /* Just behind the horizon, which is within. */
+            char *end = arena_bytes(&page->command->arena, sorted->horizon_size + 1);
+            if (end == NULL) return no_memory(err);
+            memcpy(end, sorted->horizon, sorted->horizon_size);
+            end[sorted->horizon_size] = '\0';
+            range.to = view_make(end, sorted->horizon_size + 1);
+        }
+        status = read_set_range(page->reads, &range, err);
+    }
+    return status;
+}
+
 /* A record as of the snapshot. known: its key in the index, or empty. */
 static stet_status take_row(struct sorted *sorted, const struct store_change *change,
                             stet_view known, stet_error *err) {
@@ -177,6 +233,7 @@ static stet_status take_row(struct sorted *sorted, const struct store_change *ch
     stet_view key = known;
     bool wants;
     stet_status status = list_wants(page, change, &record, &wants, err);
+    if (status == STET_OK) status = note_read(page, &record, known, err);
     if (status != STET_OK || !wants) return status;
     page->rows_matched++;
     switch (page->plan.key) {
@@ -469,6 +526,7 @@ stet_status list_sorted(struct list_page *page, stet_error *err) {
     case PLAN_IDS: assert(!"a plan of this file"); break;
     }
     if (status == STET_OK && page->plan.kind != PLAN_SCAN) status = take_changed(&sorted, err);
+    if (status == STET_OK) status = note_ranges(&sorted, err);
     if (status == STET_OK) status = show_rows(&sorted, err);
     sorted_done(&sorted);
     return status;

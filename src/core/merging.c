@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/engine.h"
+#include "core/function.h"
 #include "core/provenance.h"
 #include "doc/patch.h"
 
@@ -15,7 +17,29 @@ static stet_status finish(struct arena *arena, const struct merging_sides *sides
                                &merging->yours, &merging->provenance, err);
 }
 
-stet_status merging_run(struct arena *arena, const struct merging_sides *sides, uint64_t steps_max,
+/* A function that is not there, fails or takes too long has settled nothing. */
+static stet_status run_function(void *context, struct arena *arena, stet_view name, stet_view base,
+                                stet_view current, stet_view yours, stet_view *merged,
+                                stet_error *err) {
+    const struct merging_runner *runner = context;
+    const struct function_runner *functions = runner->space->engine->functions;
+    stet_error why = {0};
+    *merged = (stet_view){0};
+    if (functions == NULL) return STET_OK;
+    stet_status status =
+        functions->merge(runner->space, arena, name, runner->functions == MERGING_BRIEFLY, base,
+                         current, yours, merged, &why);
+    if (status != STET_NO_MEMORY) return STET_OK;
+    if (err != NULL) *err = why;
+    return status;
+}
+
+struct doc_functions merging_functions(struct merging_runner *runner) {
+    return (struct doc_functions){
+        .merge = runner->functions == MERGING_ELSEWHERE ? NULL : run_function, .context = runner};
+}
+
+stet_status merging_run(struct arena *arena, struct merging_sides *sides, uint64_t steps_max,
                         struct merging *merging, stet_error *err) {
     stet_error why = {0};
     *merging = (struct merging){.head_seq = sides->current->seq,
@@ -29,9 +53,10 @@ stet_status merging_run(struct arena *arena, const struct merging_sides *sides, 
     else if (status == STET_OK)
         status = change_parse(arena, sides->yours, &merging->yours, err);
     if (status != STET_OK) return status;
-    status = doc_merge(arena, &merging->base, &merging->current, &merging->yours,
-                       sides->policy == NULL ? NULL : sides->policy->rules, steps_max,
-                       &merging->result, &why);
+    const struct doc_functions functions = merging_functions(&sides->runner);
+    status = doc_merge_with(arena, &merging->base, &merging->current, &merging->yours,
+                            sides->policy == NULL ? NULL : sides->policy->rules, &functions,
+                            steps_max, &merging->result, &why);
     if (status == STET_TOO_LARGE) {
         merging->too_dear = true;
         return STET_OK;

@@ -30,7 +30,21 @@ static inline uint64_t policy_seq(const struct policy *policy) {
     return policy == NULL ? 0 : policy->seq;
 }
 
+/* Whether functions that merge (rules "function:NAME") may run where a merge is made. */
+enum merging_functions {
+    MERGING_ELSEWHERE, /* No: with one of them it is too dear here. */
+    MERGING_BRIEFLY,   /* Somebody waits. */
+    MERGING_FULLY,     /* On a worker. */
+};
+struct merging_runner {
+    struct space *space;
+    enum merging_functions functions;
+};
+/* For doc_merge_with. runner: borrowed as long as the result. What a function cannot settle, or fails to, is a conflict. */
+struct doc_functions merging_functions(struct merging_runner *runner);
+
 struct merging_sides {
+    struct merging_runner runner;
     const struct policy *policy; /* NULL: the default rules. */
     stet_strategy strategy;      /* For the provenance. */
     const struct store_change *base, *current;
@@ -43,7 +57,7 @@ struct merging_sides {
  *
  * @return STET_OK, also with conflicts (result.clean) and when it is too dear (too_dear); STET_CORRUPT, STET_NO_MEMORY.
  */
-stet_status merging_run(struct arena *arena, const struct merging_sides *sides, uint64_t steps_max,
+stet_status merging_run(struct arena *arena, struct merging_sides *sides, uint64_t steps_max,
                         struct merging *merging, stet_error *err);
 
 /* Whether a document was parsed from this very text. */

@@ -74,7 +74,7 @@ stet_status strategy_parse(stet_view text, stet_strategy *strategy, stet_error *
     bool function = text.size > 9 && memcmp(text.bytes, "function:", 9) == 0;
     error_set(err, STET_BAD_REQUEST,
               function
-                  ? "functions are not available yet"
+                  ? "a function is not asked for by a write: it is the strategy of a type"
                   : "on_conflict is reject, merge, last_writer_wins, newest, server_wins or ask");
     error_field(err, "on_conflict", 0);
     return STET_BAD_REQUEST;

@@ -33,14 +33,18 @@ static bool is_worth_postponing(stet_status status) {
            status == STET_BAD_REQUEST;
 }
 
-/* {created_at, created_by, updated_at, updated_by} of an import, and the writer's own modified_at, as the change keeps them. */
-static stet_view encode_origin(struct arena *arena, const struct mutation *mutation) {
+/* {created_at, created_by, updated_at, updated_by} of an import, the writer's own modified_at, and by what it was made, as the change keeps
+   them. */
+static stet_view encode_origin(struct stet_command *command, const struct mutation *mutation) {
     static const stet_origin nothing = {0};
+    const struct provenance_made *made = &command->made;
+    struct arena *arena = &command->arena;
     const stet_origin *origin = mutation->imported ? &mutation->origin : &nothing;
     struct buffer buffer;
     struct json_writer writer;
     if (origin->created_at == 0 && origin->updated_at == 0 && view_is_empty(origin->created_by) &&
-        view_is_empty(origin->updated_by) && mutation->modified_at == 0 && !origin->history)
+        view_is_empty(origin->updated_by) && mutation->modified_at == 0 && !origin->history &&
+        view_is_empty(made->operation) && view_is_empty(made->function))
         return (stet_view){0};
     buffer_init(&buffer, arena, 0);
     json_begin(&writer, &buffer);
@@ -70,6 +74,9 @@ static stet_view encode_origin(struct arena *arena, const struct mutation *mutat
         if (origin->forked_from.size > 0)
             json_member_text(&writer, VIEW("forked_from"), origin->forked_from);
     }
+    if (made->operation.size > 0) json_member_text(&writer, VIEW("operation"), made->operation);
+    if (made->function.size > 0) json_member_text(&writer, VIEW("function"), made->function);
+    if (made->inputs.size > 0) json_member_raw(&writer, VIEW("inputs"), made->inputs);
     json_object_end(&writer);
     return json_end(&writer) == STET_OK ? buffer_view(&buffer) : (stet_view){0};
 }
@@ -274,9 +281,10 @@ static stet_status prepare_mutation(struct stet_command *command, struct mutatio
     if (mutation->imported && !command->actor.admin)
         return error_set(err, STET_FORBIDDEN, "only an administrator may import");
     if (mutation->policy == NULL) mutation->policy = policy_find(command->space, mutation->type);
-    mutation->origin_json = encode_origin(&command->arena, mutation);
+    mutation->origin_json = encode_origin(command, mutation);
     bool history = mutation->imported && mutation->origin.history;
-    if ((mutation->modified_at != 0 || history) && view_is_empty(mutation->origin_json))
+    bool made = command->made.operation.size > 0 || command->made.function.size > 0;
+    if ((mutation->modified_at != 0 || history || made) && view_is_empty(mutation->origin_json))
         return error_set(err, STET_NO_MEMORY, "out of memory");
     if (mutation->op == STET_OP_CREATE || mutation->op == STET_OP_PUT) {
         mutation->yours_data = mutation->body;
@@ -307,6 +315,24 @@ static stet_status prepare_mutation(struct stet_command *command, struct mutatio
     return status;
 }
 
+stet_status command_prepare_apart(struct stet_command *command, struct mutation *mutation,
+                                  stet_error *err) {
+    bool made = command->made.operation.size > 0 || command->made.function.size > 0;
+    if (mutation->policy == NULL) mutation->policy = policy_find(command->space, mutation->type);
+    mutation->origin_json = encode_origin(command, mutation);
+    if (made && view_is_empty(mutation->origin_json))
+        return error_set(err, STET_NO_MEMORY, "out of memory");
+    mutation->prepared = true;
+    if (mutation->op == STET_OP_DELETE) return STET_OK;
+    mutation->yours_data = mutation->body;
+    mutation->yours_doc = mutation->body_doc;
+    mutation->yours_hash = doc_hash(&mutation->body_doc, 0);
+    mutation->has_yours = true;
+    stet_status status = data_fill(command, mutation, err);
+    if (status == STET_OK) status = data_judge(command, mutation, err);
+    return status == STET_OK ? build_change(command, mutation, err) : status;
+}
+
 stet_status command_prepare(struct stet_command *command, stet_error *err) {
     stet_error local = {0};
     if (err == NULL) err = &local;
@@ -314,6 +340,7 @@ stet_status command_prepare(struct stet_command *command, stet_error *err) {
     if (command->kind == COMMAND_RESOLVE) status = resolve_prepare(command, err);
     if (status == STET_OK && command->prepare != NULL) status = command->prepare(command, err);
     for (size_t i = 0; status == STET_OK && i < command->mutation_count; i++) {
+        if (command->mutations[i].prepared) continue;
         if (command->mutations[i].op == STET_OP_REVERT && view_is_empty(command->source) &&
             !command->transaction)
             command->source = arena_format(&command->arena, "revert:%llu",

@@ -25,18 +25,27 @@ struct read_range {
 struct read_set {
     struct arena *arena;
     uint64_t seq; /* Of the snapshot. */
+    bool current; /* It was read through the staging itself, so nothing can have moved. */
     struct read_point *points;
     size_t point_count, point_capacity;
+    uint32_t *slots; /* Of a point by its name, + 1; slot_count of them, a power of two. */
+    size_t slot_count;
     struct read_range *ranges;
     size_t range_count, range_capacity;
 };
 
 void read_set_init(struct read_set *set, struct arena *arena, uint64_t seq);
 
-/* Copies what they are given. A point that is there already is not added again. STET_NO_MEMORY; STET_TOO_LARGE: FUNCTION_READS_MAX. */
+/*
+ * Copies what they are given. A point that is there already is not added again, nor is a range that lies within one that is there. Not
+ * bounded by themselves: who fills one bounds it. STET_NO_MEMORY.
+ */
 stet_status read_set_point(struct read_set *set, stet_view type, stet_view id, uint64_t version,
                            stet_error *err);
 stet_status read_set_range(struct read_set *set, const struct read_range *range, stet_error *err);
+
+/* What was read of a record already; NULL: nothing. */
+const struct read_point *read_set_find(const struct read_set *set, stet_view type, stet_view id);
 
 /*
  * Whether everything is as it was read, changes staged before this command included.

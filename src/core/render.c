@@ -160,6 +160,13 @@ int64_t change_updated_at(struct arena *arena, const struct store_change *change
     return origin.updated_at != 0 ? origin.updated_at : change->stamp;
 }
 
+bool change_by_operation(struct arena *arena, const struct store_change *change) {
+    struct doc doc;
+    return !view_is_empty(change->origin) &&
+           doc_parse(arena, change->origin, NULL, &doc, NULL) == STET_OK &&
+           doc_member(&doc, 0, VIEW("operation")) != DOC_NONE;
+}
+
 int64_t change_modified_at(struct arena *arena, const struct store_change *change) {
     struct origin origin = origin_read(arena, change);
     if (origin.modified_at != 0) return origin.modified_at;
@@ -345,6 +352,39 @@ static void render_source(struct json_writer *writer, stet_view source) {
     json_member_text(writer, VIEW("source"), source);
 }
 
+/* Members of the origin that say by what a version was made. */
+static bool is_making(stet_view raw) {
+    return view_equal(raw, VIEW("operation")) || view_equal(raw, VIEW("function")) ||
+           view_equal(raw, VIEW("inputs"));
+}
+
+/* By what it was made, each as a member; the rest of the origin, as it is told elsewhere, as one. */
+static void render_origin(struct json_writer *writer, const struct store_change *change) {
+    struct arena arena;
+    struct doc doc;
+    bool others = false;
+    if (view_is_empty(change->origin)) return;
+    arena_init(&arena, ORIGIN_ARENA_BYTES);
+    if (doc_parse(&arena, change->origin, NULL, &doc, NULL) == STET_OK) {
+        for (doc_node node = doc_first(&doc, 0); node != DOC_NONE; node = doc_next(&doc, node)) {
+            bool making = is_making(doc_key_raw(&doc, node));
+            others |= !making;
+            if (making) json_member_raw(writer, doc_key_raw(&doc, node), doc_text(&doc, node));
+        }
+        if (others) {
+            json_key(writer, VIEW("origin"));
+            json_object_begin(writer);
+        }
+        for (doc_node node = doc_first(&doc, 0); node != DOC_NONE; node = doc_next(&doc, node))
+            if (!is_making(doc_key_raw(&doc, node)))
+                json_member_raw(writer, doc_key_raw(&doc, node), doc_text(&doc, node));
+        if (others) json_object_end(writer);
+    } else {
+        json_member_raw(writer, VIEW("origin"), change->origin);
+    }
+    arena_done(&arena);
+}
+
 void render_history_entry(struct json_writer *writer, const struct store_change *change,
                           bool with_data) {
     json_object_begin(writer);
@@ -358,7 +398,7 @@ void render_history_entry(struct json_writer *writer, const struct store_change 
     json_rfc3339(writer, change->stamp);
     json_member_text(writer, VIEW("by"), change->by);
     render_source(writer, change->source);
-    if (!view_is_empty(change->origin)) json_member_raw(writer, VIEW("origin"), change->origin);
+    render_origin(writer, change);
     if (!view_is_empty(change->merge)) {
         json_key(writer, VIEW("merge"));
         provenance_render(writer, change);
@@ -384,6 +424,9 @@ static void render_provenance(struct json_writer *writer, struct arena *arena,
     bool has_origin = !view_is_empty(change->origin) &&
                       doc_parse(arena, change->origin, NULL, &doc, NULL) == STET_OK;
     if (has_origin) render_given(writer, &doc, VIEW("modified_at"));
+    if (has_origin) render_given(writer, &doc, VIEW("operation"));
+    if (has_origin) render_given(writer, &doc, VIEW("function"));
+    if (has_origin) render_given(writer, &doc, VIEW("inputs"));
     if (has_origin && doc_member(&doc, 0, VIEW("history")) != DOC_NONE) {
         render_given(writer, &doc, VIEW("source"));
         render_given(writer, &doc, VIEW("client_mutation_id"));

@@ -55,6 +55,9 @@ int64_t change_updated_at(struct arena *arena, const struct store_change *change
 int64_t change_modified_at(struct arena *arena, const struct store_change *change);
 stet_view change_updated_by(struct arena *arena, const struct store_change *change);
 
+/* Whether it was made on behalf of an operation. */
+bool change_by_operation(struct arena *arena, const struct store_change *change);
+
 /* created_at and created_by, from a record's first change. Views point into it or into the arena. */
 void change_created(struct arena *arena, const struct store_change *first, struct created *created);
 

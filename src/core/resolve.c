@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/merging.h"
 #include "core/provenance.h"
 #include "doc/merge.h"
 #include "doc/patch.h"
@@ -278,9 +279,11 @@ static stet_status choose_field(const struct resolve_sides *sides, const struct 
 /* As when it was refused, by the type's rules. */
 static stet_status merge_sides(const struct resolve_sides *sides, struct doc_merge_result *merge,
                                stet_error *err) {
-    stet_status status = doc_merge(sides->arena, &sides->base, &sides->current, &sides->yours,
-                                   sides->policy == NULL ? NULL : sides->policy->rules,
-                                   MERGE_FORCED_STEPS_MAX, merge, err);
+    struct merging_runner runner = {.space = sides->space, .functions = MERGING_BRIEFLY};
+    const struct doc_functions functions = merging_functions(&runner);
+    stet_status status = doc_merge_with(sides->arena, &sides->base, &sides->current, &sides->yours,
+                                        sides->policy == NULL ? NULL : sides->policy->rules,
+                                        &functions, MERGE_FORCED_STEPS_MAX, merge, err);
     if (status != STET_TOO_LARGE) return status;
     error_set(err, STET_TOO_LARGE,
               "merging takes more work than is done for one request; send the whole data as "
@@ -427,7 +430,7 @@ stet_status resolve_provenance(const struct resolve_sides *sides, stet_choice ch
 stet_status resolve_prepare(struct stet_command *command, stet_error *err) {
     const stet_resolution resolution = command->resolution;
     struct resolve_token token;
-    struct resolve_sides sides = {.arena = &command->arena};
+    struct resolve_sides sides = {.space = command->space, .arena = &command->arena};
     enum resolve_effect effect = RESOLVE_WRITE;
     stet_view data = {0};
     stet_status status =

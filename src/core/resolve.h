@@ -28,6 +28,7 @@ stet_status resolve_read_token(struct stet_command *command, stet_view type, ste
 
 /* A conflict's three sides, for whoever settles it. */
 struct resolve_sides {
+    struct space *space;
     struct arena *arena;
     const struct policy *policy; /* NULL: the default rules. */
     bool deletes;                /* Yours is a deletion. */

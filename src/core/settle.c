@@ -341,13 +341,16 @@ static stet_status run_merge(struct settling *settling, stet_error *err) {
     struct stet_command *command = settling->staging->command;
     struct mutation *mutation = settling->mutation;
     struct merging *merging = mutation->ahead;
-    const struct merging_sides sides = {.policy = settling->policy,
-                                        .strategy = settling->strategy,
-                                        .base = &settling->base,
-                                        .current = &settling->current,
-                                        .yours = mutation->yours_data,
-                                        .yours_doc = &mutation->yours_doc};
     bool may_hop = !command->internal && command->hops < PREPARE_RETRIES_MAX;
+    struct merging_sides sides = {
+        .runner = {.space = settling->staging->space,
+                   .functions = may_hop ? MERGING_ELSEWHERE : MERGING_BRIEFLY},
+        .policy = settling->policy,
+        .strategy = settling->strategy,
+        .base = &settling->base,
+        .current = &settling->current,
+        .yours = mutation->yours_data,
+        .yours_doc = &mutation->yours_doc};
     if (merging != NULL && merging->head_seq == settling->head->seq &&
         merging->policy_seq == policy_seq(settling->policy) &&
         merging->strategy == settling->strategy) {

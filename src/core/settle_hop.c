@@ -53,12 +53,13 @@ static stet_status merge_one(struct stet_command *command, struct mutation *muta
     if (!mutation->has_yours) return STET_OK;
     struct merging *merging = arena_alloc(arena, sizeof *merging);
     if (merging == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
-    const struct merging_sides sides = {.policy = policy,
-                                        .strategy = strategy,
-                                        .base = &base,
-                                        .current = &current,
-                                        .yours = mutation->yours_data,
-                                        .yours_doc = &mutation->yours_doc};
+    struct merging_sides sides = {.runner = {.space = command->space, .functions = MERGING_FULLY},
+                                  .policy = policy,
+                                  .strategy = strategy,
+                                  .base = &base,
+                                  .current = &current,
+                                  .yours = mutation->yours_data,
+                                  .yours_doc = &mutation->yours_doc};
     status = merging_run(arena, &sides, MERGE_STEPS_MAX, merging, err);
     if (status == STET_OK) mutation->ahead = merging;
     return status;
@@ -153,12 +154,13 @@ stet_status settle_ahead(struct stet_command *command, struct mutation *mutation
     }
     struct merging *merging = arena_alloc(arena, sizeof *merging);
     if (merging == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a merge");
-    const struct merging_sides sides = {.policy = mutation->policy,
-                                        .strategy = strategy,
-                                        .base = base,
-                                        .current = &mutation->newer_change->row,
-                                        .yours = mutation->yours_data,
-                                        .yours_doc = &mutation->yours_doc};
+    struct merging_sides sides = {.runner = {.space = command->space},
+                                  .policy = mutation->policy,
+                                  .strategy = strategy,
+                                  .base = base,
+                                  .current = &mutation->newer_change->row,
+                                  .yours = mutation->yours_data,
+                                  .yours_doc = &mutation->yours_doc};
     status = merging_run(arena, &sides, MERGE_INLINE_STEPS_MAX, merging, &why);
     if (status == STET_NO_MEMORY) {
         *err = why;

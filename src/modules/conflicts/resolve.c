@@ -150,7 +150,8 @@ static stet_status fill_mutation(struct stet_command *command, const struct task
 
 static stet_status prepare_resolution(struct stet_command *command, stet_error *err) {
     struct task *task = command->module_data;
-    struct resolve_sides sides = {.arena = &command->arena, .conflict_id = task->id};
+    struct resolve_sides sides = {
+        .space = command->space, .arena = &command->arena, .conflict_id = task->id};
     struct resolve_token token;
     enum resolve_effect effect;
     stet_view data;

@@ -121,9 +121,30 @@ static stet_status read_strategy(struct compiler *compiler, doc_node node, const
     if (status == STET_OK && strategy_parse(text, strategy, compiler->err) == STET_OK)
         return STET_OK;
     if (view_starts(text, VIEW("function:")))
-        return REFUSE_AT(compiler, where, index, "functions cannot settle conflicts yet");
+        return REFUSE_AT(compiler, where, index,
+                         "a function is the type's own strategy: it stands in \"on_conflict\"");
     return REFUSE_AT(compiler, where, index,
                      "is reject, merge, last_writer_wins, newest, server_wins or ask");
+}
+
+/*
+ * "function:NAME" is the strategy merge with one rule, for the record as a whole: it is applied, shown, reopened and told of as any other. Which
+ * functions there are is looked up when it is needed.
+ */
+static stet_status read_function(struct compiler *compiler, doc_node node) {
+    struct policy *policy = compiler->policy;
+    struct doc_rules *rules;
+    stet_view text = {0};
+    stet_status status = doc_string(compiler->arena, &compiler->doc, node, &text);
+    if (status == STET_NO_MEMORY) return no_memory(compiler);
+    if (status != STET_OK || !view_starts(text, VIEW("function:"))) return STET_OK;
+    stet_view name = view_make(text.bytes + 9, text.size - 9);
+    if (name.size == 0 || name.size > ID_BYTES_MAX)
+        return REFUSE(compiler, "/on_conflict", "names a function: \"function:NAME\"");
+    if (rules_of_function(compiler->arena, name, &rules) != STET_OK) return no_memory(compiler);
+    policy->rules = rules;
+    policy->on_conflict = STET_STRATEGY_MERGE;
+    return STET_OK;
 }
 
 static stet_status read_strategies(struct compiler *compiler) {
@@ -133,8 +154,9 @@ static stet_status read_strategies(struct compiler *compiler) {
     policy->overrides = 1u << STET_STRATEGY_MERGE | 1u << STET_STRATEGY_ASK;
     doc_node node = doc_member(doc, 0, VIEW("on_conflict"));
     if (node != DOC_NONE) {
-        stet_status status =
-            read_strategy(compiler, node, "/on_conflict", -1, &policy->on_conflict);
+        stet_status status = read_function(compiler, node);
+        if (status == STET_OK && policy->rules == NULL)
+            status = read_strategy(compiler, node, "/on_conflict", -1, &policy->on_conflict);
         if (status != STET_OK) return status;
     }
     stet_status status =
@@ -405,7 +427,10 @@ static stet_status read_fields(struct compiler *compiler) {
     stet_status status = rules_compile(compiler->arena, doc, fields,
                                        doc_member(doc, 0, VIEW("units")), &rules, compiler->err);
     if (status != STET_OK) return status;
-    policy->rules = rules;
+    if (rules != NULL && policy->rules != NULL)
+        return REFUSE(compiler, "/on_conflict",
+                      "merges the record as a whole: rules for fields and units have no say then");
+    if (rules != NULL) policy->rules = rules;
     policy->counts = rules_count(rules);
     return validator_compile(compiler->arena, doc, fields, &policy->validator, &policy->checks_old,
                              compiler->err);
