@@ -131,18 +131,14 @@ static void measure(size_t count, bool fair) {
 }
 
 int main(int argc, char **argv) {
-    static char *const defaults[] = {"", "1000", "10000", "100000", "1000000"};
-    if (argc < 2) {
-        argc = 5;
-        argv = (char **)(uintptr_t)defaults;
-    }
+    static const size_t counts[] = {1000, 10000, 100000, 1000000};
     for (unsigned i = 0; i < ACTORS; i++)
         snprintf(actors[i], sizeof actors[i], "actor %u", i);
     printf("ns per call, with so many waiting; and bytes of each\n");
     printf("%9s %5s %8s %8s %8s %8s %14s %8s %8s\n", "waiting", "lane", "insert", "ahead", "next",
            "cycle", "cancel+insert", "lift", "bytes");
     for (int fair = 0; fair < 2; fair++)
-        for (int i = 1; i < argc; i++)
-            measure(strtoul(argv[i], NULL, 10), fair == 1);
+        for (int i = 1; i < argc || (argc < 2 && i <= 4); i++)
+            measure(argc < 2 ? counts[i - 1] : strtoul(argv[i], NULL, 10), fair == 1);
     return 0;
 }

@@ -172,6 +172,25 @@ def size_goals(results):
     return goals
 
 
+def queue_goals(results):
+    def row(target, mode, run):
+        return results.last("queue", target=target, mode=mode, run=run)
+
+    last = results.last("queue", target="stet") or {}
+    run = last.get("run")
+    cycles = row("stet", "cycle", run) or {}
+    wake = row("stet", "wake", run)
+    put = times(row("stet", "submit", run), row("beanstalkd", "submit", run))
+    beside = times(cycles or None, row("postgres", "cycle", run))
+    wake_ms = wake["p50_us"] / 1000 if wake else None
+    return [
+        Goal("submissions to the queue, beside beanstalkd's put", put, 2, "times"),
+        Goal("submit, claim, complete", cycles.get("per_s"), 8000, "a second", True, 0),
+        Goal("submit, claim, complete, beside postgres", beside, 3, "times"),
+        Goal("a waiting claim wakes, median", wake_ms, 2, "ms", False),
+    ]
+
+
 def server_goals(results):
     start = results.last("start", target="stet") or {}
     feeds = [
@@ -189,7 +208,11 @@ def server_goals(results):
 
 def goals_of(results):
     return (
-        update_goals(results) + read_goals(results) + size_goals(results) + server_goals(results)
+        update_goals(results)
+        + read_goals(results)
+        + size_goals(results)
+        + queue_goals(results)
+        + server_goals(results)
     )
 
 

@@ -20,6 +20,12 @@ def load(target, mode, connections, rates, p99s=None, records=10000, run=1):
     }
 
 
+def queue(target, mode, rates, p50_us=500, run=1):
+    parts = [{"per_s": rate, "p99_us": 1000} for rate in rates]
+    return {"benchmark": "queue", "run": run, "target": target, "mode": mode, "connections": 64,
+            "per_s": rates[0], "p50_us": p50_us, "p99_us": 1000, "in_rounds": parts}
+
+
 def say(rows):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "rows.json")
@@ -106,6 +112,22 @@ class Goals(unittest.TestCase):
         self.assertTrue(goal(say(rows), "hot GET, 64").endswith(" met"))
         rows[0] = load("stet", "get", 64, [79])
         self.assertTrue(goal(say(rows), "hot GET, 64").endswith("MISSED"))
+
+
+    def test_the_queue_beside_others(self):
+        rows = [queue("stet", "submit", [190]), queue("beanstalkd", "submit", [100]),
+                queue("stet", "cycle", [8000]), queue("postgres", "cycle", [2666]),
+                queue("stet", "wake", [400], p50_us=2001)]
+        text = say(rows)
+        self.assertTrue(goal(text, "submissions to the queue").endswith("MISSED"))
+        self.assertTrue(goal(text, "submit, claim, complete   ").endswith(" met"))
+        self.assertTrue(goal(text, "submit, claim, complete, beside").endswith(" met"))
+        self.assertTrue(goal(text, "a waiting claim wakes").endswith("MISSED"))
+
+    def test_queues_of_another_run_are_not_compared(self):
+        text = say([queue("beanstalkd", "submit", [100], run=1), queue("stet", "submit", [500], run=2)])
+        self.assertTrue(goal(text, "submissions to the queue").endswith("not measured"))
+        self.assertTrue(goal(text, "a waiting claim wakes").endswith("not measured"))
 
 
 class Table(unittest.TestCase):

@@ -110,6 +110,7 @@ extern struct target target_stet;
 extern struct target target_echo;
 extern struct target target_redis;
 extern struct target target_postgres; /* Where there is libpq; see meson.build. */
+const char *postgres_conninfo(void);  /* Of the started one, for libpq. */
 extern struct target target_etcd;     /* Where there is nghttp2. */
 
 #endif

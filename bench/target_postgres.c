@@ -68,6 +68,8 @@ static char initdb[SPAWN_PATH_BYTES], program[SPAWN_PATH_BYTES];
 static char conninfo[128];
 static uint64_t random_state = 88172645463325252u;
 
+const char *postgres_conninfo(void) { return conninfo; }
+
 static noreturn void fail(const char *what, const char *why) { spawn_fail(&spawn, what, why); }
 
 /* ---- Start and stop ---------------------------------------------------------------------- */
