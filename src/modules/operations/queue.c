@@ -4,30 +4,16 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/limits.h"
 #include "base/view.h"
 #include "modules/operations/order.h"
-#include "modules/operations/register.h"
-#include "modules/operations/timers.h"
+#include "modules/operations/queue_parts.h"
 
 #define NS_PER_S INT64_C(1000000000)
 #define AGE_S_DEFAULT 300
 
-struct queue {
-    struct register_ reg;
-    struct timers timers; /* Of delayed entries, and of lanes with somebody to lift. */
-    struct queue_lane *lanes, **lanes_end;
-    struct queue_lane *server_lanes;
-    size_t lane_count;
-    size_t entry_count;
-    size_t urgent_running;
-    int64_t now; /* Of the last tick. */
-    uint64_t seed;
-};
-
 /* ---- Small answers ----------------------------------------------------------------------- */
 
-static enum queue_level level_of(unsigned class_) {
+enum queue_level queue_level_of(unsigned class_) {
     switch ((stet_class)class_) {
     case STET_CLASS_LOW: return QUEUE_LOW;
     case STET_CLASS_DEFAULT:
@@ -47,12 +33,12 @@ static bool waits(const struct queue_entry *entry) {
 static uint32_t here(const struct queue_lane *lane, enum queue_level level) {
     uint32_t sum = 0;
     for (unsigned i = STET_CLASS_LOW; i < QUEUE_CLASSES; i++)
-        if (level_of(i) == level) sum += lane->ready[i] + lane->delayed[i] + lane->running[i];
+        if (queue_level_of(i) == level) sum += lane->ready[i] + lane->delayed[i] + lane->running[i];
     return sum;
 }
 
-static struct queue_line *line_find(const struct queue *queue, const struct queue_lane *lane,
-                                    enum queue_for for_, stet_view agent) {
+struct queue_line *queue_line_find(const struct queue *queue, const struct queue_lane *lane,
+                                   enum queue_for for_, stet_view agent) {
     switch (for_) {
     case QUEUE_FOR_ANYONE: return lane->anyone;
     case QUEUE_FOR_SERVER: return lane->server;
@@ -139,9 +125,8 @@ static void watch_server(struct queue *queue, struct queue_lane *lane) {
     }
 }
 
-/* By how many levels an entry has risen as of the last tick. */
-static unsigned lifted_by(const struct queue *queue, const struct queue_entry *entry) {
-    unsigned own = level_of(entry->class_);
+unsigned queue_lifted_by(const struct queue *queue, const struct queue_entry *entry) {
+    unsigned own = queue_level_of(entry->class_);
     unsigned age_s = entry->lane->settings.age_s;
     if (own >= QUEUE_HIGH || age_s == 0 || queue->now <= entry->since) return 0;
     /* Unsigned: a distance of two int64_t may not fit one. */
@@ -152,8 +137,8 @@ static unsigned lifted_by(const struct queue *queue, const struct queue_entry *e
 
 /* Into the trees, at the level it has come to. */
 static void plant(struct queue *queue, struct queue_entry *entry) {
-    entry->lifted = (uint8_t)lifted_by(queue, entry);
-    entry->level = (uint8_t)(level_of(entry->class_) + entry->lifted);
+    entry->lifted = (uint8_t)queue_lifted_by(queue, entry);
+    entry->level = (uint8_t)(queue_level_of(entry->class_) + entry->lifted);
     order_insert(&entry->lane->tree[entry->level], ORDER_BY_LEVEL, entry);
     order_insert(&entry->line->tree[entry->level], ORDER_BY_LINE, entry);
 }
@@ -188,14 +173,14 @@ static void plant_anew(struct queue *queue, struct queue_lane *lane) {
 /* An actor's account of what waits for it. */
 static void actor_gains(struct queue_entry *entry) {
     struct queue_actor *actor = entry->actor;
-    unsigned own = level_of(entry->class_);
+    unsigned own = queue_level_of(entry->class_);
     if (actor->in_level[own]++ == 0 || actor->last[own] < entry->tag) actor->last[own] = entry->tag;
     actor->waiting++;
 }
 
 static void actor_loses(struct queue_entry *entry) {
     assert(entry->actor->waiting > 0);
-    entry->actor->in_level[level_of(entry->class_)]--;
+    entry->actor->in_level[queue_level_of(entry->class_)]--;
     entry->actor->waiting--;
 }
 
@@ -244,7 +229,7 @@ static void leave(struct queue *queue, struct queue_entry *entry) {
         leave_ring(entry);
         lane->running[entry->class_]--;
         lane->running_count--;
-        if (level_of(entry->class_) == QUEUE_TOP) queue->urgent_running--;
+        if (queue_level_of(entry->class_) == QUEUE_TOP) queue->urgent_running--;
         break;
     }
     if (waits(entry)) actor_loses(entry);
@@ -269,7 +254,7 @@ static void enter_delayed(struct queue *queue, struct queue_entry *entry, int64_
 
 static void enter_running(struct queue *queue, struct queue_entry *entry,
                           struct queue_entry *mate) {
-    unsigned own = level_of(entry->class_);
+    unsigned own = queue_level_of(entry->class_);
     uint64_t *started = &entry->lane->started[own];
     entry->state = QUEUE_RUNNING;
     join_ring(entry, mate);
@@ -288,7 +273,7 @@ static void enter_waiting(struct queue *queue, struct queue_entry *entry, int64_
 
 /* After a move: what depends on who is where. */
 static void settle(struct queue *queue, struct queue_lane *lane, unsigned class_) {
-    enum queue_level own = level_of(class_);
+    enum queue_level own = queue_level_of(class_);
     if (lane->started[own] != 0 && here(lane, own) == 0) lane->started[own] = 0;
     watch_lifts(queue, lane);
     watch_server(queue, lane);
@@ -382,7 +367,7 @@ uint64_t queue_tag(const struct queue *queue, stet_view lane_name, stet_class cl
                    stet_view actor_name) {
     const struct queue_lane *lane = queue_lane_find(queue, lane_name);
     if (lane == NULL || !lane->settings.fair) return 0;
-    enum queue_level own = level_of(class_);
+    enum queue_level own = queue_level_of(class_);
     uint64_t tag = lane->started[own];
     uint64_t first;
     if (order_own_tag(lane->tree[own], &first) && first > tag) tag = first;
@@ -399,7 +384,7 @@ static void belong(struct queue *queue, struct queue_entry *entry,
     assert(lane != NULL);
     *entry = (struct queue_entry){
         .lane = lane,
-        .line = line_find(queue, lane, place->for_, place->agent),
+        .line = queue_line_find(queue, lane, place->for_, place->agent),
         .actor = actor_find(queue, lane, place->actor),
         .batch_key = place->batch_key,
         .turn = place->turn,
@@ -511,99 +496,4 @@ void queue_tick(struct queue *queue, int64_t now, queue_ready_fn *ready, void *c
 int64_t queue_next_tick(const struct queue *queue) {
     const struct queue_timer *timer = timers_first(&queue->timers);
     return timer == NULL ? QUEUE_NEVER : timer->at;
-}
-
-/* ---- Questions --------------------------------------------------------------------------- */
-
-size_t queue_ahead(const struct queue *queue, const struct queue_entry *entry) {
-    if (!waits(entry)) return 0;
-    struct queue_entry probe = *entry;
-    if (entry->state == QUEUE_DELAYED) {
-        probe.lifted = (uint8_t)lifted_by(queue, entry);
-        probe.level = (uint8_t)(level_of(entry->class_) + probe.lifted);
-    }
-    size_t ahead = order_rank(entry->lane->tree[probe.level], &probe);
-    for (unsigned level = probe.level + 1u; level < QUEUE_LEVELS; level++)
-        if (entry->lane->tree[level] != NULL) ahead += entry->lane->tree[level]->size;
-    return ahead;
-}
-
-struct queue_entry *queue_first(const struct queue_lane *lane) {
-    for (unsigned level = QUEUE_LEVELS; level-- > 0;)
-        if (lane->tree[level] != NULL) return order_first(lane->tree[level], ORDER_BY_LEVEL);
-    return NULL;
-}
-
-struct queue_entry *queue_after(const struct queue_entry *entry) {
-    assert(entry->state == QUEUE_READY);
-    unsigned level = entry->level;
-    struct queue_entry *next = order_after(entry->lane->tree[level], ORDER_BY_LEVEL, entry);
-    while (next == NULL && level-- > 0)
-        next = order_first(entry->lane->tree[level], ORDER_BY_LEVEL);
-    return next;
-}
-
-static bool may_take(const struct queue_entry *entry, const struct queue_taker *taker) {
-    const struct register_item *line = &entry->line->item;
-    if (line->for_ == QUEUE_FOR_ANYONE) return taker->as == QUEUE_FOR_AGENT;
-    if (line->for_ != taker->as) return false;
-    return line->for_ == QUEUE_FOR_SERVER || view_equal(line->name, taker->agent);
-}
-
-static struct queue_entry *earlier(struct queue_entry *a, struct queue_entry *b) {
-    if (a == NULL || b == NULL) return a == NULL ? b : a;
-    return order_before(a, b) ? a : b;
-}
-
-/* The first of a level for a taker, behind `behind` unless that is NULL. */
-static struct queue_entry *first_for(const struct queue *queue, const struct queue_lane *lane,
-                                     const struct queue_taker *taker, unsigned level,
-                                     const struct queue_entry *behind) {
-    const struct queue_line *lines[2] = {line_find(queue, lane, taker->as, taker->agent),
-                                         taker->as == QUEUE_FOR_AGENT ? lane->anyone : NULL};
-    struct queue_entry *found = NULL;
-    for (unsigned i = 0; i < 2; i++) {
-        if (lines[i] == NULL) continue;
-        struct queue_entry *root = lines[i]->tree[level];
-        found = earlier(found, behind == NULL ? order_first(root, ORDER_BY_LINE)
-                                              : order_after(root, ORDER_BY_LINE, behind));
-    }
-    return found;
-}
-
-enum queue_verdict queue_next(const struct queue *queue, const struct queue_lane *lane,
-                              const struct queue_taker *taker, struct queue_entry **entry) {
-    assert(taker->as != QUEUE_FOR_ANYONE);
-    if (lane->settings.paused) return QUEUE_PAUSED;
-    if (lane->ready_count == 0) return QUEUE_NOTHING;
-    bool full = lane->places >= lane->settings.width;
-    if (full && (lane->tree[QUEUE_TOP] == NULL || queue->urgent_running >= URGENT_RUNNING_MAX))
-        return QUEUE_FULL;
-
-    if (lane->settings.width == 1) {
-        struct queue_entry *first = queue_first(lane);
-        if (!may_take(first, taker)) return QUEUE_IN_LINE;
-        *entry = first;
-        return QUEUE_TAKE;
-    }
-    unsigned lowest = full ? QUEUE_TOP : QUEUE_LOW;
-    for (unsigned level = QUEUE_LEVELS; level-- > lowest;) {
-        struct queue_entry *first = first_for(queue, lane, taker, level, NULL);
-        if (first == NULL) continue;
-        *entry = first;
-        return QUEUE_TAKE;
-    }
-    return full ? QUEUE_FULL : QUEUE_NOTHING;
-}
-
-struct queue_entry *queue_batch_next(const struct queue *queue, const struct queue_entry *entry,
-                                     const struct queue_taker *taker) {
-    assert(entry->state == QUEUE_READY);
-    if (view_is_empty(entry->batch_key)) return NULL;
-    const struct queue_lane *lane = entry->lane;
-    struct queue_entry *next = lane->settings.width == 1
-                                   ? order_after(lane->tree[entry->level], ORDER_BY_LEVEL, entry)
-                                   : first_for(queue, lane, taker, entry->level, entry);
-    if (next == NULL || !may_take(next, taker)) return NULL;
-    return view_equal(next->batch_key, entry->batch_key) ? next : NULL;
 }
