@@ -572,7 +572,7 @@ static bool is_committed(const struct stet_command *command) {
 static void render_bare(struct rendering *rendering) {
     struct stet_command *command = rendering->command;
     stet_outcome *outcome = &command->outcome;
-    const struct mutation *first = &command->mutations[0];
+    const struct mutation *first = command->mutations; /* None, where a module staged it all. */
     bool single = command->kind != COMMAND_MODULE && !command->transaction;
     outcome->status = STET_OK;
     outcome->body = (stet_view){0};
