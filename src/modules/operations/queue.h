@@ -228,6 +228,20 @@ enum queue_verdict queue_next(const struct queue *queue, const struct queue_lane
                               const struct queue_taker *taker, struct queue_entry **entry);
 
 /*
+ * The same, as things would stand when what is decided already has been done: for who takes several in one step, or gives one back in it.
+ */
+struct queue_supposed {
+    const struct queue_entry
+        *behind;   /* A ready one: it is gone, and all before it. NULL: nobody. */
+    size_t places; /* So many are taken then. */
+    size_t urgent; /* So many urgent and structural ones run then. */
+};
+enum queue_verdict queue_next_as_if(const struct queue *queue, const struct queue_lane *lane,
+                                    const struct queue_taker *taker,
+                                    const struct queue_supposed *supposed,
+                                    struct queue_entry **entry);
+
+/*
  * The one after `entry` in the same batch: the next that the taker may take, if it stands at the same level and has the same batch_key (not
  * empty); in a lane 1 wide, if it also stands right behind. Nobody is overtaken by it but who could not have been taken. NULL:
  * the batch ends. Ask before starting `entry`, then start both with one place: queue_start(next, entry).

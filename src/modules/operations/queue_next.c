@@ -62,29 +62,39 @@ static struct queue_entry *first_for(const struct queue *queue, const struct que
     return found;
 }
 
-enum queue_verdict queue_next(const struct queue *queue, const struct queue_lane *lane,
-                              const struct queue_taker *taker, struct queue_entry **entry) {
+enum queue_verdict queue_next_as_if(const struct queue *queue, const struct queue_lane *lane,
+                                    const struct queue_taker *taker,
+                                    const struct queue_supposed *supposed,
+                                    struct queue_entry **entry) {
     assert(taker->as != QUEUE_FOR_ANYONE);
+    const struct queue_entry *behind = supposed->behind;
     if (lane->settings.paused) return QUEUE_PAUSED;
-    if (lane->ready_count == 0) return QUEUE_NOTHING;
-    bool full = lane->places >= lane->settings.width;
-    if (full && (lane->tree[QUEUE_TOP] == NULL || queue->urgent_running >= URGENT_RUNNING_MAX))
+    struct queue_entry *first = behind == NULL ? queue_first(lane) : queue_after(behind);
+    if (first == NULL) return QUEUE_NOTHING;
+    bool full = supposed->places >= lane->settings.width;
+    if (full && (first->level != QUEUE_TOP || supposed->urgent >= URGENT_RUNNING_MAX))
         return QUEUE_FULL;
 
     if (lane->settings.width == 1) {
-        struct queue_entry *first = queue_first(lane);
         if (!may_take(first, taker)) return QUEUE_IN_LINE;
         *entry = first;
         return QUEUE_TAKE;
     }
     unsigned lowest = full ? QUEUE_TOP : QUEUE_LOW;
-    for (unsigned level = QUEUE_LEVELS; level-- > lowest;) {
-        struct queue_entry *first = first_for(queue, lane, taker, level, NULL);
-        if (first == NULL) continue;
-        *entry = first;
+    for (unsigned level = first->level + 1u; level-- > lowest;) {
+        bool split = behind != NULL && behind->level == level;
+        struct queue_entry *found = first_for(queue, lane, taker, level, split ? behind : NULL);
+        if (found == NULL) continue;
+        *entry = found;
         return QUEUE_TAKE;
     }
     return full ? QUEUE_FULL : QUEUE_NOTHING;
+}
+
+enum queue_verdict queue_next(const struct queue *queue, const struct queue_lane *lane,
+                              const struct queue_taker *taker, struct queue_entry **entry) {
+    const struct queue_supposed now = {.places = lane->places, .urgent = queue->urgent_running};
+    return queue_next_as_if(queue, lane, taker, &now, entry);
 }
 
 struct queue_entry *queue_batch_next(const struct queue *queue, const struct queue_entry *entry,

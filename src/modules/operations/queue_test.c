@@ -452,16 +452,18 @@ static size_t urgent_running(void) {
 
 /* What a taker is to get by the words of queue.h. */
 static enum queue_verdict next_of(unsigned lane, const struct queue_taker *taker,
-                                  struct item **found) {
+                                  const struct queue_supposed *supposed, struct item **found) {
     struct item *order[ITEMS];
-    size_t count = sorted(lane, order);
+    size_t count = sorted(lane, order), from = 0;
     const struct queue_lane_settings *settings = &model.lanes[lane]->settings;
+    while (supposed->behind != NULL && &order[from++]->entry != supposed->behind)
+        ;
     if (settings->paused) return QUEUE_PAUSED;
-    if (count == 0) return QUEUE_NOTHING;
-    bool full = places_of(lane) >= settings->width;
-    if (full && (own_level(order[0]) != QUEUE_TOP || urgent_running() >= URGENT_RUNNING_MAX))
+    if (from == count) return QUEUE_NOTHING;
+    bool full = supposed->places >= settings->width;
+    if (full && (own_level(order[from]) != QUEUE_TOP || supposed->urgent >= URGENT_RUNNING_MAX))
         return QUEUE_FULL;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = from; i < count; i++) {
         if (full && own_level(order[i]) != QUEUE_TOP) return QUEUE_FULL;
         if (takes(order[i], taker)) {
             *found = order[i];
@@ -622,12 +624,28 @@ static struct item *mate_of(struct item *item, const struct queue_taker *taker) 
     return mate;
 }
 
+/* Who takes several before the queue moves. */
+static void check_supposed(unsigned lane, const struct queue_taker *taker) {
+    struct item *order[ITEMS];
+    size_t count = sorted(lane, order);
+    if (count == 0) return;
+    struct item *wanted = NULL;
+    struct queue_entry *entry = NULL;
+    const struct queue_supposed supposed = {
+        .behind = &order[draw((unsigned)count)]->entry, .places = draw(4), .urgent = draw(20)};
+    enum queue_verdict verdict = next_of(lane, taker, &supposed, &wanted);
+    assert_int_equal(queue_next_as_if(queue, model.lanes[lane], taker, &supposed, &entry), verdict);
+    assert_ptr_equal(entry, wanted == NULL ? NULL : &wanted->entry);
+}
+
 static void step_take(void) {
     unsigned lane = draw(LANES);
     struct queue_taker taker = some_taker();
     struct item *wanted = NULL;
     struct queue_entry *entry = NULL;
-    enum queue_verdict verdict = next_of(lane, &taker, &wanted);
+    check_supposed(lane, &taker);
+    struct queue_supposed now = {.places = places_of(lane), .urgent = urgent_running()};
+    enum queue_verdict verdict = next_of(lane, &taker, &now, &wanted);
     assert_int_equal(queue_next(queue, model.lanes[lane], &taker, &entry), verdict);
     assert_ptr_equal(entry, wanted == NULL ? NULL : &wanted->entry);
     if (verdict != QUEUE_TAKE) return;
