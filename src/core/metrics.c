@@ -69,7 +69,12 @@ static uint64_t value_of(const _Atomic uint64_t *counter) {
 static void sample(const struct visit *visit, const char *name, const char *help,
                    stet_metric_kind kind, const char *suffix, const struct space *space,
                    const char *more, double value) {
-    char labels[SPACE_NAME_BYTES_MAX + CONTENTION_LABEL_BYTES_MAX + 32];
+    enum {
+        MORE_BYTES_MAX = CONTENTION_LABEL_BYTES_MAX > METRIC_LABEL_BYTES_MAX
+                             ? CONTENTION_LABEL_BYTES_MAX
+                             : METRIC_LABEL_BYTES_MAX
+    };
+    char labels[SPACE_NAME_BYTES_MAX + MORE_BYTES_MAX + 32];
     snprintf(labels, sizeof labels, "space=\"%s\"%s", space->name, more);
     visit->visit(visit->context, name, help, kind, suffix, labels, value);
 }
@@ -249,6 +254,32 @@ static void visit_gauges(const struct visit *visit) {
                        gauges[i].read(space));
 }
 
+struct module_visit {
+    const struct visit *visit;
+    const struct module_metric *metric;
+    const struct space *space;
+};
+
+static void module_visited(void *context, const char *suffix, const char *labels, double value) {
+    const struct module_visit *of = context;
+    sample(of->visit, of->metric->name, of->metric->help, of->metric->kind, suffix, of->space,
+           labels, value);
+}
+
+static void visit_modules(const struct visit *visit) {
+    for (const struct module *const *module = visit->engine->modules; *module != NULL; module++) {
+        for (const struct module_metric *metric = (*module)->metrics;
+             metric != NULL && metric->name != NULL; metric++) {
+            for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+                struct module_visit of = {.visit = visit, .metric = metric, .space = space};
+                for (size_t m = 0; m < space->module_count && space->state == SPACE_OPEN; m++)
+                    if (space->modules[m].module == *module)
+                        metric->visit(space->modules[m].state, module_visited, &of);
+            }
+        }
+    }
+}
+
 void metrics_visit(stet_engine *engine, stet_metric_visit *visit_sample, void *context) {
     struct visit visit = {.engine = engine, .visit = visit_sample, .context = context};
     pthread_mutex_lock(&engine->spaces_lock);
@@ -259,6 +290,7 @@ void metrics_visit(stet_engine *engine, stet_metric_visit *visit_sample, void *c
     visit_histograms(&visit);
     visit_resolutions(&visit);
     visit_gauges(&visit);
+    visit_modules(&visit);
     pthread_mutex_unlock(&engine->spaces_lock);
     pthread_mutex_lock(&engine->copies_lock);
     for (struct engine_companion *companion = engine->companions; companion != NULL;

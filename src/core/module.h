@@ -78,6 +78,30 @@ struct module_time {
 };
 #define MODULE_NEVER INT64_MAX
 
+/* What alerts can watch and another module can tell; operations tells these of its lanes. */
+enum module_measure {
+    MEASURE_QUEUE_DEPTH,  /* Operations that wait. */
+    MEASURE_QUEUE_WAIT_S, /* How long those that were started waited, smoothed. */
+    MEASURE_OLDEST_WAIT_S,
+    MEASURE_PROCESSING_S, /* How long a run takes, smoothed. */
+};
+
+/* One sample of a module's metric. suffix: of histograms, e.g. "_bucket". labels: what follows `space="…"`, each with a comma before it,
+   values escaped; at most METRIC_LABEL_BYTES_MAX bytes. */
+typedef void module_sample(void *context, const char *suffix, const char *labels, double value);
+#define METRIC_LABEL_BYTES_MAX 256
+
+/*
+ * A metric of a module, for each space. visit runs on any thread while the space's sequencer works: it reads atomics, or takes a lock of the
+ * module's own that is never held for long, and calls nothing but `sample`.
+ */
+struct module_metric {
+    const char *name; /* "stet_…"; NULL ends a list. */
+    const char *help;
+    stet_metric_kind kind;
+    void (*visit)(void *state, module_sample *sample, void *context);
+};
+
 struct module {
     const char *name;
     const char *const *types; /* System types it owns, NULL-terminated. Nobody else writes them. */
@@ -137,6 +161,13 @@ struct module {
     /* Puts an operation into its lane along with the command at hand: staging_spawn in core/operation.h. One module has it. */
     stet_status (*spawn)(void *state, struct staging *staging, const struct operation_spawn *spawn,
                          stet_error *err);
+
+    /* What it knows of a lane (empty: of all together) and a class (STET_CLASS_DEFAULT: of all); the sequencer's thread. False: that is none
+       of its measures, or it is not known yet. NULL: it has none. Asked through space_gauge. */
+    bool (*gauge)(void *state, enum module_measure measure, stet_view lane, stet_class class_,
+                  const struct module_time *now, double *value);
+
+    const struct module_metric *metrics; /* NULL: it has none. */
 
     /* The module that can run functions says how; NULL for all others. It becomes engine->functions. */
     const struct function_runner *functions;

@@ -194,4 +194,8 @@ bool space_may_read(const struct space *space, const stet_actor *actor,
 /* Empties and reloads every projection from the live heads. */
 stet_status space_load_modules(struct space *space, stet_error *err);
 
+/* What a module of the space says of a measure: struct module.gauge. False: nobody knows. The sequencer's thread. */
+bool space_gauge(const struct space *space, enum module_measure measure, stet_view lane,
+                 stet_class class_, const struct module_time *now, double *value);
+
 #endif

@@ -96,6 +96,17 @@ stet_status space_load_modules(struct space *space, stet_error *err) {
     return status;
 }
 
+bool space_gauge(const struct space *space, enum module_measure measure, stet_view lane,
+                 stet_class class_, const struct module_time *now, double *value) {
+    for (size_t m = 0; m < space->module_count; m++) {
+        const struct engine_module_state *one = &space->modules[m];
+        if (one->module->gauge != NULL &&
+            one->module->gauge(one->state, measure, lane, class_, now, value))
+            return true;
+    }
+    return false;
+}
+
 static stet_status open_modules(struct space *space, stet_error *err) {
     const struct module *const *modules = space->engine->modules;
     size_t count = 0;
