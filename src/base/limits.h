@@ -195,7 +195,7 @@
 /* What one run returns, as JSON; past it: FUNCTION_LIMIT. */
 #define FUNCTION_RESULT_BYTES_MAX (1024u * 1024u)
 /* One text inside a run; past it: FUNCTION_LIMIT. */
-#define FUNCTION_TEXT_BYTES_MAX (4u * 1024u * 1024u)
+#define FUNCTION_TEXT_BYTES_MAX (1024u * 1024u)
 #define FUNCTION_LOG_BYTES_MAX (64u * 1024u) /* What one run logs; past it: FUNCTION_LIMIT. */
 #define FUNCTION_CALL_DEPTH_MAX 16 /* Functions that call one another; past it: FUNCTION_LIMIT. */
 #define FUNCTION_STATES_MAX                                                                        \

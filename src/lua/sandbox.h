@@ -81,16 +81,19 @@ struct sandbox_input {
     doc_node node;         /* DOC_NONE: nil. */
 };
 
+enum { SANDBOX_INPUTS_MAX = 8 };
+
 /* One run. Zero what is not used. */
 struct sandbox_run {
     /* In; borrowed for the run. */
     const struct sandbox_chunk *chunk;
     const struct sandbox_input *inputs;
     size_t input_count;
-    bool pure;                 /* No host function can be called: merges. */
-    void *context;             /* For the hosts. */
-    uint64_t seed;             /* Of math.random and call_random. */
-    const struct clock *clock; /* For time_ms; NULL: no bound on time, only on instructions. */
+    bool pure;     /* No host function can be called: merges. */
+    void *context; /* For the hosts. */
+    uint64_t seed; /* Of math.random and call_random. */
+    /* For time_ms. NULL: no bound on time; some instructions take long (comparing long texts), so only for tests. */
+    const struct clock *clock;
     struct sandbox_limits limits;
     /* The result is written as a change of this one: values that are equal to it keep its spelling and order. NULL: none. */
     const struct doc *original;
