@@ -201,6 +201,29 @@
 #define FUNCTION_STATES_MAX                                                                        \
     64 /* States of Lua that wait for the next run; further ones are freed. */
 #define FUNCTION_CHUNKS_MAX 256 /* Compiled functions that each of them keeps. */
+#define FUNCTIONS_MAX 1000      /* Functions of one space; past it: TOO_LARGE. */
+#define FUNCTION_DESCRIPTION_BYTES_MAX                                                             \
+    4096 /* What one says of itself; past it: INVALID_FUNCTION. */
+#define FUNCTION_READS_MAX                                                                         \
+    10000 /* Records, and ranges, one run looks at; past it: FUNCTION_LIMIT. */
+/* And bytes of them; past it: FUNCTION_LIMIT. */
+#define FUNCTION_READ_BYTES_MAX (32u * 1024u * 1024u)
+#define FUNCTION_WRITES_MAX 1000 /* Records one run writes; past it: FUNCTION_LIMIT. */
+/* Bytes of what one run writes; past it: FUNCTION_LIMIT. */
+#define FUNCTION_WRITE_BYTES_MAX (16u * 1024u * 1024u)
+/* What a call with a mutation key returns, which is kept with the key; past it: FUNCTION_LIMIT. */
+#define FUNCTION_KEPT_BYTES_MAX (64u * 1024u)
+/* Records a change names as what it was made from; the rest is counted. */
+#define FUNCTION_INPUTS_MAX 32
+/* Instructions of a run that is tried where nobody may wait long: on the thread that asks, or in the sequencer. */
+#define FUNCTION_INLINE_STEPS_MAX 5000
+/* And time: an instruction may be a long one. */
+#define FUNCTION_INLINE_MS_MAX 20
+/* And records it looks at; past either it is run by a worker. */
+#define FUNCTION_INLINE_READS_MAX 32
+#define FUNCTION_INLINE_BYTES_MAX (64u * 1024u) /* And bytes of those. */
+/* So many calls of a function go to a worker at once after one that was too long to be tried. */
+#define FUNCTION_INLINE_PAUSE 64
 
 /* Indexes. */
 /* One key of an index, shared out evenly among its fields; past it: it is cut, and compared

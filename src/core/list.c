@@ -321,7 +321,7 @@ stet_status list_collect(struct list_collect *collect, struct store_reader *read
     if (cursor_hash(&page) != NULL) policy = policy_find(collect->space, collect->list->type);
     stet_status status = collect_page(&page, policy, err);
     policy_unref(policy);
-    collect->more = page.more;
+    collect->more = page.more && page.shown < page.limit;
     arena_done(&page.rows_arena);
     arena_done(&page.record_arena);
     arena_done(&command.arena);

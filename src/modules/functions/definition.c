@@ -1,0 +1,176 @@
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/view.h"
+#include "doc/doc.h"
+#include "doc/pointer.h"
+#include "modules/functions/internal.h"
+
+enum { ARENA_BLOCK_BYTES = 4096 };
+
+static stet_status no_memory(stet_error *err) {
+    return error_set(err, STET_NO_MEMORY, "out of memory for a function");
+}
+
+static stet_status refuse(stet_error *err, const char *field, uint64_t limit) {
+    error_field(err, field, limit);
+    return STET_INVALID_FUNCTION;
+}
+
+static stet_status check_members(const struct doc *doc, doc_node object, const char *where,
+                                 const char *const *names, const char *known, stet_error *err) {
+    for (doc_node member = doc_first(doc, object); member != DOC_NONE;
+         member = doc_next(doc, member)) {
+        stet_view raw = doc_key_raw(doc, member);
+        size_t i = 0;
+        while (names[i] != NULL && !view_equal(raw, view_of(names[i])))
+            i++;
+        if (names[i] != NULL) continue;
+        error_set(err, STET_INVALID_FUNCTION, "\"%.*s\" is not known here; possible are %s",
+                  VIEW_ARG(raw), known);
+        return refuse(err, where, 0);
+    }
+    return STET_OK;
+}
+
+static stet_status read_text(struct definition *definition, const struct doc *doc, const char *name,
+                             const char *where, size_t bytes_max, stet_view *out, stet_error *err) {
+    doc_node node = doc_member(doc, 0, view_of(name));
+    stet_view text;
+    if (node == DOC_NONE) return STET_OK;
+    stet_status status = doc_string(&definition->arena, doc, node, &text);
+    if (status == STET_NO_MEMORY) return no_memory(err);
+    if (status != STET_OK || text.size > bytes_max) {
+        error_set(err, STET_INVALID_FUNCTION, "is a text of at most %zu bytes", bytes_max);
+        return refuse(err, where, bytes_max);
+    }
+    *out = arena_copy(&definition->arena, text);
+    return out->bytes == NULL ? no_memory(err) : STET_OK;
+}
+
+/* One of the limits: at most what the server allows, which is what holds where none is given. */
+static stet_status read_limit(const struct doc *doc, doc_node limits, const char *name,
+                              const char *where, uint64_t most, uint64_t *out, stet_error *err) {
+    doc_node node = doc_member(doc, limits, view_of(name));
+    *out = most;
+    if (node == DOC_NONE) return STET_OK;
+    if (doc_u64(doc, node, out) && *out >= 1 && *out <= most) return STET_OK;
+    error_set(err, STET_INVALID_FUNCTION, "is a whole number from 1 to %llu",
+              (unsigned long long)most);
+    return refuse(err, where, most);
+}
+
+static stet_status read_limits(struct definition *definition, const struct doc *doc,
+                               stet_error *err) {
+    static const char *const names[] = {"instructions", "memory_bytes", "time_ms",
+                                        "reads",        "writes",       NULL};
+    doc_node limits = doc_member(doc, 0, VIEW("limits"));
+    uint64_t instructions = FUNCTION_INSTRUCTIONS_MAX, memory = FUNCTION_MEMORY_BYTES_MAX,
+             time = FUNCTION_MS_MAX, reads = FUNCTION_READS_MAX, writes = FUNCTION_WRITES_MAX;
+    stet_status status = STET_OK;
+    if (limits != DOC_NONE && doc_kind(doc, limits) != DOC_OBJECT) {
+        error_set(err, STET_INVALID_FUNCTION, "is an object");
+        return refuse(err, "/limits", 0);
+    }
+    if (limits != DOC_NONE)
+        status = check_members(doc, limits, "/limits", names,
+                               "instructions, memory_bytes, time_ms, reads and writes", err);
+    if (status == STET_OK && limits != DOC_NONE)
+        status = read_limit(doc, limits, "instructions", "/limits/instructions",
+                            FUNCTION_INSTRUCTIONS_MAX, &instructions, err);
+    if (status == STET_OK && limits != DOC_NONE)
+        status = read_limit(doc, limits, "memory_bytes", "/limits/memory_bytes",
+                            FUNCTION_MEMORY_BYTES_MAX, &memory, err);
+    if (status == STET_OK && limits != DOC_NONE)
+        status = read_limit(doc, limits, "time_ms", "/limits/time_ms", FUNCTION_MS_MAX, &time, err);
+    if (status == STET_OK && limits != DOC_NONE)
+        status = read_limit(doc, limits, "reads", "/limits/reads", FUNCTION_READS_MAX, &reads, err);
+    if (status == STET_OK && limits != DOC_NONE)
+        status =
+            read_limit(doc, limits, "writes", "/limits/writes", FUNCTION_WRITES_MAX, &writes, err);
+    if (status != STET_OK) return status;
+    definition->limits = (struct sandbox_limits){
+        .instructions = instructions, .memory_bytes = (size_t)memory, .time_ms = (uint32_t)time};
+    definition->reads_max = (size_t)reads;
+    definition->writes_max = (size_t)writes;
+    return STET_OK;
+}
+
+static stet_status read_class(struct definition *definition, const struct doc *doc,
+                              stet_error *err) {
+    static const struct {
+        const char *name;
+        stet_class class_;
+    } names[] = {{"low", STET_CLASS_LOW},
+                 {"normal", STET_CLASS_NORMAL},
+                 {"high", STET_CLASS_HIGH},
+                 {"urgent", STET_CLASS_URGENT},
+                 {"structural", STET_CLASS_STRUCTURAL}};
+    stet_view text = {0};
+    stet_status status = read_text(definition, doc, "class", "/class", 16, &text, err);
+    if (status != STET_OK || text.size == 0) return status;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!view_equal(text, view_of(names[i].name))) continue;
+        definition->class_ = names[i].class_;
+        return STET_OK;
+    }
+    error_set(err, STET_INVALID_FUNCTION, "is low, normal, high, urgent or structural");
+    return refuse(err, "/class", 0);
+}
+
+static stet_status compile(struct definition *definition, stet_view name, stet_view text,
+                           stet_error *err) {
+    static const char *const names[] = {"source", "description", "class", "limits", NULL};
+    struct doc doc;
+    stet_view description = {0};
+    text = arena_copy(&definition->arena, text);
+    definition->chunk.name = arena_copy(&definition->arena, name);
+    if (text.bytes == NULL || definition->chunk.name.bytes == NULL) return no_memory(err);
+    stet_status status = doc_parse(&definition->arena, text, NULL, &doc, err);
+    if (status != STET_OK) return status;
+    if (doc_kind(&doc, 0) != DOC_OBJECT) {
+        error_set(err, STET_INVALID_FUNCTION, "the definition of a function is an object");
+        return refuse(err, "", 0);
+    }
+    status = check_members(&doc, 0, "", names, "source, description, class and limits", err);
+    if (status == STET_OK)
+        status = read_text(definition, &doc, "source", "/source", FUNCTION_SOURCE_BYTES_MAX,
+                           &definition->chunk.source, err);
+    if (status == STET_OK && definition->chunk.source.size == 0) {
+        error_set(err, STET_INVALID_FUNCTION, "the source is missing");
+        status = refuse(err, "/source", 0);
+    }
+    if (status == STET_OK)
+        status = read_text(definition, &doc, "description", "/description",
+                           FUNCTION_DESCRIPTION_BYTES_MAX, &description, err);
+    if (status == STET_OK) status = read_class(definition, &doc, err);
+    return status == STET_OK ? read_limits(definition, &doc, err) : status;
+}
+
+stet_status definition_parse(stet_view name, stet_view text, struct definition **out,
+                             stet_error *err) {
+    struct arena arena;
+    stet_error local = {0};
+    if (err == NULL) err = &local;
+    arena_init(&arena, ARENA_BLOCK_BYTES);
+    struct definition *definition = arena_zalloc(&arena, 1, sizeof *definition);
+    if (definition == NULL) {
+        arena_done(&arena);
+        return no_memory(err);
+    }
+    definition->arena = arena;
+    atomic_init(&definition->refs, 1);
+    stet_status status = compile(definition, name, text, err);
+    if (status == STET_OK) {
+        *out = definition;
+    } else {
+        definition_unref(definition);
+    }
+    return status;
+}
+
+void definition_unref(struct definition *definition) {
+    if (definition == NULL) return;
+    if (atomic_fetch_sub_explicit(&definition->refs, 1, memory_order_acq_rel) > 1) return;
+    struct arena arena = definition->arena; /* It lives in it itself. */
+    arena_done(&arena);
+}
