@@ -83,7 +83,10 @@ static const char *member(stet_view body, const char *name) {
 static bool stet_receive(struct link *link, enum job_step step, struct job *job) {
     struct reply reply;
     if (!http_link_receive(&target, link, NULL, &reply)) return false;
-    if (reply.kind != REPLY_OK && reply.kind != REPLY_CREATED) {
+    /* 202: it is queued. Of a record it would mean a conflict, so that links call it a refusal. */
+    bool queued = step == JOB_SUBMIT && reply.kind == REPLY_REFUSED &&
+                  strncmp(reply.body.bytes, "HTTP/1.1 202", 12) == 0;
+    if (reply.kind != REPLY_OK && reply.kind != REPLY_CREATED && !queued) {
         fprintf(stderr, "%.*s\n", (int)reply.body.size, reply.body.bytes);
         errno = 0;
         server_fail("a step was refused");
