@@ -10,10 +10,10 @@
 #include "base/view.h"
 
 #define NS_PER_S 1e9
-/* The histogram: four bins an octave, from a tenth of a millisecond to more than a day. */
-#define BINS 120
-#define BINS_PER_OCTAVE 4
-#define BIN_FIRST_S 1e-4
+/* The histogram: three bins an octave, from a millisecond to more than a day. */
+#define BINS 81
+#define BINS_PER_OCTAVE 3
+#define BIN_FIRST_S 1e-3
 /* Below so many samples a kind's own histogram says less than the lane's. */
 #define KIND_SAMPLES_MIN 5
 /* Before there are samples, times are taken to be exponential: so many samples' worth. */
@@ -37,6 +37,8 @@ struct times {
     double weight; /* Of the next sample in the histogram. */
     float mass[BINS];
     float sum[BINS]; /* Mass times seconds. */
+    /* Of a bin and all above it: mass, mass times seconds, and times their squares. A wait looks at every running operation. */
+    double mass_from[BINS + 1], sum_from[BINS + 1], square_from[BINS + 1];
 };
 
 struct estimate_kind {
@@ -79,6 +81,17 @@ static unsigned bin_of(double s) {
     return bin >= BINS - 1 ? BINS - 1 : (unsigned)bin;
 }
 
+static void times_shrink(struct times *times, double factor) {
+    for (unsigned i = 0; i < BINS; i++) {
+        times->mass[i] *= (float)factor;
+        times->sum[i] *= (float)factor;
+        times->mass_from[i] *= factor;
+        times->sum_from[i] *= factor;
+        times->square_from[i] *= factor;
+    }
+    times->weight *= factor;
+}
+
 static void times_add(struct times *times, double s) {
     if (times->count < ESTIMATE_MEMORY) times->count++;
     double share = 1 / times->count;
@@ -90,14 +103,13 @@ static void times_add(struct times *times, double s) {
     unsigned bin = bin_of(s);
     times->mass[bin] += (float)times->weight;
     times->sum[bin] += (float)(times->weight * s);
-    times->weight /= 1 - 1.0 / ESTIMATE_MEMORY;
-    if (times->weight > 1e12) {
-        for (unsigned i = 0; i < BINS; i++) {
-            times->mass[i] *= 1e-12f;
-            times->sum[i] *= 1e-12f;
-        }
-        times->weight *= 1e-12;
+    for (unsigned i = 0; i <= bin; i++) {
+        times->mass_from[i] += times->weight;
+        times->sum_from[i] += times->weight * s;
+        times->square_from[i] += times->weight * s * s;
     }
+    times->weight /= 1 - 1.0 / ESTIMATE_MEMORY;
+    if (times->weight > 1e12) times_shrink(times, 1e-12);
 }
 
 /* The variance, with the doubt of who has seen little. */
@@ -113,23 +125,18 @@ struct rest {
 };
 
 static struct rest times_rest(const struct times *times, double elapsed) {
-    double mass = 0, sum = 0, squares = 0;
-    for (unsigned i = bin_of(elapsed); i < BINS; i++) {
-        if (times->mass[i] <= 0) continue;
-        double left = (double)times->sum[i] / (double)times->mass[i] - elapsed;
-        if (left <= 0) continue;
-        mass += (double)times->mass[i];
-        sum += (double)times->mass[i] * left;
-        squares += (double)times->mass[i] * left * left;
-    }
+    unsigned from = bin_of(elapsed);
+    /* Its own bin counts while it is in the lower part of it. */
+    if ((double)times->sum[from] <= (double)times->mass[from] * elapsed) from++;
+    double mass = times->mass_from[from];
     /* Longer than all that were seen: the longer it has run, the longer it may yet. */
     if (mass <= times->weight * 1e-6) {
         double left = elapsed / 2;
         return (struct rest){left, left * left};
     }
-    double mean = sum / mass;
-    double variance = squares / mass - mean * mean;
-    return (struct rest){mean, variance > 0 ? variance : 0};
+    double mean = times->sum_from[from] / mass;
+    double variance = times->square_from[from] / mass - mean * mean;
+    return (struct rest){mean > elapsed ? mean - elapsed : 0, variance > 0 ? variance : 0};
 }
 
 /* ---- Kinds ------------------------------------------------------------------------------- */
