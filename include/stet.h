@@ -772,6 +772,7 @@ typedef struct stet_operation_failure {
     uint64_t lease;
     stet_view error; /* For people; at most 4096 bytes. */
     bool retry;      /* Queue it again after a pause, while it has retries left. */
+    unsigned retry_after_s; /* With retry: not earlier than that; 0: after the usual pause. */
     /* Gives it back untouched: at its old place, for somebody else. */
     bool release;
 } stet_operation_failure;

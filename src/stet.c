@@ -18,6 +18,7 @@
 #include "modules/functions/functions.h"
 #include "modules/handlers/handlers.h"
 #include "modules/locks/locks.h"
+#include "modules/operations/operations.h"
 #include "modules/spaces/spaces.h"
 #include "modules/trees/trees.h"
 #include "modules/types/types.h"
@@ -26,9 +27,9 @@
 
 #include <sodium.h>
 
-const struct module *const stet_modules[] = {&types_module,    &auth_module,      &conflicts_module,
-                                             &handlers_module, &functions_module, &locks_module,
-                                             &spaces_module,   &trees_module,     NULL};
+const struct module *const stet_modules[] = {
+    &types_module, &auth_module,       &conflicts_module, &handlers_module, &functions_module,
+    &locks_module, &operations_module, &spaces_module,    &trees_module,    NULL};
 
 /* A stet_space is a counted reference to a struct space; the public name hides the inner one. */
 static struct space *space_of(stet_space *space) { return (struct space *)space; }

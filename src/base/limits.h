@@ -225,6 +225,48 @@
 /* So many calls of a function go to a worker at once after one that was too long to be tried. */
 #define FUNCTION_INLINE_PAUSE 64
 
+/* Operations. */
+/* An operation's id: those of its payloads are longer; past it: BAD_REQUEST. */
+#define OPERATION_ID_BYTES_MAX 256
+#define LANE_BYTES_MAX 64 /* A lane's name; past it: BAD_REQUEST. */
+#define LANES_MAX 1000    /* Lanes of one space; past it: TOO_LARGE. */
+#define AGENT_BYTES_MAX                                                                            \
+    128 /* Names of agents, functions, workers, kinds of work; past it: BAD_REQUEST. */
+/* Input or result that stands in the operation's own record; past it: in one of its own. */
+#define OPERATION_INLINE_BYTES 1024
+#define OPERATION_INPUT_BYTES_MAX (960u * 1024u)  /* Input; past it: TOO_LARGE. */
+#define OPERATION_RESULT_BYTES_MAX (960u * 1024u) /* Result; past it: TOO_LARGE. */
+#define OPERATION_MESSAGE_BYTES_MAX                                                                \
+    512 /* What an agent says of its progress; past it: BAD_REQUEST. */
+#define OPERATION_ERROR_BYTES_MAX 4096 /* Why it failed; past it: BAD_REQUEST. */
+#define OPERATION_DEPTH_MAX 16         /* Operations above one another; past it: OPERATION_DEPTH. */
+#define OPERATION_DEPENDS_MAX 100      /* Others that one waits for; past it: BAD_REQUEST. */
+#define AGENTS_INVOLVED_MAX 32         /* Agents named as involved; further ones are not. */
+/* How often an operation's workers may be lost; past it: it fails. */
+#define OPERATION_ATTEMPTS_MAX 10
+#define OPERATION_TIMEOUT_S_DEFAULT 3600     /* One run, unless operation or lane say otherwise. */
+#define OPERATION_TIMEOUT_S_MAX (30 * 86400) /* And at most; past it: BAD_REQUEST. */
+/* How long a finished operation is kept, unless its lane says otherwise. */
+#define OPERATION_KEEP_S (7 * 86400)
+#define OPERATION_KEEP_S_MAX (10 * 366 * 86400) /* And at most; past it: BAD_REQUEST. */
+#define LANE_WIDTH_MAX 10000 /* Operations of one lane at a time; past it: BAD_REQUEST. */
+/* Operations in the lanes of one space, memory's bound; past it: QUEUE_FULL. */
+#define OPERATIONS_WAITING_MAX 2000000
+#define QUEUE_STATUS_MAX                                                                           \
+    100 /* Operations whose places are asked for at once; past it: BAD_REQUEST. */
+#define LANE_QUEUED_DEFAULT 100000 /* Operations that wait in a lane, unless it says otherwise. */
+#define LANE_AGE_S_DEFAULT 300   /* Waiting that lifts one class, unless the lane says otherwise. */
+#define QUEUE_RETRY_AFTER_S 60   /* The longest pause that a full lane asks for. */
+#define LEASE_TTL_S_DEFAULT 15   /* How long a lease holds without a heartbeat. */
+#define LEASE_TTL_S_MAX 3600     /* And at most; past it: BAD_REQUEST. */
+#define CLAIM_HANDS_MAX 10000    /* Operations one agent may have at once; past it: BAD_REQUEST. */
+#define CLAIM_OPERATIONS_MAX 256 /* Operations taken by one claim; past it: BAD_REQUEST. */
+#define CLAIM_LOOKED_MAX 1000    /* Waiting operations looked at for the further ones of a claim. */
+/* An operation's progress becomes a version that often at most; what comes faster waits for the next. */
+#define PROGRESS_MS_MIN 100
+#define FAILURE_RETRY_BASE_MS 1000 /* The first pause after a run that failed; then doubled. */
+#define FAILURE_RETRY_CAP_S 300    /* But never longer than this. */
+
 /* Indexes. */
 /* One key of an index, shared out evenly among its fields; past it: it is cut, and compared
    again when read. */

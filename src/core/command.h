@@ -222,6 +222,8 @@ struct stet_command {
     stet_error error;
     bool replayed;
     bool staged_any;
+    /* Refused, but what its module staged after staging_take_back is stored all the same. */
+    bool keeps_staged;
     struct store_key replay; /* What the key did, when replayed. */
     bool merged;             /* A strategy settled a stale write. */
     bool parked;             /* It waits for a person: the first mutation's conflict_id. */
@@ -282,6 +284,9 @@ stet_status command_prepare_apart(struct stet_command *command, struct mutation 
 
 /* Renders outcome; core/outcome.c. */
 void command_render(struct stet_command *command);
+/* For the answer of a module's command: an array element for each of its mutations, as a transaction's "results" has them. */
+stet_status command_render_results(struct stet_command *command, struct json_writer *writer,
+                                   stet_error *err);
 
 /* Gives up the mutations, so that others can be made in their place. */
 void command_drop_mutations(struct stet_command *command);

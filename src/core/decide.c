@@ -382,10 +382,8 @@ static void decide_write(struct staging *staging) {
     struct stet_command *command = staging->command;
     struct space *space = staging->space;
     struct batch *batch = staging->batch;
-    size_t mark = heads_mark(&space->heads);
-    size_t first_change = batch->change_count;
+    size_t first_change = staging->first_change;
     uint64_t seq = space->seq;
-    int64_t stamp = space->stamp;
     atomic_fetch_add_explicit(&space->counters.commands, 1, memory_order_relaxed);
     if (decide_by_key(staging)) return;
     stet_status status = STET_OK;
@@ -402,13 +400,17 @@ static void decide_write(struct staging *staging) {
     if (command->held || command->hop != NULL) {
         /* Not decided after all. */
         assert(!command->held || batch->change_count == first_change);
-        heads_undo(&space->heads, mark);
-        batch_truncate(batch, first_change);
-        space->seq = seq;
-        space->stamp = stamp;
+        staging_take_back(staging);
         return;
     }
     if (status == STET_OK) status = batch_reserve(batch, &command->error);
+    if (status != STET_OK && command->keeps_staged && !command->dry_run) {
+        command->status = status;
+        count_refusal(space, status);
+        accept(staging, first_change);
+        command->decided_seq = space->seq;
+        return;
+    }
     if (status == STET_OK && command->has_key) {
         command->key_result = command_encode_result(command);
         if (command->key_result.bytes == NULL)
@@ -423,14 +425,11 @@ static void decide_write(struct staging *staging) {
         if (!command->staged_any && command->kind != COMMAND_MODULE)
             atomic_fetch_add_explicit(&space->counters.unchanged, 1, memory_order_relaxed);
     } else {
-        heads_undo(&space->heads, mark);
-        batch_truncate(batch, first_change);
         for (size_t i = 0; i < command->mutation_count && status == STET_OK; i++)
             if (command->mutations[i].change != NULL)
                 command->mutations[i].change->row.transaction = space->seq;
         command->decided_seq = status == STET_OK ? space->seq : seq;
-        space->seq = seq;
-        space->stamp = stamp;
+        staging_take_back(staging);
         if (status != STET_OK) {
             count_refusal(space, status);
             if (command->has_key && !command->dry_run) {
@@ -448,7 +447,16 @@ static void decide_write(struct staging *staging) {
 void decide(struct space *space, struct batch *batch, struct stet_command *command,
             const struct module_time *time) {
     struct staging staging = {
-        .space = space, .batch = batch, .command = command, .time = *time, .now = time->wall};
+        .space = space,
+        .batch = batch,
+        .command = command,
+        .time = *time,
+        .now = time->wall,
+        .heads_mark = heads_mark(&space->heads),
+        .first_change = batch->change_count,
+        .first_seq = space->seq,
+        .first_stamp = space->stamp,
+    };
     command->decided_seq = space->seq;
     batch_mark(batch);
     if (command->kind == COMMAND_RECEIPT) {
@@ -466,6 +474,7 @@ void decide_reset(struct stet_command *command) {
     command->merged = false;
     command->parked = false;
     command->held = false;
+    command->keeps_staged = false;
     for (struct staged_record *record = command->extra; record != NULL; record = record->next)
         change_unref(record->mutation.change);
     command->extra = NULL;

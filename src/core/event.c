@@ -1,5 +1,6 @@
 /*
- * What the feed says of a conflict's record: not the record as such, but what happened to it, in the words its module keeps there.
+ * What the feed says of the records of conflicts and operations: not the record as such, but what happened to it, in the words its
+ * module keeps there.
  */
 #include "base/clock.h"
 #include "base/view.h"
@@ -9,6 +10,15 @@ enum { ARENA_BYTES = 4096 };
 
 bool change_is_conflict(const struct store_change *change) {
     return view_equal(change->type, VIEW("stet.conflict"));
+}
+
+bool change_is_operation(const struct store_change *change) {
+    return view_equal(change->type, VIEW("stet.operation"));
+}
+
+stet_event_kind change_event_kind(const struct store_change *change) {
+    if (change_is_conflict(change)) return STET_EVENT_CONFLICT;
+    return change_is_operation(change) ? STET_EVENT_OPERATION : STET_EVENT_CHANGE;
 }
 
 static void copy_member(struct json_writer *writer, const struct doc *doc, const char *name,
@@ -74,6 +84,47 @@ void render_conflict_event(struct json_writer *writer, const struct store_change
             render_choices(writer, &arena, &doc, change->stamp);
         json_key(writer, VIEW("conflict"));
         render_conflict(writer, change, &doc);
+    } else if (!view_is_empty(change->data) && writer->buffer->status == STET_OK) {
+        /* Stored data is valid JSON, so only memory can have failed. */
+        writer->buffer->status = STET_NO_MEMORY;
+    }
+    json_object_end(writer);
+    arena_done(&arena);
+}
+
+static void render_operation(struct json_writer *writer, const struct store_change *change,
+                             const struct doc *doc) {
+    json_object_begin(writer);
+    json_member_text(writer, VIEW("id"), change->id);
+    json_member_u64(writer, VIEW("version"), change->version);
+    if (change->op == STORE_DELETE) json_member_bool(writer, VIEW("deleted"), true);
+    for (doc_node child = doc_first(doc, 0); child != DOC_NONE; child = doc_next(doc, child)) {
+        stet_view key = doc_key_raw(doc, child);
+        /* Who follows an operation knows what was asked for; and names with "_" are the queue's own. */
+        if (view_equal(key, VIEW("input")) || view_starts(key, VIEW("_"))) continue;
+        json_key_raw(writer, key);
+        json_raw(writer, doc_text(doc, child));
+    }
+    json_object_end(writer);
+}
+
+void render_operation_event(struct json_writer *writer, const struct store_change *change) {
+    struct arena arena;
+    struct doc doc;
+    arena_init(&arena, ARENA_BYTES);
+    json_object_begin(writer);
+    json_member_u64(writer, VIEW("seq"), change->seq);
+    json_member_u64(writer, VIEW("transaction"), change->transaction);
+    if (doc_parse(&arena, change->data, NULL, &doc, NULL) == STET_OK) {
+        /* The end of a record that was kept long enough is no move of the operation. */
+        if (change->op == STORE_DELETE) {
+            json_member_text(writer, VIEW("event"), VIEW("OperationPruned"));
+        } else {
+            copy_member(writer, &doc, "event", "event");
+        }
+        json_member_text(writer, VIEW("user"), change->by);
+        json_key(writer, VIEW("operation"));
+        render_operation(writer, change, &doc);
     } else if (!view_is_empty(change->data) && writer->buffer->status == STET_OK) {
         /* Stored data is valid JSON, so only memory can have failed. */
         writer->buffer->status = STET_NO_MEMORY;

@@ -207,6 +207,30 @@ static stet_status render_write(struct rendering *rendering) {
     return STET_OK;
 }
 
+stet_status command_render_results(struct stet_command *command, struct json_writer *writer,
+                                   stet_error *err) {
+    struct rendering rendering = {
+        .command = command, .arena = &command->arena, .writer = *writer, .err = err};
+    stet_status status = STET_OK;
+    for (size_t i = 0; i < command->mutation_count && status == STET_OK; i++) {
+        const struct mutation *mutation = &command->mutations[i];
+        struct store_change row;
+        json_object_begin(&rendering.writer);
+        /* A check that something is absent has nothing to show. */
+        if (mutation->decision != DECISION_PASSED || mutation->after_seq != 0) {
+            status = result_of(&rendering, mutation, &row);
+            if (status == STET_OK)
+                status = render_result(&rendering, &row,
+                                       mutation->decision == DECISION_STAGED    ? EFFECT_WRITTEN
+                                       : mutation->decision == DECISION_DROPPED ? EFFECT_DROPPED
+                                                                                : EFFECT_UNCHANGED);
+        }
+        json_object_end(&rendering.writer);
+    }
+    *writer = rendering.writer;
+    return status;
+}
+
 static enum effect effect_of(unsigned flags) {
     if (flags == 0) return EFFECT_WRITTEN;
     return flags == KEY_RESULT_DROPPED ? EFFECT_DROPPED : EFFECT_UNCHANGED;
@@ -525,8 +549,10 @@ static stet_status render_refused_write(struct rendering *rendering) {
         json_object_end(writer);
     }
     json_array_end(writer);
+    if (command->keeps_staged && command->explain != NULL) command->explain(command, writer);
     json_object_end(writer);
     take_error(outcome, &command->mutations[first], summary);
+    if (command->keeps_staged) outcome->status = outcome->error.status = command->status;
     return STET_OK;
 }
 

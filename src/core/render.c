@@ -481,6 +481,10 @@ void render_event(struct json_writer *writer, const struct store_change *change,
         render_conflict_event(writer, change);
         return;
     }
+    if (change_is_operation(change)) {
+        render_operation_event(writer, change);
+        return;
+    }
     json_object_begin(writer);
     json_member_u64(writer, VIEW("seq"), change->seq);
     json_member_u64(writer, VIEW("prev"), change->prev == 0 ? 0 : change->version - 1);

@@ -28,6 +28,8 @@ void render_history_entry(struct json_writer *writer, const struct store_change 
 void render_export_line(struct json_writer *writer, const struct store_change *change,
                         const struct created *created, bool history, bool with_data);
 
+/* What kind of event the feed makes of a change. */
+stet_event_kind change_event_kind(const struct store_change *change);
 /* A feed event's data: {seq, prev, transaction, op, merged?, record}. prev: the version before, 0 for none. */
 void render_event(struct json_writer *writer, const struct store_change *change,
                   const struct created *created);
@@ -37,6 +39,10 @@ bool change_is_conflict(const struct store_change *change);
 /* That event's data: {seq, transaction, event, user, address, conflict_type, affected_data, resolution_options?, auto_resolve_in?,
    conflict: {id, version, …}}. core/event.c */
 void render_conflict_event(struct json_writer *writer, const struct store_change *change);
+
+/* Likewise of an operation's: {seq, transaction, event, user, operation: {id, version, …}}, without the input. core/event.c */
+bool change_is_operation(const struct store_change *change);
+void render_operation_event(struct json_writer *writer, const struct store_change *change);
 
 /* "type/id" percent-encoded, as a JSON string. */
 void render_address(struct json_writer *writer, stet_view type, stet_view id);

@@ -392,6 +392,17 @@ stet_status staging_tombstone(struct staging *staging, struct mutation *mutation
     return stage(staging, mutation, STORE_DELETE, last, 0, merge, head, err);
 }
 
+/* ---- Taking back ------------------------------------------------------------------------- */
+
+void staging_take_back(struct staging *staging) {
+    struct space *space = staging->space;
+    heads_undo(&space->heads, staging->heads_mark);
+    batch_truncate(staging->batch, staging->first_change);
+    space->seq = staging->first_seq;
+    space->stamp = staging->first_stamp;
+    staging->merged = false;
+}
+
 /* ---- Waiting ----------------------------------------------------------------------------- */
 
 stet_status staging_hold(struct staging *staging, uint64_t tag, int64_t until_monotonic,

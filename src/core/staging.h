@@ -19,6 +19,10 @@ struct staging {
     struct module_time time;
     int64_t now; /* time.wall */
     bool merged; /* A strategy settled a stale write. */
+    /* Where the command began: what staging_take_back goes back to. */
+    size_t heads_mark, first_change;
+    uint64_t first_seq;
+    int64_t first_stamp;
 };
 
 /* A record a module staged along with the command's own mutations; in the command's arena. */
@@ -55,6 +59,12 @@ stet_status staging_delete(struct staging *staging, stet_view type, stet_view id
  */
 stet_status staging_decide(struct staging *staging);
 bool staging_is_decided(const struct staging *staging);
+
+/*
+ * From struct module.decide, after staging_decide refused: takes back whatever the command has staged, so that the module can stage
+ * records that tell of the refusal. With command->keeps_staged set these are stored although the command is answered as refused.
+ */
+void staging_take_back(struct staging *staging);
 
 /*
  * From struct module.decide only, and only while nothing is staged: the command is to wait until space_wake_held is called with the

@@ -186,7 +186,7 @@ static stet_status add_event(struct reading *reading, size_t index, bool left, s
         .resume = last ? change->transaction : 0,
         .offset = offset,
         .size = page->text.size - offset,
-        .kind = change_is_conflict(change) ? STET_EVENT_CONFLICT : STET_EVENT_CHANGE};
+        .kind = change_event_kind(change)};
     return STET_OK;
 }
 

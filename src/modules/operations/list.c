@@ -1,0 +1,299 @@
+/*
+ * Lists by id: of unfinished operations from memory, of all from the store. And where many of them stand, for those who wait.
+ */
+#include "base/error.h"
+#include "base/view.h"
+#include "core/read.h"
+#include "core/render.h"
+#include "modules/operations/internal.h"
+
+#include <stdlib.h>
+
+enum { ROWS_CHUNK = 64, SCRATCH_BYTES = 16 * 1024 };
+
+/* ---- Unfinished ones --------------------------------------------------------------------- */
+
+static bool is_like(stet_view wanted, stet_view text) {
+    return view_is_empty(wanted) || view_equal(wanted, text);
+}
+
+static bool open_wants(const stet_operation_list *list, const struct operation *operation) {
+    stet_view at_work = operation->hand == NULL ? (stet_view){0} : operation->hand->agent;
+    bool agent_fits = view_is_empty(list->agent) || view_equal(list->agent, operation->agent) ||
+                      view_equal(list->agent, at_work);
+    bool status_fits = view_equal(list->status, VIEW("open")) ||
+                       view_equal(list->status, view_of(status_name(operation->state.status)));
+    return agent_fits && status_fits && is_like(list->lane, operation->lane->name) &&
+           is_like(list->by, operation->by) && is_like(list->parent, operation->parent);
+}
+
+/* The ones with the smallest ids after a given one, in order. */
+struct smallest {
+    const struct operation **items;
+    size_t count, most;
+    bool more;
+};
+
+static void smallest_add(struct smallest *smallest, const struct operation *operation) {
+    size_t at = smallest->count;
+    if (at == smallest->most) {
+        smallest->more = true;
+        if (view_compare(operation->id, smallest->items[at - 1]->id) > 0) return;
+        at--;
+    } else {
+        smallest->count++;
+    }
+    for (; at > 0 && view_compare(operation->id, smallest->items[at - 1]->id) < 0; at--)
+        smallest->items[at] = smallest->items[at - 1];
+    smallest->items[at] = operation;
+}
+
+static stet_status decide_open(struct operations *operations, struct staging *staging,
+                               struct task *task, stet_error *err) {
+    const stet_operation_list *list = &task->list;
+    struct arena *arena = staging_arena(staging);
+    struct smallest smallest = {.most = list->limit};
+    smallest.items = arena_zalloc(arena, list->limit, sizeof(struct operation *));
+    task->rows = arena_zalloc(arena, list->limit, sizeof *task->rows);
+    task->row_count = 0;
+    task->next_id = (stet_view){0};
+    if (smallest.items == NULL || task->rows == NULL) return no_memory(err);
+    for (size_t i = 0; i < operations->bucket_count; i++)
+        for (const struct operation *operation = operations->buckets[i]; operation != NULL;
+             operation = operation->bucket_next)
+            if (!operation->stale && view_compare(operation->id, list->after) > 0 &&
+                open_wants(list, operation))
+                smallest_add(&smallest, operation);
+    for (size_t i = 0; i < smallest.count; i++) {
+        struct shown *shown = &task->rows[task->row_count++];
+        struct store_head head;
+        stet_status status =
+            staging_read(staging, OPERATION_TYPE, smallest.items[i]->id, &head, &shown->row, err);
+        if (status != STET_OK) return status;
+        shown_fill(operations, smallest.items[i], shown);
+    }
+    if (smallest.more) task->next_id = task->rows[task->row_count - 1].row.id;
+    return STET_OK;
+}
+
+static stet_status answer_open(struct stet_command *command, struct json_writer *writer,
+                               stet_error *err) {
+    const struct task *task = command->module_data;
+    json_object_begin(writer);
+    json_key(writer, VIEW("operations"));
+    json_array_begin(writer);
+    for (size_t i = 0; i < task->row_count; i++) {
+        stet_status status = shown_render(command, writer, &task->rows[i], SHOW_BARE, err);
+        if (status != STET_OK) return status;
+    }
+    json_array_end(writer);
+    json_member_u64(writer, VIEW("seq"), command->decided_seq);
+    if (!view_is_empty(task->next_id)) json_member_text(writer, VIEW("next"), task->next_id);
+    json_object_end(writer);
+    return STET_OK;
+}
+
+/* ---- All, from the store ----------------------------------------------------------------- */
+
+struct scan {
+    struct stet_command *command;
+    struct store_reader *reader;
+    struct json_writer *writer;
+    struct arena rows_arena, record_arena;
+    const stet_operation_list *list;
+    stet_view after;
+    char after_bytes[ID_BYTES_MAX];
+    size_t shown, looked, bytes_from;
+    bool more;
+};
+
+static bool scan_wants(const stet_operation_list *list, const struct operation_record *record) {
+    bool agent_fits = view_is_empty(list->agent) || view_equal(list->agent, record->agent) ||
+                      text_list_has(&record->agents, list->agent);
+    bool status_fits = view_is_empty(list->status) ||
+                       (view_equal(list->status, VIEW("open"))
+                            ? !status_finished(record->status)
+                            : view_equal(list->status, view_of(status_name(record->status))));
+    return agent_fits && status_fits && is_like(list->lane, record->lane) &&
+           is_like(list->by, record->by) && is_like(list->parent, record->parent) &&
+           is_like(list->target, record->target);
+}
+
+static stet_status scan_row(struct scan *scan, const struct store_row *stored, stet_error *err) {
+    struct operation_record record;
+    struct shown shown = {0};
+    if (stored->head.deleted || stored->head.seq > scan->command->decided_seq) return STET_OK;
+    arena_reset(&scan->record_arena);
+    stet_status status =
+        store_change_at(scan->reader, &scan->record_arena, stored->head.seq, &shown.row, err);
+    if (status == STET_OK) status = record_read(&scan->record_arena, shown.row.data, &record, err);
+    if (status != STET_OK || !scan_wants(scan->list, &record)) return status;
+    const struct created created = {.at = record.created_at, .by = record.by};
+    json_object_begin(scan->writer);
+    render_flat_members(scan->writer, &shown.row, &created);
+    json_object_end(scan->writer);
+    scan->shown++;
+    return STET_OK;
+}
+
+static stet_status scan_chunk(struct scan *scan, bool *end, stet_error *err) {
+    struct store_row rows[ROWS_CHUNK];
+    size_t count = 0;
+    arena_reset(&scan->rows_arena);
+    stet_status status = store_scan(scan->reader, &scan->rows_arena, OPERATION_TYPE, scan->after,
+                                    ROWS_CHUNK, rows, &count, err);
+    if (status != STET_OK) return status;
+    *end = count < ROWS_CHUNK;
+    for (size_t i = 0; i < count; i++) {
+        if (scan->shown >= scan->list->limit || scan->looked >= LIST_ROWS_MAX ||
+            scan->writer->buffer->size - scan->bytes_from >= LIST_PAGE_BYTES_MAX) {
+            scan->more = *end = true;
+            break;
+        }
+        status = scan_row(scan, &rows[i], err);
+        if (status != STET_OK) return status;
+        scan->looked++;
+        memcpy(scan->after_bytes, rows[i].id.bytes, rows[i].id.size);
+        scan->after = view_make(scan->after_bytes, rows[i].id.size);
+    }
+    return STET_OK;
+}
+
+static stet_status read_all(struct stet_command *command, struct store_reader *reader,
+                            struct buffer *out, stet_error *err) {
+    const struct task *task = command->module_data;
+    struct json_writer writer;
+    struct scan scan = {.command = command,
+                        .reader = reader,
+                        .writer = &writer,
+                        .list = &task->list,
+                        .after = task->list.after,
+                        .bytes_from = out->size};
+    stet_status status = STET_OK;
+    bool end = false;
+    command->decided_seq = ring_published(&command->space->ring);
+    arena_init(&scan.rows_arena, SCRATCH_BYTES);
+    arena_init(&scan.record_arena, SCRATCH_BYTES);
+    json_begin(&writer, out);
+    json_object_begin(&writer);
+    json_key(&writer, VIEW("operations"));
+    json_array_begin(&writer);
+    while (status == STET_OK && !end)
+        status = scan_chunk(&scan, &end, err);
+    json_array_end(&writer);
+    json_member_u64(&writer, VIEW("seq"), command->decided_seq);
+    if (scan.more) json_member_text(&writer, VIEW("next"), scan.after);
+    json_object_end(&writer);
+    arena_done(&scan.rows_arena);
+    arena_done(&scan.record_arena);
+    return status;
+}
+
+stet_status operations_fill_list(struct stet_command *command, const stet_operation_list *list,
+                                 stet_error *err) {
+    bool open = view_equal(list->status, VIEW("open"));
+    enum operation_status wanted = status_parse(list->status);
+    if (!open && !view_is_empty(list->status) && wanted == OPERATION_NONE)
+        return bad_field(err, "status", 0, "status is a status of operations, or open");
+    if (list->limit > LIST_LIMIT_MAX)
+        return bad_field(err, "limit", LIST_LIMIT_MAX, "a page has at most %d entries",
+                         LIST_LIMIT_MAX);
+    struct task *task = operations_begin(command, err);
+    if (task == NULL) return err == NULL ? STET_NO_MEMORY : err->status;
+    task->list = *list;
+    if (list->limit == 0) task->list.limit = LIST_LIMIT_DEFAULT;
+    const struct {
+        stet_view given;
+        stet_view *kept;
+        const char *field;
+        size_t bytes_max;
+    } texts[] = {
+        {list->lane, &task->list.lane, "lane", LANE_BYTES_MAX},
+        {list->agent, &task->list.agent, "agent", AGENT_BYTES_MAX},
+        {list->by, &task->list.by, "by", ACTOR_BYTES_MAX},
+        {list->parent, &task->list.parent, "parent", ID_BYTES_MAX},
+        {list->target, &task->list.target, "target", ADDRESS_BYTES_MAX},
+        {list->status, &task->list.status, "status", AGENT_BYTES_MAX},
+        {list->after, &task->list.after, "after", ID_BYTES_MAX},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        stet_status status = operations_text(command, texts[i].given, texts[i].bytes_max,
+                                             texts[i].field, texts[i].kept, err);
+        if (status != STET_OK) return status;
+    }
+    bool in_memory = (open || (wanted != OPERATION_NONE && !status_finished(wanted))) &&
+                     view_is_empty(list->target);
+    task->decide = decide_open;
+    operations_finish(command, task, answer_open);
+    if (in_memory) return STET_OK;
+    command->kind = COMMAND_MODULE_READ;
+    command->read_rows = read_all;
+    return STET_OK;
+}
+
+/* ---- Where they stand -------------------------------------------------------------------- */
+
+static stet_status decide_status(struct operations *operations, struct staging *staging,
+                                 struct task *task, stet_error *err) {
+    task->row_count = 0;
+    for (size_t i = 0; i < task->id_count; i++) {
+        const struct operation *operation = operations_find(operations, task->ids[i]);
+        struct shown *shown = &task->rows[task->row_count];
+        struct store_head head;
+        *shown = (struct shown){0};
+        stet_status status =
+            staging_read(staging, OPERATION_TYPE, task->ids[i], &head, &shown->row, err);
+        if (status != STET_OK) return status;
+        if (head.version == 0 || head.deleted) continue;
+        if (operation != NULL) shown_fill(operations, operation, shown);
+        task->row_count++;
+    }
+    return STET_OK;
+}
+
+static stet_status answer_status(struct stet_command *command, struct json_writer *writer,
+                                 stet_error *err) {
+    const struct task *task = command->module_data;
+    json_object_begin(writer);
+    json_key(writer, VIEW("operations"));
+    json_array_begin(writer);
+    for (size_t i = 0; i < task->row_count; i++) {
+        const struct shown *shown = &task->rows[i];
+        struct operation_record record;
+        stet_status status = record_read(&command->arena, shown->row.data, &record, err);
+        if (status != STET_OK) return status;
+        json_object_begin(writer);
+        json_member_text(writer, VIEW("id"), shown->row.id);
+        json_member_text(writer, VIEW("status"), view_of(status_name(record.status)));
+        json_member_text(writer, VIEW("lane"), record.lane);
+        shown_render_place(writer, shown);
+        json_object_end(writer);
+    }
+    json_array_end(writer);
+    json_member_u64(writer, VIEW("seq"), command->decided_seq);
+    json_object_end(writer);
+    return STET_OK;
+}
+
+stet_status operations_fill_status(struct stet_command *command, const stet_view *ids, size_t count,
+                                   stet_error *err) {
+    if (count > QUEUE_STATUS_MAX)
+        return bad_field(err, "ids", QUEUE_STATUS_MAX, "at most %d operations at a time",
+                         QUEUE_STATUS_MAX);
+    struct task *task = operations_begin(command, err);
+    if (task == NULL) return err == NULL ? STET_NO_MEMORY : err->status;
+    stet_view *kept = arena_zalloc(&command->arena, count + 1, sizeof *kept);
+    task->rows = arena_zalloc(&command->arena, count + 1, sizeof *task->rows);
+    if (kept == NULL || task->rows == NULL) return no_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        stet_status status = check_id(ids[i], "ids", err);
+        if (status == STET_OK)
+            status = operations_text(command, ids[i], ID_BYTES_MAX, "ids", &kept[i], err);
+        if (status != STET_OK) return status;
+    }
+    task->ids = kept;
+    task->id_count = count;
+    task->decide = decide_status;
+    operations_finish(command, task, answer_status);
+    return STET_OK;
+}

@@ -1,0 +1,124 @@
+/*
+ * The module: where its parts are put together, and what its commands have in common.
+ *
+ *   submit.c  asking for work        claim.c  taking it            work.c     telling of it, and ending it
+ *   move.c    cancelling, retrying   due.c    what time does       state.c    the lanes in memory
+ */
+#include "modules/operations/operations.h"
+
+#include "base/error.h"
+#include "base/view.h"
+#include "modules/operations/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- Words ------------------------------------------------------------------------------- */
+
+stet_status no_memory(stet_error *err) {
+    return error_set(err, STET_NO_MEMORY, "out of memory for an operation");
+}
+
+stet_status no_operation(stet_view id, const char *field, stet_error *err) {
+    error_set(err, STET_NOT_FOUND, "there is no operation \"%.*s\"", VIEW_ARG(id));
+    error_field(err, field, 0);
+    return STET_NOT_FOUND;
+}
+
+stet_status bad_field(stet_error *err, const char *field, uint64_t limit, const char *format, ...) {
+    char words[160];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(words, sizeof words, format, arguments);
+    va_end(arguments);
+    error_set(err, STET_BAD_REQUEST, "%s", words);
+    error_field(err, field, limit);
+    return STET_BAD_REQUEST;
+}
+
+stet_status need_text(stet_view given, const char *field, stet_error *err) {
+    return view_is_empty(given) ? bad_field(err, field, 0, "\"%s\" is missing", field) : STET_OK;
+}
+
+stet_status class_parse(stet_view text, stet_class *class_, stet_error *err) {
+    for (int i = STET_CLASS_LOW; i <= STET_CLASS_STRUCTURAL; i++) {
+        if (!view_equal(text, class_text((stet_class)i))) continue;
+        *class_ = (stet_class)i;
+        return STET_OK;
+    }
+    return bad_field(err, "class", 0, "a class is low, normal, high, urgent or structural");
+}
+
+/* ---- Tasks ------------------------------------------------------------------------------- */
+
+struct task *operations_begin(struct stet_command *command, stet_error *err) {
+    if (command->kind != COMMAND_EMPTY) {
+        error_set(err, STET_MISUSE, "the command is filled already");
+        return NULL;
+    }
+    struct task *task = arena_zalloc(&command->arena, 1, sizeof *task);
+    if (task == NULL) {
+        no_memory(err);
+        return NULL;
+    }
+    command->module_data = task;
+    command->owner = &operations_module;
+    return task;
+}
+
+void operations_finish(struct stet_command *command, struct task *task,
+                       stet_status (*answer)(struct stet_command *command,
+                                             struct json_writer *writer, stet_error *err)) {
+    command->module_data = task;
+    command->owner = &operations_module;
+    command->kind = COMMAND_MODULE;
+    command->answer = answer;
+}
+
+stet_status operations_text(struct stet_command *command, stet_view given, size_t bytes_max,
+                            const char *field, stet_view *kept, stet_error *err) {
+    if (given.size > bytes_max || !view_is_utf8(given))
+        return bad_field(err, field, bytes_max, "\"%s\" must be UTF-8 of at most %zu bytes", field,
+                         bytes_max);
+    *kept = arena_copy(&command->arena, given);
+    return kept->bytes == NULL ? no_memory(err) : STET_OK;
+}
+
+/* ---- The module -------------------------------------------------------------------------- */
+
+static stet_status operations_decide(void *state, struct staging *staging,
+                                     struct stet_command *command, const struct module_time *now,
+                                     stet_error *err) {
+    struct operations *operations = state;
+    struct task *task = command->module_data;
+    operations_drop_pending(operations);
+    operations->monotonic = now->monotonic;
+    if (now->wall > operations->now && !now->wall_held) operations->now = now->wall;
+    operations_tick(operations);
+    task->operations = operations;
+    return task->decide(operations, staging, task, err);
+}
+
+/* Where an operation stands is no secret: whoever waits has to know for whom. */
+static bool operations_may_read(const stet_actor *actor, const struct store_change *change) {
+    (void)actor, (void)change;
+    return true;
+}
+
+static const char *const types[] = {"stet.operation", "stet.payload", "stet.lane", NULL};
+
+const struct module operations_module = {
+    .name = "operations",
+    .types = types,
+    .open = operations_open,
+    .close = operations_close,
+    .reset = operations_reset,
+    .load = operations_load,
+    .loaded = operations_loaded,
+    .apply = operations_apply,
+    .decide = operations_decide,
+    .next_due = operations_next_due,
+    .due = operations_due,
+    .spawn = operations_spawn,
+    .may_read = operations_may_read,
+};
