@@ -770,8 +770,8 @@ STET_API stet_status stet_command_operation_complete(stet_command *command,
 typedef struct stet_operation_failure {
     stet_view id;
     uint64_t lease;
-    stet_view error; /* For people; at most 4096 bytes. */
-    bool retry;      /* Queue it again after a pause, while it has retries left. */
+    stet_view error;        /* For people; at most 4096 bytes. */
+    bool retry;             /* Queue it again after a pause, while it has retries left. */
     unsigned retry_after_s; /* With retry: not earlier than that; 0: after the usual pause. */
     /* Gives it back untouched: at its old place, for somebody else. */
     bool release;

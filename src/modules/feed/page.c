@@ -181,12 +181,12 @@ static stet_status add_event(struct reading *reading, size_t index, bool left, s
     if (json_end(&writer) == STET_OK && left) filter_mark_left(&page->text);
     if (buffer_status(&page->text) != STET_OK)
         return error_set(err, buffer_status(&page->text), "could not render a page");
-    page->events[page->event_count++] = (struct page_event){
-        .seq = change->seq,
-        .resume = last ? change->transaction : 0,
-        .offset = offset,
-        .size = page->text.size - offset,
-        .kind = change_event_kind(change)};
+    page->events[page->event_count++] =
+        (struct page_event){.seq = change->seq,
+                            .resume = last ? change->transaction : 0,
+                            .offset = offset,
+                            .size = page->text.size - offset,
+                            .kind = change_event_kind(change)};
     return STET_OK;
 }
 

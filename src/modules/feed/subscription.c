@@ -123,9 +123,8 @@ static enum step deliver(struct stet_subscription *subscription, uint64_t seq, b
         change = window_get(window, seq);
         if (change == NULL) return STEP_LOST;
     }
-    *event = (stet_event){.kind = change_event_kind(&change->row),
-                          .seq = seq,
-                          .resume = last ? transaction : 0};
+    *event = (stet_event){
+        .kind = change_event_kind(&change->row), .seq = seq, .resume = last ? transaction : 0};
     status = window_text(window, change, left, &event->data);
     if (status != STET_OK) {
         subscription->failure = (uint8_t)status;
