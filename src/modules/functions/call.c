@@ -331,6 +331,9 @@ static stet_status answer(struct stet_command *command, struct json_writer *writ
         command->replayed ? command_decode_words(command->replay.result) : request->call.result;
     outcome->replayed = command->replayed;
     outcome->unchanged = !command->replayed && !command->staged_any && !command->dry_run;
+    /* One that only looked is true of the moment it looked at. */
+    if (!command->replayed && command->mutation_count == 0 && !request->call.reads.current)
+        outcome->seq = request->call.reads.seq;
     json_object_begin(writer);
     json_member_raw(writer, VIEW("result"), result.size == 0 ? VIEW("null") : result);
     json_key(writer, VIEW("results"));

@@ -8,6 +8,9 @@
 
 #include "base/limits.h"
 #include "core/retry.h"
+#include "modules/types/types.h"
+
+#define FUNCTIONS_BESIDE &types_module,
 #include "modules/functions/functions_testing.h"
 
 #define TEST(name) static void name(void **state)
