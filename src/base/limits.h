@@ -261,7 +261,6 @@
 #define LEASE_TTL_S_MAX 3600     /* And at most; past it: BAD_REQUEST. */
 #define CLAIM_HANDS_MAX 10000    /* Operations one agent may have at once; past it: BAD_REQUEST. */
 #define CLAIM_OPERATIONS_MAX 256 /* Operations taken by one claim; past it: BAD_REQUEST. */
-#define CLAIM_LOOKED_MAX 1000    /* Waiting operations looked at for the further ones of a claim. */
 /* An operation's progress becomes a version that often at most; what comes faster waits for the next. */
 #define PROGRESS_MS_MIN 100
 #define FAILURE_RETRY_BASE_MS 1000 /* The first pause after a run that failed; then doubled. */

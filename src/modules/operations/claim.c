@@ -84,6 +84,14 @@ void claims_wake(struct operations *operations) {
 
 /* ---- Taking ------------------------------------------------------------------------------ */
 
+unsigned claims_waiting(const struct lane *lane) {
+    unsigned count = 0, looked = 0;
+    for (const struct waiter *waiter = lane->first; waiter != NULL && looked < ESTIMATE_RUNS_MAX;
+         waiter = waiter->next, looked++)
+        count += lane_in_hand(lane, waiter->agent) < waiter->hands;
+    return count;
+}
+
 static struct operation *operation_of(struct queue_entry *entry) {
     return (struct operation *)((char *)entry - offsetof(struct operation, entry));
 }
@@ -190,28 +198,6 @@ static stet_status take_one(struct operations *operations, struct staging *stagi
     return STET_OK;
 }
 
-/*
- * The first after `last` (NULL: from the beginning) that may be taken, when so many places are taken by then. Not queue_next, because
- * the queue moves only when all that the command does is accepted.
- */
-static struct queue_entry *next_for(const struct lane *lane, const struct queue_taker *taker,
-                                    struct queue_entry *last, size_t places, size_t urgent) {
-    if (lane->settings.paused) return NULL;
-    for (unsigned looked = 0; looked < CLAIM_LOOKED_MAX; looked++) {
-        last = last == NULL ? queue_first(lane->queue) : queue_after(last);
-        if (last == NULL) return NULL;
-        const struct operation *operation = operation_of(last);
-        bool is_mine = operation->function.size == 0 &&
-                       (operation->agent.size == 0 || view_equal(operation->agent, taker->agent));
-        bool is_urgent = operation->effective >= STET_CLASS_URGENT;
-        bool fits = places < lane->settings.width || (is_urgent && urgent < URGENT_RUNNING_MAX);
-        if (is_mine && fits) return last;
-        if (lane->settings.width == 1) return NULL; /* Its turn comes first. */
-        if (!fits && !is_urgent) return NULL;       /* Less urgent ones follow. */
-    }
-    return NULL;
-}
-
 /* Takes one and those of its batch. *last: the last one. */
 static stet_status take_batch(struct operations *operations, struct staging *staging,
                               struct task *task, const struct queue_taker *taker,
@@ -240,17 +226,15 @@ stet_status claim_take(struct operations *operations, struct staging *staging, s
     unsigned in_hand = lane_in_hand(lane, claim->agent) - freed;
     unsigned room = claim->hands > in_hand ? claim->hands - in_hand : 0;
     if (room > claim->max) room = claim->max;
-    size_t places = lane->queue->places - freed;
-    size_t urgent = queue_urgent_running(operations->queue);
+    /* The queue moves only when all that the command does is accepted. */
+    struct queue_supposed supposed = {
+        .places = lane->queue->places - freed,
+        .urgent = queue_urgent_running(operations->queue),
+    };
     for (unsigned taken = 0; taken < room; taken++) {
-        /* The common case is one of many kinds: the queue knows it without looking at all of them. */
-        if (entry == NULL && freed == 0) {
-            if (queue_next(operations->queue, lane->queue, &taker, &entry) != QUEUE_TAKE)
-                return STET_OK;
-        } else {
-            entry = next_for(lane, &taker, entry, places + taken, urgent + taken);
-        }
-        if (entry == NULL) return STET_OK;
+        if (queue_next_as_if(operations->queue, lane->queue, &taker, &supposed, &entry) !=
+            QUEUE_TAKE)
+            return STET_OK;
         enum doom doom;
         stet_status status = operation_check_start(staging, operation_of(entry), &doom, err);
         if (status != STET_OK) return status;
@@ -261,6 +245,9 @@ stet_status claim_take(struct operations *operations, struct staging *staging, s
         }
         status = take_batch(operations, staging, task, &taker, &entry, err);
         if (status != STET_OK) return status;
+        supposed.behind = entry;
+        supposed.places++;
+        if (entry->level == QUEUE_TOP) supposed.urgent++;
     }
     return STET_OK;
 }

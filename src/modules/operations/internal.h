@@ -175,6 +175,8 @@ struct lane *lanes_need(struct operations *operations, stet_view name);
 void lanes_sweep(struct operations *operations);
 /* Operations of a lane that one agent has in hand, a batch counting as one. */
 unsigned lane_in_hand(const struct lane *lane, stet_view agent);
+/* Claims that wait for work and have a hand free; of very many, some. */
+unsigned claims_waiting(const struct lane *lane);
 /* Begins the lease's time anew. */
 void operation_extend(struct operations *operations, struct operation *operation, unsigned ttl_s);
 

@@ -246,6 +246,8 @@ static void enter_ready(struct queue *queue, struct queue_entry *entry) {
 
 static void enter_delayed(struct queue *queue, struct queue_entry *entry, int64_t not_before) {
     entry->state = QUEUE_DELAYED;
+    entry->lifted = (uint8_t)queue_lifted_by(queue, entry);
+    entry->level = (uint8_t)(queue_level_of(entry->class_) + entry->lifted);
     timers_set(&queue->timers, &entry->timer, not_before);
     entry->lane->delayed[entry->class_]++;
     entry->lane->delayed_count++;

@@ -41,6 +41,7 @@ void lane_estimate(struct operations *operations, const struct lane *lane, unsig
         .runs = runs,
         .run_count = count,
         .places = lane->queue->places,
+        .takers = claims_waiting(lane),
         .not_before = not_before > operations->now ? not_before : 0,
         .now = operations->now,
     };

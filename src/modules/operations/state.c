@@ -720,16 +720,19 @@ void operations_apply(void *state, const struct store_change *change) {
         return;
     }
     struct operation *operation = operations_find(operations, change->id);
-    if (pending->fresh != NULL) {
+    bool is_new = pending->fresh != NULL;
+    if (is_new) {
         assert(operation == NULL);
         operation = pending->fresh;
         pending->fresh = NULL;
         operation_join(operations, operation);
         link_up(operations, operation);
-        estimate_queued(operation->lane->estimate, QUEUE_LOW, operations->now);
     }
     if (operation != NULL) {
         operation_set(operations, operation, &pending->state, pending->hand);
+        if (is_new && operation->entry.state != QUEUE_OUT)
+            estimate_queued(operation->lane->estimate, (enum queue_level)operation->entry.level,
+                            operations->now);
         pending->hand = NULL;
     }
     pending_free(pending);
