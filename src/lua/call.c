@@ -70,7 +70,7 @@ static stet_status stopped(struct sandbox_call *call, enum meter_stop why, stet_
 static stet_status protect(struct sandbox_call *call, lua_CFunction body, int index, void *context,
                            stet_error *err) {
     lua_State *L = call->lua;
-    if (!lua_checkstack(L, 8)) return stopped(call, METER_MEMORY, err);
+    if (!lua_checkstack(L, 8)) return stopped(call, meter_out_of_memory(sandbox_of(L)), err);
     lua_pushcfunction(L, body);
     if (index == 0)
         lua_pushnil(L);
@@ -79,7 +79,7 @@ static stet_status protect(struct sandbox_call *call, lua_CFunction body, int in
     lua_pushlightuserdata(L, context);
     int status = lua_pcall(L, 2, 1, 0);
     if (status == LUA_OK) return STET_OK;
-    if (status == LUA_ERRMEM) stopped(call, METER_MEMORY, NULL);
+    if (status == LUA_ERRMEM) stopped(call, meter_out_of_memory(sandbox_of(L)), NULL);
     if (sandbox_of(L)->meter.stop != METER_RUNS) {
         lua_pop(L, 1);
         return stopped(call, METER_RUNS, err);
@@ -186,7 +186,8 @@ stet_status call_element(struct sandbox_call *call, size_t index, size_t at, siz
                          stet_error *err) {
     int list = place(call, index);
     if (list == 0 || !lua_istable(call->lua, list)) return expected(call, index, "a list", err);
-    if (!lua_checkstack(call->lua, 4)) return stopped(call, METER_MEMORY, err);
+    if (!lua_checkstack(call->lua, 4))
+        return stopped(call, meter_out_of_memory(sandbox_of(call->lua)), err);
     lua_rawgeti(call->lua, list, (lua_Integer)at + 1);
     *element = (size_t)lua_gettop(call->lua) - 1;
     return STET_OK;
@@ -362,7 +363,7 @@ stet_status call_function(struct sandbox_call *call, const struct sandbox_chunk 
     lua_State *L = call->lua;
     struct sandbox *sandbox = sandbox_of(L);
     if (sandbox->depth + 1 >= FUNCTION_CALL_DEPTH_MAX) return stopped(call, METER_DEPTH, err);
-    if (!lua_checkstack(L, 8)) return stopped(call, METER_MEMORY, err);
+    if (!lua_checkstack(L, 8)) return stopped(call, meter_out_of_memory(sandbox_of(L)), err);
     int at = place(call, index);
     run_trace_reset(sandbox);
     lua_pushcfunction(L, run_trace);

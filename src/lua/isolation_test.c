@@ -205,7 +205,7 @@ static void errors_name_their_line(void **state) {
     check_error("local x\nreturn x.y", NULL, STET_FUNCTION_FAILED,
                 "function test:2: attempt to index a nil value (local 'x')");
     check_error("error('no luck')", NULL, STET_FUNCTION_FAILED, "function test:1: no luck");
-    check_error("error('no luck', 0)", NULL, STET_FUNCTION_FAILED, "no luck");
+    check_error("error('no luck', 0)", NULL, STET_FUNCTION_FAILED, "function test:1: no luck");
     check_error("\n\nerror({message = 'odd', code = 'ODD'})", NULL, STET_FUNCTION_FAILED,
                 "function test:3: odd");
     check_error("error({})", NULL, STET_FUNCTION_FAILED, "function test:1: it raised an object");

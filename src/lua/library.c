@@ -135,7 +135,7 @@ static int base_log(lua_State *L) {
 /* After lua_pcall: raises again what nobody may catch. */
 static void pass_on(lua_State *L, int status) {
     meter_check(L);
-    if (status == LUA_ERRMEM) meter_stop(L, METER_MEMORY);
+    if (status == LUA_ERRMEM) meter_stop(L, meter_out_of_memory(sandbox_of(L)));
 }
 
 static int base_pcall(lua_State *L) {

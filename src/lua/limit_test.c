@@ -30,8 +30,8 @@ static void nothing_catches_a_limit(void **state) {
         "xpcall(error, function() while true do end end) return 1",
         "xpcall(error, function() xpcall(error, function() while true do end end) end) return 1",
         "local f = function() while true do end end while not pcall(f) do end return 1",
-        "local t = setmetatable({}, {__index = function() pcall(function() while true do end end) "
-        "return 1 end}) return t.x",
+        ("local t = setmetatable({}, {__index = function() pcall(function() while true do end end) "
+         "return 1 end}) return t.x"),
         "setmetatable(_ENV, nil) return 1",
         "local ok = pcall(table.sort, {1, 2, 3}, function() while true do end end) return ok",
     };

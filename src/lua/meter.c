@@ -60,7 +60,8 @@ void *meter_allocate(void *context, void *block, size_t old_size, size_t size) {
     if (moved == NULL) {
         /* Lua relies on it that shrinking works. */
         if (size <= old) return block;
-        if (meter->armed) meter->stop = METER_NO_MEMORY;
+        /* It is not said yet: Lua collects and asks again. */
+        meter->system = true;
         return NULL;
     }
     meter->bytes += size - old;
@@ -109,6 +110,7 @@ void meter_arm(struct sandbox *sandbox, const struct sandbox_run *run) {
     meter->collect_bytes = meter->bytes + COLLECT_BYTES;
     meter->hurried = false;
     meter->collections = 0;
+    meter->system = false;
     meter->interval = meter->left < INTERVAL ? (int)meter->left : INTERVAL;
     meter->clock = run->clock;
     if (run->clock != NULL) {
@@ -136,6 +138,11 @@ _Noreturn void meter_stop(lua_State *L, enum meter_stop why) {
     lua_pushlightuserdata(L, NULL);
     lua_error(L);
     abort();
+}
+
+enum meter_stop meter_out_of_memory(const struct sandbox *sandbox) {
+    const struct meter *meter = &sandbox->meter;
+    return meter->armed && !meter->system ? METER_MEMORY : METER_NO_MEMORY;
 }
 
 void meter_check(lua_State *L) {

@@ -263,7 +263,7 @@ int pattern_push_captures(struct pattern *pattern, const char *from, const char 
 
 bool pattern_is_plain(stet_view pattern) {
     for (size_t i = 0; i < pattern.size; i++) {
-        if (pattern.bytes[i] != '\0' && strchr("^$*+?.([%-)]", pattern.bytes[i]) != NULL)
+        if (pattern.bytes[i] != '\0' && strchr("^$*+?.([%-", pattern.bytes[i]) != NULL)
             return false;
     }
     return true;

@@ -56,7 +56,7 @@ static void load(lua_State *L, const struct sandbox_chunk *chunk, stet_view befo
     int status = lua_load(L, read_piece, &pieces, name, "t");
     if (status == LUA_OK) return;
     meter_check(L);
-    if (status == LUA_ERRMEM) meter_stop(L, METER_MEMORY);
+    if (status == LUA_ERRMEM) meter_stop(L, meter_out_of_memory(sandbox_of(L)));
     sandbox_of(L)->not_compiled = true;
     lua_error(L);
 }
@@ -175,7 +175,12 @@ int run_trace(lua_State *L) {
     if (sandbox->meter.stop != METER_RUNS) return 1;
     if (lua_type(L, 1) == LUA_TSTRING) {
         trace->message.bytes = lua_tolstring(L, 1, &trace->message.size);
-        trace->message = arena_copy(arena, trace->message);
+        /* What is raised inside a library function, or on purpose, says no place. */
+        if (trace->line == 0 || view_starts(trace->message, VIEW("function ")))
+            trace->message = arena_copy(arena, trace->message);
+        else
+            trace->message = arena_format(arena, "%s:%u: %.*s", trace->where, trace->line,
+                                          VIEW_ARG(trace->message));
     } else if (lua_istable(L, 1)) {
         trace->message = text_field(L, 1, "message", arena);
         trace->code = text_field(L, 1, "code", arena);
@@ -219,7 +224,7 @@ stet_status run_failed(lua_State *L, int status, stet_error *err) {
     struct sandbox *sandbox = sandbox_of(L);
     stet_status answer;
     if (status == LUA_ERRMEM && sandbox->meter.stop == METER_RUNS)
-        sandbox->meter.stop = sandbox->meter.armed ? METER_MEMORY : METER_NO_MEMORY;
+        sandbox->meter.stop = meter_out_of_memory(sandbox);
     if (sandbox->meter.stop != METER_RUNS) {
         answer = meter_status(sandbox, err);
     } else if (sandbox->not_compiled) {

@@ -39,6 +39,7 @@ struct meter {
     size_t collect_bytes; /* From here on the collector runs; short runs end before. */
     bool hurried;         /* The hook fires early, to start the collector. */
     uint32_t collections; /* That a full memory forced. */
+    bool system;          /* It was the system that had no memory. */
     int64_t deadline_ns;  /* On the clock. */
     int64_t looked_ns;    /* When the clock was last asked. */
     int interval;         /* Instructions between two looks. */
@@ -95,6 +96,8 @@ void meter_disarm(struct sandbox *sandbox);
 
 /* Stops the run; raises. */
 _Noreturn void meter_stop(lua_State *L, enum meter_stop why);
+/* Why, when Lua says that memory is out. */
+enum meter_stop meter_out_of_memory(const struct sandbox *sandbox);
 /* Raises again when the run was stopped: after everything that catches errors. */
 void meter_check(lua_State *L);
 /* Counts work in C; raises when that was too much. */
