@@ -259,6 +259,7 @@
 #define QUEUE_RETRY_AFTER_S 60   /* The longest pause that a full lane asks for. */
 #define LEASE_TTL_S_DEFAULT 15   /* How long a lease holds without a heartbeat. */
 #define LEASE_TTL_S_MAX 3600     /* And at most; past it: BAD_REQUEST. */
+#define FUNCTIONS_RUNNING_MAX 8  /* Functions of operations of one space that run at a time. */
 #define CLAIM_HANDS_MAX 10000    /* Operations one agent may have at once; past it: BAD_REQUEST. */
 #define CLAIM_OPERATIONS_MAX 256 /* Operations taken by one claim; past it: BAD_REQUEST. */
 /* An operation's progress becomes a version that often at most; what comes faster waits for the next. */

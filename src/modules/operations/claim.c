@@ -92,10 +92,6 @@ unsigned claims_waiting(const struct lane *lane) {
     return count;
 }
 
-static struct operation *operation_of(struct queue_entry *entry) {
-    return (struct operation *)((char *)entry - offsetof(struct operation, entry));
-}
-
 stet_status operation_check_start(struct staging *staging, const struct operation *operation,
                                   enum doom *doom, stet_error *err) {
     struct store_head head;

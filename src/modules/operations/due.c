@@ -110,6 +110,8 @@ void operations_next_due(void *state, struct module_time *at) {
     if (lease != NULL) at->monotonic = lease->at;
     if (flush != NULL && flush->at < at->monotonic) at->monotonic = flush->at;
     if (operations->doomed != NULL) at->monotonic = 0;
+    int64_t functions = functions_next(operations);
+    if (functions < at->monotonic) at->monotonic = functions;
     if (at->monotonic < operations->blocked_until) at->monotonic = operations->blocked_until;
     at->wall = queue_next_tick(operations->queue);
     /* What is overdue and could not be done is looked at again with the rest. */
@@ -149,14 +151,21 @@ bool operations_due(void *state, const struct module_time *now, bool refused,
     operations->monotonic = now->monotonic;
     if (now->wall > operations->now && !now->wall_held) operations->now = now->wall;
     operations_tick(operations);
-    if (refused) operations->blocked_until = now->monotonic + RETRY_S * CLOCK_NS_PER_S;
+    if (refused && operations->starting != NULL) {
+        functions_not_started(operations);
+    } else if (refused)
+        operations->blocked_until = now->monotonic + RETRY_S * CLOCK_NS_PER_S;
     if (operations->blocked_until > now->monotonic) return false;
     struct task *task = arena_zalloc(&command->arena, 1, sizeof *task);
     if (task == NULL) return false;
+    operations->starting = NULL;
     const struct operation *operation = what_is_due(operations, now, task);
-    if (operation == NULL) return false;
-    task->id = arena_copy(&command->arena, operation->id);
-    if (task->id.bytes == NULL) return false;
+    if (operation != NULL) {
+        task->id = arena_copy(&command->arena, operation->id);
+        if (task->id.bytes == NULL) return false;
+    } else if (!functions_due(operations, task, command)) {
+        return false;
+    }
     command->kind = COMMAND_MODULE;
     command->actor.id = SYSTEM_ACTOR;
     command->module_data = task;

@@ -88,8 +88,10 @@ struct operation {
     int64_t told_at;                   /* Monotonic: when a version last told of progress. */
     int64_t reported_at;               /* When the agent last said how far it is; wall clock. */
     struct note *note;
-    bool at_work; /* A function: a worker of ours has it. */
-    bool stale;   /* Of before a reset, not loaded again yet. */
+    struct operation *to_run_next, **to_run_link; /* Functions that are running. */
+    int64_t run_at;                               /* Monotonic: not to be run earlier. */
+    bool at_work;                                 /* A function: a worker of ours has it. */
+    bool stale;                                   /* Of before a reset, not loaded again yet. */
     char bytes[];
 };
 
@@ -154,6 +156,9 @@ struct operations {
     /* What is due could not be done: not to be tried again before that monotonic time. */
     int64_t blocked_until;
     uint64_t leases_expired;
+    struct operation *to_run;   /* Functions that are running, at work or not. */
+    unsigned functions_running; /* In the background. */
+    struct operation *starting; /* Which `due` began last; NULL: none. */
 };
 
 /* -- The projection: state.c -- */
@@ -320,6 +325,17 @@ stet_status operation_start(struct operations *operations, struct staging *stagi
                             const struct store_change **row, stet_error *err);
 /* Whether another one of its batch is in hand, too: then it takes no place of its own. */
 bool operation_shares(const struct operation *operation);
+
+static inline struct operation *operation_of(struct queue_entry *entry) {
+    return (struct operation *)((char *)entry - offsetof(struct operation, entry));
+}
+
+/* Functions: function_run.c. When something may be done; 0: now. */
+int64_t functions_next(const struct operations *operations);
+bool functions_due(struct operations *operations, struct task *task, struct stet_command *command);
+/* What functions_due filled last could not be brought to a worker. */
+void functions_not_started(struct operations *operations);
+void operations_ended(void *state, struct stet_command *command);
 
 /* What may be done by time: due.c. */
 void operations_next_due(void *state, struct module_time *at);

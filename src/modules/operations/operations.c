@@ -119,6 +119,7 @@ const struct module operations_module = {
     .decide = operations_decide,
     .next_due = operations_next_due,
     .due = operations_due,
+    .ended = operations_ended,
     .spawn = operations_spawn,
     .may_read = operations_may_read,
 };

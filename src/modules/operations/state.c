@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/reservations.h"
 #include "modules/operations/internal.h"
 
 #include <assert.h>
@@ -413,8 +414,26 @@ static void note_drop(struct operations *operations, struct operation *operation
     operation->note = NULL;
 }
 
+static void to_run_link(struct operations *operations, struct operation *operation) {
+    operation->run_at = 0;
+    operation->to_run_next = operations->to_run;
+    operation->to_run_link = &operations->to_run;
+    if (operations->to_run != NULL) operations->to_run->to_run_link = &operation->to_run_next;
+    operations->to_run = operation;
+}
+
+static void to_run_unlink(struct operation *operation) {
+    if (operation->to_run_link == NULL) return;
+    *operation->to_run_link = operation->to_run_next;
+    if (operation->to_run_next != NULL)
+        operation->to_run_next->to_run_link = operation->to_run_link;
+    operation->to_run_next = NULL;
+    operation->to_run_link = NULL;
+}
+
 static void lease_drop(struct operations *operations, struct operation *operation) {
     run_unlink(operation);
+    to_run_unlink(operation);
     timers_set(&operations->leases, &operation->lease, QUEUE_NEVER);
     note_drop(operations, operation);
     free(operation->hand);
@@ -439,6 +458,11 @@ static void lease_begin(struct operations *operations, struct operation *operati
     operation->run_ends = operations->monotonic + (int64_t)timeout_s * CLOCK_NS_PER_S;
     operation->told_at = operations->monotonic - PROGRESS_MS_MIN * CLOCK_NS_PER_MS;
     operation_extend(operations, operation, operation->state.ttl_s);
+    if (operation->function.size == 0) return;
+    /* The server does not lose itself; it only may take too long. */
+    operation->lease_ends = INT64_MAX;
+    lease_timer(operations, operation);
+    to_run_link(operations, operation);
 }
 
 /* The operation is over. */
@@ -453,6 +477,7 @@ static void operation_finish(struct operations *operations, struct operation *op
                           took < 0 ? 0 : took, operations->now);
     }
     lease_drop(operations, operation);
+    reservations_release(operations->space, operation->id);
     timers_set(&operations->deadlines, &operation->deadline_timer, QUEUE_NEVER);
     unlink_own(operation);
     tell_others(operations, operation, state->status);
@@ -786,6 +811,7 @@ static void take_over(struct operations *operations, struct operation *operation
         operation->told_at = old->told_at;
         operation->reported_at = old->reported_at;
         operation->at_work = old->at_work;
+        operation->run_at = old->run_at;
         operation->note = old->note;
         old->note = NULL;
         lease_timer(operations, operation);
@@ -928,14 +954,14 @@ void operations_reset(void *state) {
             operation->stale = true;
             operation->lease.index = operation->flush.index = operation->deadline_timer.index = 0;
             operation->running_next = NULL;
-            operation->running_link = NULL;
+            operation->running_link = operation->to_run_link = NULL;
             operation->dependents = NULL;
             operation->above = operation->below = operation->beside = NULL;
             operation->doom = DOOM_NONE;
         }
     }
     operations->leases.count = operations->flushes.count = operations->deadlines.count = 0;
-    operations->doomed = NULL;
+    operations->doomed = operations->to_run = operations->starting = NULL;
     for (struct lane *lane = operations->lanes; lane != NULL; lane = lane->next) {
         lane->queue = NULL;
         lane->version = lane->seq = 0;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/view.h"
 #include "core/render.h"
+#include "core/reservations.h"
 #include "core/retry.h"
 #include "modules/operations/internal.h"
 
@@ -223,22 +224,44 @@ static stet_status decide_repeated(struct staging *staging, struct task *task, s
     return task->repeated ? STET_OK : refuse_finished(task->id, completion->lease, &record, err);
 }
 
+static struct rank rank_of(const struct operation_record *record, stet_view id) {
+    return (struct rank){.level = record->level,
+                         .class_ = record->effective,
+                         .stamp = record->created_at,
+                         .operation = id};
+}
+
+/* What it wanted to change is its own until the next try. */
+static void reserve(struct staging *staging, const struct operation_record *record, stet_view id) {
+    const struct stet_command *command = staging->command;
+    const struct rank rank = rank_of(record, id);
+    struct reserved_record *records =
+        arena_alloc(staging_arena(staging), command->mutation_count * sizeof *records);
+    if (records == NULL) return; /* It is a favour, no duty. */
+    for (size_t i = 0; i < command->mutation_count; i++)
+        records[i] = (struct reserved_record){.type = command->mutations[i].type,
+                                              .id = command->mutations[i].id};
+    reservations_take(staging->space, &rank, records, command->mutation_count,
+                      staging->time.monotonic + RESERVATION_MS_MAX * CLOCK_NS_PER_MS);
+}
+
 /* It lost against another write, once more. Stores only that. */
 static stet_status note_conflict(struct operations *operations, struct staging *staging,
                                  struct task *task, const struct operation *operation,
-                                 struct operation_record *record, stet_error *err) {
+                                 struct operation_record *record, bool gives_way, stet_error *err) {
     struct stet_command *command = staging->command;
     staging_take_back(staging);
     record->retries++;
     const struct retry_step step =
         retry_next(record->effective, record->retries, record->max_retries, false,
                    entropy_u64(staging->space->engine->entropy));
-    bool exhausted = step.kind == RETRY_EXHAUSTED;
+    bool exhausted = gives_way || step.kind == RETRY_EXHAUSTED;
     if (exhausted) {
         record->reason = VIEW("others were in the way too often");
         record_let_go(record);
     }
     record->level = step.level;
+    if (!exhausted && step.reserves) reserve(staging, record, task->id);
     stet_status status =
         operations_move(operations, staging, operation->id, record,
                         exhausted ? OPERATION_EVENT_REJECTED : OPERATION_EVENT_CONFLICT, NULL, err);
@@ -283,10 +306,17 @@ static stet_status decide_complete(struct operations *operations, struct staging
     stet_status status = check_lease(operations, staging, operation, completion->lease, err);
     if (status == STET_OK) status = record_now(staging, operation, &record, err);
     if (status != STET_OK) return status;
-    if (command->mutation_count > 0) status = staging_decide(staging);
+    if (command->mutation_count > 0) {
+        struct rank *rank = arena_zalloc(staging_arena(staging), 1, sizeof *rank);
+        if (rank == NULL) return no_memory(err);
+        *rank = rank_of(record, task->id);
+        command->rank = rank;
+        status = staging_decide(staging);
+    }
     if (command->held || command->hop != NULL) return STET_OK;
-    if (status == STET_CONCURRENT_MODIFICATION)
-        return note_conflict(operations, staging, task, operation, record, err);
+    if (status == STET_CONCURRENT_MODIFICATION || status == STET_OPERATION_REJECTED)
+        return note_conflict(operations, staging, task, operation, record,
+                             status == STET_OPERATION_REJECTED, err);
     if (status != STET_OK) return status;
     record->done = task->done;
     record->results = results_of(command);
@@ -444,6 +474,7 @@ stet_status operations_fill_complete(struct stet_command *command,
                                   .mutation_count = completion->mutation_count,
                                   .transaction = true};
         status = command_fill_write(command, &write, err);
+        command->made.operation = task->id;
     }
     if (status == STET_OK && completion->claims_next) {
         task->next = arena_zalloc(&command->arena, 1, sizeof *task->next);
