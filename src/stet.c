@@ -22,6 +22,7 @@
 #include "modules/spaces/spaces.h"
 #include "modules/trees/trees.h"
 #include "modules/types/types.h"
+#include "outbound/outbound.h"
 #include "stet_wiring.h"
 #include "store/lock.h"
 
@@ -49,7 +50,14 @@ const char *stet_version_text(void) { return STET_VERSION_TEXT; }
 stet_status stet_open(const stet_options *options, stet_engine **engine, stet_error *err) {
     NEED(engine != NULL);
     if (sodium_init() < 0) return error_set(err, STET_INTERNAL, "libsodium could not be started");
-    return engine_open(options, NULL, stet_modules, engine, err);
+    stet_status status = engine_open(options, NULL, stet_modules, engine, err);
+    if (status != STET_OK) return status;
+    status = outbound_start(*engine, err);
+    if (status != STET_OK) {
+        engine_close(*engine);
+        *engine = NULL;
+    }
+    return status;
 }
 
 void stet_close(stet_engine *engine) { engine_close(engine); }

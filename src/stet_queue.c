@@ -2,6 +2,8 @@
  * Operations and lanes, for the public interface.
  */
 #include "base/error.h"
+#include "base/view.h"
+#include "core/outbound.h"
 #include "modules/operations/operations.h"
 #include "stet.h"
 
@@ -13,10 +15,29 @@ stet_status stet_class_parse(stet_view text, stet_class *class_, stet_error *err
     return class_parse(text, class_, err);
 }
 
+/* What the server's own runner of webhooks takes, and its lanes, are nobody else's. */
+static stet_status check_agent(stet_view agent, stet_error *err) {
+    if (!view_equal(agent, WEBHOOK_AGENT)) return STET_OK;
+    error_set(err, STET_FORBIDDEN, "that name is of the server's own agent");
+    error_field(err, "agent", 0);
+    return STET_FORBIDDEN;
+}
+
+static stet_status check_lane(stet_view lane, stet_error *err) {
+    if (!view_starts(lane, WEBHOOK_LANE_PREFIX)) return STET_OK;
+    error_set(err, STET_FORBIDDEN,
+              "lanes whose names begin with \"webhook-\" are the server's own");
+    error_field(err, "lane", 0);
+    return STET_FORBIDDEN;
+}
+
 stet_status stet_command_operation_submit(stet_command *command,
                                           const stet_operation_request *request, stet_error *err) {
     NEED(command != NULL && request != NULL);
     NEED(request->depends_on_count == 0 || request->depends_on != NULL);
+    stet_status status = check_agent(request->agent, err);
+    if (status == STET_OK) status = check_lane(request->lane, err);
+    if (status != STET_OK) return status;
     return operations_fill_submit(command, request, err);
 }
 
@@ -50,6 +71,8 @@ stet_status stet_command_operation_retry(stet_command *command, stet_view id, st
 
 stet_status stet_command_claim(stet_command *command, const stet_claim *claim, stet_error *err) {
     NEED(command != NULL && claim != NULL);
+    stet_status status = check_agent(claim->agent, err);
+    if (status != STET_OK) return status;
     return operations_fill_claim(command, claim, err);
 }
 

@@ -328,9 +328,6 @@
 #define LATE_HEADS_MAX 65536
 
 /* Handlers and webhooks. */
-#define OPERATION_DEPTH_MAX 16        /* Operations above one another; past it: BAD_REQUEST. */
-#define AGENT_BYTES_MAX 128           /* An agent's name; past it: BAD_REQUEST. */
-#define LANE_BYTES_MAX 64             /* A lane's name; past it: BAD_REQUEST. */
 #define HANDLERS_MAX 256              /* Handlers of one space; past it: TOO_LARGE. */
 #define HANDLER_NAME_BYTES_MAX 56     /* A handler's name; past it: INVALID_HANDLER. */
 #define HANDLER_URL_BYTES_MAX 2048    /* A webhook's URL; past it: INVALID_HANDLER. */

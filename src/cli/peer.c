@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/libcurl.h"
 #include "base/view.h"
-#include "cli/libcurl.h"
 #include "http/server.h"
 
 #include <limits.h>

@@ -3,7 +3,8 @@
  *
  * A delivery is an operation whose agent is WEBHOOK_AGENT in a lane whose name begins with WEBHOOK_LANE_PREFIX. It is asked for with
  * staging_spawn, whose `handler` says where the runner finds the URL, the secret and the headers at the time of the delivery: the name
- * of a handler, or "stet.settings" with the input's "alert" being the name of an alert there. Nobody else may use that agent's
+ * of a handler, or "stet.settings" with the input's "alert" being the name NAME of an alert there: then the URL is at /alerts/NAME/webhook/url
+ * of the record stet.settings/space, and the secret, if any, at /_secrets/NAME. What is posted is the operation's input. Nobody else may use that agent's
  * name: neither to submit operations nor to claim them.
  *
  * Whoever learns that such an operation is queued says so with outbound_wish. The runner then looks at the space's lanes.

@@ -483,6 +483,34 @@ TEST(a_cycle_ends_at_the_bound_and_says_so) {
     check_json(operation(found.count - 2), "/status", "\"queued\"");
 }
 
+/* A write on behalf of an operation. */
+static void put_for(const char *id, stet_view operation) {
+    stet_mutation one = mutation(STET_OP_CREATE, id, none, "{}");
+    struct stet_command *command = command_create(world.fixture.client);
+    const stet_write write = {.mutations = &one, .mutation_count = 1};
+    assert_int_equal(command_fill_write(command, &write, NULL), STET_OK);
+    command->made.operation = arena_copy(&command->arena, operation);
+    must(take(submitted(command)));
+    settle();
+}
+
+/* What is done for one task makes the next. */
+TEST(a_circle_of_handlers_and_changes_ends_at_the_bound) {
+    (void)state;
+    must(put_handler("h", "{\"on\":[\"create\"],\"agent\":\"a\"}", none));
+    put_task("start", "{}");
+    for (size_t i = 0; i <= OPERATION_DEPTH_MAX; i++) {
+        char id[16];
+        struct found found = operations();
+        assert_int_equal(found.count, i + 1);
+        const struct store_change *last = &found.rows[i];
+        check_json(world_text(last->data), "/status", "\"queued\"");
+        snprintf(id, sizeof id, "%zu", i);
+        put_for(id, last->id);
+    }
+    check_json(operation(OPERATION_DEPTH_MAX + 1), "/status", "\"rejected\"");
+}
+
 TEST(one_that_cannot_be_queued_does_not_hold_up_others) {
     (void)state;
     must(put_handler("bad", "{\"on\":[\"create\"],\"agent\":\"a\",\"lane\":\"closed\"}", none));
@@ -669,6 +697,7 @@ int main(void) {
         WORLD(conflicts_alerts_and_operations_have_events),
         WORLD(what_handlers_asked_for_is_seen_when_asked_for),
         WORLD(a_cycle_ends_at_the_bound_and_says_so),
+        WORLD(a_circle_of_handlers_and_changes_ends_at_the_bound),
         WORLD(one_that_cannot_be_queued_does_not_hold_up_others),
         WORLD(many_changes_at_once_are_all_reacted_to_in_order),
         FOLDER(a_change_whose_data_are_gone_is_counted_as_missed),
