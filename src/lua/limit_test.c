@@ -191,6 +191,26 @@ static void time_is_a_limit(void **state) {
     assert_int_equal(err.limit, 1);
 }
 
+/* What no instruction counts: each of these takes as long as a thousand others. */
+static void time_ends_what_is_not_counted(void **state) {
+    (void)state;
+    static const char *const sources[] = {
+        "local x = ('x'):rep(1000000) local a, b = x .. 'a', x .. 'b' while true do local c = a < "
+        "b end",
+        "local x = ('x'):rep(1000000) local a, b = x .. 'a', x .. 'b' while true do local c = a == "
+        "b end",
+        "local function f(...) while true do local n = select('#', ...) end end "
+        "f(('x'):rep(200000):byte(1, -1))",
+        "local function f(...) return f(1, ...) end f()",
+    };
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        struct sandbox_run run = {.clock = clock_system(), .limits = {.time_ms = 30}};
+        stet_error err = {0};
+        assert_int_equal(run_source(&run, sources[i], NULL, &err), STET_FUNCTION_LIMIT);
+        assert_string_equal(err.field, "time");
+    }
+}
+
 static void the_log_is_bounded_and_kept(void **state) {
     (void)state;
     struct sandbox_run run = {0};
@@ -241,6 +261,7 @@ int main(void) {
         LUA_TEST(copies_are_counted),
         LUA_TEST(deep_recursion_is_an_error),
         LUA_TEST(time_is_a_limit),
+        LUA_TEST(time_ends_what_is_not_counted),
         LUA_TEST(the_log_is_bounded_and_kept),
         LUA_TEST(a_source_is_bounded),
         LUA_TEST(a_limit_leaves_nothing_behind),
