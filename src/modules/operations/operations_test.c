@@ -100,6 +100,63 @@ TEST(conflicts_that_use_up_its_retries_reject_it) {
     check_data("r", theirs, "{\"n\":2}");
 }
 
+/* "a" lost three times. theirs: the version of "r" now. */
+static uint64_t lose_often(stet_version *theirs) {
+    stet_version first = must_put("r", none, "{\"n\":1}");
+    *theirs = must_put("r", at(first), "{\"n\":2}");
+    must_submit("a");
+    uint64_t lease = must_claim("x", "a");
+    const stet_mutation stale = mutation(STET_OP_PUT, "r", at(first), "{\"n\":3}");
+    for (int i = 0; i < RESERVATION_LEVEL; i++)
+        check_status(complete_with("a", lease, "1", &stale, 1), STET_CONCURRENT_MODIFICATION);
+    return lease;
+}
+
+static struct stet_command *start_put(const char *id, stet_version base, const char *data) {
+    stet_mutation one = mutation(STET_OP_PUT, id, at(base), data);
+    struct stet_command *command = start(&(stet_write){.mutations = &one, .mutation_count = 1});
+    work();
+    return command;
+}
+
+TEST(one_that_lost_often_has_its_records_for_itself_until_it_is_done) {
+    (void)state;
+    stet_version theirs;
+    uint64_t lease = lose_often(&theirs);
+    struct stet_command *waiting = start_put("r", theirs, "{\"n\":4}");
+    assert_false(waiting->done);
+    const stet_mutation better = mutation(STET_OP_PUT, "r", at(theirs), "{\"n\":3}");
+    must(complete_with("a", lease, "1", &better, 1));
+    check_status(take(waiting), STET_CONCURRENT_MODIFICATION);
+    check_data("r", theirs + 1, "{\"n\":3}");
+}
+
+TEST(one_that_is_given_back_gives_its_records_back) {
+    (void)state;
+    stet_version theirs;
+    uint64_t lease = lose_often(&theirs);
+    struct stet_command *waiting = start_put("r", theirs, "{\"n\":4}");
+    assert_false(waiting->done);
+    must(fail_with((stet_operation_failure){.id = VIEW("a"), .lease = lease, .release = true}));
+    check_status(take(waiting), STET_OK);
+}
+
+TEST(one_of_class_low_gives_way_and_is_rejected) {
+    (void)state;
+    stet_version theirs;
+    lose_often(&theirs);
+    must(submit((stet_operation_request){
+        .id = VIEW("b"), .lane = VIEW("other"), .class_ = STET_CLASS_LOW}));
+    stet_claim claim = claim_of("y");
+    claim.lane = VIEW("other");
+    uint64_t lease = lease_at(must(claim_with(claim)).body, 0);
+    const stet_mutation change = mutation(STET_OP_PUT, "r", at(theirs), "{\"n\":5}");
+    check_status(complete_with("b", lease, "1", &change, 1), STET_OPERATION_REJECTED);
+    check_is("b", "/status", "\"rejected\"");
+    check_is("b", "/event", "\"OperationRejected\"");
+    check_data("r", theirs, "{\"n\":2}");
+}
+
 TEST(a_lease_that_ends_puts_it_back_at_its_place) {
     (void)state;
     must_submit("a");
@@ -388,6 +445,9 @@ int main(void) {
         OPERATIONS(a_completion_with_another_body_comes_too_late),
         OPERATIONS(a_completion_that_meets_another_write_stores_only_that_it_did),
         OPERATIONS(conflicts_that_use_up_its_retries_reject_it),
+        OPERATIONS(one_that_lost_often_has_its_records_for_itself_until_it_is_done),
+        OPERATIONS(one_that_is_given_back_gives_its_records_back),
+        OPERATIONS(one_of_class_low_gives_way_and_is_rejected),
         OPERATIONS(a_lease_that_ends_puts_it_back_at_its_place),
         OPERATIONS(an_operation_whose_workers_are_lost_too_often_fails),
         OPERATIONS(a_run_that_takes_too_long_is_tried_again),

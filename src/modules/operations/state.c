@@ -477,7 +477,6 @@ static void operation_finish(struct operations *operations, struct operation *op
                           took < 0 ? 0 : took, operations->now);
     }
     lease_drop(operations, operation);
-    reservations_release(operations->space, operation->id);
     timers_set(&operations->deadlines, &operation->deadline_timer, QUEUE_NEVER);
     unlink_own(operation);
     tell_others(operations, operation, state->status);
@@ -760,6 +759,8 @@ void operations_apply(void *state, const struct store_change *change) {
                             operations->now);
         pending->hand = NULL;
     }
+    /* Nobody is at work on it any more, so nobody shall wait for that. */
+    if (!pending->state.held) reservations_release(operations->space, change->id);
     pending_free(pending);
 }
 
