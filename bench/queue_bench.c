@@ -39,13 +39,14 @@ static struct queue_place some_place(const struct queue *queue, bool fair) {
     static const stet_class classes[4] = {STET_CLASS_LOW, STET_CLASS_NORMAL, STET_CLASS_NORMAL,
                                           STET_CLASS_HIGH};
     uint64_t draw = next_random();
+    turn++;
     struct queue_place place = {
         .lane = VIEW("lane"),
         .class_ = classes[draw % 4],
         .for_ = draw / 4 % 2 == 0 ? QUEUE_FOR_ANYONE : QUEUE_FOR_AGENT,
         .agent = view_of(agents[draw / 8 % AGENTS]),
         .actor = view_of(actors[draw / 64 % ACTORS]),
-        .turn = ++turn,
+        .turn = turn,
         .since = (int64_t)turn,
     };
     if (fair) place.tag = queue_tag(queue, place.lane, place.class_, place.actor);
