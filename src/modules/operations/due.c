@@ -61,7 +61,7 @@ static stet_status decide_lost(struct operations *operations, struct staging *st
                                      record->attempts);
         if (record->error.bytes == NULL) return no_memory(err);
     }
-    operations->leases_expired++;
+    atomic_fetch_add_explicit(&operations->metrics.leases_expired, 1, memory_order_relaxed);
     return operations_move(operations, staging, task->id, record, event, NULL, err);
 }
 

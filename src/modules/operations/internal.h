@@ -7,6 +7,7 @@
 #include "core/client.h"
 #include "core/operation.h"
 #include "modules/operations/estimate.h"
+#include "modules/operations/metrics.h"
 #include "modules/operations/operations.h"
 #include "modules/operations/queue.h"
 #include "modules/operations/record.h"
@@ -119,6 +120,7 @@ struct lane {
     struct operation *running; /* Those that are held. */
     struct waiter *first, *last;
     struct estimate *estimate;
+    struct lane_metrics *metrics; /* NULL: it is not measured. */
     stet_view name;
     char bytes[];
 };
@@ -155,7 +157,7 @@ struct operations {
     int64_t monotonic; /* Likewise. */
     /* What is due could not be done: not to be tried again before that monotonic time. */
     int64_t blocked_until;
-    uint64_t leases_expired;
+    struct metrics metrics;
     struct operation *to_run;   /* Functions that are running, at work or not. */
     unsigned functions_running; /* In the background. */
     struct operation *starting; /* Which `due` began last; NULL: none. */

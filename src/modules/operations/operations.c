@@ -121,5 +121,7 @@ const struct module operations_module = {
     .due = operations_due,
     .ended = operations_ended,
     .spawn = operations_spawn,
+    .gauge = operations_gauge,
+    .metrics = operations_metrics,
     .may_read = operations_may_read,
 };

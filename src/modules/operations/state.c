@@ -280,6 +280,11 @@ unsigned lane_in_hand(const struct lane *lane, stet_view agent) {
 /* What the estimates go by. */
 static void note_load(struct operations *operations, struct lane *lane) {
     estimate_load(lane->estimate, lane->queue->places, lane->queue->ready_count, operations->now);
+    if (lane->metrics == NULL && lane->version > 0)
+        lane->metrics = metrics_for(&operations->metrics, lane->name);
+    metrics_note(lane->metrics, lane->queue);
+    atomic_store_explicit(&operations->metrics.bytes, queue_bytes(operations->queue),
+                          memory_order_relaxed);
 }
 
 /* ---- Links between operations ------------------------------------------------------------ */
@@ -475,7 +480,9 @@ static void operation_finish(struct operations *operations, struct operation *op
         if (operation->function.size > 0) who = operation->function;
         estimate_finished(lane->estimate, estimate_kind(lane->estimate, who, operation->op_type),
                           took < 0 ? 0 : took, operations->now);
+        metrics_took(lane->metrics, took);
     }
+    atomic_fetch_add_explicit(&operations->metrics.ended[state->status], 1, memory_order_relaxed);
     lease_drop(operations, operation);
     timers_set(&operations->deadlines, &operation->deadline_timer, QUEUE_NEVER);
     unlink_own(operation);
@@ -493,6 +500,8 @@ static void operation_set(struct operations *operations, struct operation *opera
     struct lane *lane = operation->lane;
     bool was_held = operation->state.held && operation->entry.state == QUEUE_RUNNING;
     bool same_lease = was_held && state->held && operation->state.token == state->token;
+    if (state->retries > operation->state.retries && operation->entry.state != QUEUE_OUT)
+        atomic_fetch_add_explicit(&operations->metrics.retries, 1, memory_order_relaxed);
     if (status_finished(state->status)) {
         free(hand);
         operation_finish(operations, operation, state);
@@ -516,6 +525,9 @@ static void operation_set(struct operations *operations, struct operation *opera
             if (operation->entry.state == QUEUE_DELAYED)
                 queue_delay(operations->queue, &operation->entry, 0);
             queue_start(operations->queue, &operation->entry, mate);
+            int64_t since = eligible_at(operation);
+            if (since < operation->queued_at) since = operation->queued_at;
+            metrics_waited(lane->metrics, operations->now - since);
         }
         operation->hand = hand;
         run_link(operation);
@@ -937,6 +949,7 @@ void operations_close(void *state) {
         operations->lanes = lane->next;
         lane_free(lane);
     }
+    metrics_done(&operations->metrics);
     timers_done(&operations->leases);
     timers_done(&operations->deadlines);
     timers_done(&operations->flushes);
