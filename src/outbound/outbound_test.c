@@ -195,7 +195,16 @@ static const char *at(const char *json, const char *pointer) {
     } while (0)
 
 struct asking {
-    enum { PUT_HANDLER, PUT_RECORD, GET_HANDLER, LIST_OPERATIONS, RETRY_OPERATION } what;
+    enum {
+        PUT_HANDLER,
+        PUT_FUNCTION,
+        PUT_RECORD,
+        GET_RECORD,
+        GET_HANDLER,
+        LIST_OPERATIONS,
+        LIST_LANE,
+        RETRY_OPERATION
+    } what;
     const char *name, *text;
 };
 
@@ -207,6 +216,20 @@ static stet_status fill(stet_command *command, void *context, stet_error *err) {
             command,
             &(stet_handler_write){.name = view_of(asking->name),
                                   .definition = view_of(asking->text)},
+            err);
+    case PUT_FUNCTION:
+        return stet_command_function_write(
+            command,
+            &(stet_function_write){.name = view_of(asking->name),
+                                   .definition = view_of(asking->text)},
+            err);
+    case GET_RECORD:
+        return stet_command_read(
+            command, &(stet_read){.type = view_of(asking->name), .id = view_of(asking->text)}, err);
+    case LIST_LANE:
+        return stet_command_operation_list(
+            command,
+            &(stet_operation_list){.lane = view_of(asking->name), .status = view_of(asking->text)},
             err);
     case PUT_RECORD: {
         stet_mutation one = {.op = STET_OP_CREATE,
@@ -500,6 +523,11 @@ TEST(nothing_is_lost_when_the_server_is_killed) {
     server_listen();
     open_engine(folder);
     put_handler("h", "", "");
+    ask_for((struct asking){PUT_FUNCTION, "count",
+                            "{\"source\":\"local c = get('counter', 'c') or {n = 0}\\n"
+                            "c.n = c.n + 1\\nput('counter', 'c', c)\"}"});
+    ask_for((struct asking){PUT_HANDLER, "f",
+                            "{\"on\":[\"create\"],\"type\":\"task\",\"function\":\"count\"}"});
     close_engine();
     server_run();
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -535,6 +563,16 @@ TEST(nothing_is_lost_when_the_server_is_killed) {
         next++;
     }
     kill_child(child, out);
+    /* What a function does takes effect once. */
+    open_engine(folder);
+    const char *open;
+    do {
+        open = ask_for((struct asking){LIST_LANE, "handler-f", "open"});
+        poll(NULL, 0, 20);
+    } while (at(open, "/operations/0") != NULL);
+    check_at(ask_for((struct asking){GET_RECORD, "counter", "c"}), "/data/n", "24");
+    check_at(ask_for((struct asking){GET_HANDLER, "f", NULL}), "/reactions", "24");
+    close_engine();
     server_stop();
     server.port = 0;
     nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);

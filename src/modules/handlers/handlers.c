@@ -12,6 +12,7 @@
 #include "modules/handlers/internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- Progress as a record ---------------------------------------------------------------- */
@@ -81,8 +82,10 @@ static struct entry *need_entry(struct handlers *handlers, stet_view name) {
     entry = calloc(1, sizeof *entry);
     if (entry == NULL) return NULL;
     memcpy(entry->name, name.bytes, name.size);
+    pthread_mutex_lock(&handlers->lock);
     entry->next = handlers->entries;
     handlers->entries = entry;
+    pthread_mutex_unlock(&handlers->lock);
     return entry;
 }
 
@@ -98,6 +101,7 @@ static void forget_definition(struct entry *entry) {
 /* Those without any record: made for what was then refused, or all is gone. */
 static void drop_unused(struct handlers *handlers) {
     struct entry **slot = &handlers->entries;
+    pthread_mutex_lock(&handlers->lock);
     while (*slot != NULL) {
         struct entry *entry = *slot;
         if (entry->version != 0 || entry->has_state) {
@@ -108,6 +112,7 @@ static void drop_unused(struct handlers *handlers) {
         forget_definition(entry);
         free(entry);
     }
+    pthread_mutex_unlock(&handlers->lock);
 }
 
 static size_t count_entries(const struct handlers *handlers) {
@@ -123,24 +128,29 @@ static stet_status open_state(struct space *space, void **state, stet_error *err
     struct handlers *handlers = calloc(1, sizeof *handlers);
     if (handlers == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for handlers");
     handlers->space = space;
+    pthread_mutex_init(&handlers->lock, NULL);
     *state = handlers;
     return STET_OK;
 }
 
 static void reset(void *state) {
     struct handlers *handlers = state;
+    pthread_mutex_lock(&handlers->lock);
     for (struct entry *entry = handlers->entries; entry != NULL; entry = entry->next) {
         entry->version = 0;
         entry->has_state = false;
     }
+    pthread_mutex_unlock(&handlers->lock);
     drop_unused(handlers);
     handlers->generation++;
 }
 
 static void close_state(void *state) {
-    if (state == NULL) return;
-    reset(state);
-    free(state);
+    struct handlers *handlers = state;
+    if (handlers == NULL) return;
+    reset(handlers);
+    pthread_mutex_destroy(&handlers->lock);
+    free(handlers);
 }
 
 static stet_status load(void *state, const struct store_change *head, stet_error *err) {
@@ -149,7 +159,9 @@ static stet_status load(void *state, const struct store_change *head, stet_error
     struct arena arena;
     if (entry == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a handler");
     if (view_equal(head->type, HANDLER_TYPE)) {
+        pthread_mutex_lock(&handlers->lock);
         entry->version = head->version;
+        pthread_mutex_unlock(&handlers->lock);
         return STET_OK;
     }
     arena_init(&arena, 1024);
@@ -202,11 +214,14 @@ static void apply(void *state, const struct store_change *change) {
     struct entry *entry = handlers_find(handlers, change->id);
     assert(entry != NULL);
     forget_definition(entry);
+    pthread_mutex_lock(&handlers->lock);
     entry->version = change->op == STORE_DELETE ? 0 : change->version;
-    if (change->op == STORE_UPDATE) return;
-    entry->created = change->op == STORE_CREATE;
-    entry->born_here = change->seq;
-    entry->placed = false;
+    if (change->op != STORE_UPDATE) {
+        entry->created = change->op == STORE_CREATE;
+        entry->born_here = change->seq;
+        entry->placed = false;
+    }
+    pthread_mutex_unlock(&handlers->lock);
 }
 
 /* ---- Time -------------------------------------------------------------------------------- */
@@ -356,9 +371,11 @@ static void ended(void *state, struct stet_command *command) {
             entry->by = view_make(by, follower->by.size);
             entry->handler = handler_ref(follower->handler);
         }
-        entry->placed = true;
         entry->blocked_until = 0;
+        pthread_mutex_lock(&handlers->lock);
+        entry->placed = true;
         entry->progress = follower->progress;
+        pthread_mutex_unlock(&handlers->lock);
     }
 }
 
@@ -388,6 +405,58 @@ static void published(void *state, struct space *space, const struct store_chang
         outbound_wish(space, &handlers->wish);
 }
 
+/* ---- Metrics: any thread ----------------------------------------------------------------- */
+
+static uint64_t lag_of(const struct handlers *handlers, const struct entry *entry) {
+    uint64_t published = ring_published(&handlers->space->ring);
+    return published > entry->progress.position ? published - entry->progress.position : 0;
+}
+
+static uint64_t reactions_of(const struct handlers *handlers, const struct entry *entry) {
+    (void)handlers;
+    return entry->progress.reactions;
+}
+
+static uint64_t failures_of(const struct handlers *handlers, const struct entry *entry) {
+    (void)handlers;
+    return entry->progress.failed;
+}
+
+/* Names need no escaping: see the check of a definition's name. */
+static void visit_entries(struct handlers *handlers, module_sample *sample, void *context,
+                          uint64_t (*value)(const struct handlers *, const struct entry *)) {
+    char labels[HANDLER_NAME_BYTES_MAX + 16];
+    pthread_mutex_lock(&handlers->lock);
+    for (const struct entry *entry = handlers->entries; entry != NULL; entry = entry->next) {
+        if (entry->version == 0 || !entry->placed) continue;
+        snprintf(labels, sizeof labels, "handler=\"%s\"", entry->name);
+        sample(context, "", labels, (double)value(handlers, entry));
+    }
+    pthread_mutex_unlock(&handlers->lock);
+}
+
+static void visit_lag(void *state, module_sample *sample, void *context) {
+    visit_entries(state, sample, context, lag_of);
+}
+
+static void visit_reactions(void *state, module_sample *sample, void *context) {
+    visit_entries(state, sample, context, reactions_of);
+}
+
+static void visit_failures(void *state, module_sample *sample, void *context) {
+    visit_entries(state, sample, context, failures_of);
+}
+
+static const struct module_metric metrics[] = {
+    {"stet_handler_lag", "Changes published since the last one that a handler looked at.",
+     STET_METRIC_GAUGE, visit_lag},
+    {"stet_handler_reactions_total", "Operations that a handler asked for.", STET_METRIC_COUNTER,
+     visit_reactions},
+    {"stet_handler_failures_total", "Those of them that failed, were rejected or expired.",
+     STET_METRIC_COUNTER, visit_failures},
+    {0},
+};
+
 static bool may_read(const stet_actor *actor, const struct store_change *change) {
     return actor->admin && view_equal(change->type, HANDLER_TYPE);
 }
@@ -407,6 +476,7 @@ const struct module handlers_module = {
     .next_due = next_due,
     .due = due,
     .ended = ended,
+    .metrics = metrics,
     .apply = apply,
     .published = published,
     .may_read = may_read,

@@ -52,9 +52,10 @@ struct entry {
     int64_t blocked_until; /* Monotonic: a reaction could not be queued; 0: it could. */
 };
 
-/* The module's state of one space. The sequencer's thread. */
+/* The module's state of one space. The sequencer's thread; it changes entries under the lock, for metrics are read on others. */
 struct handlers {
     struct space *space;
+    pthread_mutex_t lock;
     struct entry *entries;
     uint64_t generation; /* Of the projection: how often it was loaded. */
     bool under_way;      /* A follow is. */
