@@ -106,6 +106,17 @@ stet_status body_bad(const struct body *body, enum member member, const char *wh
     return STET_BAD_REQUEST;
 }
 
+void body_point(const struct body *body, stet_error *err) {
+    stet_view field = view_make(err->field, strcspn(err->field, "/"));
+    for (int i = 0; i < MEMBER_COUNT; i++) {
+        if (!body_has(body, (enum member)i) || !view_equal(field, names[i])) continue;
+        char pointer[sizeof err->field];
+        snprintf(pointer, sizeof pointer, "/%.*s", (int)sizeof pointer - 2, err->field);
+        error_field(err, pointer, err->limit);
+        return;
+    }
+}
+
 static stet_status unknown_member(const struct body *body, stet_view key, stet_error *err) {
     char pointer[160];
     int size = snprintf(pointer, sizeof pointer, "%s/", body->prefix);

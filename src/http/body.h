@@ -150,6 +150,9 @@ stet_status body_texts(const struct body *body, enum member member, const stet_v
 /* "choice" of a resolution; it must be there. */
 stet_status body_choice(const struct body *body, stet_choice *out, stet_error *err);
 
+/* Makes a pointer of a field that the library names, where it is a member of this body. */
+void body_point(const struct body *body, stet_error *err);
+
 /* STET_BAD_REQUEST with the pointer of a member. */
 stet_status body_bad(const struct body *body, enum member member, const char *what,
                      stet_error *err);

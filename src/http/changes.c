@@ -93,7 +93,7 @@ static stet_status take_since(struct request *request, stet_feed_options *option
     return STET_OK;
 }
 
-/* events=conflict: what happens to conflicts, too. With nothing else named, it is all there is. */
+/* events=conflict, events=operation: what happens to those, too. With nothing else named, it is all there is. */
 static stet_status take_events(struct request *request, stet_feed_options *options,
                                stet_error *err) {
     unsigned cursor = 0;
@@ -101,14 +101,16 @@ static stet_status take_events(struct request *request, stet_feed_options *optio
     while (params_next(&request->params, "events", &cursor, &value)) {
         stet_view *types = arena_alloc(&request->arena, (options->type_count + 1) * sizeof *types);
         if (types == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
-        if (!view_equal(value, VIEW("conflict"))) {
-            error_set(err, STET_BAD_REQUEST, "the only events that are asked for are \"conflict\"");
+        bool operations = view_equal(value, VIEW("operation"));
+        if (!operations && !view_equal(value, VIEW("conflict"))) {
+            error_set(err, STET_BAD_REQUEST,
+                      "the events that are asked for are \"conflict\" and \"operation\"");
             error_field(err, "events", 0);
             return STET_BAD_REQUEST;
         }
         for (size_t i = 0; i < options->type_count; i++)
             types[i] = options->types[i];
-        types[options->type_count++] = VIEW("stet.conflict");
+        types[options->type_count++] = operations ? VIEW("stet.operation") : VIEW("stet.conflict");
         options->types = types;
     }
     return STET_OK;
@@ -281,6 +283,23 @@ static void poll_start(struct request *request, const struct question *question)
 
 /* ---- The stream ---- */
 
+/* Of the operations that are named by address, so many as there may be addresses, their places in the queue are told, too. */
+static stet_status follow_operations(struct request *request, struct stream *stream,
+                                     const stet_feed_options *options, stet_error *err) {
+    const stet_view prefix = VIEW("stet.operation/");
+    stet_view ids[SUBSCRIPTION_FILTERS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < options->address_count; i++) {
+        stet_view address = options->addresses[i];
+        if (!view_starts(address, prefix)) continue;
+        stet_view id = view_make(address.bytes + prefix.size, address.size - prefix.size);
+        stet_status status = percent_decode(&request->arena, id, false, "id", &ids[count], err);
+        if (status != STET_OK) return status;
+        count++;
+    }
+    return count == 0 ? STET_OK : stream_follow(stream, ids, count, err);
+}
+
 static void stream_open(struct request *request, const struct question *question) {
     stet_error err;
     stet_subscription *subscription;
@@ -289,7 +308,9 @@ static void stream_open(struct request *request, const struct question *question
         request_refuse(request, &err);
         return;
     }
-    stet_status status = subscribe(request, question, stream_ready(stream), &subscription, &err);
+    stet_status status = follow_operations(request, stream, &question->options, &err);
+    if (status == STET_OK)
+        status = subscribe(request, question, stream_ready(stream), &subscription, &err);
     if (status != STET_OK) {
         stream_destroy_unstarted(stream);
         request_refuse(request, &err);

@@ -71,6 +71,45 @@ void handle_inbox_list(struct request *request);
 void handle_inbox_read(struct request *request);
 void handle_inbox_dismiss(struct request *request);
 
+/* operations.c */
+void handle_operation_submit(struct request *request);
+void handle_operation_list(struct request *request);
+void handle_operation_get(struct request *request);
+void handle_operation_cancel(struct request *request);
+void handle_operation_retry(struct request *request);
+void handle_operation_progress(struct request *request);
+void handle_operation_complete(struct request *request);
+void handle_operation_fail(struct request *request);
+void handle_operation_release(struct request *request);
+
+/* claims.c, lanes.c */
+void handle_claim(struct request *request);
+void handle_lane_list(struct request *request);
+void handle_lane_get(struct request *request);
+void handle_lane_put(struct request *request);
+void handle_lane_pause(struct request *request);
+void handle_lane_resume(struct request *request);
+void handle_lane_drain(struct request *request);
+
+/* functions.c */
+void handle_function_list(struct request *request);
+void handle_functions_apply(struct request *request);
+void handle_function_get(struct request *request);
+void handle_function_put(struct request *request);
+void handle_function_delete(struct request *request);
+void handle_function_call(struct request *request);
+
+/* reactions.c */
+void handle_handler_list(struct request *request);
+void handle_handler_get(struct request *request);
+void handle_handler_put(struct request *request);
+void handle_handler_delete(struct request *request);
+
+/* settings.c */
+void handle_settings_get(struct request *request);
+void handle_settings_put(struct request *request);
+void handle_alert_list(struct request *request);
+
 /* transactions.c, import.c, export.c, changes.c, metrics.c, contract.c */
 void handle_transaction(struct request *request);
 void handle_import(struct request *request);

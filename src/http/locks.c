@@ -26,7 +26,7 @@ static stet_view lock_name(const struct request *request) {
 static void reply_lock(struct request *request) {
     const stet_outcome *outcome = stet_command_outcome(request->command);
     if (outcome->status != STET_OK) {
-        request_refuse_outcome(request, status_http(outcome->status));
+        request_refuse_outcome(request, status_http(outcome->status), NULL);
         return;
     }
     struct reply reply = {.http = outcome->created ? 201 : 200, .body = outcome->body};

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/view.h"
+#include "http/leases.h"
 #include "http/request.h"
 #include "http/stream.h"
 
@@ -81,6 +82,7 @@ static void peer_expired(struct timer *timer) {
         }
         break;
     case PEER_REPLY:
+        if (peer->request == NULL && leases_keep(peer)) return;
         if (peer->request != NULL) metric_add(&metrics->cut_idle, 1);
         break;
     case PEER_ENGINE:
@@ -126,6 +128,7 @@ static void peer_close(struct loop *loop, struct peer *peer) {
     if (peer == NULL) return;
     request_forget(peer);
     peer_unwatch(peer);
+    leases_drop(peer);
     timer_cancel(&loop->wheel, &peer->timer);
     if (peer->prev != NULL) peer->prev->next = peer->next;
     if (peer->next != NULL) peer->next->prev = peer->prev;

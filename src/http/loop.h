@@ -26,6 +26,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+struct lease;
 struct request;
 struct stream;
 struct loop;
@@ -64,6 +65,11 @@ struct peer {
     struct request *request; /* The current one; NULL between two. */
     int64_t deadline_ms;     /* 0: none. The timer fires then or before, and looks again. */
     struct timer timer;
+    struct lease *leases; /* Bound to this connection; leases.c's, as all that follows. */
+    unsigned lease_count;
+    unsigned lease_count_seen; /* When they were last looked at. */
+    unsigned leases_asked;     /* Of those that are being looked at now. */
+    bool leases_wanted;        /* The connection goes on if some are left, else it is cut. */
     struct peer *prev, *next;
 };
 

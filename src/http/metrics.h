@@ -39,7 +39,8 @@ struct metrics {
     metric aborted;                        /* Gone before their answer was sent. */
     metric streams, streams_total, streams_lagging, stream_events;
     metric long_polls;
-    metric retries_told; /* Answers with Retry-After. */
+    metric retries_told;    /* Answers with Retry-After. */
+    metric leases_returned; /* Leases of operations, given back for a client that left. */
 };
 
 /* route: an index into routes, or route_count for none. */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/view.h"
+#include "http/body.h"
 #include "http/problem.h"
 
 #include <assert.h>
@@ -195,10 +196,11 @@ static unsigned retry_after_s(struct request *request, const stet_outcome *outco
     return seconds > UINT32_MAX ? UINT32_MAX : (unsigned)seconds;
 }
 
-void request_refuse_outcome(struct request *request, int http) {
+void request_refuse_outcome(struct request *request, int http, const struct body *body) {
     const stet_outcome *outcome = stet_command_outcome(request->command);
     stet_error err = outcome->error;
     err.status = outcome->status;
+    if (body != NULL) body_point(body, &err);
     request->retry_after_s = retry_after_s(request, outcome);
     request_refuse_http(request, &err, http, outcome->body);
 }
@@ -206,7 +208,7 @@ void request_refuse_outcome(struct request *request, int http) {
 void request_reply_outcome(struct request *request) {
     const stet_outcome *outcome = stet_command_outcome(request->command);
     if (outcome->status != STET_OK) {
-        request_refuse_outcome(request, status_http(outcome->status));
+        request_refuse_outcome(request, status_http(outcome->status), NULL);
         return;
     }
     struct reply reply = {.http = 200, .body = outcome->body};

@@ -20,6 +20,8 @@
 
 enum { REQUEST_ID_BYTES_MAX = 64 };
 
+struct body;
+
 /* The context of a submitted command. */
 struct waiter {
     void (*done)(struct waiter *waiter, stet_command *command);
@@ -119,8 +121,9 @@ void request_refuse_http(struct request *request, const stet_error *err, int htt
 void request_refuse_field(struct request *request, stet_status status, const char *field,
                           const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* The refusal that is the command's outcome. What its "retry_after" says stands in Retry-After. */
-void request_refuse_outcome(struct request *request, int http);
+/* The refusal that is the command's outcome. What its "retry_after" says stands in Retry-After. body: what was asked for, when the
+ * refusal's field may be a member of that; NULL: it is none. */
+void request_refuse_outcome(struct request *request, int http, const struct body *body);
 /* The command's outcome as it is: its body, or its problem. No ETag: that is for records. */
 void request_reply_outcome(struct request *request);
 

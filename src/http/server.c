@@ -162,6 +162,7 @@ static void fill_defaults(struct http_options *options) {
     if (options->body_timeout_s == 0) options->body_timeout_s = HTTP_BODY_TIMEOUT_S;
     if (options->idle_timeout_s == 0) options->idle_timeout_s = HTTP_IDLE_TIMEOUT_S;
     if (options->bookmark_s == 0) options->bookmark_s = FEED_BOOKMARK_S;
+    if (options->places_ms == 0) options->places_ms = QUEUE_PLACES_MS;
 }
 
 /* Raises the limit of open files as far as the connections need it, or takes fewer connections. */

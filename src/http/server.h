@@ -35,6 +35,7 @@ struct http_options {   /* Strings are borrowed for the life of the server. */
     unsigned connections_max;
     unsigned header_timeout_s, body_timeout_s, idle_timeout_s;
     unsigned bookmark_s; /* How often a quiet stream gets its position, and its token is checked. */
+    unsigned places_ms;  /* How often a stream is told the places of operations, at most. */
     bool access_log;
     const char *static_dir; /* Not used yet: the console's files. */
 };

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/view.h"
 #include "http/frame.h"
+#include "http/places.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -38,9 +39,10 @@ struct stream {
     struct request *request; /* Only while the library's. */
     stet_space *space;
     stet_subscription *subscription;
-    struct timer timer; /* Bookmarks; or the patience with a reader that takes nothing. */
-    char *token;        /* Asked about again before anything is sent; NULL: there is none. */
-    char *rest;         /* Rendered and not yet sent. */
+    struct places *places; /* NULL: it follows no operation. */
+    struct timer timer;    /* Bookmarks; or the patience with a reader that takes nothing. */
+    char *token;           /* Asked about again before anything is sent; NULL: there is none. */
+    char *rest;            /* Rendered and not yet sent. */
     size_t rest_at, rest_size;
     stet_seq
         mark; /* The subscription can be taken back to behind the event rendered last; 0: it cannot. */
@@ -85,9 +87,15 @@ static bool next_piece(struct stream *stream, struct piece *piece) {
     if (!stream->idle && stet_subscription_next(stream->subscription, event)) {
         stream->bookmark_due = false;
         if (event->kind == STET_EVENT_END) stream->ended = true;
+        if (event->kind == STET_EVENT_OPERATION && stream->places != NULL)
+            places_wake(stream->places);
         return true;
     }
     stream->idle = true;
+    if (places_take(stream->places, &piece->text)) {
+        piece->is_event = false;
+        return true;
+    }
     if (!stream->bookmark_due) return false;
     stream->bookmark_due = false;
     stet_subscription_bookmark(stream->subscription, event);
@@ -148,8 +156,8 @@ static char *put_piece(char *out, const struct piece *piece, size_t breaks) {
 
 static void count_piece(struct stream *stream, struct fill *fill, const struct piece *piece) {
     enum stet_event_kind kind = piece->event.kind;
-    bool comes_again = kind == STET_EVENT_CHANGE || kind == STET_EVENT_CONFLICT ||
-                       kind == STET_EVENT_OPERATION;
+    bool comes_again =
+        kind == STET_EVENT_CHANGE || kind == STET_EVENT_CONFLICT || kind == STET_EVENT_OPERATION;
     if (!piece->is_event) return;
     fill->events++;
     stream->mark = piece->event.resume;
@@ -229,6 +237,7 @@ struct stream *stream_create(struct request *request, stet_error *err) {
 }
 
 static void stream_free(struct stream *stream) {
+    places_destroy(stream->places);
     stet_unsubscribe(stream->subscription);
     stet_space_close(stream->space);
     free(stream->token);
@@ -280,6 +289,8 @@ static void stream_die(struct stream *stream) {
     }
     stet_unsubscribe(stream->subscription);
     stream->subscription = NULL;
+    places_destroy(stream->places);
+    stream->places = NULL;
     if (stream->request == NULL) stream_to_bury(stream);
 }
 
@@ -311,6 +322,7 @@ static bool raw_hold(struct stream *stream, const struct fill *fill, size_t sent
         metric_sub(&stream->loop->metrics.stream_events, fill->events - mark->events);
         stream->idle = false;
         stream->mark = mark->resume;
+        places_again(stream->places); /* It may have been among what is taken back. */
         end = mark->end;
         old = 0;
     }
@@ -559,13 +571,36 @@ void stream_serve(struct loop *loop) {
     }
 }
 
-static void stream_wake(struct ready *ready) {
-    struct stream *stream = (struct stream *)((char *)ready - offsetof(struct stream, ready));
-    stream->idle = false;
+/* It has something to send. */
+static void stream_turn(struct stream *stream) {
     if (stream->fd < 0)
         stream_go(stream);
     else if (!stream->blocked)
         stream_queue(stream);
+}
+
+static void stream_wake(struct ready *ready) {
+    struct stream *stream = (struct stream *)((char *)ready - offsetof(struct stream, ready));
+    stream->idle = false;
+    stream_turn(stream);
+}
+
+static void places_changed(void *context) {
+    struct stream *stream = context;
+    if (!stream->dead) stream_turn(stream);
+}
+
+stet_status stream_follow(struct stream *stream, const stet_view *operations, size_t count,
+                          stet_error *err) {
+    const struct places_options options = {
+        .space = stream->request->match.captures[CAPTURE_SPACE],
+        .actor = request_actor(stream->request),
+        .ids = operations,
+        .count = count,
+        .changed = places_changed,
+        .context = stream,
+    };
+    return places_create(stream->loop, &options, &stream->places, err);
 }
 
 static void stream_timer(struct timer *timer) {
@@ -587,6 +622,7 @@ void stream_start(struct stream *stream, stet_subscription *subscription) {
     request->space = NULL;
     stream->stopping = request->loop->stopping;
     stream_link(stream);
+    if (stream->places != NULL) places_wake(stream->places);
     if (!raw_take(stream)) {
         pulled_start(stream);
         return;

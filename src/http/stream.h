@@ -30,6 +30,9 @@ struct ready {
  * all that is there. */
 struct stream *stream_create(struct request *request, stet_error *err);
 struct ready *stream_ready(struct stream *stream);
+/* Before the start: also tells the places of these operations while they wait (places.h). */
+stet_status stream_follow(struct stream *stream, const stet_view *operations, size_t count,
+                          stet_error *err);
 void stream_start(struct stream *stream, stet_subscription *subscription);
 void stream_destroy_unstarted(struct stream *stream);
 

@@ -329,7 +329,7 @@ void terms_reply(struct request *request) {
     const struct terms *terms = request->state;
     const stet_outcome *outcome = stet_command_outcome(request->command);
     if (outcome->status != STET_OK) {
-        request_refuse_outcome(request, refusal_http(terms, outcome->status));
+        request_refuse_outcome(request, refusal_http(terms, outcome->status), NULL);
         return;
     }
     char seq[24];

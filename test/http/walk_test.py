@@ -137,7 +137,11 @@ BODIES = {
     "applyTypes": {"types": {}}, "putType": {}, "resolveConflicts": {"conflicts": [{"id": "1", "choice": "current"}]},
     "resolveConflict": {"choice": "current"}, "reopenConflict": {"base_version": 1}, "markInboxRead": {"all": True},
     "deleteRecord": {}, "deleteTree": {}, "forkRecord": {}, "deleteType": {}, "acquireLock": {}, "renewLock": {"token": 1},
-    "importRecords": "",
+    "importRecords": "", "submitOperation": {}, "reportProgress": {"lease": 1}, "completeOperation": {"lease": 1},
+    "failOperation": {"lease": 1}, "releaseOperation": {"lease": 1}, "cancelOperation": {}, "retryOperation": {}, "putLane": {},
+    "claimOperations": {"agent": "a"}, "pauseLane": {}, "resumeLane": {}, "drainLane": {},
+    "applyFunctions": {"functions": {"f": {"source": "return 1"}}}, "putFunction": {"source": "return 1"}, "callFunction": {},
+    "deleteFunction": {}, "putHandler": {"on": ["create"], "agent": "a"}, "deleteHandler": {}, "putSettings": {},
 }
 NEEDED = {"getDiff": "from=1", "releaseLock": "token=1", "putTree": "tree_version=1-1-0000000000000000",
           "deleteTree": "tree_version=1-1-0000000000000000"}
@@ -779,6 +783,217 @@ def locks_are_held_by_one(folder):
         site.ask("DELETE", f"{at}/nightly?token={token}", None, "bob", want=403)
         site.ask("DELETE", f"{at}/nightly?token={token}", None, "ann", want=200)
         site.ask("GET", f"{at}/nightly", want=404)
+
+
+# ---- Operations ------------------------------------------------------------------------------
+
+OPERATIONS, LANE = "/v1/main/operations", "/v1/main/lanes/agents"
+
+
+def submit(site, actor="ann", want=202, **members):
+    return site.ask("POST", OPERATIONS, {"lane": "agents", **members}, actor, want=want).json
+
+
+def claim(site, want=200, **members):
+    answer = site.ask("POST", f"{LANE}/claim", {"agent": "planner", "hands": 100, "ttl_s": 600, **members}, "bob", want=want)
+    return answer.json["operations"] if want == 200 else answer
+
+
+def act(site, operation, verb, body=None, actor="bob", want=None, **headers):
+    return site.ask("POST", f"{OPERATIONS}/{operation['id']}/{verb}", body, actor, want=want, **headers)
+
+
+def with_lease(operation, **members):
+    return {"lease": operation["lease"]["token"], **members}
+
+
+@test
+def operations_wait_their_turn(folder):
+    with Site(folder) as site:
+        first = site.ask("POST", OPERATIONS, {"lane": "agents", "agent": "planner", "input": {"goal": "Rome"}}, "ann", Idempotency_Key="k",
+                         want=202)
+        again = site.ask("POST", OPERATIONS, {"lane": "agents", "agent": "planner", "input": {"goal": "Rome"}}, "ann", Idempotency_Key="k",
+                         want=202)
+        check(again.headers["idempotency-replayed"] == "true" and again.json["id"] == first.json["id"], again)
+        check(first.headers["location"] == f"{OPERATIONS}/{first.json['id']}", first)
+        site.ask("POST", OPERATIONS, {"lane": "agents"}, "ann", Idempotency_Key="k", want=422)
+        site.ask("POST", f"{OPERATIONS}?dry_run=1", {"lane": "agents"}, "ann", want=202)
+        submit(site, op_type="trip", target="trips/1", batch_key="b", depends_on=[first.json["id"]], max_retries=1, timeout_s=60,
+               not_before="2020-01-01T00:00:00Z", deadline="2100-01-01T00:00:00Z")
+        submit(site, parent=first.json["id"], **{"class": "low"})
+        submit(site, "admin", **{"class": "urgent"})
+        submit(site, **{"class": "high"}, want=403)
+        submit(site, parent="nobody", want=404)
+        submit(site, id=first.json["id"], want=409)
+        site.ask("GET", f"{OPERATIONS}/{first.json['id']}", actor="ann", want=200)
+        site.ask("GET", f"{OPERATIONS}/nobody", actor="ann", want=404)
+        page = site.ask("GET", f"{OPERATIONS}?lane=agents&status=open&limit=2", actor="ann", want=200).json
+        site.ask("GET", f"{OPERATIONS}?after={page['next']}&by=ann&agent=planner", actor="ann", want=200)
+        site.ask("GET", f"{OPERATIONS}?parent={first.json['id']}&target=trips/1", actor="ann", want=200)
+        site.ask("GET", "/v1/main/lanes", actor="ann", want=200)
+        site.ask("GET", LANE, actor="ann", want=200)
+        site.ask("GET", "/v1/main/lanes/nowhere", actor="ann", want=404)
+        below = submit(site)
+        for _ in range(16):
+            below = submit(site, parent=below["id"])
+        submit(site, parent=below["id"], want=422)
+
+
+@test
+def agents_work(folder):
+    with Site(folder) as site:
+        site.ask("PUT", LANE, {"width": 10}, want=200)
+        one, two, three, four = (submit(site, input={"n": n}) for n in range(4))
+        taken = claim(site, max=3, worker="w")
+        check([one["id"], two["id"], three["id"]] == [operation["id"] for operation in taken], taken)
+        one, two, three = taken
+        act(site, one, "progress", with_lease(one, percent=40, message="looking", estimated_s=3), want=200)
+        site.ask("GET", f"{OPERATIONS}/{one['id']}", actor="ann", want=200)
+        act(site, one, "progress", {"lease": 7}, want=409)
+        act(site, one, "progress", with_lease(one), "ann", want=403)
+        act(site, {"id": "nobody"}, "progress", {"lease": 7}, want=404)
+        site.put("trips/1", {"n": 1})
+        site.put("trips/1", {"n": 2}, 1)
+        put = {"op": "put", "type": "trips", "id": "1", "data": {"n": 3}}
+        refused = act(site, one, "complete", with_lease(one, mutations=[{**put, "base_version": 1}]), want=409)
+        check(refused.json["retry"]["retries"] == 1 and refused.json["conflicts"][0]["current"] == {"n": 2}, refused)
+        act(site, one, "complete", with_lease(one, mutations=[put]), want=428)
+        act(site, one, "complete", with_lease(one, mutations=[{"op": "patch", "type": "trips", "id": "9", "patch": {}}]), want=404)
+        act(site, one, "complete", with_lease(one, mutations=[{"op": "create", "type": "stet.lock", "id": "1", "data": {}}]), want=403)
+        site.declare("tight", {"fields": {"/n": {"maximum": 5}}})
+        act(site, one, "complete", with_lease(one, mutations=[{"op": "create", "type": "tight", "id": "1", "data": {"n": 6}}]), want=422)
+        done = with_lease(one, result={"days": 3}, mutations=[{**put, "base_version": 2}], claim_next=True, bind=True)
+        completed = act(site, one, "complete", done, want=200).json
+        check(completed["next"]["id"] == four["id"], completed)
+        act(site, one, "complete", with_lease(one, result={"days": 3}, mutations=[{**put, "base_version": 2}]))
+        act(site, one, "complete", {"lease": 7}, want=409)
+        act(site, two, "release", with_lease(two), want=200)
+        act(site, two, "release", with_lease(two), want=409)
+        act(site, {"id": "nobody"}, "release", {"lease": 1}, want=404)
+        act(site, three, "release", with_lease(three), "ann", want=403)
+        act(site, three, "fail", with_lease(three), "ann", want=403)
+        act(site, three, "fail", with_lease(three, error="No flights", retry=True), want=200)
+        act(site, three, "fail", with_lease(three), want=409)
+        act(site, {"id": "nobody"}, "fail", {"lease": 1}, want=404)
+        two = claim(site)[0]
+        act(site, two, "cancel", {"reason": "No longer needed"}, "ann", want=200)
+        check(act(site, two, "progress", with_lease(two), want=200).json["cancel"], two)
+        act(site, two, "cancel", None, "ann", want=409)
+        act(site, {"id": "nobody"}, "cancel", None, "ann", want=404)
+        act(site, two, "retry", None, "ann", want=200)
+        act(site, two, "retry", {}, "ann", want=409)
+        act(site, {"id": "nobody"}, "retry", None, "ann", want=404)
+        site.ask("POST", f"{LANE}/claim", {"agent": "planner", "hands": 100, "batch": 2, "wait_s": 1}, "bob", want=200)
+        site.ask("POST", "/v1/main/lanes/idle/claim", {"agent": "planner"}, "bob", want=200)
+
+
+@test
+def lanes_have_settings(folder):
+    with Site(folder) as site:
+        site.ask("PUT", LANE, {"width": 2, "fair": "actor", "max_queued": 1}, want=200)
+        site.ask("PUT", LANE, {"age_s": 60}, If_Match='"1"', Prefer="return=representation", want=200)
+        site.ask("PUT", LANE, {"age_s": None}, If_Match='"1"', want=412)
+        site.ask("PUT", LANE, {}, If_None_Match="*", want=412)
+        site.ask("PUT", f"{LANE}?base_version=1", {}, want=409)
+        site.ask("PUT", LANE, {"base_version": 2, "data": {"timeout_s": 60}}, media=STET, Prefer="return=minimal", want=204)
+        site.ask("PUT", LANE, {"width": 1}, "ann", want=403)
+        one = submit(site)
+        answer = site.ask("POST", OPERATIONS, {"lane": "agents"}, "ann", want=429)
+        check(int(answer.headers["retry-after"]) == answer.json["retry_after"], answer)
+        act(site, one, "cancel", None, "ann", want=200)
+        for verb in ("pause", "resume", "drain"):
+            site.ask("POST", f"{LANE}/{verb}", {}, want=200)
+            site.ask("POST", f"{LANE}/{verb}", None, "ann", want=403)
+            site.ask("POST", f"/v1/main/lanes/nowhere/{verb}", None, want=404)
+
+
+@test
+def a_web_page_watches_its_operation(folder):
+    with Site(folder) as site:
+        submit(site)
+        second = submit(site)
+        site.ask("GET", "/v1/main/changes?since=0&events=operation", actor="ann", want=200)
+        body = read_stream(site, f"since=0&id=stet.operation/{second['id']}", b'"position":2')
+        check("event: operation" in body and "event: queue" in body, body)
+
+
+# ---- Functions, handlers, settings -----------------------------------------------------------
+
+def walk_definition(site, at, one, other, bad, made=201):
+    """What is declared by name is declared, changed and removed in the same way."""
+    first = site.ask("PUT", at, one, want=made)
+    site.ask("PUT", at, other, want=428)
+    site.ask("PUT", f"{at}?base_version={first.json['version']}", bad, want=422)
+    site.ask("PUT", at, other, If_Match=first.etag, Prefer="return=representation", want=200)
+    site.ask("PUT", at, one, If_Match=first.etag, want=412)
+    site.ask("PUT", at, one, If_None_Match="*", want=412)
+    site.ask("PUT", f"{at}?base_version={first.json['version']}", one, want=409)
+    version = site.ask("GET", at, want=200).json["version"]
+    site.ask("PUT", at, {"base_version": version, "data": one}, media=STET, Prefer="return=minimal", want=204)
+    site.ask("PUT", f"{at}?dry_run=1&base_version={version + 1}", other, want=200)
+    return version + 1
+
+
+def remove_definition(site, at, version):
+    site.ask("DELETE", at, want=428)
+    site.ask("DELETE", f"{at}?base_version=1", want=409)
+    site.ask("DELETE", at, If_Match='"1"', want=412)
+    site.put("keys/1", {}, client_mutation_id="used", want=201)
+    site.ask("DELETE", f"{at}?base_version={version}", Idempotency_Key="other", want=200)
+    site.ask("DELETE", f"{at}x", Idempotency_Key="other", want=422)
+    site.ask("DELETE", at, want=404)
+    site.ask("GET", at, want=404)
+
+
+@test
+def handlers_are_declared(folder):
+    with Site(folder) as site:
+        at = "/v1/main/handlers"
+        one = {"on": ["create"], "type": "tasks", "where": "n > 1", "agent": "greeter", "class": "low", "lane": "agents"}
+        hook = {"on": ["update", "delete"], "webhook": {"url": "http://127.0.0.1:9/", "secret": "s", "headers": {"X-A": "b"}}, "paused": True}
+        version = walk_definition(site, f"{at}/welcome", one, hook, {"on": ["dawn"]})
+        site.ask("PUT", f"{at}/hook", hook, Prefer="return=minimal", want=201)
+        site.ask("GET", at, actor="ann", want=200)
+        site.ask("PUT", f"{at}/fresh?dry_run=1", one, want=201)
+        remove_definition(site, f"{at}/welcome", version)
+        site.ask("DELETE", f"{at}/hook", {"base_version": 1}, Prefer="return=minimal", want=204)
+
+
+@test
+def functions_are_declared_and_called(folder):
+    with Site(folder) as site:
+        at = "/v1/main/functions"
+        one = {"source": "return input"}
+        other = {"source": "log('hello') put('counters', '1', {n = 1}) return 2", "description": "Counts", "class": "low"}
+        version = walk_definition(site, f"{at}/count", one, other, {"source": "return ("})
+        etag = site.ask("GET", f"{at}/count", want=200).etag
+        site.ask("GET", f"{at}/count", If_None_Match=etag, want=304)
+        site.ask("GET", at, actor="ann", want=200)
+        site.ask("PUT", f"{at}?dry_run=1", {"functions": {"f": one}}, want=200)
+        site.ask("PUT", at, {"functions": {"f": one, "fails": {"source": "error('no')"}, "count": other}, "client_mutation_id": "a"}, want=200)
+        site.ask("PUT", at, {"functions": {"f": one}}, Prefer="return=minimal", want=204)
+        site.ask("PUT", at, {"functions": {"f": {"source": "return ("}}}, want=422)
+        check(site.ask("POST", f"{at}/f", {"a": [1]}, "ann", want=200).json["result"] == {"a": [1]})
+        site.ask("POST", f"{at}/f", None, "ann", want=200)
+        site.ask("POST", f"{at}/count?dry_run=1", None, "ann", want=200)
+        for _ in range(2):
+            site.ask("POST", f"{at}/count", {"input": 7}, "ann", STET, Idempotency_Key="k", want=200)
+        site.ask("POST", f"{at}/fails?class=low", None, "ann", want=422)
+        site.ask("POST", f"{at}/none", None, "ann", want=404)
+        site.ask("POST", f"{at}/f?async=1&lane=agents", 7, "ann", want=202)
+        site.ask("POST", f"{at}/f", {"async": True, "input": 7}, "ann", STET, want=202)
+        site.ask("POST", f"{at}/f?lane=agents", None, "ann", want=400)
+        site.ask("PUT", "/v1/main/lanes/full", {"max_queued": 1, "paused": True}, want=200)
+        submit(site, lane="full")
+        site.ask("POST", f"{at}/f?async=1&lane=full", 7, "ann", want=429)
+        site.declare("tight", {"unique": ["/u"]})
+        site.put("tight/1", {"u": 1}, want=201)
+        site.ask("PUT", f"{at}/taken", {"source": "put('tight', '2', {u = 1})"}, want=201)
+        site.ask("POST", f"{at}/taken", None, "ann", want=409)
+        version = site.ask("GET", f"{at}/count", want=200).json["version"]
+        remove_definition(site, f"{at}/count", version)
+        site.ask("PUT", f"{at}?prune=1", {"functions": {"f": one}}, want=200)
+        site.ask("DELETE", f"{at}/f", {"base_version": 1}, Prefer="return=minimal", want=204)
 
 
 # ---- The feed --------------------------------------------------------------------------------
