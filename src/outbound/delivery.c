@@ -222,13 +222,10 @@ static stet_status write_headers(struct composing *composing, const struct targe
     for (size_t i = 0; i < target->header_count; i++)
         headers[count++] = (struct post_header){.name = target->headers[i].name,
                                                 .value = target->headers[i].value};
-    doc_node input = doc_member(composing->doc, composing->node, VIEW("input"));
     /* Runs that failed, and those that nobody knows the end of. */
     uint64_t attempt = 1 + number_of(composing->doc, composing->node, "retries") +
                        number_of(composing->doc, composing->node, "attempts");
-    stet_view event = input == DOC_NONE || doc_kind(composing->doc, input) != DOC_OBJECT
-                          ? (stet_view){0}
-                          : text_of(arena, composing->doc, input, "event");
+    stet_view event = text_of(arena, composing->doc, composing->node, "op_type");
     headers[count++] =
         (struct post_header){VIEW("Content-Type"), VIEW("application/json; charset=utf-8")};
     headers[count++] = (struct post_header){VIEW("Stet-Event"), event};

@@ -1,5 +1,5 @@
 /*
- * Shared by outbound.c (the thread) and lanes.c (what it does). All of it belongs to that thread but where it says otherwise.
+ * Shared by outbound.c (the thread), lanes.c (what it does) and errands.c (what it asks the queue). All of it belongs to that thread but where it says otherwise.
  *
  * A lane, while something is to be delivered in it:
  *
@@ -81,6 +81,13 @@ struct outbound {
     _Atomic uint64_t delivered, failed, running;
 };
 
+/* ---- lanes.c ---- */
+
+void lane_set_step(struct outbound *outbound, struct lane *lane, enum lane_step step);
+/* Waits, and then finds out what its head is. */
+void lane_wait(struct outbound *outbound, struct lane *lane, int64_t ms);
+void lane_drop_delivery(struct outbound *outbound, struct lane *lane);
+
 /* Something is to be delivered there. Takes the reference. */
 void lanes_wish(struct outbound *outbound, struct space *space);
 /* A command came back. */
@@ -91,5 +98,33 @@ void lanes_posted(struct outbound *outbound, struct post *post);
 int64_t lanes_advance(struct outbound *outbound);
 /* Gives everything back that is in hand. True: there is nothing left. To be called until it is. */
 bool lanes_stop(struct outbound *outbound);
+
+/* ---- errands.c: each submits a command, which comes back to lanes_complete, or lets its lane wait ---- */
+
+enum errand_kind { ERRAND_LOOK, ERRAND_ASK, ERRAND_CLAIM, ERRAND_TELL, ERRAND_END };
+
+/* What a command is for; in its arena. */
+struct errand {
+    enum errand_kind kind;
+    struct outlet *outlet;
+    struct lane *lane;
+    bool failed;   /* END: it is to be tried again. */
+    bool released; /* END: it was given back. */
+};
+
+/* After the queue could not be asked; and how often it hears of a delivery that takes long. */
+enum { TROUBLE_MS = 2000, TELL_MS = 5000 };
+
+/* Which lanes of a space have something to be delivered. */
+void errand_look(struct outbound *outbound, struct outlet *outlet);
+void errand_ask(struct outbound *outbound, struct lane *lane);
+void errand_claim(struct outbound *outbound, struct lane *lane);
+void errand_tell(struct outbound *outbound, struct lane *lane);
+void errand_complete(struct outbound *outbound, struct lane *lane);
+enum ending { ENDING_RETRIED, ENDING_GIVEN_UP, ENDING_RELEASED };
+void errand_fail(struct outbound *outbound, struct lane *lane, enum ending ending, stet_view why);
+void errand_give_back(struct outbound *outbound, struct lane *lane, stet_view id, uint64_t lease);
+/* What of an answer can be kept in JSON: whole characters, or nothing. */
+stet_view post_text(const struct post *post);
 
 #endif

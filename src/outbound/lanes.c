@@ -6,7 +6,6 @@
 #include "base/view.h"
 #include "core/submit.h"
 #include "doc/write.h"
-#include "modules/operations/operations.h"
 #include "outbound/delivery.h"
 #include "outbound/internal.h"
 
@@ -15,27 +14,9 @@
 #include <stdlib.h>
 
 enum {
-    LEASE_S = 15,
-    TELL_MS = 5000,
-    CLAIM_WAIT_S = 1,
-    AGAIN_MS = 200,    /* After the head was not what was expected. */
-    TROUBLE_MS = 2000, /* After the queue could not be asked. */
-    RETRY_FACTOR = 4,
+    AGAIN_MS = 200, /* After the head was not what was expected. */
     ERROR_BYTES = 512,
 };
-
-enum errand_kind { ERRAND_LOOK, ERRAND_ASK, ERRAND_CLAIM, ERRAND_TELL, ERRAND_END };
-
-/* What a command is for; in its arena. */
-struct errand {
-    enum errand_kind kind;
-    struct outlet *outlet;
-    struct lane *lane;
-    bool failed;   /* END: it is to be tried again. */
-    bool released; /* END: it was given back. */
-};
-
-static const stet_actor self = {.id = {"stet", 4}, .admin = true};
 
 static int64_t now_of(const struct outbound *outbound) {
     return clock_monotonic_ns(outbound->engine->clock);
@@ -45,20 +26,19 @@ static bool takes_place(const struct lane *lane) {
     return lane->step != LANE_ASKING && lane->step != LANE_WAITING;
 }
 
-static void set_step(struct outbound *outbound, struct lane *lane, enum lane_step step) {
+void lane_set_step(struct outbound *outbound, struct lane *lane, enum lane_step step) {
     if (takes_place(lane)) outbound->under_way--;
     lane->step = step;
     if (takes_place(lane)) outbound->under_way++;
 }
 
-/* And then finds out what its head is. */
-static void wait_for(struct outbound *outbound, struct lane *lane, int64_t ms) {
-    set_step(outbound, lane, LANE_WAITING);
+void lane_wait(struct outbound *outbound, struct lane *lane, int64_t ms) {
+    lane_set_step(outbound, lane, LANE_WAITING);
     lane->asks = true;
     lane->until = now_of(outbound) + ms * CLOCK_NS_PER_MS;
 }
 
-/* ---- Lanes and spaces -------------------------------------------------------------------- */
+/* ---- Lanes and spaces ----------------------------------------------------------------------- */
 
 static struct lane *find_lane(const struct outlet *outlet, stet_view name) {
     struct lane *lane = outlet->lanes;
@@ -67,7 +47,7 @@ static struct lane *find_lane(const struct outlet *outlet, stet_view name) {
     return lane;
 }
 
-static void drop_delivery(struct outbound *outbound, struct lane *lane) {
+void lane_drop_delivery(struct outbound *outbound, struct lane *lane) {
     struct delivery *delivery = lane->delivery;
     if (delivery == NULL) return;
     if (delivery->post.under_way) posts_end(&outbound->posts, &delivery->post);
@@ -83,7 +63,7 @@ static void remove_lane(struct outbound *outbound, struct lane *lane) {
     *slot = lane->next;
     assert(!lane->telling);
     if (takes_place(lane)) outbound->under_way--;
-    drop_delivery(outbound, lane);
+    lane_drop_delivery(outbound, lane);
     free(lane);
 }
 
@@ -123,169 +103,7 @@ void lanes_wish(struct outbound *outbound, struct space *space) {
     outbound->outlets = outlet;
 }
 
-/* ---- Commands ---------------------------------------------------------------------------- */
-
-static struct stet_command *begin_errand(struct outbound *outbound, enum errand_kind kind,
-                                         struct outlet *outlet, struct lane *lane,
-                                         struct errand **out) {
-    struct stet_command *command = command_create(outbound->client);
-    if (command == NULL) return NULL;
-    struct errand *errand = arena_zalloc(&command->arena, 1, sizeof *errand);
-    if (errand == NULL) {
-        command_destroy(command);
-        return NULL;
-    }
-    *errand = (struct errand){.kind = kind, .outlet = outlet, .lane = lane};
-    *out = errand;
-    return command;
-}
-
-/* status: how filling went. */
-static bool send_errand(struct stet_command *command, struct errand *errand, stet_status status) {
-    stet_error err = {0};
-    if (status == STET_OK)
-        status = command_submit(errand->outlet->space, &self, command, errand, &err);
-    if (status == STET_OK) {
-        errand->outlet->errands++;
-        return true;
-    }
-    command_destroy(command);
-    return false;
-}
-
-static void look(struct outbound *outbound, struct outlet *outlet) {
-    struct errand *errand = NULL;
-    struct stet_command *command = begin_errand(outbound, ERRAND_LOOK, outlet, NULL, &errand);
-    outlet->look = command == NULL || !send_errand(command, errand, lanes_fill_list(command, NULL));
-    outlet->looking = !outlet->look;
-    if (outlet->look) outlet->look_at = now_of(outbound) + TROUBLE_MS * CLOCK_NS_PER_MS;
-}
-
-static void ask(struct outbound *outbound, struct lane *lane) {
-    const stet_operation_list list = {.lane = view_of(lane->name),
-                                      .status = lane->fresh ? VIEW("running") : VIEW("retrying"),
-                                      .limit = 1};
-    struct errand *errand = NULL;
-    struct stet_command *command = begin_errand(outbound, ERRAND_ASK, lane->outlet, lane, &errand);
-    if (command != NULL && send_errand(command, errand, operations_fill_list(command, &list, NULL)))
-        set_step(outbound, lane, LANE_ASKING);
-    else
-        wait_for(outbound, lane, TROUBLE_MS);
-}
-
-static void claim(struct outbound *outbound, struct lane *lane) {
-    const stet_claim asked = {.lane = view_of(lane->name),
-                              .agent = WEBHOOK_AGENT,
-                              .wait_s = CLAIM_WAIT_S,
-                              .ttl_s = LEASE_S};
-    struct errand *errand = NULL;
-    struct stet_command *command =
-        begin_errand(outbound, ERRAND_CLAIM, lane->outlet, lane, &errand);
-    lane->again = false;
-    if (command != NULL &&
-        send_errand(command, errand, operations_fill_claim(command, &asked, NULL))) {
-        set_step(outbound, lane, LANE_CLAIMING);
-        lane->claim = command;
-    } else {
-        wait_for(outbound, lane, TROUBLE_MS);
-    }
-}
-
-static void tell(struct outbound *outbound, struct lane *lane) {
-    struct delivery *delivery = lane->delivery;
-    const stet_operation_progress progress = {.id = delivery->id, .lease = delivery->lease};
-    struct errand *errand = NULL;
-    struct stet_command *command = begin_errand(outbound, ERRAND_TELL, lane->outlet, lane, &errand);
-    delivery->told_at = now_of(outbound);
-    lane->telling =
-        command != NULL &&
-        send_errand(command, errand, operations_fill_progress(command, &progress, NULL));
-}
-
-/* ---- Ending ------------------------------------------------------------------------------ */
-
-/* What of an answer can be kept in JSON: whole characters, or nothing. */
-static stet_view answer_text(const struct post *post) {
-    stet_view text = view_make(post->answer, post->answer_size);
-    for (unsigned cut = 0; cut < 4 && !view_is_utf8(text) && text.size > 0; cut++)
-        text.size--;
-    return view_is_utf8(text) ? text : (stet_view){0};
-}
-
-static stet_view result_of(struct arena *arena, const struct post *post) {
-    struct buffer buffer;
-    struct json_writer writer;
-    stet_view text = answer_text(post);
-    buffer_init(&buffer, arena, 0);
-    json_begin(&writer, &buffer);
-    json_object_begin(&writer);
-    json_member_u64(&writer, VIEW("status"), (uint64_t)post->status);
-    if (text.size > 0) json_member_text(&writer, VIEW("body"), text);
-    json_object_end(&writer);
-    return json_end(&writer) == STET_OK ? buffer_view(&buffer) : (stet_view){0};
-}
-
-/* The pauses grow by four, each between three quarters of itself and the whole, so that many that failed together do not come back
-   together. */
-static unsigned retry_pause(const struct outbound *outbound, const struct delivery *delivery) {
-    uint64_t ms = WEBHOOK_RETRY_MS;
-    for (uint64_t i = 0; i < delivery->retries && ms < WEBHOOK_RETRY_MS_MAX; i++)
-        ms *= RETRY_FACTOR;
-    if (ms > WEBHOOK_RETRY_MS_MAX) ms = WEBHOOK_RETRY_MS_MAX;
-    ms -= entropy_u64(outbound->engine->entropy) % (ms / 4);
-    unsigned pause = (unsigned)((ms + 999) / 1000);
-    return pause > delivery->post.retry_after_s ? pause : delivery->post.retry_after_s;
-}
-
-static void end_with(struct outbound *outbound, struct lane *lane, struct stet_command *command,
-                     struct errand *errand, stet_status status) {
-    if (command != NULL && send_errand(command, errand, status)) {
-        set_step(outbound, lane, LANE_ENDING);
-        return;
-    }
-    /* The lease ends by itself, and then it is delivered once more. */
-    drop_delivery(outbound, lane);
-    wait_for(outbound, lane, TROUBLE_MS);
-}
-
-static void end_completed(struct outbound *outbound, struct lane *lane) {
-    struct delivery *delivery = lane->delivery;
-    struct errand *errand = NULL;
-    const stet_operation_completion completion = {.id = delivery->id,
-                                                  .lease = delivery->lease,
-                                                  .result =
-                                                      result_of(&delivery->arena, &delivery->post)};
-    struct stet_command *command = begin_errand(outbound, ERRAND_END, lane->outlet, lane, &errand);
-    stet_status status =
-        command == NULL ? STET_NO_MEMORY : operations_fill_complete(command, &completion, NULL);
-    atomic_fetch_add_explicit(&outbound->delivered, 1, memory_order_relaxed);
-    end_with(outbound, lane, command, errand, status);
-}
-
-enum ending { ENDING_RETRIED, ENDING_GIVEN_UP, ENDING_RELEASED };
-
-static void end_failed(struct outbound *outbound, struct lane *lane, enum ending ending,
-                       stet_view why) {
-    struct delivery *delivery = lane->delivery;
-    struct errand *errand = NULL;
-    const stet_operation_failure failure = {
-        .id = delivery->id,
-        .lease = delivery->lease,
-        .error = why,
-        .retry = ending == ENDING_RETRIED,
-        .retry_after_s = ending == ENDING_RETRIED ? retry_pause(outbound, delivery) : 0,
-        .release = ending == ENDING_RELEASED};
-    struct stet_command *command = begin_errand(outbound, ERRAND_END, lane->outlet, lane, &errand);
-    stet_status status =
-        command == NULL ? STET_NO_MEMORY : operations_fill_fail(command, &failure, NULL);
-    if (command != NULL) {
-        errand->failed = ending == ENDING_RETRIED;
-        errand->released = ending == ENDING_RELEASED;
-    }
-    if (ending != ENDING_RELEASED)
-        atomic_fetch_add_explicit(&outbound->failed, 1, memory_order_relaxed);
-    end_with(outbound, lane, command, errand, status);
-}
+/* ---- What was answered from outside --------------------------------------------------------- */
 
 void lanes_posted(struct outbound *outbound, struct post *post) {
     struct delivery *delivery = (struct delivery *)((char *)post - offsetof(struct delivery, post));
@@ -298,26 +116,26 @@ void lanes_posted(struct outbound *outbound, struct post *post) {
     atomic_fetch_sub_explicit(&outbound->running, 1, memory_order_relaxed);
     char why[ERROR_BYTES];
     if (delivery->lost) {
-        drop_delivery(outbound, lane);
-        wait_for(outbound, lane, 0);
+        lane_drop_delivery(outbound, lane);
+        lane_wait(outbound, lane, 0);
     } else if (post->status >= 200 && post->status < 300) {
-        end_completed(outbound, lane);
+        errand_complete(outbound, lane);
     } else if (post->status == 0) {
         snprintf(why, sizeof why, "no answer: %s", post->error);
-        end_failed(outbound, lane, ENDING_RETRIED, view_of(why));
+        errand_fail(outbound, lane, ENDING_RETRIED, view_of(why));
     } else {
-        stet_view text = answer_text(post);
+        stet_view text = post_text(post);
         /* Beside the words there is room for that much; a character that is cut goes with it. */
         if (text.size > ERROR_BYTES - 64) text.size = ERROR_BYTES - 64;
         while (text.size > 0 && !view_is_utf8(text))
             text.size--;
         int size = snprintf(why, sizeof why, "answered %ld%s%.*s", post->status,
                             text.size > 0 ? ": " : "", VIEW_ARG(text));
-        end_failed(outbound, lane, ENDING_RETRIED, view_make(why, (size_t)size));
+        errand_fail(outbound, lane, ENDING_RETRIED, view_make(why, (size_t)size));
     }
 }
 
-/* ---- What commands answer ---------------------------------------------------------------- */
+/* ---- What commands answer ------------------------------------------------------------------- */
 
 /* The body of an answer, parsed; false: there is none. */
 static bool parse_outcome(struct stet_command *command, struct doc *doc) {
@@ -370,7 +188,7 @@ static void add_lane(struct outbound *outbound, struct outlet *outlet, stet_view
     outlet->lanes = lane;
     lane->step = LANE_WAITING;
     lane->fresh = true;
-    ask(outbound, lane);
+    errand_ask(outbound, lane);
 }
 
 static void looked(struct outbound *outbound, struct outlet *outlet, struct stet_command *command) {
@@ -405,28 +223,13 @@ static uint64_t private_number(struct outbound *outbound, struct space *space, s
     return value;
 }
 
-/* Only one process has the space open, and in it only we deliver: who has this one in hand is dead. */
-static void give_back(struct outbound *outbound, struct lane *lane, struct arena *arena,
-                      stet_view id) {
-    struct errand *errand = NULL;
-    struct stet_command *command = begin_errand(outbound, ERRAND_END, lane->outlet, lane, &errand);
-    const stet_operation_failure failure = {
-        .id = id,
-        .lease = private_number(outbound, lane->outlet->space, arena, id, "_token"),
-        .release = true};
-    stet_status status =
-        command == NULL ? STET_NO_MEMORY : operations_fill_fail(command, &failure, NULL);
-    if (command != NULL) errand->released = true;
-    end_with(outbound, lane, command, errand, status);
-}
-
 static void asked(struct outbound *outbound, struct lane *lane, struct stet_command *command) {
     struct doc doc;
     if (!parse_outcome(command, &doc)) {
         if (is_over(command->outcome.status)) {
             remove_lane(outbound, lane);
         } else {
-            wait_for(outbound, lane, TROUBLE_MS);
+            lane_wait(outbound, lane, TROUBLE_MS);
         }
         return;
     }
@@ -435,10 +238,13 @@ static void asked(struct outbound *outbound, struct lane *lane, struct stet_comm
     stet_view id = text_of(&command->arena, &doc, first, "id");
     bool found = id.size > 0 && id.size <= sizeof lane->head_bytes;
     lane->head = (stet_view){0};
-    wait_for(outbound, lane, 0);
+    lane_wait(outbound, lane, 0);
     if (lane->fresh) {
         lane->fresh = false;
-        if (found) give_back(outbound, lane, &command->arena, id);
+        if (!found) return;
+        errand_give_back(
+            outbound, lane, id,
+            private_number(outbound, lane->outlet->space, &command->arena, id, "_token"));
         return;
     }
     lane->asks = false;
@@ -461,15 +267,15 @@ static void begin_post(struct outbound *outbound, struct lane *lane, const struc
                                           doc, node, seconds, &request, &err);
     if (status == STET_OK) status = posts_begin(&outbound->posts, &delivery->post, &request, &err);
     if (status == STET_OK) {
-        set_step(outbound, lane, LANE_POSTING);
+        lane_set_step(outbound, lane, LANE_POSTING);
         atomic_fetch_add_explicit(&outbound->running, 1, memory_order_relaxed);
         return;
     }
     if (status == STET_UNAVAILABLE && !atomic_exchange(&outbound->warned, true))
         engine_report(outbound->engine, STET_REPORT_ERROR, "webhooks cannot be posted: %s",
                       err.message);
-    end_failed(outbound, lane, status == STET_NOT_FOUND ? ENDING_GIVEN_UP : ENDING_RETRIED,
-               view_of(err.message));
+    errand_fail(outbound, lane, status == STET_NOT_FOUND ? ENDING_GIVEN_UP : ENDING_RETRIED,
+                view_of(err.message));
 }
 
 static void claimed(struct outbound *outbound, struct lane *lane, struct stet_command *command) {
@@ -484,13 +290,13 @@ static void claimed(struct outbound *outbound, struct lane *lane, struct stet_co
         if (done) {
             remove_lane(outbound, lane);
         } else {
-            wait_for(outbound, lane, fine ? 0 : TROUBLE_MS);
+            lane_wait(outbound, lane, fine ? 0 : TROUBLE_MS);
         }
         return;
     }
     struct delivery *delivery = calloc(1, sizeof *delivery);
     if (delivery == NULL) {
-        wait_for(outbound, lane, TROUBLE_MS);
+        lane_wait(outbound, lane, TROUBLE_MS);
         return;
     }
     lane->delivery = delivery;
@@ -499,8 +305,8 @@ static void claimed(struct outbound *outbound, struct lane *lane, struct stet_co
     arena_init(&delivery->arena, 8192);
     stet_view text = arena_copy(&delivery->arena, command->outcome.body);
     if (text.bytes == NULL || doc_parse(&delivery->arena, text, NULL, &kept, NULL) != STET_OK) {
-        drop_delivery(outbound, lane);
-        wait_for(outbound, lane, TROUBLE_MS);
+        lane_drop_delivery(outbound, lane);
+        lane_wait(outbound, lane, TROUBLE_MS);
         return;
     }
     doc_node node = doc_first(&kept, doc_member(&kept, 0, VIEW("operations")));
@@ -513,7 +319,7 @@ static void claimed(struct outbound *outbound, struct lane *lane, struct stet_co
     if (expected) {
         begin_post(outbound, lane, &kept, node);
     } else {
-        end_failed(outbound, lane, ENDING_RELEASED, (stet_view){0});
+        errand_fail(outbound, lane, ENDING_RELEASED, (stet_view){0});
     }
 }
 
@@ -535,16 +341,16 @@ static void told(struct outbound *outbound, struct lane *lane, struct stet_comma
 static void ended(struct outbound *outbound, struct lane *lane, const struct errand *errand,
                   struct stet_command *command) {
     command_render(command);
-    drop_delivery(outbound, lane);
+    lane_drop_delivery(outbound, lane);
     if (command->outcome.status == STET_SHUTTING_DOWN) {
         remove_lane(outbound, lane);
     } else if (command->outcome.status != STET_OK) {
-        wait_for(outbound, lane, TROUBLE_MS);
+        lane_wait(outbound, lane, TROUBLE_MS);
     } else if (errand->released || errand->failed) {
-        wait_for(outbound, lane, errand->released ? AGAIN_MS : 0);
+        lane_wait(outbound, lane, errand->released ? AGAIN_MS : 0);
     } else {
         /* The next; nothing of this lane waits for a retry. */
-        wait_for(outbound, lane, 0);
+        lane_wait(outbound, lane, 0);
         lane->asks = false;
     }
 }
@@ -563,7 +369,7 @@ void lanes_complete(struct outbound *outbound, struct stet_command *command) {
     command_destroy(command);
 }
 
-/* ---- Going on ---------------------------------------------------------------------------- */
+/* ---- Going on ------------------------------------------------------------------------------- */
 
 /* Returns when it is to be looked at again, at the latest. */
 static int64_t advance_lane(struct outbound *outbound, struct lane *lane, int64_t now) {
@@ -571,9 +377,9 @@ static int64_t advance_lane(struct outbound *outbound, struct lane *lane, int64_
     if (lane->step == LANE_WAITING) {
         if (lane->until > now) return lane->until;
         if (lane->asks) {
-            ask(outbound, lane);
+            errand_ask(outbound, lane);
         } else if (outbound->under_way < WEBHOOK_RUNNING_MAX) {
-            claim(outbound, lane);
+            errand_claim(outbound, lane);
         }
         return lane->step == LANE_WAITING && lane->until > now ? lane->until : INT64_MAX;
     }
@@ -581,20 +387,21 @@ static int64_t advance_lane(struct outbound *outbound, struct lane *lane, int64_
     if (delivery->lost && delivery->post.under_way && !lane->telling) {
         posts_end(&outbound->posts, &delivery->post);
         atomic_fetch_sub_explicit(&outbound->running, 1, memory_order_relaxed);
-        drop_delivery(outbound, lane);
-        wait_for(outbound, lane, 0);
+        lane_drop_delivery(outbound, lane);
+        lane_wait(outbound, lane, 0);
         return now;
     }
     int64_t next = delivery->told_at + TELL_MS * CLOCK_NS_PER_MS;
     if (next > now || lane->telling) return next;
-    tell(outbound, lane);
+    errand_tell(outbound, lane);
     return now + TELL_MS * CLOCK_NS_PER_MS;
 }
 
 int64_t lanes_advance(struct outbound *outbound) {
     int64_t now = now_of(outbound), next = INT64_MAX;
     for (struct outlet *outlet = outbound->outlets; outlet != NULL; outlet = outlet->next) {
-        if (outlet->look && !outlet->looking && outlet->look_at <= now) look(outbound, outlet);
+        if (outlet->look && !outlet->looking && outlet->look_at <= now)
+            errand_look(outbound, outlet);
         if (outlet->look && !outlet->looking && outlet->look_at < next) next = outlet->look_at;
         for (struct lane *lane = outlet->lanes, *after; lane != NULL; lane = after) {
             after = lane->next;
@@ -618,7 +425,7 @@ bool lanes_stop(struct outbound *outbound) {
             } else if (lane->step == LANE_POSTING && !lane->telling) {
                 if (lane->delivery->post.under_way)
                     posts_end(&outbound->posts, &lane->delivery->post);
-                end_failed(outbound, lane, ENDING_RELEASED, (stet_view){0});
+                errand_fail(outbound, lane, ENDING_RELEASED, (stet_view){0});
             }
         }
     }
