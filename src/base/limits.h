@@ -255,11 +255,13 @@
 #define QUEUE_STATUS_MAX                                                                           \
     100 /* Operations whose places are asked for at once; past it: BAD_REQUEST. */
 #define LANE_QUEUED_DEFAULT 100000 /* Operations that wait in a lane, unless it says otherwise. */
-#define LANE_AGE_S_DEFAULT 300   /* Waiting that lifts one class, unless the lane says otherwise. */
-#define QUEUE_RETRY_AFTER_S 60   /* The longest pause that a full lane asks for. */
-#define LEASE_TTL_S_DEFAULT 15   /* How long a lease holds without a heartbeat. */
-#define LEASE_TTL_S_MAX 3600     /* And at most; past it: BAD_REQUEST. */
-#define FUNCTIONS_RUNNING_MAX 8  /* Functions of operations of one space that run at a time. */
+#define LANE_AGE_S_DEFAULT 300  /* Waiting that lifts one class, unless the lane says otherwise. */
+#define QUEUE_RETRY_AFTER_S 60  /* The longest pause that a full lane asks for. */
+#define LEASE_TTL_S_DEFAULT 15  /* How long a lease holds without a heartbeat. */
+#define LEASE_TTL_S_MAX 3600    /* And at most; past it: BAD_REQUEST. */
+#define FUNCTIONS_RUNNING_MAX 8 /* Functions of operations of one space that run at a time. */
+#define PRUNE_EVERY_S 60   /* How often finished operations that are old enough are looked for. */
+#define PRUNE_AGAIN_S 3600 /* And where lanes keep them differently long. */
 #define CLAIM_HANDS_MAX 10000    /* Operations one agent may have at once; past it: BAD_REQUEST. */
 #define CLAIM_OPERATIONS_MAX 256 /* Operations taken by one claim; past it: BAD_REQUEST. */
 /* An operation's progress becomes a version that often at most; what comes faster waits for the next. */

@@ -507,3 +507,39 @@ stet_status staging_delete(struct staging *staging, stet_view type, stet_view id
     if (status != STET_OK) return status;
     return stage_record(staging, record, STORE_DELETE, row.data, 0, source, head, err);
 }
+
+/* Puts every version behind a head that still has its data among what the batch lets go. */
+static stet_status forget_versions(struct staging *staging, const struct store_head *head,
+                                   stet_view type, stet_error *err) {
+    enum { VERSIONS = 64 };
+    struct store_reader *reader = store_writer_reader(staging->space->store);
+    struct store_change rows[VERSIONS];
+    uint64_t before = 0;
+    size_t count = VERSIONS;
+    while (count == VERSIONS) {
+        stet_status status = store_history(reader, staging_arena(staging), head, before, VERSIONS,
+                                           false, rows, &count, err);
+        if (status != STET_OK) return status;
+        for (size_t i = 0; i < count; i++) {
+            if (rows[i].pruned) return STET_OK;
+            status = batch_reserve_prune(staging->batch, err);
+            if (status != STET_OK) return status;
+            batch_add_prune(staging->batch, rows[i].seq, type);
+            before = rows[i].version;
+        }
+    }
+    return STET_OK;
+}
+
+stet_status staging_forget(struct staging *staging, stet_view type, stet_view id, stet_error *err) {
+    struct staged_record *record;
+    struct store_head *head;
+    stet_status status = add_record(staging, type, id, &record, &head, err);
+    if (status != STET_OK || head->version == 0 || head->deleted) return status;
+    /* Versions of this batch are not in the store yet: they stay. */
+    status = head->seq > ring_published(&staging->space->ring)
+                 ? STET_OK
+                 : forget_versions(staging, head, type, err);
+    if (status != STET_OK) return status;
+    return stage_record(staging, record, STORE_DELETE, VIEW("{}"), 0, (stet_view){0}, head, err);
+}

@@ -53,6 +53,12 @@ stet_status staging_delete(struct staging *staging, stet_view type, stet_view id
                            stet_error *err);
 
 /*
+ * Deletes one and lets go of what all its versions said: what stays is who changed it when, and an empty tombstone. What is absent already:
+ * STET_OK.
+ */
+stet_status staging_forget(struct staging *staging, stet_view type, stet_view id, stet_error *err);
+
+/*
  * From struct module.decide: decides command->mutations as a plain write's are. What it returns but STET_OK is to be returned: the
  * mutations that were refused say why, and the whole command is refused. Only while nothing is staged, for it may have to wait for a
  * reservation: where staging_is_decided says no (or the command takes a detour), return STET_OK.

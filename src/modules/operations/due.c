@@ -112,6 +112,8 @@ void operations_next_due(void *state, struct module_time *at) {
     if (operations->doomed != NULL) at->monotonic = 0;
     int64_t functions = functions_next(operations);
     if (functions < at->monotonic) at->monotonic = functions;
+    int64_t prune = prune_next(operations);
+    if (prune < at->monotonic) at->monotonic = prune;
     if (at->monotonic < operations->blocked_until) at->monotonic = operations->blocked_until;
     at->wall = queue_next_tick(operations->queue);
     /* What is overdue and could not be done is looked at again with the rest. */
@@ -153,18 +155,22 @@ bool operations_due(void *state, const struct module_time *now, bool refused,
     operations_tick(operations);
     if (refused && operations->starting != NULL) {
         functions_not_started(operations);
+    } else if (refused && operations->prune_starting) {
+        prune_not_started(operations);
     } else if (refused)
         operations->blocked_until = now->monotonic + RETRY_S * CLOCK_NS_PER_S;
     if (operations->blocked_until > now->monotonic) return false;
     struct task *task = arena_zalloc(&command->arena, 1, sizeof *task);
     if (task == NULL) return false;
     operations->starting = NULL;
+    operations->prune_starting = false;
     const struct operation *operation = what_is_due(operations, now, task);
     if (operation != NULL) {
         task->id = arena_copy(&command->arena, operation->id);
         if (task->id.bytes == NULL) return false;
     } else if (!functions_due(operations, task, command)) {
-        return false;
+        operations->prune_starting = prune_due(operations, task, command);
+        if (!operations->prune_starting) return false;
     }
     command->kind = COMMAND_MODULE;
     command->actor.id = SYSTEM_ACTOR;

@@ -244,10 +244,8 @@ static stet_status decide_done(struct operations *operations, struct staging *st
     return end_failed(operations, staging, work, record, err);
 }
 
-void operations_ended(void *state, struct stet_command *command) {
-    struct operations *operations = state;
+void functions_ended(struct operations *operations, struct stet_command *command) {
     const struct task *task = command->module_data;
-    if (task->work == NULL) return;
     operations->functions_running--;
     struct operation *operation = operations_find(operations, task->id);
     if (operation == NULL || operation->state.token != task->work->token) return;

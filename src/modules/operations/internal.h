@@ -138,6 +138,18 @@ struct pending {
     char bytes[];
 };
 
+#define PRUNE_NOTHING UINT64_MAX
+
+/* Where the forgetting of finished operations is. */
+struct prune_state {
+    uint64_t
+        from;    /* Behind this change the next pass begins; PRUNE_NOTHING: nothing was finished. */
+    uint64_t at; /* Where the pass under way is; PRUNE_NOTHING: none is. */
+    uint64_t held;   /* The pass's first one that is still to be kept; 0: none. */
+    int64_t next_at; /* Monotonic. */
+    bool busy;       /* A step is under way. */
+};
+
 /* Belongs to the sequencer's thread. */
 struct operations {
     struct space *space;
@@ -161,6 +173,8 @@ struct operations {
     struct operation *to_run;   /* Functions that are running, at work or not. */
     unsigned functions_running; /* In the background. */
     struct operation *starting; /* Which `due` began last; NULL: none. */
+    struct prune_state prune;
+    bool prune_starting; /* What `due` began last was a step of it. */
 };
 
 /* -- The projection: state.c -- */
@@ -286,6 +300,7 @@ struct task {
     stet_view next_id;
 
     struct function_work *work;
+    struct prune_work *prune;
 };
 
 /* A fresh task that `command` will stand for; NULL when memory is out or the command is filled (err says which). */
@@ -337,7 +352,14 @@ int64_t functions_next(const struct operations *operations);
 bool functions_due(struct operations *operations, struct task *task, struct stet_command *command);
 /* What functions_due filled last could not be brought to a worker. */
 void functions_not_started(struct operations *operations);
-void operations_ended(void *state, struct stet_command *command);
+void functions_ended(struct operations *operations, struct stet_command *command);
+
+/* Forgetting what was finished long ago: prune.c, alike. */
+void prune_note_finished(struct operations *operations, uint64_t seq);
+int64_t prune_next(const struct operations *operations);
+bool prune_due(struct operations *operations, struct task *task, struct stet_command *command);
+void prune_not_started(struct operations *operations);
+void prune_ended(struct operations *operations, const struct stet_command *command);
 
 /* What may be done by time: due.c. */
 void operations_next_due(void *state, struct module_time *at);

@@ -99,6 +99,12 @@ static stet_status operations_decide(void *state, struct staging *staging,
     return task->decide(operations, staging, task, err);
 }
 
+static void operations_ended(void *state, struct stet_command *command) {
+    const struct task *task = command->module_data;
+    if (task->work != NULL) functions_ended(state, command);
+    if (task->prune != NULL) prune_ended(state, command);
+}
+
 /* Where an operation stands is no secret: whoever waits has to know for whom. */
 static bool operations_may_read(const stet_actor *actor, const struct store_change *change) {
     (void)actor, (void)change;

@@ -436,6 +436,38 @@ TEST(a_restart_leaves_the_lanes_as_they_were) {
     must_claim("z", "c");
 }
 
+TEST(what_was_finished_long_ago_is_forgotten) {
+    (void)state;
+    char text[3000], quoted[3003];
+    memset(text, 'x', sizeof text);
+    snprintf(quoted, sizeof quoted, "\"%.*s\"", (int)sizeof text, text);
+    must(put_lane("l", "{\"keep_s\":1000}"));
+    must(submit(
+        (stet_operation_request){.id = VIEW("a"), .lane = VIEW("l"), .input = view_of(quoted)}));
+    must(submit((stet_operation_request){.id = VIEW("b"), .lane = VIEW("m")}));
+    must(cancel("a"));
+    must(cancel("b"));
+    must_submit("c");
+    pass(900);
+    check_is("a", "/status", "\"cancelled\"");
+    for (int i = 0; i < 10; i++)
+        pass(100);
+    check_status(get("a"), STET_NOT_FOUND);
+    check_is("b", "/status", "\"cancelled\"");
+    check_is("c", "/status", "\"queued\"");
+    struct store_head head;
+    struct store_reader *reader = store_writer_reader(world.fixture.space->store);
+    assert_int_equal(store_head(reader, VIEW("stet.payload"), VIEW("a.input"), &head, NULL),
+                     STET_OK);
+    assert_true(head.deleted);
+    reopen();
+    be("ann");
+    for (int i = 0; i < 8 * 24; i++)
+        pass(3600);
+    check_status(get("b"), STET_NOT_FOUND);
+    check_is("c", "/status", "\"queued\"");
+}
+
 #define OPERATIONS(name) cmocka_unit_test_setup_teardown(name, setup, world_close)
 
 int main(void) {
@@ -466,6 +498,8 @@ int main(void) {
         OPERATIONS(progress_never_goes_back_nor_past_the_end),
         OPERATIONS(progress_that_comes_fast_is_one_version_a_tenth_of_a_second),
         OPERATIONS(large_inputs_and_results_stand_apart),
+        cmocka_unit_test_setup_teardown(what_was_finished_long_ago_is_forgotten, setup_folder,
+                                        teardown_folder),
         cmocka_unit_test_setup_teardown(a_restart_leaves_the_lanes_as_they_were, setup_folder,
                                         teardown_folder),
     };

@@ -764,6 +764,7 @@ void operations_apply(void *state, const struct store_change *change) {
         operation_join(operations, operation);
         link_up(operations, operation);
     }
+    if (status_finished(pending->state.status)) prune_note_finished(operations, change->seq);
     if (operation != NULL) {
         operation_set(operations, operation, &pending->state, pending->hand);
         if (is_new && operation->entry.state != QUEUE_OUT)
@@ -837,6 +838,8 @@ static stet_status load_operation(struct operations *operations, struct arena *a
                                   const struct store_change *head, stet_error *err) {
     struct operation_record record;
     stet_status status = record_read(arena, head->data, &record, err);
+    if (status == STET_OK && status_finished(record.status))
+        prune_note_finished(operations, head->seq);
     if (status != STET_OK || status_finished(record.status)) return status;
     struct operation *operation = operation_create(head->id, &record);
     struct hand *hand = record.held ? hand_create(&record) : NULL;
@@ -921,6 +924,7 @@ stet_status operations_open(struct space *space, void **state, stet_error *err) 
     if (operations == NULL) return no_memory(err);
     operations->space = space;
     operations->bucket_count = BUCKETS_FIRST;
+    operations->prune.from = operations->prune.at = PRUNE_NOTHING;
     operations->buckets = calloc(BUCKETS_FIRST, sizeof(struct operation *));
     stet_status status = operations->buckets == NULL
                              ? no_memory(err)
