@@ -348,9 +348,13 @@ int run_ops_submit(struct cli *cli) {
     struct doc doc, parsed;
     stet_view input = {0};
     stet_error err;
-    if (args->argument_count > 0 && (cli_body(cli, args->arguments[0], &input, &err) != STET_OK ||
-                                     doc_parse(cli->arena, input, NULL, &parsed, &err) != STET_OK))
+    if (args->argument_count > 0 && cli_body(cli, args->arguments[0], &input, &err) != STET_OK)
         return cli_fail(cli, &err);
+    if (args->argument_count > 0 && doc_parse(cli->arena, input, NULL, &parsed, &err) != STET_OK) {
+        stet_error why = err;
+        error_set(&err, STET_BAD_REQUEST, "INPUT is not JSON: %s", why.message);
+        return cli_fail(cli, &err);
+    }
     if (!request_write(cli, &body, input, &err)) return cli_fail(cli, &err);
     operations_path(cli, &path, NULL, NULL);
     if (call_make(cli, &call, &path, &err) != STET_OK) return cli_fail(cli, &err);

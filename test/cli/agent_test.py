@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 from harness import PROGRAM, TOP, WAIT_S, Server, check, check_has, environment, main, must, refused, stet, test, wait_for
 
@@ -184,7 +183,6 @@ def ctrl_c_lets_the_work_finish_and_a_second_one_gives_it_back(folder):
         with Agent(server, "worker", [work]) as agent:
             wait_for(lambda: os.path.exists(begun), "the program")
             agent.process.send_signal(signal.SIGINT)
-            time.sleep(0)
             open(go, "w", encoding="utf-8").close()
             code, said = agent.process.wait(timeout=WAIT_S), agent.process.stderr.read()
             check(code == 0 and "finished first" in said, said)
