@@ -429,7 +429,7 @@ static void visit_entries(struct handlers *handlers, module_sample *sample, void
     pthread_mutex_lock(&handlers->lock);
     for (const struct entry *entry = handlers->entries; entry != NULL; entry = entry->next) {
         if (entry->version == 0 || !entry->placed) continue;
-        snprintf(labels, sizeof labels, "handler=\"%s\"", entry->name);
+        snprintf(labels, sizeof labels, ",handler=\"%s\"", entry->name);
         sample(context, "", labels, (double)value(handlers, entry));
     }
     pthread_mutex_unlock(&handlers->lock);

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "core/function.h"
+#include "core/metrics.h"
 #include "core/operation.h"
 #include "core/policy.h"
 #include "core/read.h"
@@ -681,6 +682,30 @@ TEST(a_space_where_nothing_happens_is_left_alone) {
     assert_int_equal(seq_now(), seq);
 }
 
+static void find_lag(void *context, const char *name, const char *help, stet_metric_kind kind,
+                     const char *suffix, const char *labels, double value) {
+    double *lag = context;
+    (void)help, (void)kind, (void)suffix;
+    if (strcmp(name, "stet_handler_lag") != 0) return;
+    assert_string_equal(labels, "space=\"main\",handler=\"h\"");
+    *lag = value;
+}
+
+TEST(metrics_tell_how_far_it_has_come) {
+    double lag = -1;
+    (void)state;
+    stet_version version =
+        must(put_handler("h", "{\"on\":[\"create\"],\"agent\":\"a\"}", none)).version;
+    put_task("1", "{}");
+    settle();
+    metrics_visit(world.fixture.engine, find_lag, &lag);
+    assert_true(lag == 0);
+    must(put_handler("h", "{\"on\":[\"create\"],\"agent\":\"a\",\"paused\":true}", at(version)));
+    put_task("2", "{}");
+    metrics_visit(world.fixture.engine, find_lag, &lag);
+    assert_true(lag >= 1);
+}
+
 int main(void) {
 #define WORLD(name) cmocka_unit_test_setup_teardown(name, setup, world_close)
 #define FOLDER(name) cmocka_unit_test_setup_teardown(name, setup_folder, teardown_folder)
@@ -703,6 +728,7 @@ int main(void) {
         FOLDER(a_change_whose_data_are_gone_is_counted_as_missed),
         FOLDER(a_reaction_is_queued_once_whenever_the_server_dies),
         FOLDER(a_restart_keeps_what_is_shown),
+        WORLD(metrics_tell_how_far_it_has_come),
         WORLD(a_space_where_nothing_happens_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
