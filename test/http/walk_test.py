@@ -978,6 +978,7 @@ def functions_are_declared_and_called(folder):
         site.ask("POST", f"{at}/count?dry_run=1", None, "ann", want=200)
         for _ in range(2):
             site.ask("POST", f"{at}/count", {"input": 7}, "ann", STET, Idempotency_Key="k", want=200)
+        site.ask("GET", f"{R}/counters/1/history", want=200)
         site.ask("POST", f"{at}/fails?class=low", None, "ann", want=422)
         site.ask("POST", f"{at}/none", None, "ann", want=404)
         site.ask("POST", f"{at}/f?async=1&lane=agents", 7, "ann", want=202)
