@@ -177,7 +177,7 @@ struct operations {
     bool prune_starting; /* What `due` began last was a step of it. */
 };
 
-/* -- The projection: state.c -- */
+/* -- The projection: table.c, lane.c, state.c, stage.c, load.c -- */
 
 stet_status operations_open(struct space *space, void **state, stet_error *err);
 void operations_close(void *state);
@@ -374,6 +374,12 @@ void operation_doom(struct operations *operations, struct operation *operation, 
 /* The record with what was said since, in the arena. */
 stet_status record_now(struct staging *staging, const struct operation *operation,
                        struct operation_record **record, stet_error *err);
+/* Whether somebody may say something of an operation with this lease. */
+stet_status lease_check(struct operations *operations, struct staging *staging,
+                        const struct operation *operation, uint64_t lease, stet_error *err);
+/* Of one that may be finished: what became of it, for who still believes to have it. */
+stet_status lease_refuse_finished(stet_view id, uint64_t lease,
+                                  const struct operation_record *record, stet_error *err);
 /* What an agent said becomes a version. */
 stet_status progress_flush(struct operations *operations, struct staging *staging,
                            struct operation *operation, stet_error *err);

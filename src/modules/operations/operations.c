@@ -1,8 +1,8 @@
 /*
  * The module: where its parts are put together, and what its commands have in common.
  *
- *   submit.c  asking for work        claim.c  taking it            work.c     telling of it, and ending it
- *   move.c    cancelling, retrying   due.c    what time does       state.c    the lanes in memory
+ *   submit.c  asking for work       claim.c, work.c, complete.c  doing it         function_run.c  the server's own
+ *   move.c    cancelling, retrying  due.c, prune.c              what time does   state.h         the lanes in memory
  */
 #include "modules/operations/operations.h"
 

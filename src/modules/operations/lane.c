@@ -1,0 +1,118 @@
+/*
+ * Lanes in memory. One is there while it has a record, or somebody waits or is about to wait in it.
+ */
+#include "base/error.h"
+#include "base/view.h"
+#include "modules/operations/state.h"
+
+#include <stdlib.h>
+
+/* ---- Lanes ------------------------------------------------------------------------------- */
+
+void lane_settings_default(struct lane_settings *settings) {
+    *settings = (struct lane_settings){
+        .width = 1,
+        .max_queued = LANE_QUEUED_DEFAULT,
+        .max_queued_per_actor = LANE_QUEUED_DEFAULT,
+        .age_s = LANE_AGE_S_DEFAULT,
+        .timeout_s = OPERATION_TIMEOUT_S_DEFAULT,
+        .keep_s = OPERATION_KEEP_S,
+    };
+}
+
+static struct lane *lanes_find_any(const struct operations *operations, stet_view name) {
+    struct queue_lane *lane = queue_lane_find(operations->queue, name);
+    return lane == NULL ? NULL : lane->context;
+}
+
+struct lane *lanes_find(const struct operations *operations, stet_view name) {
+    struct lane *lane = lanes_find_any(operations, name);
+    return lane == NULL || lane->version == 0 ? NULL : lane;
+}
+
+void lane_settle(struct operations *operations, struct lane *lane,
+                 const struct lane_settings *settings) {
+    const struct queue_lane_settings queued = {
+        .width = settings->width,
+        .age_s = settings->age_s,
+        .fair = settings->fair,
+        .paused = settings->paused,
+        .draining = settings->draining,
+    };
+    lane->settings = *settings;
+    lane->dirty = true;
+    queue_lane_set(operations->queue, lane->queue, &queued);
+    queue_tick(operations->queue, operations->now, NULL, NULL);
+}
+
+void lane_free(struct lane *lane) {
+    if (lane == NULL) return;
+    estimate_destroy(lane->estimate);
+    free(lane);
+}
+
+/* Found, taken over from before a reset, or made. NULL: memory is out. */
+struct lane *lanes_need(struct operations *operations, stet_view name) {
+    struct queue_lane *queued;
+    struct lane *lane = lanes_find_any(operations, name);
+    if (lane != NULL) return lane;
+    for (lane = operations->lanes; lane != NULL; lane = lane->next)
+        if (view_equal(lane->name, name)) break;
+    if (lane == NULL) {
+        lane = calloc(1, sizeof *lane + name.size);
+        if (lane == NULL) return NULL;
+        memcpy(lane->bytes, name.bytes, name.size);
+        lane->name = view_make(lane->bytes, name.size);
+        if (estimate_create(&lane->estimate, NULL) != STET_OK) {
+            lane_free(lane);
+            return NULL;
+        }
+        lane->next = operations->lanes;
+        operations->lanes = lane;
+        operations->lane_count++;
+        lane_settings_default(&lane->settings);
+    }
+    if (queue_lane_make(operations->queue, lane->name, &queued, NULL) != STET_OK) return NULL;
+    queued->context = lane;
+    lane->queue = queued;
+    lane_settle(operations, lane, &lane->settings);
+    return lane;
+}
+
+void lanes_sweep(struct operations *operations) {
+    for (struct lane **slot = &operations->lanes; *slot != NULL;) {
+        struct lane *lane = *slot;
+        bool has_entries = lane->queue != NULL &&
+                           (lane->queue->ready_count > 0 || lane->queue->delayed_count > 0 ||
+                            lane->queue->running_count > 0);
+        if (lane->version > 0 || lane->first != NULL || has_entries) {
+            slot = &lane->next;
+            continue;
+        }
+        *slot = lane->next;
+        operations->lane_count--;
+        if (lane->queue != NULL) queue_lane_remove(operations->queue, lane->queue);
+        lane_free(lane);
+    }
+}
+
+unsigned lane_in_hand(const struct lane *lane, stet_view agent) {
+    unsigned count = 0;
+    for (const struct operation *operation = lane->running; operation != NULL;
+         operation = operation->running_next) {
+        bool is_mate = operation->state.batch != 0 && operation->state.batch != operation->turn;
+        if (!is_mate && operation->hand != NULL && view_equal(operation->hand->agent, agent))
+            count++;
+    }
+    return count;
+}
+
+/* What the estimates go by. */
+void lane_note_load(struct operations *operations, struct lane *lane) {
+    estimate_load(lane->estimate, lane->queue->places, lane->queue->ready_count, operations->now);
+    if (lane->metrics == NULL && lane->version > 0)
+        lane->metrics = metrics_for(&operations->metrics, lane->name);
+    metrics_note(lane->metrics, lane->queue);
+    atomic_store_explicit(&operations->metrics.bytes, queue_bytes(operations->queue),
+                          memory_order_relaxed);
+}
