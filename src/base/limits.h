@@ -393,7 +393,7 @@
 #define FEED_HELD_BYTES_MAX (16u * 1024u * 1024u)
 /* Rendered events a client shares among the subscribers of a space. */
 #define FEED_TEXT_BYTES_MAX (4u * 1024u * 1024u)
-#define FEED_JOBS_MAX 8    /* Pages being read for one client at a time; the others wait. */
+#define FEED_JOBS_MAX 8 /* Pages being read for one client at a time; the others wait. */
 /* How often, at most, an event stream is told where the operations stand that it follows. */
 #define QUEUE_PLACES_MS 1000
 #define FEED_BOOKMARK_S 15 /* How often a quiet event stream gets its position. */
