@@ -346,6 +346,10 @@ typedef struct stet_origin {
     stet_view merge; /* A JSON object. */
     /* "type/id@version"; a fork's relation is made where that version is here, too. */
     stet_view forked_from;
+    /* By what it was made there: an operation's id, "function@version", and a JSON array of addresses. */
+    stet_view operation;
+    stet_view function;
+    stet_view inputs;
 } stet_origin;
 
 typedef struct stet_mutation {

@@ -141,7 +141,7 @@ stet_status command_set_key(struct stet_command *command, stet_view key, stet_er
 
 /* What is hashed of one mutation but its body: numbers, names and the hash of the body, of bounded size. */
 enum {
-    HASHED_BYTES_MAX = STORE_HASH_BYTES * 3 + 13 * sizeof(uint64_t) + TYPE_BYTES_MAX +
+    HASHED_BYTES_MAX = STORE_HASH_BYTES * 6 + 13 * sizeof(uint64_t) + TYPE_BYTES_MAX +
                        2 * ID_BYTES_MAX + 2 * ACTOR_BYTES_MAX + 4 * sizeof(uint64_t)
 };
 
@@ -208,6 +208,12 @@ static void mix_mutation(struct hashed *hashed, const struct mutation *mutation)
     hash(more, mutation->origin.forked_from.size == 0 ? "" : mutation->origin.forked_from.bytes,
          mutation->origin.forked_from.size);
     mix(hashed, more, sizeof more);
+    const stet_view made[] = {mutation->origin.operation, mutation->origin.function,
+                              mutation->origin.inputs};
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
+        hash(more, made[i].size == 0 ? "" : made[i].bytes, made[i].size);
+        mix(hashed, more, sizeof more);
+    }
 }
 
 /* What makes two requests the same: method, address, precondition, strategy and body bytes of every mutation, in order. */
@@ -280,6 +286,22 @@ static stet_status check_base(const stet_mutation *asked, stet_error *err) {
     return STET_BAD_REQUEST;
 }
 
+static stet_status fill_json(struct arena *arena, stet_view given, stet_view *kept,
+                             enum doc_kind kind, const char *field, const char *what,
+                             stet_error *err) {
+    struct doc doc;
+    *kept = arena_copy(arena, given);
+    if (kept->bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    if (view_is_empty(given)) return STET_OK;
+    stet_status status = given.size > DATA_BYTES_MAX
+                             ? error_set(err, STET_TOO_LARGE, "%s is too large", field)
+                             : doc_parse(arena, *kept, NULL, &doc, err);
+    if (status == STET_OK && doc_kind(&doc, 0) != kind)
+        status = error_set(err, STET_BAD_REQUEST, "%s", what);
+    if (status != STET_OK) error_field(err, field, 0);
+    return status;
+}
+
 /* What one version of a history says of how it came about. It is kept and shown, and nothing is decided by it but the fork. */
 static stet_status fill_history(struct stet_command *command, struct mutation *mutation,
                                 const stet_origin *origin, stet_error *err) {
@@ -293,6 +315,8 @@ static stet_status fill_history(struct stet_command *command, struct mutation *m
         {origin->mutation_key, &mutation->origin.mutation_key, "client_mutation_id",
          MUTATION_KEY_BYTES_MAX},
         {origin->forked_from, &mutation->origin.forked_from, "forked_from", ADDRESS_BYTES_MAX},
+        {origin->operation, &mutation->origin.operation, "operation", ID_BYTES_MAX},
+        {origin->function, &mutation->origin.function, "function", ADDRESS_BYTES_MAX},
     };
     struct arena *arena = &command->arena;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -304,18 +328,11 @@ static stet_status fill_history(struct stet_command *command, struct mutation *m
         if (status != STET_OK) return status;
     }
     mutation->forked_from = mutation->origin.forked_from;
-    mutation->origin.merge = arena_copy(arena, origin->merge);
-    if (mutation->origin.merge.bytes == NULL)
-        return error_set(err, STET_NO_MEMORY, "out of memory");
-    if (view_is_empty(origin->merge)) return STET_OK;
-    struct doc doc;
-    stet_status status = origin->merge.size > DATA_BYTES_MAX
-                             ? error_set(err, STET_TOO_LARGE, "merge is too large")
-                             : doc_parse(arena, mutation->origin.merge, NULL, &doc, err);
-    if (status == STET_OK && doc_kind(&doc, 0) != DOC_OBJECT)
-        status = error_set(err, STET_BAD_REQUEST, "merge must be a JSON object");
-    if (status != STET_OK) error_field(err, "merge", 0);
-    return status;
+    stet_status status = fill_json(arena, origin->merge, &mutation->origin.merge, DOC_OBJECT,
+                                   "merge", "merge must be a JSON object", err);
+    if (status != STET_OK) return status;
+    return fill_json(arena, origin->inputs, &mutation->origin.inputs, DOC_ARRAY, "inputs",
+                     "inputs must be a JSON array", err);
 }
 
 static stet_status fill_origin(struct stet_command *command, struct mutation *mutation,

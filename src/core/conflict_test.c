@@ -190,6 +190,33 @@ TEST(a_conflict_is_counted_by_its_kind) {
     assert_int_equal(atomic_load(&counters->conflicts[1]), 1);
 }
 
+/* On behalf of an operation. */
+static struct answer put_for_operation(stet_version base, const char *data) {
+    struct stet_command *command = command_create(world.fixture.client);
+    const stet_mutation one = mutation(STET_OP_PUT, "1", at(base), data);
+    const stet_write write = {.mutations = &one, .mutation_count = 1};
+    assert_non_null(command);
+    assert_int_equal(command_fill_write(command, &write, NULL), STET_OK);
+    command->made.operation = VIEW("op-7");
+    return take(submitted(command));
+}
+
+TEST(a_conflict_with_an_operation_is_an_override_by_an_agent) {
+    (void)state;
+    must_put("1", none, "{\"a\":1}");
+    must(put_for_operation(1, "{\"a\":2}"));
+    check_json(must(history_of("1")).body, "/changes/0/operation", "\"op-7\"");
+    check_json(conflict(STET_OP_PUT, at(1), "{\"a\":3}").body, "/conflict_type",
+               "\"agent_override\"");
+    must_put("1", at(2), "{\"a\":4}");
+    check_json(conflict(STET_OP_PUT, at(1), "{\"a\":3}").body, "/conflict_type",
+               "\"concurrent_edit\"");
+    struct answer lost = put_for_operation(1, "{\"a\":5}");
+    check_status(lost, STET_CONCURRENT_MODIFICATION);
+    check_json(lost.body, "/conflict_type", "\"agent_override\"");
+    assert_int_equal(atomic_load(&world.fixture.space->counters.conflicts[2]), 2);
+}
+
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)
 
 int main(void) {
@@ -207,6 +234,7 @@ int main(void) {
         WORLD(a_token_is_shorter_than_its_limit),
         WORLD(ids_with_slashes_are_encoded_in_the_address),
         WORLD(a_conflict_is_counted_by_its_kind),
+        WORLD(a_conflict_with_an_operation_is_an_override_by_an_agent),
     };
     return cmocka_run_group_tests_name("conflict", tests, NULL, NULL);
 }

@@ -37,9 +37,11 @@ static bool is_worth_postponing(stet_status status) {
    them. */
 static stet_view encode_origin(struct stet_command *command, const struct mutation *mutation) {
     static const stet_origin nothing = {0};
-    const struct provenance_made *made = &command->made;
     struct arena *arena = &command->arena;
     const stet_origin *origin = mutation->imported ? &mutation->origin : &nothing;
+    /* Of an import, what it was made by elsewhere. */
+    const struct provenance_made there = {origin->operation, origin->function, origin->inputs};
+    const struct provenance_made *made = origin->history ? &there : &command->made;
     struct buffer buffer;
     struct json_writer writer;
     if (origin->created_at == 0 && origin->updated_at == 0 && view_is_empty(origin->created_by) &&

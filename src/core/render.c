@@ -365,7 +365,9 @@ static void render_origin(struct json_writer *writer, const struct store_change 
     bool others = false;
     if (view_is_empty(change->origin)) return;
     arena_init(&arena, ORIGIN_ARENA_BYTES);
-    if (doc_parse(&arena, change->origin, NULL, &doc, NULL) == STET_OK) {
+    /* What made a version elsewhere is not what made it here. */
+    if (doc_parse(&arena, change->origin, NULL, &doc, NULL) == STET_OK &&
+        doc_member(&doc, 0, VIEW("history")) == DOC_NONE) {
         for (doc_node node = doc_first(&doc, 0); node != DOC_NONE; node = doc_next(&doc, node)) {
             bool making = is_making(doc_key_raw(&doc, node));
             others |= !making;

@@ -70,6 +70,8 @@ static const stet_view names[MEMBER_COUNT] = {
     NAME(MEMBER_OP_TYPE, "op_type"),
     NAME(MEMBER_AGENT, "agent"),
     NAME(MEMBER_FUNCTION, "function"),
+    NAME(MEMBER_OPERATION, "operation"),
+    NAME(MEMBER_INPUTS, "inputs"),
     NAME(MEMBER_FUNCTIONS, "functions"),
     NAME(MEMBER_INPUT, "input"),
     NAME(MEMBER_TARGET, "target"),

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "core/export.h"
 #include "core/retry.h"
 #include "modules/types/types.h"
 
@@ -421,6 +422,31 @@ TEST(history_says_which_function_made_a_version_and_from_what) {
     check_no_json(must(history_of("a")).body, "/changes/0/function");
 }
 
+/* Exported with the history, and kept by an import as what was said elsewhere. */
+TEST(an_import_keeps_by_what_a_version_was_made) {
+    (void)state;
+    must_put("a", none, "{\"n\":1}");
+    must_define("copy", none, "put('task', 'b', get('task', 'a'))");
+    must(call("copy", "null"));
+    struct stet_command *command = empty_command();
+    const stet_export export = {.history = true};
+    assert_int_equal(export_fill(command, &export, NULL), STET_OK);
+    struct answer lines = must(take(submitted(command)));
+    assert_non_null(strstr(lines.body, "\"function\":\"copy@1\",\"inputs\":[\"task/a@1\"]"));
+    const stet_origin origin = {.history = true,
+                                .version = 1,
+                                .created_at = 1,
+                                .function = VIEW("copy@1"),
+                                .inputs = VIEW("[\"task/a@1\"]")};
+    stet_mutation imported = mutation(STET_OP_PUT, "c", none, "{\"n\":1}");
+    imported.origin = &origin;
+    must(run(&(stet_write){.mutations = &imported, .mutation_count = 1, .source = VIEW("import")}));
+    struct answer history = must(history_of("c"));
+    check_no_json(history.body, "/changes/0/function");
+    check_json(history.body, "/changes/0/origin/function", "\"copy@1\"");
+    check_json(history.body, "/changes/0/origin/inputs", "[\"task/a@1\"]");
+}
+
 /* ---- Merging ----------------------------------------------------------------------------- */
 
 static void declare_type_as(const char *definition) {
@@ -542,6 +568,7 @@ int main(void) {
         FUNCTIONS(under_snapshot_isolation_phantoms_are_not),
         FUNCTIONS(a_function_that_is_replaced_meanwhile_is_the_new_one),
         FUNCTIONS(history_says_which_function_made_a_version_and_from_what),
+        FUNCTIONS(an_import_keeps_by_what_a_version_was_made),
         FUNCTIONS(a_function_merges_a_field),
         FUNCTIONS(a_function_is_a_strategy),
         FUNCTIONS(what_a_function_cannot_merge_is_a_conflict),
