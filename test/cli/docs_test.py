@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-from harness import TOP, WAIT_S, Server, check, main, must, test
+from harness import PROGRAM, TOP, WAIT_S, Server, check, environment, main, must, test
 
 
 def read(path):
@@ -95,7 +95,7 @@ def what_the_guide_says_to_watch_can_be_watched(folder):
 
 @test
 def the_first_conflict_of_the_readme_is_real(folder):
-    text = read("README.md").split("## A first conflict")[1].split("## Figures")[0]
+    text = read("README.md").split("## A first conflict")[1].split("\n## ")[0]
     commands = re.findall(r"```sh\n(.*?)```", text, re.S)
     check(len(commands) == 3, commands)
     promised = json.loads(re.search(r"```json\n(.*?)```", text, re.S).group(1))
@@ -114,6 +114,19 @@ def the_first_conflict_of_the_readme_is_real(folder):
                 check(field.items() <= said[2]["fields"][pointer].items(), (pointer, said[2]["fields"]))
         else:
             check(said[2][key] == value, f"{key}: {said[2][key]} in the answer, {value} in the README")
+
+
+@test
+def the_queue_of_the_readme_is_real(folder):
+    text = read("README.md").split("## A queue for what takes time")[1].split("\n## ")[0]
+    commands = re.search(r"```sh\n(.*?)```", text, re.S).group(1).splitlines()
+    check(len(commands) == 3, commands)
+    with Server(folder, "--no-auth") as server:
+        for command in commands:
+            command = command.replace("http://127.0.0.1:7838", server.url).replace("build/stet", PROGRAM)
+            done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=WAIT_S, cwd=TOP,
+                                  env=environment({"PLANNER_PAUSE": "0"}))
+    check("a summer party" in done.stdout, done.stdout)
 
 
 main()
