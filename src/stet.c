@@ -12,6 +12,7 @@
 #include "core/query.h"
 #include "core/resolve.h"
 #include "core/submit.h"
+#include "modules/alerts/alerts.h"
 #include "modules/auth/auth.h"
 #include "modules/conflicts/conflicts.h"
 #include "modules/feed/feed.h"
@@ -19,6 +20,7 @@
 #include "modules/handlers/handlers.h"
 #include "modules/locks/locks.h"
 #include "modules/operations/operations.h"
+#include "modules/settings/settings.h"
 #include "modules/spaces/spaces.h"
 #include "modules/trees/trees.h"
 #include "modules/types/types.h"
@@ -29,8 +31,9 @@
 #include <sodium.h>
 
 const struct module *const stet_modules[] = {
-    &types_module, &auth_module,       &conflicts_module, &handlers_module, &functions_module,
-    &locks_module, &operations_module, &spaces_module,    &trees_module,    NULL};
+    &types_module,     &auth_module,     &conflicts_module,  &handlers_module,
+    &functions_module, &locks_module,    &operations_module, &spaces_module,
+    &trees_module,     &settings_module, &alerts_module,     NULL};
 
 /* A stet_space is a counted reference to a struct space; the public name hides the inner one. */
 static struct space *space_of(stet_space *space) { return (struct space *)space; }

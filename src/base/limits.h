@@ -358,6 +358,17 @@
 #define WEBHOOK_RETRY_MS 1000
 #define WEBHOOK_RETRY_MS_MAX 600000 /* The longest pause, and the most a Retry-After is heeded. */
 
+/* Alerts. */
+#define ALERTS_MAX 64           /* That a space's settings define; past it: INVALID_SETTINGS. */
+#define ALERT_NAME_BYTES_MAX 64 /* The name of one; past it: INVALID_SETTINGS. */
+/* How long a threshold may have to be passed before it is said; past it: INVALID_SETTINGS. */
+#define ALERT_HOLD_S_MAX 86400
+#define ALERT_KEEP_S (7 * 86400) /* How long alerts that are over are kept. */
+#define ALERTS_KEPT_MAX 1000     /* And how many; the oldest go first. */
+/* Rejections that wait to be told; further ones are counted in the next alert. */
+#define ALERT_REJECTIONS_MAX 64
+#define ALERT_EVENT_S 900 /* How long the alert of a rejection stands. */
+
 /* Backups. */
 #define BACKUP_PIECE_BYTES                                                                         \
     (1024u * 1024u) /* Hashed by itself, so that an alteration has a place. */

@@ -78,12 +78,15 @@ struct module_time {
 };
 #define MODULE_NEVER INT64_MAX
 
-/* What alerts can watch and another module can tell; operations tells these of its lanes. */
+/* What alerts can watch. The first ones another module tells: operations, of its lanes; the last two alerts counts itself. */
 enum module_measure {
     MEASURE_QUEUE_DEPTH,  /* Operations that wait. */
     MEASURE_QUEUE_WAIT_S, /* How long those that were started waited, smoothed. */
     MEASURE_OLDEST_WAIT_S,
-    MEASURE_PROCESSING_S, /* How long a run takes, smoothed. */
+    MEASURE_PROCESSING_S,  /* How long a run takes, smoothed. */
+    MEASURE_CONFLICT_RATE, /* Conflicts by write over the last minute. */
+    MEASURE_REJECTIONS,    /* Operations rejected in the last minute. */
+    MEASURES,
 };
 
 /* One sample of a module's metric. suffix: of histograms, e.g. "_bucket". labels: what follows `space="…"`, each with a comma before it,

@@ -241,6 +241,9 @@ static bool measure(const struct lane *lane, enum module_measure what, stet_clas
         *value = oldest < now ? (double)(now - oldest) / 1e9 : 0;
         return true;
     case MEASURE_PROCESSING_S: return estimate_lane_processing(lane->estimate, value);
+    case MEASURE_CONFLICT_RATE:
+    case MEASURE_REJECTIONS:
+    case MEASURES: break;
     }
     return false;
 }
