@@ -997,6 +997,30 @@ def functions_are_declared_and_called(folder):
         site.ask("DELETE", f"{at}/f", {"base_version": 1}, Prefer="return=minimal", want=204)
 
 
+@test
+def settings_say_when_to_raise_an_alert(folder):
+    with Site(folder) as site:
+        at = "/v1/main/settings"
+        deep = {"alerts": {"deep": {"measure": "queue_depth", "lane": "agents", "above": 0}}}
+        hook = {"alerts": {"fights": {"measure": "conflict_rate", "above": 0.5, "for_s": 600, "severity": "critical",
+                                      "webhook": {"url": "http://127.0.0.1:9/", "secret": "s"}}}}
+        check(site.ask("GET", at, actor="ann", want=200).json["version"] == 0)
+        site.ask("PUT", f"{at}?dry_run=1", deep, want=201)
+        version = walk_definition(site, at, deep, hook, {"colour": 1})
+        etag = site.ask("GET", at, want=200).etag
+        site.ask("GET", at, If_None_Match=etag, want=304)
+        submit(site)
+        while not site.ask("GET", "/v1/main/alerts", actor="ann", want=200).json["alerts"]:
+            pass
+        site.ask("PUT", f"{at}?base_version={version}", {}, Prefer="return=minimal", want=204)
+        while not site.ask("GET", "/v1/main/alerts?state=resolved", actor="ann", want=200).json["alerts"]:
+            pass
+        site.ask("GET", "/v1/main/alerts?state=any&limit=1&after=0", actor="ann", want=200)
+        site.ask("GET", "/v1/main/alerts?state=perhaps", actor="ann", want=400)
+        site.ask("PUT", "/v1/other", want=201)
+        site.ask("PUT", "/v1/other/settings", deep, Prefer="return=minimal", want=201)
+
+
 # ---- The feed --------------------------------------------------------------------------------
 
 def read_stream(site, query, until, lines=""):
