@@ -298,12 +298,17 @@ static bool is_metadata_name(stet_view raw) {
     return false;
 }
 
+void render_flat_head(struct json_writer *writer, const struct store_change *change,
+                      const struct created *created) {
+    json_member_text(writer, VIEW("id"), change->id);
+    render_metadata(writer, change, created);
+}
+
 void render_flat_members(struct json_writer *writer, const struct store_change *change,
                          const struct created *created) {
     struct arena arena;
     struct doc doc;
-    json_member_text(writer, VIEW("id"), change->id);
-    render_metadata(writer, change, created);
+    render_flat_head(writer, change, created);
     if (change->op == STORE_DELETE) {
         json_member_bool(writer, VIEW("deleted"), true);
         return;

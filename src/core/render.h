@@ -20,6 +20,10 @@ void render_record_members(struct json_writer *writer, const struct store_change
 void render_flat_members(struct json_writer *writer, const struct store_change *change,
                          const struct created *created);
 
+/* Only {id, version, seq, created_at, …}: for who knows the members of data already. */
+void render_flat_head(struct json_writer *writer, const struct store_change *change,
+                      const struct created *created);
+
 /* A line of history: {version, seq, transaction, op, base_version, at, by, …, data?}. */
 void render_history_entry(struct json_writer *writer, const struct store_change *change,
                           bool with_data);

@@ -191,6 +191,13 @@ void json_raw(struct json_writer *writer, stet_view json) {
     writer->comma = true;
 }
 
+void json_members_raw(struct json_writer *writer, stet_view members) {
+    assert(members.size > 0);
+    if (key_begin(writer)) buffer_append_char(writer->buffer, ',');
+    buffer_append_view(writer->buffer, members);
+    writer->keyed = false;
+}
+
 void json_rfc3339(struct json_writer *writer, int64_t ns) {
     char text[CLOCK_RFC3339_BYTES + 2];
     text[0] = text[sizeof text - 1] = '"';

@@ -57,6 +57,8 @@ void json_u64_text(struct json_writer *writer,
 void json_bool(struct json_writer *writer, bool value);
 void json_null(struct json_writer *writer);
 void json_raw(struct json_writer *writer, stet_view json); /* One valid JSON value, copied. */
+/* Members as they stand between the braces of a source, at least one. */
+void json_members_raw(struct json_writer *writer, stet_view members);
 void json_rfc3339(struct json_writer *writer,
                   int64_t ns); /* An instant with nine digits; ns ≥ 0. */
 

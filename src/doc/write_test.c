@@ -64,12 +64,15 @@ static void the_writer_places_commas(void **state) {
     json_u64_text(&writer, 7);
     json_key(&writer, VIEW("at"));
     json_rfc3339(&writer, 1);
+    json_members_raw(&writer, VIEW("\"b\":1,\"c\":[]"));
+    json_member_bool(&writer, VIEW("last"), false);
     json_object_end(&writer);
     assert_int_equal(json_end(&writer), STET_OK);
     check_view(buffer_view(&buffer),
                "{\"a\\n\":\"x\",\"list\":[18446744073709551615,null,[],{}],\"n\":0,\"t\":true,"
                "\"raw\":1.10,"
-               "\"k\\u0041\":\"7\",\"at\":\"1970-01-01T00:00:00.000000001Z\"}");
+               "\"k\\u0041\":\"7\",\"at\":\"1970-01-01T00:00:00.000000001Z\","
+               "\"b\":1,\"c\":[],\"last\":false}");
 }
 
 static void a_failure_sticks(void **state) {

@@ -142,7 +142,8 @@ static stet_status tell_parents(struct operations *operations, struct staging *s
 
 stet_status operation_start(struct operations *operations, struct staging *staging,
                             const struct operation *operation, const struct start *start,
-                            const struct store_change **row, stet_error *err) {
+                            struct shown *shown, stet_error *err) {
+    const struct store_change *row;
     struct arena *arena = staging_arena(staging);
     struct operation_record *record = arena_zalloc(arena, 1, sizeof *record);
     struct store_head head;
@@ -166,7 +167,8 @@ stet_status operation_start(struct operations *operations, struct staging *stagi
         !text_list_add(arena, &record->agents, start->agent))
         return no_memory(err);
     status = operations_move(operations, staging, operation->id, record, OPERATION_EVENT_STARTED,
-                             row, err);
+                             &row, err);
+    if (status == STET_OK && shown != NULL) shown_staged(shown, row, record);
     if (status == STET_OK)
         status = tell_parents(operations, staging, record->parent, start->agent, err);
     return status;
@@ -176,21 +178,21 @@ static stet_status take_one(struct operations *operations, struct staging *stagi
                             struct task *task, const struct operation *operation, uint64_t batch,
                             stet_error *err) {
     const stet_claim *claim = &task->claim;
-    const struct store_change *row;
+    struct shown *shown = &task->taken[task->taken_count];
     const struct start start = {.agent = claim->agent,
                                 .worker = claim->worker,
                                 .actor = staging->command->actor.id,
                                 .ttl_s = claim->ttl_s,
                                 .batch = batch};
-    stet_status status = operation_start(operations, staging, operation, &start, &row, err);
-    if (status != STET_OK) return status;
-    task->taken[task->taken_count++] = (struct shown){
-        .row = *row,
+    *shown = (struct shown){
         .leased = true,
-        .token = row->version,
         .ttl_s = claim->ttl_s,
         .expires_at = staging->now + (int64_t)claim->ttl_s * CLOCK_NS_PER_S,
     };
+    stet_status status = operation_start(operations, staging, operation, &start, shown, err);
+    if (status != STET_OK) return status;
+    shown->token = shown->row.version;
+    task->taken_count++;
     return STET_OK;
 }
 

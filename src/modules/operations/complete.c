@@ -31,6 +31,7 @@ static stet_status decide_repeated(struct staging *staging, struct task *task, s
     const stet_operation_completion *completion = &task->completion;
     struct operation_record record;
     struct store_head head;
+    task->shown = (struct shown){0}; /* It may have been decided otherwise in a batch that failed. */
     stet_status status = operations_get(staging, task->id, &head, &task->shown.row, &record, err);
     if (status != STET_OK) return status;
     task->repeated = record.status == OPERATION_COMPLETED && record.token == completion->lease &&
@@ -143,7 +144,7 @@ static stet_status decide_complete(struct operations *operations, struct staging
     if (record->has_percent) record->percent = 100;
     status = operations_move(operations, staging, task->id, record, OPERATION_EVENT_COMPLETED, &row,
                              err);
-    if (status == STET_OK) task->shown.row = *row;
+    if (status == STET_OK) shown_staged(&task->shown, row, record);
     if (status == STET_OK && record->result_apart)
         status = payload_put(staging, task->id, "result", completion->result, err);
     if (status == STET_OK) status = claim_next(operations, staging, task, operation, err);

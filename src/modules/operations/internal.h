@@ -229,6 +229,10 @@ void lane_settings_default(struct lane_settings *settings);
 /* An operation as an answer shows it. */
 struct shown {
     struct store_change row;
+    /* What need not be read in its data, as the command has written that itself; visible is empty where it has not. */
+    stet_view visible, by;
+    int64_t created_at;
+    bool input_apart, result_apart;
     bool waits; /* What follows is of one that waits. */
     bool delayed;
     size_t position, ahead;
@@ -331,7 +335,7 @@ stet_status claim_take(struct operations *operations, struct staging *staging, s
 stet_status claim_copy(struct stet_command *command, const stet_claim *claim, stet_claim *kept,
                        stet_error *err);
 
-/* Somebody takes one in hand. */
+/* Somebody takes one in hand. shown: may be NULL. */
 struct start {
     stet_view agent, worker, actor;
     unsigned ttl_s;
@@ -339,7 +343,7 @@ struct start {
 };
 stet_status operation_start(struct operations *operations, struct staging *staging,
                             const struct operation *operation, const struct start *start,
-                            const struct store_change **row, stet_error *err);
+                            struct shown *shown, stet_error *err);
 /* Whether another one of its batch is in hand, too: then it takes no place of its own. */
 bool operation_shares(const struct operation *operation);
 
@@ -406,6 +410,9 @@ void record_take_note(struct operation_record *record, const struct operation *o
 
 /* -- Answers: show.c -- */
 
+/* A version that the command at hand has staged. */
+void shown_staged(struct shown *shown, const struct store_change *row,
+                  const struct operation_record *record);
 /* What is to be known about one that waits or runs, on the sequencer. */
 void shown_fill(struct operations *operations, const struct operation *operation,
                 struct shown *shown);

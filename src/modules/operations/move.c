@@ -56,7 +56,7 @@ static stet_status decide_cancel(struct operations *operations, struct staging *
     if (status == STET_OK)
         status = operation_end(operations, staging, task->id, record, OPERATION_EVENT_CANCELLED,
                                task->reason, &row, err);
-    if (status == STET_OK) task->shown.row = *row;
+    if (status == STET_OK) shown_staged(&task->shown, row, record);
     return status;
 }
 
@@ -110,7 +110,7 @@ static stet_status decide_retry(struct operations *operations, struct staging *s
     status =
         operations_move(operations, staging, task->id, record, OPERATION_EVENT_QUEUED, &row, err);
     if (status != STET_OK) return status;
-    task->shown.row = *row;
+    shown_staged(&task->shown, row, record);
     staging->command->left = retry_left;
     return STET_OK;
 }

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Without its input; what is longer only costs a copy. */
+enum { RECORD_BYTES_USUAL = 768 };
+
 static const char *const class_names[] = {
     [STET_CLASS_DEFAULT] = "normal", [STET_CLASS_LOW] = "low",
     [STET_CLASS_NORMAL] = "normal",  [STET_CLASS_HIGH] = "high",
@@ -35,16 +38,42 @@ bool text_list_add(struct arena *arena, struct text_list *list, stet_view text) 
 
 /* ---- From JSON --------------------------------------------------------------------------- */
 
-/* The first failure sticks, so that the members can be read one after another. */
+/*
+ * The first failure sticks, so that the members can be read one after another.
+ *
+ * They are asked for in the order in which record_write puts them, and every step of every operation reads a record: so each is looked
+ * for where it would come next. Should one be left over, they stand in another order (an import may have brought them), and
+ * all are looked up by name.
+ */
 struct reading {
     struct arena *arena;
     struct doc doc;
     doc_node object; /* Whose members are read. */
+    doc_node next;   /* Which of them comes next. */
+    bool by_name;
+    bool left_over;
     stet_status status;
 };
 
 static doc_node member(struct reading *reading, const char *name) {
-    return doc_member(&reading->doc, reading->object, view_of(name));
+    if (reading->by_name) return doc_member(&reading->doc, reading->object, view_of(name));
+    doc_node node = reading->next;
+    if (node == DOC_NONE || !view_equal(doc_key_raw(&reading->doc, node), view_of(name)))
+        return DOC_NONE;
+    reading->next = doc_next(&reading->doc, node);
+    return node;
+}
+
+static void object_begin(struct reading *reading, doc_node object) {
+    reading->object = object;
+    reading->next = doc_first(&reading->doc, object);
+}
+
+/* Back to the object around it, of which `next` is to be read next. */
+static void object_end(struct reading *reading, doc_node object, doc_node next) {
+    if (reading->next != DOC_NONE) reading->left_over = true;
+    reading->object = object;
+    reading->next = next;
 }
 
 static stet_view text_of(struct reading *reading, doc_node node) {
@@ -68,7 +97,8 @@ static stet_view take_json(struct reading *reading, const char *name) {
 static uint64_t take_u64(struct reading *reading, const char *name) {
     uint64_t value = 0;
     doc_node node = member(reading, name);
-    if (node != DOC_NONE && !doc_u64(&reading->doc, node, &value)) reading->status = STET_CORRUPT;
+    if (node == DOC_NONE || view_parse_u64(doc_text(&reading->doc, node), &value)) return value;
+    if (!doc_u64(&reading->doc, node, &value)) reading->status = STET_CORRUPT;
     return value;
 }
 
@@ -130,27 +160,87 @@ static stet_class take_class(struct reading *reading, const char *name) {
 static void take_updates(struct reading *reading, struct operation_record *record) {
     doc_node list = member(reading, "updates");
     if (list == DOC_NONE || doc_kind(&reading->doc, list) != DOC_ARRAY) return;
+    doc_node around = reading->object, next = reading->next;
     for (doc_node child = doc_first(&reading->doc, list);
          child != DOC_NONE && record->update_count < PROGRESS_UPDATES_KEPT;
          child = doc_next(&reading->doc, child)) {
         struct progress_update *update = &record->updates[record->update_count++];
-        reading->object = child;
+        object_begin(reading, child);
         update->at = take_time(reading, "at");
         update->percent = take_number(reading, "percent", &update->has_percent);
         update->message = take_text(reading, "message");
         update->agent = take_text(reading, "agent");
+        object_end(reading, around, next);
     }
 }
 
 static void take_progress(struct reading *reading, struct operation_record *record) {
     doc_node progress = member(reading, "progress");
     if (progress == DOC_NONE) return;
-    reading->object = progress;
+    doc_node next = reading->next;
+    object_begin(reading, progress);
     record->percent = take_number(reading, "percent", &record->has_percent);
     record->message = take_text(reading, "message");
     record->estimated_s = take_number(reading, "estimated_s", NULL);
+    member(reading, "agent"); /* The last update's. */
     take_updates(reading, record);
-    reading->object = 0;
+    object_end(reading, 0, next);
+}
+
+/* In the order of record_write. */
+static void take_all(struct reading *reading, struct operation_record *record) {
+    *record = (struct operation_record){0};
+    object_begin(reading, 0);
+    record->status = status_parse(take_text(reading, "status"));
+    record->event = take_text(reading, "event");
+    record->lane = take_text(reading, "lane");
+    record->class_ = take_class(reading, "class");
+    record->effective = take_class(reading, "effective_class");
+    member(reading, "priority"); /* It follows from the class. */
+    record->op_type = take_text(reading, "op_type");
+    record->agent = take_text(reading, "agent");
+    record->function = take_text(reading, "function");
+    record->handler = take_text(reading, "handler");
+    record->cause_seq = take_u64(reading, "cause_seq");
+    record->by = take_text(reading, "by");
+    record->input = take_json(reading, "input");
+    record->target = take_text(reading, "target");
+    record->parent = take_text(reading, "parent");
+    record->depth = take_unsigned(reading, "depth");
+    record->depends_on = take_list(reading, "depends_on");
+    record->batch_key = take_text(reading, "batch_key");
+    record->not_before = take_time(reading, "not_before");
+    record->deadline = take_time(reading, "deadline");
+    record->timeout_s = take_unsigned(reading, "timeout_s");
+    record->max_retries = take_unsigned(reading, "max_retries");
+    record->retries = take_unsigned(reading, "retries");
+    record->attempts = take_unsigned(reading, "attempts");
+    record->level = take_unsigned(reading, "level");
+    record->queued_at = take_time(reading, "queued_at");
+    record->started_at = take_time(reading, "started_at");
+    record->finished_at = take_time(reading, "finished_at");
+    record->current_agent = take_text(reading, "current_agent");
+    record->worker = take_text(reading, "worker");
+    record->agents = take_list(reading, "agents_involved");
+    take_progress(reading, record);
+    record->result = take_json(reading, "result");
+    record->error = take_text(reading, "error");
+    record->reason = take_text(reading, "reason");
+    record->created_at = (int64_t)take_u64(reading, "_created");
+    record->input_apart = take_bool(reading, "_input");
+    record->result_apart = take_bool(reading, "_result");
+    record->turn = take_u64(reading, "_turn");
+    record->tag = take_u64(reading, "_tag");
+    record->token = take_u64(reading, "_token");
+    record->held = take_bool(reading, "_held");
+    record->ttl_s = take_unsigned(reading, "_ttl_s");
+    record->claimed_by = take_text(reading, "_claimed_by");
+    record->batch = take_u64(reading, "_batch");
+    record->after = (int64_t)take_u64(reading, "_after");
+    record->done = take_text(reading, "_done");
+    record->results = take_json(reading, "_results");
+    if (reading->next != DOC_NONE) reading->left_over = true;
+    if (record->effective == STET_CLASS_DEFAULT) record->effective = record->class_;
 }
 
 stet_status record_read(struct arena *arena, stet_view data, struct operation_record *record,
@@ -158,56 +248,11 @@ stet_status record_read(struct arena *arena, stet_view data, struct operation_re
     struct reading reading = {.arena = arena};
     reading.status = change_parse(arena, data, &reading.doc, err);
     if (reading.status != STET_OK) return reading.status;
-    *record = (struct operation_record){
-        .status = status_parse(take_text(&reading, "status")),
-        .event = take_text(&reading, "event"),
-        .lane = take_text(&reading, "lane"),
-        .class_ = take_class(&reading, "class"),
-        .effective = take_class(&reading, "effective_class"),
-        .op_type = take_text(&reading, "op_type"),
-        .agent = take_text(&reading, "agent"),
-        .function = take_text(&reading, "function"),
-        .handler = take_text(&reading, "handler"),
-        .by = take_text(&reading, "by"),
-        .cause_seq = take_u64(&reading, "cause_seq"),
-        .input = take_json(&reading, "input"),
-        .input_apart = take_bool(&reading, "_input"),
-        .target = take_text(&reading, "target"),
-        .parent = take_text(&reading, "parent"),
-        .batch_key = take_text(&reading, "batch_key"),
-        .depth = take_unsigned(&reading, "depth"),
-        .depends_on = take_list(&reading, "depends_on"),
-        .created_at = (int64_t)take_u64(&reading, "_created"),
-        .queued_at = take_time(&reading, "queued_at"),
-        .not_before = take_time(&reading, "not_before"),
-        .deadline = take_time(&reading, "deadline"),
-        .timeout_s = take_unsigned(&reading, "timeout_s"),
-        .max_retries = take_unsigned(&reading, "max_retries"),
-        .retries = take_unsigned(&reading, "retries"),
-        .attempts = take_unsigned(&reading, "attempts"),
-        .level = take_unsigned(&reading, "level"),
-        .started_at = take_time(&reading, "started_at"),
-        .current_agent = take_text(&reading, "current_agent"),
-        .worker = take_text(&reading, "worker"),
-        .agents = take_list(&reading, "agents_involved"),
-        .finished_at = take_time(&reading, "finished_at"),
-        .result = take_json(&reading, "result"),
-        .result_apart = take_bool(&reading, "_result"),
-        .error = take_text(&reading, "error"),
-        .reason = take_text(&reading, "reason"),
-        .turn = take_u64(&reading, "_turn"),
-        .tag = take_u64(&reading, "_tag"),
-        .token = take_u64(&reading, "_token"),
-        .held = take_bool(&reading, "_held"),
-        .ttl_s = take_unsigned(&reading, "_ttl_s"),
-        .claimed_by = take_text(&reading, "_claimed_by"),
-        .batch = take_u64(&reading, "_batch"),
-        .after = (int64_t)take_u64(&reading, "_after"),
-        .done = take_text(&reading, "_done"),
-        .results = take_json(&reading, "_results"),
-    };
-    take_progress(&reading, record);
-    if (record->effective == STET_CLASS_DEFAULT) record->effective = record->class_;
+    take_all(&reading, record);
+    if (reading.status == STET_OK && reading.left_over) {
+        reading.by_name = true;
+        take_all(&reading, record);
+    }
     bool whole = record->status != OPERATION_NONE && !view_is_empty(record->lane) &&
                  record->class_ != STET_CLASS_DEFAULT;
     if (reading.status == STET_OK && !whole) reading.status = STET_CORRUPT;
@@ -286,10 +331,12 @@ static void put_progress(struct json_writer *writer, const struct operation_reco
     json_object_end(writer);
 }
 
-stet_view record_write(struct arena *arena, const struct operation_record *record) {
+stet_view record_write(struct arena *arena, struct operation_record *record) {
     struct buffer buffer;
     struct json_writer writer;
+    size_t visible;
     buffer_init(&buffer, arena, 0);
+    buffer_reserve(&buffer, RECORD_BYTES_USUAL + record->input.size);
     json_begin(&writer, &buffer);
     json_object_begin(&writer);
     json_member_text(&writer, VIEW("status"), view_of(status_name(record->status)));
@@ -328,6 +375,7 @@ stet_view record_write(struct arena *arena, const struct operation_record *recor
     put_json(&writer, "result", record->result);
     put_text(&writer, "error", record->error);
     put_text(&writer, "reason", record->reason);
+    visible = buffer_view(&buffer).size;
     put_u64(&writer, "_created", (uint64_t)record->created_at);
     put_flag(&writer, "_input", record->input_apart);
     put_flag(&writer, "_result", record->result_apart);
@@ -342,5 +390,8 @@ stet_view record_write(struct arena *arena, const struct operation_record *recor
     put_text(&writer, "_done", record->done);
     put_json(&writer, "_results", record->results);
     json_object_end(&writer);
-    return json_end(&writer) == STET_OK ? buffer_view(&buffer) : (stet_view){0};
+    if (json_end(&writer) != STET_OK) return (stet_view){0};
+    /* Behind the brace that begins it. */
+    record->visible = view_make(buffer_view(&buffer).bytes + 1, visible - 1);
+    return buffer_view(&buffer);
 }

@@ -75,13 +75,17 @@ struct operation_record {
     int64_t after;        /* It is not tried again earlier. */
     stet_view done;       /* The hash of the completion. */
     stet_view results;    /* JSON array: what became of its mutations. */
+
+    /* As record_write put it: the members that everybody may see, without the braces. Lives as long as what was written. Reading leaves it
+       empty. */
+    stet_view visible;
 };
 
 /* STET_CORRUPT when it is not one of ours; STET_NO_MEMORY. */
 stet_status record_read(struct arena *arena, stet_view data, struct operation_record *record,
                         stet_error *err);
 /* Empty when memory is out. */
-stet_view record_write(struct arena *arena, const struct operation_record *record);
+stet_view record_write(struct arena *arena, struct operation_record *record);
 
 bool text_list_has(const struct text_list *list, stet_view text);
 /* The list with one more. False: memory is out. */

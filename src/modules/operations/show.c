@@ -76,6 +76,16 @@ void shown_fill(struct operations *operations, const struct operation *operation
     shown->high_s = answer.high_s;
 }
 
+void shown_staged(struct shown *shown, const struct store_change *row,
+                  const struct operation_record *record) {
+    shown->row = *row;
+    shown->visible = record->visible;
+    shown->by = record->by;
+    shown->created_at = record->created_at;
+    shown->input_apart = record->input_apart;
+    shown->result_apart = record->result_apart;
+}
+
 /* ---- On the client's thread -------------------------------------------------------------- */
 
 /* Milliseconds are more than anybody can promise. */
@@ -151,17 +161,36 @@ static stet_status render_payload(struct stet_command *command, struct json_writ
     return status;
 }
 
-stet_status shown_render(struct stet_command *command, struct json_writer *writer,
-                         const struct shown *shown, enum show_part part, stet_error *err) {
+/* What its version says. */
+static stet_status render_version(struct stet_command *command, struct json_writer *writer,
+                                  const struct shown *shown, bool *input_apart, bool *result_apart,
+                                  stet_error *err) {
+    if (!view_is_empty(shown->visible)) {
+        const struct created created = {.at = shown->created_at, .by = shown->by};
+        render_flat_head(writer, &shown->row, &created);
+        json_members_raw(writer, shown->visible);
+        *input_apart = shown->input_apart;
+        *result_apart = shown->result_apart;
+        return STET_OK;
+    }
     struct operation_record record;
     stet_status status = record_read(&command->arena, shown->row.data, &record, err);
     if (status != STET_OK) return status;
     const struct created created = {.at = record.created_at, .by = record.by};
-    json_object_begin(writer);
     render_flat_members(writer, &shown->row, &created);
-    if (record.input_apart && part == SHOW_WHOLE && !command->dry_run)
+    *input_apart = record.input_apart;
+    *result_apart = record.result_apart;
+    return STET_OK;
+}
+
+stet_status shown_render(struct stet_command *command, struct json_writer *writer,
+                         const struct shown *shown, enum show_part part, stet_error *err) {
+    bool input_apart, result_apart;
+    json_object_begin(writer);
+    stet_status status = render_version(command, writer, shown, &input_apart, &result_apart, err);
+    if (status == STET_OK && input_apart && part == SHOW_WHOLE && !command->dry_run)
         status = render_payload(command, writer, shown->row.id, "input", err);
-    if (status == STET_OK && record.result_apart && part == SHOW_WHOLE)
+    if (status == STET_OK && result_apart && part == SHOW_WHOLE)
         status = render_payload(command, writer, shown->row.id, "result", err);
     if (status != STET_OK) return status;
     shown_render_place(writer, shown);

@@ -169,6 +169,7 @@ static stet_status answer_submit(struct stet_command *command, struct json_write
     unsigned flags;
     struct store_reader *reader;
     if (!command->replayed) return answer_shown(command, writer, err);
+    task->shown = (struct shown){0};
     if (!command_decode_result(command->replay.result, &offset, &seq, &flags) || seq == 0)
         return error_set(err, STET_CORRUPT, "the receipt of an operation is damaged");
     stet_status status = space_reader_take(command->space, &reader, err);
@@ -405,7 +406,8 @@ stet_status decide_submit(struct operations *operations, struct staging *staging
         status =
             stage_new(operations, staging, &task->spawn, record, OPERATION_EVENT_QUEUED, &row, err);
     if (status != STET_OK) return status;
-    task->shown = (struct shown){.row = *row};
+    task->shown = (struct shown){0};
+    shown_staged(&task->shown, row, record);
     if (!staging->command->dry_run) staging->command->left = submit_left;
     return STET_OK;
 }

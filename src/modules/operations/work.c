@@ -248,7 +248,7 @@ static stet_status decide_fail(struct operations *operations, struct staging *st
                                         .retry_after_s = failure->retry_after_s};
         status = operation_fail(operations, staging, operation, record, &failing, &row, err);
     }
-    if (status == STET_OK) task->shown.row = *row;
+    if (status == STET_OK) shown_staged(&task->shown, row, record);
     return status;
 }
 
