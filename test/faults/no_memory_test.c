@@ -345,6 +345,84 @@ static stet_status fill_lock(stet_command *command, stet_error *err) {
                                      err);
 }
 
+/* ---- Operations -------------------------------------------------------------------------- */
+
+/* Too large to stand in the operation's own record. */
+static char large[2000];
+
+static stet_status fill_operation(stet_command *command, stet_error *err) {
+    const stet_view on[] = {VIEW("o")};
+    memset(large, ' ', sizeof large);
+    large[0] = '1';
+    return stet_command_operation_submit(
+        command,
+        &(stet_operation_request){.id = VIEW("p"),
+                                  .lane = VIEW("fresh"),
+                                  .agent = VIEW("x"),
+                                  .input = view_make(large, sizeof large),
+                                  .parent = VIEW("o"),
+                                  .depends_on = on,
+                                  .depends_on_count = 1,
+                                  .mutation_key = VIEW("key-operation")},
+        err);
+}
+static stet_status fill_waiting(stet_command *command, stet_error *err) {
+    return stet_command_operation_submit(
+        command, &(stet_operation_request){.id = VIEW("o"), .lane = VIEW("l")}, err);
+}
+static stet_status fill_claim(stet_command *command, stet_error *err) {
+    return stet_command_claim(
+        command, &(stet_claim){.lane = VIEW("l"), .agent = VIEW("x"), .worker = VIEW("w")}, err);
+}
+static stet_status fill_progress(stet_command *command, stet_error *err) {
+    return stet_command_operation_progress(command,
+                                           &(stet_operation_progress){.id = VIEW("o"),
+                                                                      .lease = 2,
+                                                                      .sets_percent = true,
+                                                                      .percent = 10,
+                                                                      .message = VIEW("on it")},
+                                           err);
+}
+static stet_status fill_complete(stet_command *command, stet_error *err) {
+    const stet_mutation made = {
+        .op = STET_OP_CREATE, .type = VIEW("task"), .id = VIEW("made"), .body = VIEW("{}")};
+    return stet_command_operation_complete(
+        command,
+        &(stet_operation_completion){.id = VIEW("o"),
+                                     .lease = 2,
+                                     .result = VIEW("{\"done\":true}"),
+                                     .mutations = &made,
+                                     .mutation_count = 1,
+                                     .claims_next = true},
+        err);
+}
+static stet_status fill_failure(stet_command *command, stet_error *err) {
+    return stet_command_operation_fail(
+        command,
+        &(stet_operation_failure){
+            .id = VIEW("o"), .lease = 2, .error = VIEW("no idea"), .retry = true},
+        err);
+}
+static stet_status fill_cancel(stet_command *command, stet_error *err) {
+    return stet_command_operation_cancel(command, VIEW("o"), VIEW("enough"), err);
+}
+static stet_status fill_lane(stet_command *command, stet_error *err) {
+    return stet_command_lane_put(command, VIEW("other"), VIEW("{\"width\":3}"), (stet_base){0},
+                                 err);
+}
+
+static bool needs_operation(fill *story) {
+    return story == fill_operation || story == fill_claim || story == fill_progress ||
+           story == fill_complete || story == fill_failure || story == fill_cancel;
+}
+
+/* One that waits; for those who work on it, in their hands. */
+static void queue_one(fill *story) {
+    assert_int_equal(run(space, fill_waiting, NULL), STET_OK);
+    if (story == fill_operation || story == fill_claim) return;
+    assert_int_equal(run(space, fill_claim, NULL), STET_OK);
+}
+
 /* A tree of two and its fork, and the tree's version. */
 static void plant(void) {
     assert_int_equal(run(space, fill_top, NULL), STET_OK);
@@ -402,6 +480,7 @@ static unsigned sweep(fill *story, bool in_home, stet_status expected, enum fail
         if (data_dir != NULL) kit_folder(folder);
         open_engine();
         if (needs_tree(story)) plant();
+        if (needs_operation(story)) queue_one(story);
         stet_space *where = in_home ? home : space;
         stet_seq before = stet_space_seq(where);
         failing = how;
@@ -416,7 +495,9 @@ static unsigned sweep(fill *story, bool in_home, stet_status expected, enum fail
             assert_int_equal(stet_space_seq(where), before);
             assert_int_equal(run(where, story, NULL), expected);
         }
-        bool reads = story == fill_receipt || story == fill_dropped || story == fill_preview;
+        /* Progress may be told a little later. */
+        bool reads = story == fill_receipt || story == fill_dropped || story == fill_preview ||
+                     story == fill_progress;
         if (expected == STET_OK && !reads) assert_true(stet_space_seq(where) > before);
         assert_int_equal(run(space, fill_after, NULL), STET_OK);
         assert_true(check_is_clean(where));
@@ -452,6 +533,13 @@ static void sweep_all(enum failing how) {
         {"fork", fill_fork, false, STET_OK},
         {"merge of a fork", fill_fork_merge, false, STET_OK},
         {"lock", fill_lock, false, STET_OK},
+        {"operation", fill_operation, false, STET_OK},
+        {"claim", fill_claim, false, STET_OK},
+        {"progress", fill_progress, false, STET_OK},
+        {"completion", fill_complete, false, STET_OK},
+        {"failure", fill_failure, false, STET_OK},
+        {"cancelling", fill_cancel, false, STET_OK},
+        {"lane", fill_lane, false, STET_OK},
         {"space", fill_space, true, STET_OK},
         {"token", fill_token, true, STET_OK},
     };

@@ -147,19 +147,9 @@ static struct operation *what_is_due(struct operations *operations, const struct
     return NULL;
 }
 
-bool operations_due(void *state, const struct module_time *now, bool refused,
-                    struct stet_command *command) {
-    struct operations *operations = state;
-    operations->monotonic = now->monotonic;
-    if (now->wall > operations->now && !now->wall_held) operations->now = now->wall;
-    operations_tick(operations);
-    if (refused && operations->starting != NULL) {
-        functions_not_started(operations);
-    } else if (refused && operations->prune_starting) {
-        prune_not_started(operations);
-    } else if (refused)
-        operations->blocked_until = now->monotonic + RETRY_S * CLOCK_NS_PER_S;
-    if (operations->blocked_until > now->monotonic) return false;
+/* False: nothing is due, or memory is out. */
+static bool fill_due(struct operations *operations, const struct module_time *now,
+                     struct stet_command *command) {
     struct task *task = arena_zalloc(&command->arena, 1, sizeof *task);
     if (task == NULL) return false;
     operations->starting = NULL;
@@ -176,4 +166,27 @@ bool operations_due(void *state, const struct module_time *now, bool refused,
     command->actor.id = SYSTEM_ACTOR;
     command->module_data = task;
     return true;
+}
+
+bool operations_due(void *state, const struct module_time *now, bool refused,
+                    struct stet_command *command) {
+    struct operations *operations = state;
+    struct task nothing;
+    operations->monotonic = now->monotonic;
+    if (now->wall > operations->now && !now->wall_held) operations->now = now->wall;
+    operations_tick(operations);
+    if (refused && operations->starting != NULL) {
+        functions_not_started(operations);
+    } else if (refused && operations->prune_starting) {
+        prune_not_started(operations);
+    } else if (refused) {
+        operations->blocked_until = now->monotonic + RETRY_S * CLOCK_NS_PER_S;
+    }
+    if (operations->blocked_until > now->monotonic) return false;
+    if (fill_due(operations, now, command)) return true;
+    /* Without memory it would be asked again and again. */
+    if (what_is_due(operations, now, &nothing) != NULL || functions_next(operations) == 0 ||
+        prune_next(operations) <= now->monotonic)
+        operations->blocked_until = now->monotonic + RETRY_S * CLOCK_NS_PER_S;
+    return false;
 }

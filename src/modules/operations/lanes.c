@@ -96,11 +96,12 @@ struct lane_shown {
     double average_s, wait_s, low_s, high_s, oldest_s, idle_s;
 };
 
-static stet_status note_lane(struct operations *operations, struct arena *arena,
-                             const struct lane *lane, struct lane_shown *shown, stet_error *err) {
+/* name: of the lane, living as long as the answer. */
+static void note_lane(struct operations *operations, const struct lane *lane, stet_view name,
+                      struct lane_shown *shown) {
     struct estimate_answer answer;
     *shown = (struct lane_shown){
-        .name = arena_copy(arena, lane->name),
+        .name = name,
         .version = lane->version,
         .seq = lane->seq,
         .settings = lane->settings,
@@ -109,7 +110,6 @@ static stet_status note_lane(struct operations *operations, struct arena *arena,
         .places = lane->queue->places,
         .idle_s = estimate_idle_s(lane->estimate, operations->now),
     };
-    if (shown->name.bytes == NULL) return no_memory(err);
     for (size_t i = 0; i < QUEUE_CLASSES; i++)
         shown->ready[i] = lane->queue->ready[i];
     for (const struct waiter *waiter = lane->first; waiter != NULL; waiter = waiter->next)
@@ -126,7 +126,6 @@ static stet_status note_lane(struct operations *operations, struct arena *arena,
     shown->wait_s = answer.wait_s;
     shown->low_s = answer.low_s;
     shown->high_s = answer.high_s;
-    return STET_OK;
 }
 
 static void render_lane(struct json_writer *writer, const struct lane_shown *shown) {
@@ -172,9 +171,11 @@ static stet_status no_lane(stet_view name, stet_error *err) {
 
 static stet_status decide_lane(struct operations *operations, struct staging *staging,
                                struct task *task, stet_error *err) {
+    (void)staging;
     const struct lane *lane = lanes_find(operations, task->id);
     if (lane == NULL) return no_lane(task->id, err);
-    return note_lane(operations, staging_arena(staging), lane, &task->lanes[0], err);
+    note_lane(operations, lane, task->id, &task->lanes[0]);
+    return STET_OK;
 }
 
 static stet_status answer_lane(struct stet_command *command, struct json_writer *writer,
@@ -199,9 +200,9 @@ static stet_status decide_lanes(struct operations *operations, struct staging *s
     if (task->lanes == NULL) return no_memory(err);
     for (const struct lane *lane = operations->lanes; lane != NULL; lane = lane->next) {
         if (lane->version == 0) continue;
-        stet_status status =
-            note_lane(operations, arena, lane, &task->lanes[task->lane_count++], err);
-        if (status != STET_OK) return status;
+        stet_view name = arena_copy(arena, lane->name);
+        if (name.bytes == NULL) return no_memory(err);
+        note_lane(operations, lane, name, &task->lanes[task->lane_count++]);
     }
     return STET_OK;
 }
@@ -227,9 +228,7 @@ static stet_status answer_lanes(struct stet_command *command, struct json_writer
 static void lane_left(struct stet_command *command) {
     struct task *task = command->module_data;
     const struct lane *lane = lanes_find(task->operations, task->id);
-    if (command->status == STET_OK && lane != NULL)
-        command->status =
-            note_lane(task->operations, &command->arena, lane, &task->lanes[0], &command->error);
+    if (lane != NULL) note_lane(task->operations, lane, task->id, &task->lanes[0]);
 }
 
 /* Named like any write's: a base that does not fit is refused; none is good for any. */

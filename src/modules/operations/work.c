@@ -86,14 +86,13 @@ static double percent_of(const struct operation *operation) {
     return operation->state.has_percent ? operation->state.percent : 0;
 }
 
-/* Keeps in memory what was said; the next version will have it. */
-static stet_status note_keep(struct operations *operations, struct operation *operation,
-                             const stet_operation_progress *progress, int64_t at, stet_error *err) {
-    const struct note *old = operation->note;
+/* What was said, with what was said before and no version says yet. NULL: memory is out. */
+static struct note *note_create(const struct note *old, const stet_operation_progress *progress,
+                                int64_t at) {
     stet_view message = progress->message;
     if (view_is_empty(message) && old != NULL) message = old->message;
     struct note *note = malloc(sizeof *note + message.size);
-    if (note == NULL) return no_memory(err);
+    if (note == NULL) return NULL;
     *note = (struct note){
         .has_percent = progress->sets_percent || (old != NULL && old->has_percent),
         .percent = progress->sets_percent ? progress->percent
@@ -104,12 +103,7 @@ static stet_status note_keep(struct operations *operations, struct operation *op
         .message = view_make(note->bytes, message.size),
     };
     if (message.size > 0) memcpy(note->bytes, message.bytes, message.size);
-    free(operation->note);
-    operation->note = note;
-    operation->reported_at = at;
-    timers_set(&operations->flushes, &operation->flush,
-               operation->told_at + PROGRESS_MS_MIN * CLOCK_NS_PER_MS);
-    return STET_OK;
+    return note;
 }
 
 stet_status progress_flush(struct operations *operations, struct staging *staging,
@@ -121,6 +115,29 @@ stet_status progress_flush(struct operations *operations, struct staging *stagin
                                  OPERATION_EVENT_PROGRESS, NULL, err);
     if (status == STET_OK) operation->told_at = operations->monotonic;
     return status;
+}
+
+/* As a version, or in memory until the next one may be made. */
+static stet_status say(struct operations *operations, struct staging *staging,
+                       struct operation *operation, const stet_operation_progress *progress,
+                       stet_error *err) {
+    struct note *old = operation->note;
+    struct note *note = note_create(old, progress, staging->now);
+    int64_t at = operation->told_at + PROGRESS_MS_MIN * CLOCK_NS_PER_MS;
+    if (note == NULL) return no_memory(err);
+    operation->note = note;
+    stet_status status = STET_OK;
+    if (at <= operations->monotonic) status = progress_flush(operations, staging, operation, err);
+    if (status != STET_OK) {
+        operation->note = old;
+        free(note);
+        return status;
+    }
+    /* It goes when the version is accepted; should that fail, it is told later. */
+    free(old);
+    operation->reported_at = staging->now;
+    timers_set(&operations->flushes, &operation->flush, at);
+    return STET_OK;
 }
 
 static stet_status decide_progress(struct operations *operations, struct staging *staging,
@@ -147,10 +164,7 @@ static stet_status decide_progress(struct operations *operations, struct staging
     task->expires_at = staging->now + operation->lease.at - operations->monotonic;
     if (!progress->sets_percent && view_is_empty(progress->message) && progress->estimated_s == 0)
         return STET_OK;
-    status = note_keep(operations, operation, progress, staging->now, err);
-    if (status != STET_OK) return status;
-    if (operation->flush.at > operations->monotonic) return STET_OK;
-    return progress_flush(operations, staging, operation, err);
+    return say(operations, staging, operation, progress, err);
 }
 
 static stet_status answer_progress(struct stet_command *command, struct json_writer *writer,
