@@ -31,7 +31,8 @@ static stet_status decide_repeated(struct staging *staging, struct task *task, s
     const stet_operation_completion *completion = &task->completion;
     struct operation_record record;
     struct store_head head;
-    task->shown = (struct shown){0}; /* It may have been decided otherwise in a batch that failed. */
+    task->shown =
+        (struct shown){0}; /* It may have been decided otherwise in a batch that failed. */
     stet_status status = operations_get(staging, task->id, &head, &task->shown.row, &record, err);
     if (status != STET_OK) return status;
     task->repeated = record.status == OPERATION_COMPLETED && record.token == completion->lease &&
