@@ -85,6 +85,8 @@ static int spawn(struct run *run, int input, int output, int errors) {
     int failed = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
     if (failed == 0) failed = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
     if (failed == 0) failed = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+    /* What libcurl opened would stay open in the program: a claim that is bound to its connection would outlive us in it. */
+    if (failed == 0) failed = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
                                               POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setpgroup(&attributes, 0);

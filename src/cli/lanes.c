@@ -35,6 +35,12 @@ static stet_view counts_text(struct arena *arena, const struct doc *doc, doc_nod
     return text.size > 0 ? buffer_view(&text) : VIEW("-");
 }
 
+/* A time in seconds; a dash where it is not known yet. */
+static stet_view time_text(const struct doc *doc, doc_node lane, const char *name) {
+    doc_node node = answer_member(doc, lane, name);
+    return node == DOC_NONE || doc_kind(doc, node) != DOC_NUMBER ? VIEW("-") : doc_text(doc, node);
+}
+
 static void lane_add(struct cli *cli, struct table *table, const struct doc *doc, doc_node lane) {
     struct arena *arena = cli->arena;
     bool paused = answer_bool(doc, lane, "paused"), draining = answer_bool(doc, lane, "draining");
@@ -46,9 +52,8 @@ static void lane_add(struct cli *cli, struct table *table, const struct doc *doc
     table_add(table, COLOR_NONE, answer_text(arena, doc, lane, "width"));
     table_add(table, COLOR_NONE, answer_text(arena, doc, lane, "running"));
     table_add(table, COLOR_NONE, counts_text(arena, doc, answer_member(doc, lane, "queued")));
-    table_add(table, COLOR_NONE, answer_value(doc, answer_member(doc, lane, "estimated_wait_s")));
-    table_add(table, COLOR_NONE,
-              answer_value(doc, answer_member(doc, lane, "average_processing_s")));
+    table_add(table, COLOR_NONE, time_text(doc, lane, "estimated_wait_s"));
+    table_add(table, COLOR_NONE, time_text(doc, lane, "average_processing_s"));
 }
 
 int run_lanes(struct cli *cli) {

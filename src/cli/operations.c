@@ -65,20 +65,32 @@ static stet_view seconds_text(struct arena *arena, const struct doc *doc, doc_no
     return arena_format(arena, "%.1f h", s / 3600);
 }
 
+/* "about 12 s", which nobody knows before something was finished in the lane. */
+static stet_view wait_text(struct arena *arena, const struct doc *doc, doc_node operation) {
+    doc_node wait = answer_member(doc, operation, "estimated_wait_s");
+    if (wait == DOC_NONE || doc_kind(doc, wait) != DOC_NUMBER) return VIEW("wait not known yet");
+    return arena_format(arena, "about %.*s", VIEW_ARG(seconds_text(arena, doc, wait)));
+}
+
+/* Why it did not end well: what its worker said, or the server. */
+static stet_view reason_text(struct arena *arena, const struct doc *doc, doc_node operation) {
+    stet_view error = answer_text(arena, doc, operation, "error");
+    return error.size > 0 ? error : answer_text(arena, doc, operation, "reason");
+}
+
 /* How it stands, in a few words: its place, how far it is, or why it ended. */
 static stet_view standing(struct arena *arena, const struct doc *doc, doc_node operation) {
     stet_view status = answer_text(arena, doc, operation, "status");
     doc_node progress = answer_member(doc, operation, "progress");
     if (answer_member(doc, operation, "position") != DOC_NONE)
-        return arena_format(
-            arena, "position %llu, about %.*s",
-            (unsigned long long)answer_u64(doc, operation, "position"),
-            VIEW_ARG(seconds_text(arena, doc, answer_member(doc, operation, "estimated_wait_s"))));
+        return arena_format(arena, "position %llu, %.*s",
+                            (unsigned long long)answer_u64(doc, operation, "position"),
+                            VIEW_ARG(wait_text(arena, doc, operation)));
     if (view_equal(status, VIEW("running")) && progress != DOC_NONE)
         return arena_format(arena, "%.*s %% %.*s",
                             VIEW_ARG(answer_text(arena, doc, progress, "percent")),
                             VIEW_ARG(answer_text(arena, doc, progress, "message")));
-    return answer_text(arena, doc, operation, "error");
+    return reason_text(arena, doc, operation);
 }
 
 static stet_view worker(struct arena *arena, const struct doc *doc, doc_node operation) {
@@ -202,7 +214,7 @@ static void watch_draw(struct cli *cli, struct arena *arena, const struct doc *d
 /* What it came to. */
 static int watch_end(struct cli *cli, struct arena *arena, const struct doc *doc) {
     stet_view status = answer_text(arena, doc, 0, "status");
-    stet_view error = answer_text(arena, doc, 0, "error");
+    stet_view error = reason_text(arena, doc, 0);
     doc_node result = answer_member(doc, 0, "result");
     if (cli->out.width > 0) fputs("\r\033[K", cli->out.stream);
     if (cli->out.width > 0) {

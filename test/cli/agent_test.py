@@ -62,8 +62,11 @@ def an_operation_waits_and_is_shown(folder):
         check_has(listed, f"{second}.*queued.*position 2")
         shown = show(server, second)
         check(shown["status"] == "queued" and shown["ahead"] == 1 and shown["input"] == {"n": 2}, shown)
-        check_has(must("lanes", "--url", server.url).out, r"a +open +1 +0 +2 normal")
+        check_has(must("lanes", "--url", server.url).out, r"a +open +1 +0 +2 normal +- +-\s")
+        check_has(listed, "position 2, wait not known yet")
         check(must("ops", "cancel", second, "--reason", "not needed", "--url", server.url).out.split()[1] == "cancelled")
+        check_has(must("ops", "--status", "any", "--url", server.url).out, f"{second}.*cancelled.*not needed")
+        check_has(refused(1, "ops", "watch", second, "--url", server.url).err, "not needed")
         check(show(server, second)["status"] == "cancelled")
         refused(3, "ops", "cancel", second, "--url", server.url)
         check(must("ops", "retry", second, "--url", server.url).out.split()[1] == "queued")
@@ -172,6 +175,20 @@ def a_killed_agent_s_work_goes_to_another(folder):
         check(ran.code == 0, ran)
         shown = show(server, operation)
         check(shown["status"] == "completed" and shown["attempts"] == 1, shown)
+
+
+@test
+def a_bound_agent_s_work_goes_back_although_its_program_lives_on(folder):
+    with Server(folder, "--no-auth") as server:
+        operation = submit(server, 1)
+        held = os.path.join(folder, "held")
+        os.mkfifo(held)
+        work = script(folder, "work", f"ls /proc/self/fd | grep -c . >{folder}/open; exec cat {held}\n")
+        with Agent(server, "worker", [work], "--ttl", "3600", "--bind") as agent:
+            wait_for(lambda: os.path.exists(f"{folder}/open") and open(f"{folder}/open", encoding="utf-8").read(), "the program")
+            agent.process.kill()
+            wait_for(lambda: show(server, operation)["status"] == "queued", "the end of the connection")
+        open(held, "w", encoding="utf-8").close()  # Ends the program.
 
 
 @test
