@@ -165,7 +165,12 @@ static void reserve(struct staging *staging, const struct function_work *work) {
                       staging->time.monotonic + RESERVATION_MS_MAX * CLOCK_NS_PER_MS);
 }
 
-/* Alone: nothing can come between. */
+/* The machine's trouble is not the function's: it is run again. */
+static bool is_trouble(stet_status status) {
+    return status == STET_NO_MEMORY || status == STET_IO || status == STET_BUSY;
+}
+
+/* Alone: nothing can come between, but a reservation of somebody who comes first; then it waits, and is run once more. */
 static stet_status run_here(struct operations *operations, struct staging *staging,
                             struct function_work *work, struct operation_record *record,
                             stet_error *err) {
@@ -175,9 +180,14 @@ static stet_status run_here(struct operations *operations, struct staging *stagi
         staging->space->engine->functions->run(command, NULL, staging, &work->call, &work->failure);
     if (work->failed == STET_OK && command->mutation_count > 0)
         work->failed = function_stage(staging, &work->call, &work->failure);
+    if (command->held || command->hop != NULL) return STET_OK;
     if (work->failed == STET_OK) return end_completed(operations, staging, work, record, err);
     staging_take_back(staging);
     command_drop_mutations(command);
+    if (is_trouble(work->failed) || work->failed == STET_CONCURRENT_MODIFICATION) {
+        if (err != NULL) *err = work->failure;
+        return work->failed;
+    }
     return end_failed(operations, staging, work, record, err);
 }
 
@@ -218,14 +228,16 @@ static stet_status decide_done(struct operations *operations, struct staging *st
     stet_status status = record_now(staging, operation, &record, err);
     if (status != STET_OK) return status;
     stet_status ran = work->failed;
-    if (ran == STET_OK && command->mutation_count > 0)
+    if (ran == STET_OK && work->call.reads.current) {
+        /* What it read alone held for that moment only: it waited since, or its batch failed. */
+        ran = STET_CONCURRENT_MODIFICATION;
+    } else if (ran == STET_OK && command->mutation_count > 0)
         ran = function_stage(staging, &work->call, &work->failure);
     if (command->held || command->hop != NULL) return STET_OK;
     if (ran == STET_CONCURRENT_MODIFICATION)
         return run_again(operations, staging, work, operation, record, err);
     if (ran == STET_OK) return end_completed(operations, staging, work, record, err);
-    /* The machine's trouble is not the function's: it is run again. */
-    if (ran == STET_NO_MEMORY || ran == STET_IO || ran == STET_BUSY) {
+    if (is_trouble(ran)) {
         if (err != NULL) *err = work->failure;
         return ran;
     }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "core/function.h"
+#include "core/reservations.h"
 #include "modules/operations/operations_testing.h"
 
 /* ---- The function ------------------------------------------------------------------------ */
@@ -14,6 +15,16 @@
 /* "count" adds one to task/n: from the head that it finds, or, as long as `stale` lasts, from one that nobody has any more. */
 static int runs, stale, running_alone;
 static stet_status fails;
+static int64_t reserve_when_alone; /* ms; that happens while it runs alone, once. */
+
+/* Somebody who comes before everybody reserves task/n for that long. */
+static void reserve_for_another(int64_t ms) {
+    const struct rank rank = {
+        .level = 1000, .class_ = STET_CLASS_STRUCTURAL, .operation = VIEW("another")};
+    const struct reserved_record record = {.type = VIEW("task"), .id = VIEW("n")};
+    reservations_take(world.fixture.space, &rank, &record, 1,
+                      clock_monotonic_ns(&world.clock.clock) + ms * CLOCK_NS_PER_MS);
+}
 
 static stet_status count_up(struct stet_command *command, struct store_reader *reader,
                             struct staging *staging, struct function_call *call, stet_error *err) {
@@ -28,6 +39,8 @@ static stet_status count_up(struct stet_command *command, struct store_reader *r
     stet_status status;
     if (staging != NULL) {
         running_alone++;
+        if (reserve_when_alone > 0) reserve_for_another(reserve_when_alone);
+        reserve_when_alone = 0;
         call->reads.current = true;
         status = staging_read(staging, VIEW("task"), VIEW("n"), &head, NULL, err);
     } else {
@@ -69,6 +82,7 @@ static const struct module *const modules[] = {&operations_module, &player, NULL
 static int open_counting(void **state) {
     (void)state;
     runs = stale = running_alone = 0;
+    reserve_when_alone = 0;
     fails = STET_OK;
     snprintf(folder, sizeof folder, "/tmp/stet-operations-XXXXXX");
     assert_non_null(mkdtemp(folder));
@@ -153,6 +167,47 @@ TEST(a_structural_one_runs_alone_at_last) {
     assert_int_equal(running_alone, 1);
 }
 
+static void must_ask_structural(const char *id) {
+    must(submit((stet_operation_request){.id = view_of(id),
+                                         .lane = VIEW("l"),
+                                         .class_ = STET_CLASS_STRUCTURAL,
+                                         .sets_max_retries = true,
+                                         .max_retries = 1,
+                                         .function = VIEW("count")}));
+}
+
+/* Before it is done alone somebody who comes first has what it wants; what it read by then is worth nothing when that is over. */
+TEST(one_that_waited_alone_looks_once_more) {
+    (void)state;
+    stale = 1;
+    must_ask_structural("a");
+    reserve_when_alone = 500;
+    settle();
+    check_is("a", "/status", "\"running\"");
+    assert_int_equal(running_alone, 1);
+    check_data("n", 2, "{\"n\":0}");
+    pass_ms(600);
+    settle();
+    check_is("a", "/status", "\"completed\"");
+    check_is("a", "/retries", "1");
+    assert_int_equal(running_alone, 2);
+    check_data("n", 3, "{\"n\":3}");
+}
+
+TEST(one_that_waits_alone_for_too_long_is_run_again) {
+    (void)state;
+    stale = 1;
+    must_ask_structural("a");
+    reserve_when_alone = 5000;
+    settle();
+    assert_int_equal(running_alone, 1);
+    for (int i = 0; i < 100; i++)
+        pass_ms(100);
+    settle();
+    check_is("a", "/status", "\"completed\"");
+    check_data("n", 3, arena_format(&world.arena, "{\"n\":%d}", runs).bytes);
+}
+
 TEST(one_that_a_crash_found_running_is_run_again) {
     (void)state;
     must(put_lane("l", "{\"paused\":true}"));
@@ -208,6 +263,8 @@ int main(void) {
         FUNCTIONS(a_function_that_met_others_is_run_again),
         FUNCTIONS(a_function_that_met_others_too_often_is_rejected),
         FUNCTIONS(a_structural_one_runs_alone_at_last),
+        FUNCTIONS(one_that_waited_alone_looks_once_more),
+        FUNCTIONS(one_that_waits_alone_for_too_long_is_run_again),
         FUNCTIONS(one_that_a_crash_found_running_is_run_again),
         FUNCTIONS(a_lane_as_wide_as_one_runs_one_after_the_other),
         FUNCTIONS(a_cancelled_one_stores_nothing),
