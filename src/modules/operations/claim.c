@@ -96,7 +96,7 @@ stet_status operation_check_start(struct staging *staging, const struct operatio
                                   enum doom *doom, stet_error *err) {
     struct store_head head;
     struct operation_record other;
-    *doom = operation->doom;
+    *doom = operation->doom == DOOM_ASK ? DOOM_NONE : operation->doom;
     for (size_t i = 0; i < operation->dependency_count && *doom == DOOM_NONE; i++) {
         stet_status status =
             operations_get(staging, operation->dependencies[i].id, &head, NULL, &other, err);

@@ -85,11 +85,18 @@ static stet_status decide_flush(struct operations *operations, struct staging *s
 
 static stet_status decide_doomed(struct operations *operations, struct staging *staging,
                                  struct task *task, stet_error *err) {
-    const struct operation *operation = operations_find(operations, task->id);
+    struct operation *operation = operations_find(operations, task->id);
     struct operation_record *record;
+    enum doom doom;
     if (operation == NULL || operation->doom == DOOM_NONE) return STET_OK;
-    bool by_parent = operation->doom == DOOM_PARENT;
-    stet_status status = record_now(staging, operation, &record, err);
+    stet_status status = operation_check_start(staging, operation, &doom, err);
+    if (status != STET_OK) return status;
+    if (doom == DOOM_NONE) {
+        operation_undoom(operation);
+        return STET_OK;
+    }
+    bool by_parent = doom == DOOM_PARENT;
+    status = record_now(staging, operation, &record, err);
     if (status != STET_OK) return status;
     stet_view reason = by_parent ? VIEW("what it is a part of was cancelled")
                                  : VIEW("an operation that it depends on was not completed");

@@ -54,8 +54,8 @@ struct operation_state {
     double percent, estimated_s;
 };
 
-/* Why one that waits cannot be started any more. */
-enum doom { DOOM_NONE, DOOM_DEPENDENCY, DOOM_PARENT };
+/* Why one that waits cannot be started any more. ASK: it has to be found out whether it is so. */
+enum doom { DOOM_NONE, DOOM_DEPENDENCY, DOOM_PARENT, DOOM_ASK };
 
 /* An unfinished operation: one block of memory, but for the hand and the note. */
 struct operation {
@@ -80,6 +80,7 @@ struct operation {
     struct operation *doomed_next, **doomed_link;
     struct hand *hand;
     struct operation *running_next, **running_link; /* In its lane, while it is held. */
+    bool leads; /* While it is held: it stands for all of its batch that are. */
 
     /* Memory only. */
     struct queue_timer lease; /* Monotonic: when the lease ends, or the run took too long. */
@@ -375,6 +376,7 @@ stet_status operation_check_start(struct staging *staging, const struct operatio
                                   enum doom *doom, stet_error *err);
 /* Notes that the operation is to be ended. */
 void operation_doom(struct operations *operations, struct operation *operation, enum doom doom);
+void operation_undoom(struct operation *operation);
 /* The record with what was said since, in the arena. */
 stet_status record_now(struct staging *staging, const struct operation *operation,
                        struct operation_record **record, stet_error *err);

@@ -100,8 +100,8 @@ unsigned lane_in_hand(const struct lane *lane, stet_view agent) {
     unsigned count = 0;
     for (const struct operation *operation = lane->running; operation != NULL;
          operation = operation->running_next) {
-        bool is_mate = operation->state.batch != 0 && operation->state.batch != operation->turn;
-        if (!is_mate && operation->hand != NULL && view_equal(operation->hand->agent, agent))
+        if (operation->leads && operation->hand != NULL &&
+            view_equal(operation->hand->agent, agent))
             count++;
     }
     return count;

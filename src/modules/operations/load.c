@@ -142,6 +142,9 @@ stet_status operations_loaded(void *state, stet_error *err) {
              operation = operation->bucket_next) {
             operation->missing = 0;
             operation_link_up(operations, operation);
+            /* What it is a part of may have been cancelled, and the crash been faster than what follows from that. */
+            if (operation->state.held && operation->parent.size > 0 && operation->above == NULL)
+                operation_doom(operations, operation, DOOM_ASK);
             if (operation->dependency_count > 0 && !operation->state.held)
                 queue_delay(operations->queue, &operation->entry, operation_eligible_at(operation));
         }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "modules/operations/internal.h"
 #include "modules/operations/operations_testing.h"
 
 TEST(an_operation_is_queued_claimed_told_of_and_completed) {
@@ -339,6 +340,66 @@ TEST(parts_are_cancelled_with_the_whole_and_name_their_agents) {
     check_is("c", "/status", "\"cancelled\"");
 }
 
+TEST(a_part_in_hand_is_cancelled_with_the_whole_in_spite_of_a_crash) {
+    (void)state;
+    must_submit("whole");
+    must(submit((stet_operation_request){
+        .id = VIEW("part"), .lane = VIEW("parts"), .parent = VIEW("whole")}));
+    must(submit((stet_operation_request){
+        .id = VIEW("other"), .lane = VIEW("others"), .parent = VIEW("whole")}));
+    must(claim_with((stet_claim){.lane = VIEW("parts"), .agent = VIEW("a")}));
+    /* The crash is between the end of the whole and what follows from it. */
+    struct operations *operations = world.fixture.space->modules[0].state;
+    operations->blocked_until = INT64_MAX;
+    must(cancel("whole"));
+    check_is("part", "/status", "\"running\"");
+    reopen();
+    be("ann");
+    work();
+    check_is("part", "/status", "\"cancelled\"");
+    must_find_nothing((stet_claim){.lane = VIEW("others"), .agent = VIEW("a")});
+    work();
+    check_is("other", "/status", "\"cancelled\"");
+}
+
+TEST(a_part_in_hand_outlives_a_whole_that_was_completed) {
+    (void)state;
+    must_submit("whole");
+    must(submit((stet_operation_request){
+        .id = VIEW("part"), .lane = VIEW("parts"), .parent = VIEW("whole")}));
+    must(claim_with((stet_claim){.lane = VIEW("parts"), .agent = VIEW("a")}));
+    must(complete("whole", must_claim("a", "whole")));
+    reopen();
+    be("ann");
+    work();
+    check_is("part", "/status", "\"running\"");
+}
+
+static void submit_mates(int count) {
+    for (int i = 0; i < count; i++) {
+        const char id[] = {(char)('1' + i), '\0'};
+        must(submit((stet_operation_request){
+            .id = view_of(id), .lane = VIEW("l"), .batch_key = VIEW("x")}));
+    }
+}
+
+TEST(what_is_left_of_a_batch_still_takes_a_hand) {
+    (void)state;
+    must(put_lane("l", "{\"width\":10}"));
+    submit_mates(3);
+    must_submit("4");
+    stet_claim claim = claim_of("a");
+    claim.batch = 3;
+    struct answer taken = must(claim_with(claim));
+    check_json(taken.body, "/operations/2/id", "\"3\"");
+    for (int i = 0; i < 3; i++) {
+        const char id[] = {(char)('1' + i), '\0'};
+        must_find_nothing(claim_of("a"));
+        must(complete(id, lease_at(taken.body, i)));
+    }
+    must_claim("a", "4");
+}
+
 TEST(a_deadline_that_passes_ends_it) {
     (void)state;
     int64_t deadline = clock_wall_ns(&world.clock.clock) + 5 * CLOCK_NS_PER_S;
@@ -493,6 +554,7 @@ int main(void) {
         OPERATIONS(what_depends_on_others_waits_for_them),
         OPERATIONS(what_depends_on_one_that_failed_is_rejected),
         OPERATIONS(parts_are_cancelled_with_the_whole_and_name_their_agents),
+        OPERATIONS(what_is_left_of_a_batch_still_takes_a_hand),
         OPERATIONS(a_deadline_that_passes_ends_it),
         OPERATIONS(what_is_not_to_be_started_yet_lets_others_by),
         OPERATIONS(progress_never_goes_back_nor_past_the_end),
@@ -500,6 +562,11 @@ int main(void) {
         OPERATIONS(large_inputs_and_results_stand_apart),
         cmocka_unit_test_setup_teardown(what_was_finished_long_ago_is_forgotten, setup_folder,
                                         teardown_folder),
+        cmocka_unit_test_setup_teardown(
+            a_part_in_hand_is_cancelled_with_the_whole_in_spite_of_a_crash, setup_folder,
+            teardown_folder),
+        cmocka_unit_test_setup_teardown(a_part_in_hand_outlives_a_whole_that_was_completed,
+                                        setup_folder, teardown_folder),
         cmocka_unit_test_setup_teardown(a_restart_leaves_the_lanes_as_they_were, setup_folder,
                                         teardown_folder),
     };

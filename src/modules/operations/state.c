@@ -20,7 +20,7 @@ void operation_doom(struct operations *operations, struct operation *operation, 
     operations->doomed = operation;
 }
 
-static void undoom(struct operation *operation) {
+void operation_undoom(struct operation *operation) {
     if (operation->doom == DOOM_NONE) return;
     *operation->doomed_link = operation->doomed_next;
     if (operation->doomed_next != NULL)
@@ -71,7 +71,7 @@ static void unlink_own(struct operation *operation) {
     for (size_t i = 0; i < operation->dependency_count; i++)
         unlink_dependency(&operation->dependencies[i]);
     unlink_child(operation);
-    undoom(operation);
+    operation_undoom(operation);
 }
 
 /* Earlier than this it is not to be started. */
@@ -158,8 +158,17 @@ static void to_run_unlink(struct operation *operation) {
     operation->to_run_link = NULL;
 }
 
-static void lease_drop(struct operations *operations, struct operation *operation) {
+/* It leaves the lane's running ones; of its batch another one counts from now on. */
+static void hand_back(struct operation *operation) {
     run_unlink(operation);
+    if (!operation->leads) return;
+    operation->leads = false;
+    struct queue_entry *mate = mate_of(operation, operation->state.batch);
+    if (mate != NULL) operation_of(mate)->leads = true;
+}
+
+static void lease_drop(struct operations *operations, struct operation *operation) {
+    hand_back(operation);
     to_run_unlink(operation);
     timers_set(&operations->leases, &operation->lease, QUEUE_NEVER);
     note_drop(operations, operation);
@@ -252,6 +261,7 @@ void operation_set(struct operations *operations, struct operation *operation,
             metrics_waited(lane->metrics, operations->now - since);
         }
         operation->hand = hand;
+        operation->leads = mate == NULL;
         run_link(operation);
         lease_begin(operations, operation);
     } else {
