@@ -228,6 +228,9 @@ stet_status call_json(struct sandbox_call *call, size_t index, const struct doc 
         return STET_FUNCTION_LIMIT;
     }
     if (status != STET_OK) return error_set(err, status, "out of memory while reading a value");
+    /* Also what the host then refuses stays there. */
+    if (!meter_keep(&sandbox_of(call->lua)->meter, context.out.size))
+        return stopped(call, METER_MEMORY, err);
     *json = buffer_view(&context.out);
     return STET_OK;
 }

@@ -188,6 +188,7 @@ static int string_gsub(lua_State *L) {
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     while (count < most) {
+        meter_charge(L, 1); /* An empty pattern looks at nothing. */
         pattern.captured = 0;
         const char *end = pattern_match(&pattern, at, p.bytes + anchored);
         if (end != NULL && end != ended) {

@@ -3,8 +3,11 @@
  */
 #include "lua/lua_testing.h"
 
-static const struct sandbox_host test_hosts[1];
-static const size_t test_host_count = 0;
+static stet_status host_refuse(struct sandbox_call *call, void *context, stet_error *err);
+static stet_status host_shout(struct sandbox_call *call, void *context, stet_error *err);
+
+static const struct sandbox_host test_hosts[] = {{"refuse", host_refuse}, {"shout", host_shout}};
+static const size_t test_host_count = 2;
 
 static void a_loop_ends(void **state) {
     (void)state;
@@ -47,6 +50,49 @@ static void nothing_catches_a_limit(void **state) {
         assert_string_equal(err.field, "instructions");
         assert_int_equal(err.limit, 500000);
     }
+}
+
+static stet_status host_refuse(struct sandbox_call *call, void *context, stet_error *err) {
+    stet_view json;
+    (void)context;
+    stet_status status = call_json(call, 0, NULL, DOC_NONE, 0, &json, err);
+    return status == STET_OK ? error_set(err, STET_SYSTEM_TYPE, "not this one") : status;
+}
+
+/* Runs itself, and that fails with many words. */
+static stet_status host_shout(struct sandbox_call *call, void *context, stet_error *err) {
+    static const struct sandbox_chunk chunk = {.name = VIEW("shout"),
+                                               .source = VIEW("error(input)")};
+    (void)context;
+    return call_function(call, &chunk, 0, err);
+}
+
+/* Of what is refused or fails, again and again, nothing much may stay until the run ends. */
+static void what_hosts_refuse_does_not_pile_up(void **state) {
+    (void)state;
+    check_limit("local s = ('x'):rep(1000000) while true do pcall(refuse, s) end", "memory");
+    struct sandbox_run run = {.limits = {.instructions = 1000000}};
+    stet_error err = {0};
+    size_t before = arena_footprint(&test_arena);
+    assert_int_equal(
+        run_source(&run, "local s = ('x'):rep(500000) while true do pcall(shout, s) end return 1",
+                   NULL, &err),
+        STET_FUNCTION_LIMIT);
+    assert_string_equal(err.field, "instructions");
+    assert_true(arena_footprint(&test_arena) - before < (4u << 20));
+}
+
+static void an_object_with_long_escaped_keys_does_not_pile_up(void **state) {
+    (void)state;
+    char *json = arena_bytes(&test_arena, 600100);
+    strcpy(json, "{\"\\u0041");
+    memset(json + strlen(json), 'x', 600000);
+    strcpy(json + 8 + 600000, "\":1}");
+    struct sandbox_run run = {.limits = {.memory_bytes = 8 << 20}};
+    stet_error err = {0};
+    assert_int_equal(run_source(&run, "while true do for k in pairs(input) do end end", json, &err),
+                     STET_FUNCTION_LIMIT);
+    assert_string_equal(err.field, "memory");
 }
 
 static void nothing_catches_the_end_of_memory(void **state) {
@@ -111,6 +157,11 @@ static void patterns_count_their_steps(void **state) {
 
 static void library_functions_count_their_work(void **state) {
     (void)state;
+    struct sandbox_run run = {0};
+    assert_int_equal(
+        run_source(&run, "return (('x'):rep(500000):gsub('', '')) == nil", NULL, &(stet_error){0}),
+        STET_OK);
+    assert_true(run.instructions > 500000);
     check_limit("('x'):rep(1 << 40)", "text");
     check_limit("('x'):rep(100, ('y'):rep(100000))", "text");
     check_limit("local s = 'x' while true do s = s .. s end", "text");
@@ -253,6 +304,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         LUA_TEST(a_loop_ends),
         LUA_TEST(nothing_catches_a_limit),
+        LUA_TEST(what_hosts_refuse_does_not_pile_up),
+        LUA_TEST(an_object_with_long_escaped_keys_does_not_pile_up),
         LUA_TEST(nothing_catches_the_end_of_memory),
         LUA_TEST(a_small_bound_is_a_bound),
         LUA_TEST(garbage_is_no_use_of_memory),

@@ -110,6 +110,7 @@ void meter_arm(struct sandbox *sandbox, const struct sandbox_run *run) {
     meter->collect_bytes = meter->bytes + COLLECT_BYTES;
     meter->hurried = false;
     meter->collections = 0;
+    meter->kept_bytes = 0;
     meter->system = false;
     meter->interval = meter->left < INTERVAL ? (int)meter->left : INTERVAL;
     meter->clock = run->clock;

@@ -175,6 +175,9 @@ static void push_key(lua_State *L, const struct doc *doc, doc_node child) {
     stet_view key;
     if (doc_key(sandbox_of(L)->run->arena, doc, child, &key) != STET_OK)
         meter_stop(L, METER_NO_MEMORY);
+    /* One with escapes is a copy. */
+    if (key.bytes != doc_key_raw(doc, child).bytes && !meter_keep(&sandbox_of(L)->meter, key.size))
+        meter_stop(L, METER_MEMORY);
     lua_pushlstring(L, key.bytes, key.size);
 }
 

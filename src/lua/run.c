@@ -16,6 +16,8 @@
 enum {
     TRACE_LINES_MAX = 20,
     NAME_SHOWN_MAX = 40, /* Of a function's name in messages: Lua cuts at LUA_IDSIZE. */
+    WORDS_SHOWN_MAX = sizeof((stet_error){0}.message), /* Of a message: an error keeps no more. */
+    TRACE_INSTRUCTIONS = 1000,
 };
 #define CHUNKS_BYTES_MAX (16u * 1024u * 1024u) /* Compiled functions of one state. */
 
@@ -137,12 +139,21 @@ void run_push_function(lua_State *L, const struct sandbox_chunk *chunk, const ch
 
 void run_trace_reset(struct sandbox *sandbox) { memset(&sandbox->trace, 0, sizeof sandbox->trace); }
 
+/* The arena lives as long as the run, and a run may raise many errors. */
+static stet_view words_shown(stet_view text) {
+    if (text.size <= WORDS_SHOWN_MAX) return text;
+    text.size = WORDS_SHOWN_MAX;
+    while (text.size > 0 && ((unsigned char)text.bytes[text.size] & 0xc0) == 0x80)
+        text.size--;
+    return text;
+}
+
 static stet_view text_field(lua_State *L, int index, const char *name, struct arena *arena) {
     stet_view text = {0};
     lua_pushstring(L, name);
     if (lua_rawget(L, index) == LUA_TSTRING) {
         text.bytes = lua_tolstring(L, -1, &text.size);
-        text = arena_copy(arena, text);
+        text = arena_copy(arena, words_shown(text));
         if (text.bytes == NULL) text.size = 0;
     }
     lua_pop(L, 1);
@@ -156,6 +167,8 @@ int run_trace(lua_State *L) {
     struct buffer lines;
     buffer_init(&lines, arena, 0);
     lua_Debug debug;
+    /* Not meter_charge: this is the handler of an error. The next charge notices. */
+    sandbox->meter.left -= TRACE_INSTRUCTIONS;
     int shown = 0;
     for (int level = 0; shown < TRACE_LINES_MAX && lua_getstack(L, level, &debug); level++) {
         lua_getinfo(L, "Sln", &debug);
@@ -168,13 +181,15 @@ int run_trace(lua_State *L) {
         }
         buffer_append_format(&lines, "%s:%d:", debug.short_src, debug.currentline);
         if (debug.name != NULL)
-            buffer_append_format(&lines, " in %s '%s'", debug.namewhat, debug.name);
+            buffer_append_format(&lines, " in %s '%.*s'", debug.namewhat, NAME_SHOWN_MAX,
+                                 debug.name);
     }
     if (buffer_status(&lines) == STET_OK) trace->lines = buffer_view(&lines);
     /* Memory may be out: then only where it was is told. */
     if (sandbox->meter.stop != METER_RUNS) return 1;
     if (lua_type(L, 1) == LUA_TSTRING) {
         trace->message.bytes = lua_tolstring(L, 1, &trace->message.size);
+        trace->message = words_shown(trace->message);
         /* What is raised inside a library function, or on purpose, says no place. */
         if (trace->line == 0 || view_starts(trace->message, VIEW("function ")))
             trace->message = arena_copy(arena, trace->message);

@@ -39,6 +39,7 @@ struct meter {
     size_t collect_bytes; /* From here on the collector runs; short runs end before. */
     bool hurried;         /* The hook fires early, to start the collector. */
     uint32_t collections; /* That a full memory forced. */
+    size_t kept_bytes;    /* Beside Lua's memory, in the run's arena, until it ends. */
     bool system;          /* It was the system that had no memory. */
     int64_t deadline_ns;  /* On the clock. */
     int64_t looked_ns;    /* When the clock was last asked. */
@@ -108,6 +109,12 @@ static inline void meter_charge(lua_State *L, size_t instructions) {
 }
 /* The work of touching bytes once. */
 static inline void meter_charge_bytes(lua_State *L, size_t bytes) { meter_charge(L, bytes / 32); }
+
+/* Counts bytes that stay in the run's arena, however often they are made. False: that is more than its memory; the run is to be stopped. */
+static inline bool meter_keep(struct meter *meter, size_t bytes) {
+    meter->kept_bytes += bytes;
+    return meter->kept_bytes <= meter->limits.memory_bytes;
+}
 
 /* The status of a stopped run, with err filled. */
 stet_status meter_status(const struct sandbox *sandbox, stet_error *err);
