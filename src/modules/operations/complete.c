@@ -112,6 +112,16 @@ static stet_status claim_next(struct operations *operations, struct staging *sta
     return claim_take(operations, staging, next, freed, err);
 }
 
+/* The mutations are the agent's own, not the module's: they are held to what holds for any write, such as that system types are not its to change. */
+static stet_status decide_mutations(struct staging *staging) {
+    struct stet_command *command = staging->command;
+    const struct module *owner = command->owner;
+    command->owner = NULL;
+    stet_status status = staging_decide(staging);
+    command->owner = owner;
+    return status;
+}
+
 static stet_status decide_complete(struct operations *operations, struct staging *staging,
                                    struct task *task, stet_error *err) {
     struct stet_command *command = staging->command;
@@ -128,7 +138,7 @@ static stet_status decide_complete(struct operations *operations, struct staging
         if (rank == NULL) return no_memory(err);
         *rank = rank_of(record, task->id);
         command->rank = rank;
-        status = staging_decide(staging);
+        status = decide_mutations(staging);
     }
     if (command->held || command->hop != NULL) return STET_OK;
     if (status == STET_CONCURRENT_MODIFICATION || status == STET_OPERATION_REJECTED)

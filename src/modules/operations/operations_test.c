@@ -84,6 +84,20 @@ TEST(a_completion_that_meets_another_write_stores_only_that_it_did) {
     check_data("r", theirs + 1, "{\"n\":3}");
 }
 
+TEST(a_completion_changes_no_record_of_the_systems_own) {
+    (void)state;
+    static const char *const types[] = {"stet.operation", "stet.lane", "stet.payload", "stet.type"};
+    must_submit("a");
+    uint64_t lease = must_claim("x", "a");
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        stet_mutation forged = mutation(STET_OP_CREATE, "forged", none, "{}");
+        forged.type = view_of(types[i]);
+        check_status(complete_with("a", lease, "1", &forged, 1), STET_SYSTEM_TYPE);
+    }
+    check_is("a", "/status", "\"running\"");
+    must(complete("a", lease));
+}
+
 TEST(conflicts_that_use_up_its_retries_reject_it) {
     (void)state;
     stet_version first = must_put("r", none, "{\"n\":1}");
@@ -537,6 +551,7 @@ int main(void) {
         OPERATIONS(a_completion_changes_records_in_its_own_transaction),
         OPERATIONS(a_completion_with_another_body_comes_too_late),
         OPERATIONS(a_completion_that_meets_another_write_stores_only_that_it_did),
+        OPERATIONS(a_completion_changes_no_record_of_the_systems_own),
         OPERATIONS(conflicts_that_use_up_its_retries_reject_it),
         OPERATIONS(one_that_lost_often_has_its_records_for_itself_until_it_is_done),
         OPERATIONS(one_that_is_given_back_gives_its_records_back),
