@@ -107,6 +107,7 @@
 #define STAMP_JUMP_MAX_S 300
 /* Requests of one space that wait for a lock or the like; past it: BUSY. */
 #define HELD_COMMANDS_MAX 4096
+#define WAKE_ROUNDS_MAX 4     /* How often one batch decides whom it has woken itself. */
 #define DUE_PER_BATCH_MAX 256 /* What time has made due, settled in one commit. */
 #define DUE_BATCH_MS_MAX 20 /* And time spent on it; what is left then waits for the next batch. */
 #define DUE_BATCH_BYTES_MAX (16u * 1024u * 1024u) /* And memory; the next batch goes on. */

@@ -141,6 +141,10 @@ struct module {
     stet_status (*decide)(void *state, struct staging *staging, struct stet_command *command,
                           const struct module_time *now, stet_error *err);
 
+    /* All commands of a batch were decided, and nothing is committed yet: the last moment to wake (space_wake_held) who may go on now, so
+       that they are decided in the same batch. May be called several times for one. NULL: not interested. */
+    void (*decided)(void *state);
+
     /* When `due` is next to be called, on each clock; MODULE_NEVER where there is nothing. Called after each batch. */
     void (*next_due)(void *state, struct module_time *at);
     /*

@@ -147,23 +147,35 @@ void sequencer_poke(struct sequencer *sequencer, struct space *space) {
     if (wake) pthread_cond_signal(&sequencer->wake);
 }
 
+/* The first of the queue goes into the batch. Under the lock. */
+static struct stet_command *take_first(struct space *space, struct batch *batch) {
+    struct stet_command *command = space->queue_first;
+    batch_add_command(batch, command);
+    space->queue_first = command->next;
+    if (space->queue_first == NULL) space->queue_last = NULL;
+    if (space->queue_woken == command) space->queue_woken = NULL;
+    space->queue_count--;
+    space->queue_bytes -= command->queue_bytes;
+    return command;
+}
+
 /* Takes what waits, in order, bounded by commands and by the mutations they hold. */
 static void take(struct sequencer *sequencer, struct space *space, struct batch *batch,
                  size_t max) {
     size_t mutations = 0;
     if (max > batch->command_capacity) max = batch->command_capacity;
     pthread_mutex_lock(&sequencer->lock);
-    while (space->queue_first != NULL && batch->command_count < max &&
-           mutations < COMMIT_BATCH_MAX) {
-        struct stet_command *command = space->queue_first;
-        batch_add_command(batch, command);
-        space->queue_first = command->next;
-        if (space->queue_first == NULL) space->queue_last = NULL;
-        if (space->queue_woken == command) space->queue_woken = NULL;
-        space->queue_count--;
-        space->queue_bytes -= command->queue_bytes;
-        mutations += command->mutation_count;
-    }
+    while (space->queue_first != NULL && batch->command_count < max && mutations < COMMIT_BATCH_MAX)
+        mutations += take_first(space, batch)->mutation_count;
+    pthread_mutex_unlock(&sequencer->lock);
+}
+
+/* Takes those that were woken meanwhile, while there is room for them. */
+static void take_woken(struct sequencer *sequencer, struct space *space, struct batch *batch,
+                       size_t max) {
+    pthread_mutex_lock(&sequencer->lock);
+    while (space->queue_woken != NULL && batch->command_count < max)
+        take_first(space, batch);
     pthread_mutex_unlock(&sequencer->lock);
 }
 
@@ -501,11 +513,44 @@ static void take_back(struct sequencer *sequencer, struct space *space, uint64_t
                       err.message);
 }
 
+/*
+ * Whoever waited for something that a command of this batch did is decided in the same batch: it would cost them, and those behind, a
+ * commit more. They come after all that were in the batch, as they would in the next one, and before whoever has come since. Some
+ * rounds only: what one of them does may wake others.
+ */
+static void decide_woken(struct sequencer *sequencer, struct space *space, struct batch *batch,
+                         size_t max, const struct module_time *time) {
+    if (max > batch->command_capacity) max = batch->command_capacity;
+    for (unsigned round = 0; round < WAKE_ROUNDS_MAX && batch->change_count < COMMIT_BATCH_MAX;
+         round++) {
+        size_t before = batch->command_count;
+        bool any = false;
+        for (size_t i = 0; i < space->module_count; i++)
+            if (space->modules[i].module->decided != NULL)
+                space->modules[i].module->decided(space->modules[i].state);
+        take_woken(sequencer, space, batch, max);
+        for (size_t i = before; i < batch->command_count; i++)
+            decide(space, batch, batch->commands[i], time);
+        any = batch->command_count > before;
+        /* Those that were only about to wait came after them. */
+        for (size_t i = 0; i < before; i++) {
+            struct stet_command *command = batch->commands[i];
+            if (!command->held || command->held_until != 0) continue;
+            decide_reset(command);
+            decide(space, batch, command, time);
+            any = true;
+        }
+        if (!any) break;
+    }
+}
+
 enum due_scope { WITHOUT_DUE, WITH_DUE };
 
-/* Decides the batch's commands from `first` on, at most `count` of them, and commits. */
+/* Decides the batch's commands from `first` on, at most `count` of them, and commits. max: to how many the batch may grow by those that
+   they wake; 0: these are left to the next one. */
 static stet_status decide_and_commit(struct sequencer *sequencer, struct space *space, size_t first,
-                                     size_t count, enum due_scope scope, stet_error *err) {
+                                     size_t count, size_t max, enum due_scope scope,
+                                     stet_error *err) {
     struct stet_engine *engine = sequencer->engine;
     struct batch *batch = sequencer->batch;
     if (space->modules_stale) {
@@ -521,6 +566,7 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
     if (scope == WITH_DUE) decide_due(sequencer, space, batch, &time);
     for (size_t i = first; i < first + count; i++)
         decide(space, batch, batch->commands[i], &time);
+    if (max > 0) decide_woken(sequencer, space, batch, max, &time);
     if (batch->change_count == 0 && batch->key_count == 0 && batch->entry_count == 0 &&
         batch->prune_count == 0) {
         reservations_commit(space);
@@ -612,7 +658,7 @@ static void run_one_by_one(struct sequencer *sequencer, struct space *space) {
         decide_reset(command);
         command->hop = NULL;
         batch_reset_staged(batch);
-        stet_status status = decide_and_commit(sequencer, space, i, 1, WITHOUT_DUE, &err);
+        stet_status status = decide_and_commit(sequencer, space, i, 1, 0, WITHOUT_DUE, &err);
         if (status != STET_OK) {
             decide_reset(command);
             command->hop = NULL;
@@ -645,16 +691,16 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
         return 0;
     }
     stet_status status =
-        decide_and_commit(sequencer, space, 0, count, due ? WITH_DUE : WITHOUT_DUE, &err);
+        decide_and_commit(sequencer, space, 0, count, max, due ? WITH_DUE : WITHOUT_DUE, &err);
     if (status == STET_OK) {
         publish(space, batch);
-    } else if ((count > 1 || due) && is_culprit_failure(status)) {
+    } else if ((batch->command_count > 1 || due) && is_culprit_failure(status)) {
         run_one_by_one(sequencer, space);
     } else {
         fail_all(batch, &err);
     }
     set_aside(sequencer, space, batch);
-    answer(space, batch->commands, count);
+    answer(space, batch->commands, batch->command_count);
     batch_reset(batch);
     due_done(space);
     background_drain(sequencer);

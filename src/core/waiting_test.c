@@ -235,6 +235,65 @@ TEST(a_wake_up_in_the_batch_that_begins_to_wait_is_not_missed) {
     check_status(take(waiting), STET_OK);
 }
 
+static uint64_t commits(void) { return atomic_load(&world.fixture.space->counters.commits); }
+
+TEST(whoever_a_batch_wakes_is_decided_in_it) {
+    (void)state;
+    check_status(take(ask(WISH_ENTER, 0)), STET_OK);
+    struct stet_command *first = ask(WISH_ENTER, 30);
+    struct stet_command *second = ask(WISH_ENTER, 30);
+    work();
+    uint64_t before = commits();
+    struct stet_command *leaving = ask(WISH_LEAVE, 0);
+    work();
+    assert_int_equal(commits(), before + 1);
+    check_status(take(leaving), STET_OK);
+    check_status(take(first), STET_OK);
+    assert_false(second->done);
+
+    /* Also who was only about to wait in that batch, but behind those who waited before. */
+    before = commits();
+    struct stet_command *third = ask(WISH_ENTER, 30);
+    leaving = ask(WISH_LEAVE, 0);
+    work();
+    assert_int_equal(commits(), before + 1);
+    check_status(take(leaving), STET_OK);
+    check_status(take(second), STET_OK);
+    assert_false(third->done);
+    before = commits();
+    struct stet_command *fourth = ask(WISH_ENTER, 30);
+    leaving = ask(WISH_LEAVE, 0);
+    work();
+    assert_int_equal(commits(), before + 1);
+    check_status(take(leaving), STET_OK);
+    check_status(take(third), STET_OK);
+    check_status(take(ask(WISH_LEAVE, 0)), STET_OK);
+    check_status(take(fourth), STET_OK);
+
+    before = commits();
+    struct stet_command *fifth = ask(WISH_ENTER, 30);
+    leaving = ask(WISH_LEAVE, 0);
+    work();
+    assert_int_equal(commits(), before + 1);
+    check_status(take(leaving), STET_OK);
+    check_status(take(fifth), STET_OK);
+}
+
+TEST(a_full_batch_leaves_whom_it_woke_to_the_next) {
+    (void)state;
+    check_status(take(ask(WISH_ENTER, 0)), STET_OK);
+    struct stet_command *waiting = ask(WISH_ENTER, 30);
+    work();
+    uint64_t before = commits();
+    struct stet_command *leaving = ask(WISH_LEAVE, 0);
+    assert_true(sequencer_step(world.fixture.space->sequencer, 1));
+    assert_int_equal(commits(), before + 1);
+    assert_false(waiting->done);
+    work();
+    check_status(take(leaving), STET_OK);
+    check_status(take(waiting), STET_OK);
+}
+
 TEST(a_wait_is_over_at_its_time) {
     (void)state;
     check_status(take(ask(WISH_ENTER, 0)), STET_OK);
@@ -447,6 +506,8 @@ int main(void) {
         WORLD(a_command_waits_until_it_is_woken),
         WORLD(waiting_commands_are_woken_in_the_order_they_came),
         WORLD(a_wake_up_in_the_batch_that_begins_to_wait_is_not_missed),
+        WORLD(whoever_a_batch_wakes_is_decided_in_it),
+        WORLD(a_full_batch_leaves_whom_it_woke_to_the_next),
         WORLD(a_wait_is_over_at_its_time),
         WORLD(a_cancelled_wait_ends_and_takes_nothing),
         WORLD(one_cancelled_before_it_was_decided_ends_as_well),

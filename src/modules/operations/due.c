@@ -107,6 +107,12 @@ static stet_status decide_doomed(struct operations *operations, struct staging *
 
 /* ---- What is due ------------------------------------------------------------------------- */
 
+void operations_decided(void *state) {
+    struct operations *operations = state;
+    operations_drop_pending(operations);
+    claims_wake(operations);
+}
+
 void operations_next_due(void *state, struct module_time *at) {
     struct operations *operations = state;
     const struct queue_timer *lease = timers_first(&operations->leases);

@@ -367,6 +367,7 @@ void prune_not_started(struct operations *operations);
 void prune_ended(struct operations *operations, const struct stet_command *command);
 
 /* What may be done by time: due.c. */
+void operations_decided(void *state);
 void operations_next_due(void *state, struct module_time *at);
 bool operations_due(void *state, const struct module_time *now, bool refused,
                     struct stet_command *command);

@@ -123,6 +123,7 @@ const struct module operations_module = {
     .loaded = operations_loaded,
     .apply = operations_apply,
     .decide = operations_decide,
+    .decided = operations_decided,
     .next_due = operations_next_due,
     .due = operations_due,
     .ended = operations_ended,
