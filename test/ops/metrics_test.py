@@ -42,6 +42,10 @@ def do_a_bit_of_everything(server):
     must(server, "PUT", "/v1/main/records/deals/1", {"n": 1})
     must(server, "PUT", "/v1/main/records/deals/1", {"n": 2}, If_Match='"1"')
     check(ask(server, "PUT", "/v1/main/records/deals/1", {"n": 3}, If_Match='"1"')[0] == 412, "a stale write is a conflict")
+    must(server, "PUT", "/v1/main/functions/count", {"source": "put('deals', '2', {n = input})"})
+    must(server, "POST", "/v1/main/functions/count", {"input": 1})
+    must(server, "PUT", "/v1/main/functions/broken", {"source": "error('no')"})
+    check(ask(server, "POST", "/v1/main/functions/broken", {"input": 1})[0] == 422, "a function that fails says so")
     must(server, "PUT", "/v1/main/handlers/watch", {"type": "deals", "on": ["create"], "agent": "robot"})
     must(server, "POST", "/v1/main/operations", {"lane": "work", "agent": "robot", "input": 1})
     claimed = must(server, "POST", "/v1/main/lanes/work/claim", {"agent": "robot"})["operations"][0]
@@ -119,10 +123,39 @@ def what_is_not_there_is_found(folder):
         raise AssertionError(f"{wrong} passes")
 
 
+def documented_metrics():
+    with open(os.path.join(TOP, "docs/metrics.md"), encoding="utf-8") as file:
+        return set(re.findall(r"`(stet_\w+)`", file.read()))
+
+
+@test
+def what_is_shown_is_documented(folder):
+    with Server(folder, "--no-auth", "--backup-dir", os.path.join(folder, "backups"), "--backup-every", "1h") as server:
+        do_a_bit_of_everything(server)
+        text = ask(server, "GET", "/metrics")[1]
+    metrics, documented = set(re.findall(r"^# TYPE (\w+) ", text, re.M)), documented_metrics()
+    check(len(metrics) > 60, f"there are metrics: {sorted(metrics)}")
+    check(metrics <= documented, f"docs/metrics.md does not tell of {sorted(metrics - documented)}")
+    gone = documented - metrics
+    check(not gone, f"docs/metrics.md tells of {sorted(gone)}, which no server shows")
+
+
+@test
+def runs_of_functions_are_counted(folder):
+    with Server(folder, "--no-auth") as server:
+        do_a_bit_of_everything(server)
+        text = ask(server, "GET", "/metrics")[1]
+    runs = {(place, outcome): int(count) for place, outcome, count in
+            re.findall(r'^stet_function_runs_total\{space="main",place="(\w+)",outcome="(\w+)"\} (\d+)$', text, re.M)}
+    total = sum(runs.values())
+    check(sum(count for (_, outcome), count in runs.items() if outcome == "done") == 1, f"one was done: {runs}")
+    check(sum(count for (_, outcome), count in runs.items() if outcome == "failed") == 1, f"one failed: {runs}")
+    check(f'stet_function_seconds_count{{space="main"}} {total}\n' in text, f"each has its time: {total}")
+
+
 @test
 def what_is_watched_is_documented(folder):
-    with open(os.path.join(TOP, "docs/metrics.md"), encoding="utf-8") as file:
-        documented = set(re.findall(r"`(stet_\w+)`", file.read()))
+    documented = documented_metrics()
     with open(os.path.join(TOP, "ops/grafana/stet.json"), encoding="utf-8") as file:
         used = set(re.findall(r"\bstet_\w+", file.read()))
     used = {re.sub(r"_(bucket|sum|count)$", "", name) for name in used}

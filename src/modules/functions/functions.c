@@ -14,6 +14,7 @@
 enum { BUCKETS = 128 };
 
 struct functions {
+    struct run_metrics runs; /* First: functions_metrics. */
     struct space *space;
     size_t count; /* Live ones, staged ones included. The sequencer's thread. */
     pthread_rwlock_t lock;
@@ -47,6 +48,10 @@ struct definition *functions_lookup(struct space *space, stet_view name) {
 
 struct sandbox_pool *functions_pool(struct space *space) {
     return space->engine->sandboxes;
+}
+
+struct run_metrics *functions_runs(struct space *space) {
+    return &functions_of(space)->runs;
 }
 
 stet_status no_such_function(stet_view name, stet_error *err) {
@@ -221,6 +226,7 @@ const struct module functions_module = {
     .apply = apply,
     .published = published,
     .may_read = may_read,
+    .metrics = functions_metrics,
     .functions = &functions_runner,
 };
 

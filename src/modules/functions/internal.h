@@ -7,6 +7,7 @@
  *   transaction.c       what a run reads and writes; transaction_list.c its lists
  *   api.c               the same as functions see it: get, put, list, …
  *   run.c               one run, one merge
+ *   metrics.c           what is measured of them
  *   call.c              the command that calls one, and runs it again
  */
 #ifndef MODULES_FUNCTIONS_INTERNAL_H
@@ -14,6 +15,7 @@
 
 #include "lua/sandbox.h"
 #include "modules/functions/functions.h"
+#include "modules/functions/metrics.h"
 #include "modules/functions/transaction.h"
 
 #define TYPE_FUNCTION VIEW("stet.function")
@@ -42,6 +44,7 @@ void definition_unref(struct definition *definition); /* Accepts NULL. Any threa
 /* The published function of this name, with a reference; NULL: there is none. Any thread. */
 struct definition *functions_lookup(struct space *space, stet_view name);
 struct sandbox_pool *functions_pool(struct space *space);
+struct run_metrics *functions_runs(struct space *space);
 extern const struct sandbox_host functions_hosts[];
 extern const size_t functions_host_count;
 
@@ -58,13 +61,6 @@ struct run {
 stet_status run_need_function(struct run *run, stet_view name, struct definition **definition,
                               stet_error *err);
 
-/* Where a run takes place, and what it may cost there. */
-enum run_place {
-    RUN_WORKER,
-    RUN_CACHED,    /* On the client's thread, briefly. */
-    RUN_SEQUENCER, /* Alone, briefly. */
-    RUN_EXCLUSIVE, /* Alone, for EXCLUSIVE_MS_MAX. */
-};
 /* As function_runner.run. *too_long: it was brief, and that was not enough; the status then says nothing more. May be NULL. */
 stet_status run_function(struct stet_command *command, struct store_reader *reader,
                          struct staging *staging, enum run_place place, struct function_call *call,

@@ -2,6 +2,7 @@
  * One run of a function: a transaction, a sandbox, and what came of them put where the sequencer finds it.
  */
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
@@ -217,10 +218,21 @@ static bool may_try(struct definition *definition) {
     return false;
 }
 
+static void note_run(struct space *space, enum run_place place, stet_status status, bool too_long,
+                     int64_t began) {
+    enum run_end end = too_long                                 ? RUN_TOO_LONG
+                       : status == STET_OK                      ? RUN_DONE
+                       : status == STET_CONCURRENT_MODIFICATION ? RUN_OVERTAKEN
+                                                                : RUN_FAILED;
+    run_metrics_note(functions_runs(space), place, end,
+                     clock_monotonic_ns(space->engine->clock) - began);
+}
+
 stet_status run_function(struct stet_command *command, struct store_reader *reader,
                          struct staging *staging, enum run_place place, struct function_call *call,
                          bool *too_long, stet_error *err) {
-    bool brief = is_brief(place);
+    bool brief = is_brief(place), tried = false;
+    int64_t began = clock_monotonic_ns(command->client->engine->clock);
     struct run run = {.call = call};
     struct definition *definition;
     struct sandbox *sandbox = NULL;
@@ -259,6 +271,7 @@ stet_status run_function(struct stet_command *command, struct store_reader *read
         status = STET_NO_MEMORY;
         goto done;
     }
+    tried = true;
     status = run_in(&run, sandbox, definition, place, err);
     if (brief && status == STET_FUNCTION_LIMIT) {
         /* Whether it is a limit of its own is found where it may use all of them. */
@@ -270,6 +283,7 @@ stet_status run_function(struct stet_command *command, struct store_reader *read
     if (status == STET_OK) status = note_provenance(&run, definition, err);
     if (status == STET_OK) status = transaction_finish(&run.transaction, err);
 done:
+    if (tried) note_run(command->space, place, status, brief && *too_long, began);
     sandbox_pool_give(functions_pool(command->space), sandbox);
     release(&run);
     return status;
@@ -311,7 +325,9 @@ stet_status run_function_merge(struct space *space, struct arena *arena, stet_vi
                                         .arena = arena};
         if (brief) be_brief(&sandboxed.limits);
         if (current.size > 0) sandboxed.original = &docs[1];
+        int64_t began = clock_monotonic_ns(space->engine->clock);
         status = sandbox_run(sandbox, &sandboxed, err);
+        note_run(space, RUN_MERGE, status, brief && status == STET_FUNCTION_LIMIT, began);
         *merged = status == STET_OK && !sandboxed.result_absent ? sandboxed.result : (stet_view){0};
     }
     sandbox_pool_give(functions_pool(space), sandbox);
