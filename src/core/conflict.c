@@ -266,6 +266,12 @@ static stet_view describe(struct conflict *conflict) {
     const struct blame *blame = &conflict->blames[field - conflict->merge.fields];
     stet_view who = blame->known ? blame->by : VIEW("somebody");
     char others[48] = "";
+    if (field->pointer.size == 0) /* The record as a whole, where a function merges it. */
+        return arena_format(arena,
+                            "%.*s changed \"%.*s\" after you read version %llu, and you changed it "
+                            "too; the record is at version %llu",
+                            VIEW_ARG(who), VIEW_ARG(name), (unsigned long long)conflict->expected,
+                            (unsigned long long)current->version);
     if (count > 1)
         snprintf(others, sizeof others, " and %zu other field%s", count - 1, count > 2 ? "s" : "");
     return arena_format(

@@ -95,6 +95,7 @@ static const stet_view names[MEMBER_COUNT] = {
     NAME(MEMBER_CLAIM_NEXT, "claim_next"),
     NAME(MEMBER_ERROR, "error"),
     NAME(MEMBER_RETRY, "retry"),
+    NAME(MEMBER_RETRY_AFTER_S, "retry_after_s"),
     NAME(MEMBER_ASYNC, "async"),
 #undef NAME
 };

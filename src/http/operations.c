@@ -22,16 +22,19 @@ static void mark_replayed(struct reply *reply, const stet_outcome *outcome) {
     reply->extra[reply->extra_count++].value = "true";
 }
 
-void operations_reply(struct request *request) {
+/* body: what was asked; a member of it that the refusal names is pointed at. NULL: nothing there can be wrong. */
+static void reply_to(struct request *request, const struct body *body) {
     const stet_outcome *outcome = stet_command_outcome(request->command);
     if (outcome->status != STET_OK) {
-        request_reply_outcome(request);
+        request_refuse_outcome(request, status_http(outcome->status), body);
         return;
     }
     struct reply reply = {.http = 200, .body = outcome->body};
     mark_replayed(&reply, outcome);
     request_reply(request, &reply);
 }
+
+void operations_reply(struct request *request) { reply_to(request, NULL); }
 
 /* NULL when memory is out: the answer does without. */
 static const char *location(struct request *request, stet_view body) {
@@ -286,33 +289,38 @@ static stet_status read_lease(const struct body *body, uint64_t *lease, stet_err
                     err);
 }
 
+static void reply_progress(struct request *request) { reply_to(request, request->state); }
+
 void handle_operation_progress(struct request *request) {
     stet_error err;
     struct doc doc;
-    struct body body;
+    struct body *body = arena_zalloc(&request->arena, 1, sizeof *body);
     stet_operation_progress progress = {.id = operation_id(request)};
     stet_status status =
-        read_members(request, &body, &doc,
-                     MEMBER_BIT(MEMBER_LEASE) | MEMBER_BIT(MEMBER_PERCENT) |
-                         MEMBER_BIT(MEMBER_MESSAGE) | MEMBER_BIT(MEMBER_ESTIMATED_S),
-                     true, &err);
-    if (status == STET_OK) status = read_lease(&body, &progress.lease, &err);
-    if (status == STET_OK) status = body_number(&body, MEMBER_PERCENT, &progress.percent, &err);
-    if (status == STET_OK) status = body_text(&body, MEMBER_MESSAGE, &progress.message, &err);
+        body == NULL ? error_set(&err, STET_NO_MEMORY, "out of memory")
+                     : read_members(request, body, &doc,
+                                    MEMBER_BIT(MEMBER_LEASE) | MEMBER_BIT(MEMBER_PERCENT) |
+                                        MEMBER_BIT(MEMBER_MESSAGE) | MEMBER_BIT(MEMBER_ESTIMATED_S),
+                                    true, &err);
+    if (status == STET_OK) status = read_lease(body, &progress.lease, &err);
+    if (status == STET_OK) status = body_number(body, MEMBER_PERCENT, &progress.percent, &err);
+    if (status == STET_OK) status = body_text(body, MEMBER_MESSAGE, &progress.message, &err);
     if (status == STET_OK)
-        status = body_number(&body, MEMBER_ESTIMATED_S, &progress.estimated_s, &err);
+        status = body_number(body, MEMBER_ESTIMATED_S, &progress.estimated_s, &err);
     if (!request_ok(request, status, &err) || !request_open_space(request)) return;
-    progress.sets_percent = body_has(&body, MEMBER_PERCENT);
+    request->state = body;
+    progress.sets_percent = body_has(body, MEMBER_PERCENT);
     stet_command *command = request_command(request);
     if (command == NULL) return;
     status = stet_command_operation_progress(command, &progress, &err);
-    if (status != STET_OK) body_point(&body, &err);
-    if (request_ok(request, status, &err)) request_submit(request, operations_reply);
+    if (status != STET_OK) body_point(body, &err);
+    if (request_ok(request, status, &err)) request_submit(request, reply_progress);
 }
 
 /* The connection is no longer bound to what is finished. */
 struct ending {
     struct lease_wait wait; /* First: leases_submit's. */
+    struct body body;
     stet_view id;
     uint64_t lease;
 };
@@ -321,7 +329,7 @@ static void reply_ended(struct request *request) {
     const struct ending *ending = request->state;
     if (stet_command_outcome(request->command)->status == STET_OK)
         leases_unbind(request->peer, ending->id, ending->lease);
-    operations_reply(request);
+    reply_to(request, &ending->body);
 }
 
 static struct ending *ending_create(struct request *request, stet_error *err) {
@@ -337,8 +345,8 @@ static struct ending *ending_create(struct request *request, stet_error *err) {
 }
 
 static stet_status read_completion(struct request *request, struct ending *ending, struct doc *doc,
-                                   struct body *body, stet_operation_completion *completion,
-                                   stet_error *err) {
+                                   stet_operation_completion *completion, stet_error *err) {
+    struct body *body = &ending->body;
     stet_mutation *mutations = NULL;
     stet_status status = read_members(request, body, doc,
                                       MEMBER_BIT(MEMBER_LEASE) | MEMBER_BIT(MEMBER_RESULT) |
@@ -363,17 +371,15 @@ static stet_status read_completion(struct request *request, struct ending *endin
 void handle_operation_complete(struct request *request) {
     stet_error err;
     struct doc doc;
-    struct body body;
     stet_operation_completion completion = {.id = operation_id(request)};
     struct ending *ending = ending_create(request, &err);
-    stet_status status = ending == NULL
-                             ? err.status
-                             : read_completion(request, ending, &doc, &body, &completion, &err);
+    stet_status status =
+        ending == NULL ? err.status : read_completion(request, ending, &doc, &completion, &err);
     if (!request_ok(request, status, &err) || !request_open_space(request)) return;
     stet_command *command = request_command(request);
     if (command == NULL) return;
     status = stet_command_operation_complete(command, &completion, &err);
-    if (status != STET_OK) body_point(&body, &err);
+    if (status != STET_OK) body_point(&ending->body, &err);
     if (!request_ok(request, status, &err)) return;
     if (completion.claims_next) {
         leases_submit(request, &ending->wait);
@@ -382,26 +388,39 @@ void handle_operation_complete(struct request *request) {
     }
 }
 
+static stet_status read_failure(const struct body *body, stet_operation_failure *failure,
+                                stet_error *err) {
+    uint64_t after_s = 0;
+    stet_status status = read_lease(body, &failure->lease, err);
+    if (status == STET_OK) status = body_text(body, MEMBER_ERROR, &failure->error, err);
+    if (status == STET_OK) status = body_flag(body, MEMBER_RETRY, &failure->retry, err);
+    if (status == STET_OK) status = body_u64(body, MEMBER_RETRY_AFTER_S, &after_s, err);
+    if (status != STET_OK) return status;
+    if (after_s > 0 && !failure->retry)
+        return body_bad(body, MEMBER_RETRY_AFTER_S, "belongs to retry", err);
+    failure->retry_after_s = after_s < UINT32_MAX ? (unsigned)after_s : UINT32_MAX;
+    return STET_OK;
+}
+
 static void handle_failure(struct request *request, bool release) {
     stet_error err;
     struct doc doc;
-    struct body body;
     stet_operation_failure failure = {.id = operation_id(request), .release = release};
     struct ending *ending = ending_create(request, &err);
-    member_set others = release ? 0 : MEMBER_BIT(MEMBER_ERROR) | MEMBER_BIT(MEMBER_RETRY);
-    stet_status status =
-        ending == NULL
-            ? err.status
-            : read_members(request, &body, &doc, MEMBER_BIT(MEMBER_LEASE) | others, true, &err);
-    if (status == STET_OK) status = read_lease(&body, &failure.lease, &err);
-    if (status == STET_OK) status = body_text(&body, MEMBER_ERROR, &failure.error, &err);
-    if (status == STET_OK) status = body_flag(&body, MEMBER_RETRY, &failure.retry, &err);
+    member_set others = release ? 0
+                                : MEMBER_BIT(MEMBER_ERROR) | MEMBER_BIT(MEMBER_RETRY) |
+                                      MEMBER_BIT(MEMBER_RETRY_AFTER_S);
+    stet_status status = ending == NULL
+                             ? err.status
+                             : read_members(request, &ending->body, &doc,
+                                            MEMBER_BIT(MEMBER_LEASE) | others, true, &err);
+    if (status == STET_OK) status = read_failure(&ending->body, &failure, &err);
     if (!request_ok(request, status, &err) || !request_open_space(request)) return;
     ending->lease = failure.lease;
     stet_command *command = request_command(request);
     if (command == NULL) return;
     status = stet_command_operation_fail(command, &failure, &err);
-    if (status != STET_OK) body_point(&body, &err);
+    if (status != STET_OK) body_point(&ending->body, &err);
     if (request_ok(request, status, &err)) request_submit(request, reply_ended);
 }
 

@@ -136,6 +136,10 @@ static void an_agent_takes_tells_and_finishes(void **state) {
     call("GET", target, "", NULL);
     expect_body("\"percent\":40");
     expect_body("looking");
+    act_with_lease("progress", token, ",\"percent\":39");
+    expect_problem(400, "BAD_REQUEST", "/percent");
+    act_with_lease("complete", token + 1, "");
+    expect_problem(409, "LEASE_LOST", "/lease");
     act_with_lease("complete", token,
                    ",\"result\":{\"days\":3},\"mutations\":[{\"op\":\"create\",\"type\":\"trips\","
                    "\"id\":\"1\",\"data\":{\"city\":\"Rome\"}}]");
@@ -146,6 +150,23 @@ static void an_agent_takes_tells_and_finishes(void **state) {
     expect_status(200);
     act_with_lease("progress", token, "");
     expect_problem(409, "OPERATION_FINISHED", NULL);
+}
+
+static void a_run_that_failed_says_when_to_try_again(void **state) {
+    (void)state;
+    submit();
+    unsigned long token = claim_as_zoe();
+    act_with_lease("fail", token, ",\"error\":\"closed on Sunday\",\"retry_after_s\":600");
+    expect_problem(400, "BAD_REQUEST", "/retry_after_s");
+    act_with_lease("fail", token, ",\"error\":\"closed\",\"retry\":true,\"retry_after_s\":2592001");
+    expect_problem(400, "BAD_REQUEST", "/retry_after_s");
+    act_with_lease("fail", token, ",\"error\":\"closed\",\"retry\":true,\"retry_after_s\":600");
+    expect_status(200);
+    expect_body("\"status\":\"retrying\"");
+    char target[192];
+    snprintf(target, sizeof target, OPERATIONS "/%s", id);
+    call("GET", target, "", NULL);
+    expect_body("\"delayed\":true");
 }
 
 static void a_commit_that_meets_a_conflict_stays_with_its_agent(void **state) {
@@ -480,6 +501,7 @@ int main(void) {
         TEST(a_dry_run_leaves_nothing),
         TEST(a_repeated_request_is_the_same_one),
         TEST(an_agent_takes_tells_and_finishes),
+        TEST(a_run_that_failed_says_when_to_try_again),
         TEST(a_commit_that_meets_a_conflict_stays_with_its_agent),
         TEST(a_lane_that_is_full_says_when_to_come_back),
         TEST(settings_may_be_changed_under_a_version),

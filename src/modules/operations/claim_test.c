@@ -246,9 +246,9 @@ TEST(what_is_asked_wrongly_is_told_with_its_name) {
         submit((stet_operation_request){.depends_on = on, .depends_on_count = 1}).field,
         "depends_on");
     check_status(heartbeat("nobody", 1), STET_NOT_FOUND);
-    assert_string_equal(put_lane("l", "{\"width\":0}").field, "width");
-    assert_string_equal(put_lane("l", "{\"colour\":1}").field, "colour");
-    assert_string_equal(put_lane("l", "{\"fair\":\"no\"}").field, "fair");
+    assert_string_equal(put_lane("l", "{\"width\":0}").field, "/width");
+    assert_string_equal(put_lane("l", "{\"colour\":1}").field, "/colour");
+    assert_string_equal(put_lane("l", "{\"fair\":\"no\"}").field, "/fair");
     check_status(get_lane("nobody"), STET_NOT_FOUND);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "doc/pointer.h"
 #include "modules/operations/internal.h"
 
 #include <stdlib.h>
@@ -11,13 +12,13 @@
 
 /* A number among the settings: its name, its bounds, and where it stands. */
 struct number_setting {
-    const char *name;
+    const char *name, *pointer;
     size_t offset;
     unsigned least, most;
 };
 
 #define NUMBER(member, least_, most_)                                                              \
-    { #member, offsetof(struct lane_settings, member), least_, most_ }
+    { #member, "/" #member, offsetof(struct lane_settings, member), least_, most_ }
 
 static const struct number_setting number_settings[] = {
     NUMBER(width, 1, LANE_WIDTH_MAX),
@@ -44,7 +45,7 @@ static stet_status apply_number(const struct doc *doc, doc_node node,
         return STET_OK;
     }
     if (!doc_u64(doc, node, &value) || value < setting->least || value > setting->most)
-        return bad_field(err, setting->name, setting->most, "%s is a whole number from %u to %u",
+        return bad_field(err, setting->pointer, setting->most, "%s is a whole number from %u to %u",
                          setting->name, setting->least, setting->most);
     *number_of(settings, setting) = (unsigned)value;
     return STET_OK;
@@ -67,16 +68,19 @@ static stet_status apply_settings(struct arena *arena, const struct doc *doc,
         } else if (view_equal(key, VIEW("paused"))) {
             settings->paused = false;
             if (!is_null && !doc_bool(doc, node, &settings->paused))
-                return bad_field(err, "paused", 0, "paused is true or false");
+                return bad_field(err, "/paused", 0, "paused is true or false");
         } else if (view_equal(key, VIEW("fair"))) {
             stet_view text = {0};
             settings->fair = !is_null;
             if (!is_null && (doc_string(arena, doc, node, &text) != STET_OK ||
                              !view_equal(text, VIEW("actor"))))
-                return bad_field(err, "fair", 0, "fair is \"actor\", or null");
+                return bad_field(err, "/fair", 0, "fair is \"actor\", or null");
         } else {
             error_set(err, STET_BAD_REQUEST, "a lane has no setting \"%.*s\"", VIEW_ARG(key));
-            error_field_view(err, key, 0);
+            char bytes[sizeof err->field];
+            struct pointer_text pointer = {.bytes = bytes, .size_max = sizeof bytes};
+            pointer_text_key(&pointer, key, false);
+            error_field_view(err, view_make(bytes, pointer.size), 0);
             return STET_BAD_REQUEST;
         }
     }
