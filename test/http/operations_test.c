@@ -93,6 +93,10 @@ static void a_request_is_accepted_and_says_where_it_stands(void **state) {
     call("GET", target, "", NULL);
     expect_status(200);
     expect_body("\"input\":{\"n\":1}");
+    call("POST", OPERATIONS, JSON,
+         "{\"agent\":\"a\",\"lane\":\"quoted\",\"id\":\"say \\\"so\\\"\"}");
+    expect_status(202);
+    expect_header("Location", OPERATIONS "/say%20%22so%22");
     call("GET", OPERATIONS "?lane=agents&status=open&limit=1", "", NULL);
     expect_status(200);
     expect_body("\"next\"");

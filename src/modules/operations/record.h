@@ -93,6 +93,8 @@ bool text_list_add(struct arena *arena, struct text_list *list, stet_view text);
 
 /* A number as JSON, e.g. 12.5. */
 void json_number(struct json_writer *writer, double value);
+/* Seconds, to the millisecond: more is more than anybody can promise. */
+void json_seconds(struct json_writer *writer, double seconds);
 
 stet_view class_text(stet_class class_);
 

@@ -214,12 +214,38 @@ static void what_is_visible_is_all_but_the_queues_own(void **state) {
     assert_true(hidden > 10);
 }
 
+static void check_seconds(double seconds, const char *expected) {
+    struct buffer buffer;
+    struct json_writer writer;
+    buffer_init(&buffer, &test_arena, 0);
+    json_begin(&writer, &buffer);
+    json_seconds(&writer, seconds);
+    assert_int_equal(json_end(&writer), STET_OK);
+    check_view(buffer_view(&buffer), expected);
+}
+
+static void seconds_are_told_to_the_millisecond(void **state) {
+    (void)state;
+    char expected[40];
+    for (unsigned ms = 0; ms < 12345678; ms += ms < 2000 ? 1 : 4567) {
+        arena_reset(&test_arena);
+        snprintf(expected, sizeof expected, "%.10g", (double)ms / 1000);
+        check_seconds((double)ms / 1000, expected);
+    }
+    check_seconds(0.0004, "0");
+    check_seconds(0.0005, "0.001");
+    check_seconds(1.9999, "2");
+    check_seconds(999999.9994, "999999.999");
+    check_seconds(1234567.125, "1234567.125");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         ARENA_TEST(what_was_written_is_read),
         ARENA_TEST(members_may_stand_in_another_order),
         ARENA_TEST(any_member_may_stand_elsewhere),
         ARENA_TEST(what_nobody_knows_is_passed_over),
+        ARENA_TEST(seconds_are_told_to_the_millisecond),
         ARENA_TEST(what_is_visible_is_all_but_the_queues_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,13 +88,10 @@ void shown_staged(struct shown *shown, const struct store_change *row,
 
 /* ---- On the client's thread -------------------------------------------------------------- */
 
-/* Milliseconds are more than anybody can promise. */
-static double in_ms(double seconds) { return (double)(int64_t)(seconds * 1000 + 0.5) / 1000; }
-
 void put_seconds(struct json_writer *writer, stet_view name, bool known, double seconds) {
     json_key(writer, name);
     if (known) {
-        json_number(writer, in_ms(seconds));
+        json_seconds(writer, seconds);
     } else {
         json_null(writer);
     }
@@ -107,8 +104,8 @@ void put_range(struct json_writer *writer, bool known, double low_s, double high
         return;
     }
     json_array_begin(writer);
-    json_number(writer, in_ms(low_s));
-    json_number(writer, in_ms(high_s));
+    json_seconds(writer, low_s);
+    json_seconds(writer, high_s);
     json_array_end(writer);
 }
 
