@@ -50,6 +50,8 @@ int call_host(lua_State *L) {
     struct sandbox_call call = {.lua = L, .host = host, .arguments = lua_gettop(L)};
     stet_error err = {0};
     meter_charge(L, HOST_INSTRUCTIONS);
+    /* A call may take as long as a thousand instructions that the hook counts. */
+    meter_check_time(L);
     stet_status status = host->call(&call, sandbox_of(L)->run->context, &err);
     if (status != STET_OK) return raise_status(L, status, &err);
     luaL_checkstack(L, call.result_count, NULL);
@@ -229,10 +231,9 @@ stet_status call_json(struct sandbox_call *call, size_t index, const struct doc 
     }
     if (status != STET_OK) return error_set(err, status, "out of memory while reading a value");
     /* Also what the host then refuses stays there. */
-    if (!meter_keep(&sandbox_of(call->lua)->meter, context.out.size))
-        return stopped(call, METER_MEMORY, err);
-    *json = buffer_view(&context.out);
-    return STET_OK;
+    status = call_keep(call, context.out.size, err);
+    if (status == STET_OK) *json = buffer_view(&context.out);
+    return status;
 }
 
 /* -- Results -- */
@@ -388,6 +389,11 @@ stet_status call_charge(struct sandbox_call *call, uint64_t instructions, stet_e
     struct meter *meter = &sandbox_of(call->lua)->meter;
     meter->left -= instructions > INT32_MAX ? INT32_MAX : (int64_t)instructions;
     return meter->left < 0 ? stopped(call, METER_INSTRUCTIONS, err) : STET_OK;
+}
+
+stet_status call_keep(struct sandbox_call *call, size_t bytes, stet_error *err) {
+    struct meter *meter = &sandbox_of(call->lua)->meter;
+    return meter_keep(meter, bytes) ? STET_OK : stopped(call, METER_MEMORY, err);
 }
 
 uint64_t call_random(struct sandbox_call *call) { return library_random(sandbox_of(call->lua)); }

@@ -6,8 +6,11 @@
 static stet_status host_refuse(struct sandbox_call *call, void *context, stet_error *err);
 static stet_status host_shout(struct sandbox_call *call, void *context, stet_error *err);
 
-static const struct sandbox_host test_hosts[] = {{"refuse", host_refuse}, {"shout", host_shout}};
-static const size_t test_host_count = 2;
+static stet_status host_sleep(struct sandbox_call *call, void *context, stet_error *err);
+
+static const struct sandbox_host test_hosts[] = {
+    {"refuse", host_refuse}, {"shout", host_shout}, {"sleep", host_sleep}};
+static const size_t test_host_count = 3;
 
 static void a_loop_ends(void **state) {
     (void)state;
@@ -242,6 +245,26 @@ static void time_is_a_limit(void **state) {
     assert_int_equal(err.limit, 1);
 }
 
+/* Takes 10 ms of the clock that it is given. */
+static stet_status host_sleep(struct sandbox_call *call, void *context, stet_error *err) {
+    (void)call;
+    (void)err;
+    clock_manual_advance(context, 10 * CLOCK_NS_PER_MS);
+    return STET_OK;
+}
+
+static void a_slow_host_is_called_no_more_once_time_is_over(void **state) {
+    (void)state;
+    struct clock_manual clock;
+    clock_manual_init(&clock, 0);
+    struct sandbox_run run = {.clock = &clock.clock, .context = &clock, .limits = {.time_ms = 25}};
+    stet_error err = {0};
+    assert_int_equal(run_source(&run, "while true do pcall(sleep) end", NULL, &err),
+                     STET_FUNCTION_LIMIT);
+    assert_string_equal(err.field, "time");
+    assert_int_equal(clock_monotonic_ns(&clock.clock), 30 * CLOCK_NS_PER_MS);
+}
+
 /* What no instruction counts: each of these takes as long as a thousand others. */
 static void time_ends_what_is_not_counted(void **state) {
     (void)state;
@@ -314,6 +337,7 @@ int main(void) {
         LUA_TEST(copies_are_counted),
         LUA_TEST(deep_recursion_is_an_error),
         LUA_TEST(time_is_a_limit),
+        LUA_TEST(a_slow_host_is_called_no_more_once_time_is_over),
         LUA_TEST(time_ends_what_is_not_counted),
         LUA_TEST(the_log_is_bounded_and_kept),
         LUA_TEST(a_source_is_bounded),

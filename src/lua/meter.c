@@ -91,6 +91,12 @@ static void look(lua_State *L, lua_Debug *debug) {
     meter->looked_ns = now;
 }
 
+void meter_check_time(lua_State *L) {
+    const struct meter *meter = &sandbox_of(L)->meter;
+    if (meter->clock != NULL && clock_monotonic_ns(meter->clock) > meter->deadline_ns)
+        meter_stop(L, METER_TIME);
+}
+
 static uint64_t bound_u64(uint64_t wanted, uint64_t most) {
     return wanted == 0 || wanted > most ? most : wanted;
 }

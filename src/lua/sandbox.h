@@ -194,6 +194,8 @@ stet_status call_function(struct sandbox_call *call, const struct sandbox_chunk 
 
 /* Counts work that a host does for the run against its instructions; and 64 bits of its own, repeatable, sequence of random numbers. */
 stet_status call_charge(struct sandbox_call *call, uint64_t instructions, stet_error *err);
+/* Counts bytes that a host puts into the run's arena, where that may happen any number of times, against its memory. */
+stet_status call_keep(struct sandbox_call *call, size_t bytes, stet_error *err);
 uint64_t call_random(struct sandbox_call *call);
 struct arena *call_arena(struct sandbox_call *call);
 

@@ -101,6 +101,8 @@ _Noreturn void meter_stop(lua_State *L, enum meter_stop why);
 enum meter_stop meter_out_of_memory(const struct sandbox *sandbox);
 /* Raises again when the run was stopped: after everything that catches errors. */
 void meter_check(lua_State *L);
+/* Raises when the time is over. */
+void meter_check_time(lua_State *L);
 /* Counts work in C; raises when that was too much. */
 static inline void meter_charge(lua_State *L, size_t instructions) {
     struct meter *meter = &sandbox_of(L)->meter;

@@ -505,6 +505,21 @@ TEST(what_a_function_cannot_merge_is_a_conflict) {
         assert_true(limited_.limit > 0);                                                           \
     } while (0)
 
+/* Each patch makes a megabyte that is refused. */
+TEST(what_a_run_makes_in_vain_counts_as_its_memory) {
+    (void)state;
+    must_define("f", none,
+                "create('task', 'a', {s = ('x'):rep(1000000)})\n"
+                "local patched = {t = ('y'):rep(100000)}\n"
+                "while true do pcall(patch, 'task', 'a', patched) end");
+    check_limit("f", "memory");
+    must_define("g", none,
+                "create('task', 'a', {s = ('x'):rep(100000)})\n"
+                "local n = 0\n"
+                "for i = 1, 400 do n = n + #get('task', 'a').s end return n");
+    check_json(must(call("g", "null")).body, "/result", "40000000");
+}
+
 TEST(every_limit_has_its_name) {
     (void)state;
     must_define("loop", none, "while true do end");
@@ -573,6 +588,7 @@ int main(void) {
         FUNCTIONS(a_function_is_a_strategy),
         FUNCTIONS(what_a_function_cannot_merge_is_a_conflict),
         FUNCTIONS(every_limit_has_its_name),
+        FUNCTIONS(what_a_run_makes_in_vain_counts_as_its_memory),
         FUNCTIONS(a_definition_s_own_limits_are_lower),
         FUNCTIONS(results_must_be_json),
         FUNCTIONS(what_is_not_there_is_not_found),

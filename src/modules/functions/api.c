@@ -49,12 +49,17 @@ static stet_status not_found(stet_view type, stet_view id, stet_error *err) {
 
 /* ---- Reading ----------------------------------------------------------------------------- */
 
+/* Once for each version that the run sees, however often it looks. */
+static stet_status need_doc(struct transaction *transaction,
+                            const struct transaction_record *record, stet_error *err) {
+    if (record->doc->count > 0) return STET_OK;
+    return doc_parse(transaction->arena, record->data, NULL, record->doc, err);
+}
+
 static stet_status return_data(struct sandbox_call *call, struct transaction *transaction,
-                               stet_view data, stet_error *err) {
-    struct doc *doc = arena_alloc(transaction->arena, sizeof *doc);
-    if (doc == NULL) return transaction_no_memory(err);
-    stet_status status = doc_parse(transaction->arena, data, NULL, doc, err);
-    return status == STET_OK ? call_return_doc(call, doc, 0, err) : status;
+                               const struct transaction_record *record, stet_error *err) {
+    stet_status status = need_doc(transaction, record, err);
+    return status == STET_OK ? call_return_doc(call, record->doc, 0, err) : status;
 }
 
 static stet_status host_get(struct sandbox_call *call, void *context, stet_error *err) {
@@ -63,7 +68,7 @@ static stet_status host_get(struct sandbox_call *call, void *context, stet_error
     stet_status status = read_record(call, context, &type, &id, &record, err);
     if (status != STET_OK) return status;
     if (!record.exists) return call_return_nil(call, err);
-    status = return_data(call, transaction_of(context), record.data, err);
+    status = return_data(call, transaction_of(context), &record, err);
     /* What this run wrote has no version yet. */
     if (status == STET_OK && !record.written) status = call_return_u64(call, record.version, err);
     return status;
@@ -136,7 +141,6 @@ static stet_status host_list(struct sandbox_call *call, void *context, stet_erro
 static stet_status take_data(struct sandbox_call *call, struct transaction *transaction,
                              size_t index, const struct transaction_record *before, stet_view *data,
                              stet_error *err) {
-    struct doc original;
     bool has_original = before != NULL && before->exists;
     stet_status status = STET_OK;
     if (call_kind(call, index) != VALUE_OBJECT) {
@@ -144,9 +148,9 @@ static stet_status take_data(struct sandbox_call *call, struct transaction *tran
         error_field(err, "data", 0);
         return STET_BAD_REQUEST;
     }
-    if (has_original) status = doc_parse(transaction->arena, before->data, NULL, &original, err);
+    if (has_original) status = need_doc(transaction, before, err);
     if (status != STET_OK) return status;
-    return call_json(call, index, has_original ? &original : NULL, 0, DATA_BYTES_MAX, data, err);
+    return call_json(call, index, has_original ? before->doc : NULL, 0, DATA_BYTES_MAX, data, err);
 }
 
 static stet_status host_put(struct sandbox_call *call, void *context, stet_error *err) {
@@ -199,17 +203,19 @@ static stet_status host_create(struct sandbox_call *call, void *context, stet_er
 static stet_status host_patch(struct sandbox_call *call, void *context, stet_error *err) {
     struct transaction *transaction = transaction_of(context);
     struct transaction_record record;
-    struct doc target, patch;
+    struct doc patch;
     stet_view type, id, text, data;
     stet_status status = read_record(call, context, &type, &id, &record, err);
     if (status == STET_OK && !record.exists) status = not_found(type, id, err);
     if (status == STET_OK) status = take_data(call, transaction, 2, NULL, &text, err);
-    if (status == STET_OK) status = doc_parse(transaction->arena, record.data, NULL, &target, err);
+    if (status == STET_OK) status = need_doc(transaction, &record, err);
     if (status == STET_OK) status = doc_parse(transaction->arena, text, NULL, &patch, err);
     if (status == STET_OK)
-        status = doc_merge_patch(transaction->arena, &target, &patch, &data, err);
+        status = doc_merge_patch(transaction->arena, record.doc, &patch, &data, err);
+    if (status == STET_OK) status = call_keep(call, data.size, err);
     if (status == STET_OK) status = transaction_put(transaction, type, id, data, err);
-    return status == STET_OK ? return_data(call, transaction, data, err) : status;
+    if (status == STET_OK) status = transaction_read(transaction, type, id, &record, err);
+    return status == STET_OK ? return_data(call, transaction, &record, err) : status;
 }
 
 static stet_status host_delete(struct sandbox_call *call, void *context, stet_error *err) {

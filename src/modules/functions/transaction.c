@@ -188,7 +188,10 @@ static stet_status read_snapshot(struct transaction *transaction, stet_view type
         record->first = found.row.first;
         record->exists = found.row.op != STORE_DELETE;
         if (record->exists) {
-            status = change_visible_data(transaction->arena, &found.row, &record->data);
+            record->doc = arena_zalloc(transaction->arena, 1, sizeof *record->doc);
+            if (record->doc == NULL) status = transaction_no_memory(err);
+            if (status == STET_OK)
+                status = change_visible_data(transaction->arena, &found.row, &record->data);
             if (status == STET_OK && found.held != NULL)
                 record->data = arena_copy(transaction->arena, record->data);
             if (status != STET_OK || record->data.bytes == NULL)
@@ -209,7 +212,7 @@ stet_status transaction_read(struct transaction *transaction, stet_view type, st
     const struct transaction_write *write = find_write(transaction, name_hash(type, id), type, id);
     if (write == NULL) return read_snapshot(transaction, type, id, record, err);
     *record = (struct transaction_record){
-        .exists = !write->deletes, .written = true, .data = write->data};
+        .exists = !write->deletes, .written = true, .data = write->data, .doc = write->doc};
     return STET_OK;
 }
 
@@ -283,6 +286,8 @@ stet_status transaction_put(struct transaction *transaction, stet_view type, ste
     stet_status status = need_write(transaction, type, id, &write, err);
     if (status != STET_OK) return status;
     transaction->write_bytes += data.size;
+    write->doc = arena_zalloc(transaction->arena, 1, sizeof *write->doc);
+    if (write->doc == NULL) return transaction_no_memory(err);
     write->deletes = false;
     write->data = data;
     return STET_OK;

@@ -22,6 +22,7 @@ struct transaction_record {
     bool known;     /* Of what is remembered: it was read. */
     uint64_t first; /* The position of its first version. */
     stet_view data;
+    struct doc *doc; /* The data parsed; count 0: nobody asked for it yet. In the arena. */
 };
 
 /* A record about to be written; the last write counts. */
@@ -34,6 +35,7 @@ struct transaction_write {
     stet_view before; /* Its data. */
     bool deletes;
     stet_view data;
+    struct doc *doc; /* As of a record. */
 };
 
 struct transaction {
