@@ -212,8 +212,7 @@ int run_token_list(struct cli *cli) {
         return EXIT_DONE;
     }
     table_init(&table, cli->arena, 6);
-    for (size_t i = 0; i < 6; i++)
-        table_add(&table, COLOR_DIM, view_of(names[i]));
+    table_titles(&table, names);
     for (doc_node token = DOC_NONE; (token = token_next(cli, &doc, tokens, token)) != DOC_NONE;) {
         stet_view expires =
             answer_time(cli->arena, answer_text(cli->arena, &doc, token, "expires_at"));

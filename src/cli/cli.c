@@ -1,7 +1,9 @@
 #include "cli/cli.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/uuid.h"
 #include "base/view.h"
 #include "cli/address.h"
 #include "cli/answer.h"
@@ -71,6 +73,27 @@ void cli_query_u64(struct buffer *path, const char *name, uint64_t value) {
     char digits[24];
     int size = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
     cli_query(path, name, view_make(digits, (size_t)size));
+}
+
+void cli_query_write(struct cli *cli, struct buffer *path) {
+    const struct args *args = cli->args;
+    const char *key = args_text(args, OPTION_KEY);
+    char fresh[UUID_TEXT_BYTES + 1] = {0};
+    uint8_t uuid[UUID_BYTES];
+    uuid_v7(clock_system(), entropy_system(), uuid);
+    uuid_format(uuid, fresh);
+    cli_query(path, "client_mutation_id", view_of(key == NULL ? fresh : key));
+    if (args_given(args, OPTION_BASE))
+        cli_query_u64(path, "base_version", args_number(args, OPTION_BASE));
+    if (args_switch(args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
+}
+
+stet_status cli_end_path(struct buffer *path, struct call *call, stet_error *err) {
+    buffer_append_char(path, '\0');
+    if (buffer_status(path) != STET_OK) return error_set(err, buffer_status(path), "out of memory");
+    call->path = path->bytes;
+    call->repeatable = true;
+    return STET_OK;
 }
 
 int cli_get(struct cli *cli, struct buffer *path, struct arena *arena, struct answer *answer,

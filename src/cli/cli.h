@@ -54,6 +54,11 @@ void cli_path(struct cli *cli, struct buffer *path);
 void cli_query(struct buffer *path, const char *name, stet_view text);
 void cli_query_u64(struct buffer *path, const char *name, uint64_t value);
 
+/* What the options say of any write: its mutation key, a fresh one where none is given, --base and --dry-run. */
+void cli_query_write(struct cli *cli, struct buffer *path);
+/* Ends the path of a call that may be repeated, for it has a mutation key. STET_NO_MEMORY */
+stet_status cli_end_path(struct buffer *path, struct call *call, stet_error *err);
+
 /* Sends a read of this path; see cli_send. */
 int cli_get(struct cli *cli, struct buffer *path, struct arena *arena, struct answer *answer,
             struct doc *doc);

@@ -76,8 +76,7 @@ static int list(struct cli *cli, struct buffer *path, const char *member, const 
         if (next.size == 0) fprintf(cli->out.stream, "%s\n", nothing);
     } else {
         table_init(&table, cli->arena, COLUMNS);
-        for (size_t i = 0; i < COLUMNS; i++)
-            table_add(&table, COLOR_DIM, view_of(titles[i]));
+        table_titles(&table, titles);
         for (doc_node item = doc_first(&doc, items); item != DOC_NONE; item = doc_next(&doc, item))
             add_item(cli, &table, &doc, item);
         if (table_print(&table, &cli->out, "", &err) != STET_OK) return cli_fail(cli, &err);

@@ -6,10 +6,8 @@
  */
 #include "cli/functions.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "base/uuid.h"
 #include "base/view.h"
 #include "cli/address.h"
 #include "cli/answer.h"
@@ -32,22 +30,9 @@ static void list_path(struct cli *cli, struct buffer *path, const char *list, co
 /* The options that the writing commands share; ends the path. */
 static stet_status write_options(struct cli *cli, struct buffer *path, struct call *call,
                                  stet_error *err) {
-    const struct args *args = cli->args;
-    const char *key = args_text(args, OPTION_KEY);
-    char fresh[UUID_TEXT_BYTES + 1] = {0};
-    uint8_t uuid[UUID_BYTES];
-    uuid_v7(clock_system(), entropy_system(), uuid);
-    uuid_format(uuid, fresh);
-    cli_query(path, "client_mutation_id", view_of(key == NULL ? fresh : key));
-    if (args_given(args, OPTION_BASE))
-        cli_query_u64(path, "base_version", args_number(args, OPTION_BASE));
-    if (args_switch(args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
-    if (args_switch(args, OPTION_FUNCTIONS_PRUNE)) cli_query(path, "prune", VIEW("1"));
-    buffer_append_char(path, '\0');
-    if (buffer_status(path) != STET_OK) return error_set(err, buffer_status(path), "out of memory");
-    call->path = path->bytes;
-    call->repeatable = true;
-    return STET_OK;
+    cli_query_write(cli, path);
+    if (args_switch(cli->args, OPTION_FUNCTIONS_PRUNE)) cli_query(path, "prune", VIEW("1"));
+    return cli_end_path(path, call, err);
 }
 
 /* ---- A folder of functions --------------------------------------------------------------- */

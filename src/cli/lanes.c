@@ -72,8 +72,7 @@ int run_lanes(struct cli *cli) {
         return EXIT_DONE;
     }
     table_init(&table, cli->arena, 7);
-    for (size_t i = 0; i < 7; i++)
-        table_add(&table, COLOR_DIM, view_of(names[i]));
+    table_titles(&table, names);
     doc_node lanes = answer_member(&doc, 0, "lanes");
     for (doc_node lane = lanes == DOC_NONE ? DOC_NONE : doc_first(&doc, lanes); lane != DOC_NONE;
          lane = doc_next(&doc, lane))
@@ -142,8 +141,7 @@ int run_alerts(struct cli *cli) {
     stet_view after = {0};
     stet_error err;
     table_init(&table, cli->arena, 8);
-    for (size_t i = 0; i < 8; i++)
-        table_add(&table, COLOR_DIM, view_of(names[i]));
+    table_titles(&table, names);
     do {
         struct buffer path;
         struct answer answer;

@@ -9,11 +9,6 @@
 #include "cli/cli.h"
 #include "cli/settled.h"
 
-static void table_titles(struct table *table, const char *const *titles) {
-    for (size_t i = 0; i < table->columns; i++)
-        table_add(table, COLOR_DIM, view_of(titles[i]));
-}
-
 static int print_table(struct cli *cli, const struct table *table) {
     stet_error err;
     if (table_print(table, &cli->out, "", &err) != STET_OK) return cli_fail(cli, &err);

@@ -213,8 +213,7 @@ int run_locks(struct cli *cli) {
     stet_view after = {0};
     stet_error err;
     table_init(&table, cli->arena, 7);
-    for (size_t i = 0; i < 7; i++)
-        table_add(&table, COLOR_DIM, view_of(names[i]));
+    table_titles(&table, names);
     do {
         struct buffer path;
         struct answer answer;

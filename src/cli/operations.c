@@ -3,7 +3,6 @@
  */
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/uuid.h"
 #include "base/view.h"
 #include "cli/address.h"
 #include "cli/answer.h"
@@ -111,8 +110,7 @@ int run_ops(struct cli *cli) {
         args_given(args, OPTION_AFTER) ? view_of(args_text(args, OPTION_AFTER)) : (stet_view){0};
     stet_error err;
     table_init(&table, cli->arena, 8);
-    for (size_t i = 0; i < 8; i++)
-        table_add(&table, COLOR_DIM, view_of(names[i]));
+    table_titles(&table, names);
     do {
         struct buffer path;
         struct answer answer;
@@ -338,18 +336,8 @@ static bool request_write(struct cli *cli, struct buffer *body, stet_view input,
 /* Ends the path with the key that makes the call repeatable. */
 static stet_status call_make(struct cli *cli, struct call *call, struct buffer *path,
                              stet_error *err) {
-    const char *key = args_text(cli->args, OPTION_KEY);
-    char fresh[UUID_TEXT_BYTES + 1] = {0};
-    uint8_t uuid[UUID_BYTES];
-    uuid_v7(clock_system(), entropy_system(), uuid);
-    uuid_format(uuid, fresh);
-    cli_query(path, "client_mutation_id", view_of(key == NULL ? fresh : key));
-    if (args_switch(cli->args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
-    buffer_append_char(path, '\0');
-    if (buffer_status(path) != STET_OK) return error_set(err, buffer_status(path), "out of memory");
-    call->path = path->bytes;
-    call->repeatable = true;
-    return STET_OK;
+    cli_query_write(cli, path);
+    return cli_end_path(path, call, err);
 }
 
 int run_ops_submit(struct cli *cli) {

@@ -3,7 +3,6 @@
  * be sent again when the connection breaks.
  */
 #include "base/error.h"
-#include "base/uuid.h"
 #include "base/view.h"
 #include "cli/address.h"
 #include "cli/answer.h"
@@ -107,22 +106,12 @@ int run_get(struct cli *cli) {
 static stet_status write_options(struct cli *cli, struct buffer *path, struct call *call,
                                  stet_error *err) {
     const struct args *args = cli->args;
-    const char *key = args_text(args, OPTION_KEY);
     size_t headers = 0;
-    char fresh[UUID_TEXT_BYTES + 1] = {0};
-    if (key == NULL) {
-        uint8_t uuid[UUID_BYTES];
-        uuid_v7(clock_system(), entropy_system(), uuid);
-        uuid_format(uuid, fresh);
-        key = fresh;
-    }
     if (args_switch(args, OPTION_CREATE) && args_given(args, OPTION_BASE)) {
         return error_set(err, STET_BAD_REQUEST, "--create and --base contradict one another");
     }
     if (args_switch(args, OPTION_CREATE)) call->headers[headers++] = "If-None-Match: *";
-    cli_query(path, "client_mutation_id", view_of(key));
-    if (args_given(args, OPTION_BASE))
-        cli_query_u64(path, "base_version", args_number(args, OPTION_BASE));
+    cli_query_write(cli, path);
     if (args_given(args, OPTION_ON_CONFLICT)) {
         cli_query(path, "on_conflict", view_of(args_text(args, OPTION_ON_CONFLICT)));
     }
@@ -130,12 +119,7 @@ static stet_status write_options(struct cli *cli, struct buffer *path, struct ca
         cli_query(path, "modified_at", view_of(args_text(args, OPTION_MODIFIED_AT)));
     if (args_given(args, OPTION_PARENT))
         cli_query(path, "parent", view_of(args_text(args, OPTION_PARENT)));
-    if (args_switch(args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
-    buffer_append_char(path, '\0');
-    if (buffer_status(path) != STET_OK) return error_set(err, buffer_status(path), "out of memory");
-    call->path = path->bytes;
-    call->repeatable = true;
-    return STET_OK;
+    return cli_end_path(path, call, err);
 }
 
 static int run_write(struct cli *cli, const char *method, const char *content_type,

@@ -355,8 +355,7 @@ static int report_table(const struct sim *sim, const struct sim_tally tallies[SI
             (unsigned)sim->user_count, (double)sim->ran_ns / 1e9, (unsigned)sim->records,
             (unsigned long long)sim->seed);
     table_init(&table, cli->arena, 7);
-    for (size_t i = 0; i < 7; i++)
-        table_add(&table, COLOR_DIM, view_of(names[i]));
+    table_titles(&table, names);
     for (int work = 0; work < SIM_WORKS; work++) {
         if (work != SIM_MERGE || sim->has_rules)
             add_tally(&table, COLOR_NONE, works[work], &tallies[work]);

@@ -197,6 +197,11 @@ void table_add(struct table *table, enum color color, stet_view text) {
     table->cells[table->count++] = (struct table_cell){.text = copy, .color = color};
 }
 
+void table_titles(struct table *table, const char *const *titles) {
+    for (size_t i = 0; i < table->columns; i++)
+        table_add(table, COLOR_DIM, view_of(titles[i]));
+}
+
 void table_note(struct table *table, stet_view text) {
     stet_view copy = arena_copy(table->arena, text);
     if (copy.bytes == NULL || table->count == 0) {

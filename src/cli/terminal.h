@@ -57,6 +57,7 @@ struct table {
 
 void table_init(struct table *table, struct arena *arena, size_t columns);
 void table_add(struct table *table, enum color color, stet_view text); /* Copied. */
+void table_titles(struct table *table, const char *const *titles);     /* One for each column. */
 void table_note(struct table *table,
                 stet_view text);               /* Of the row just ended, in its color. Copied. */
 size_t table_width(const struct table *table); /* Columns of its longest row. */

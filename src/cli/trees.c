@@ -1,9 +1,7 @@
 /*
  * tree, fork, merge: records below one another, and copies that find their way back.
  */
-#include "base/clock.h"
 #include "base/error.h"
-#include "base/uuid.h"
 #include "base/view.h"
 #include "cli/address.h"
 #include "cli/answer.h"
@@ -67,26 +65,13 @@ int run_tree(struct cli *cli) {
 /* What fork and merge have in common: query, sending, and a line for each record of the answer. */
 static int run_copy(struct cli *cli, struct buffer *path, const char *nothing) {
     const struct args *args = cli->args;
-    const char *key = args_text(args, OPTION_KEY);
-    char fresh[UUID_TEXT_BYTES + 1] = {0};
+    struct call call = {.method = "POST"};
     struct answer answer;
     struct doc doc;
     stet_error err;
-    if (key == NULL) {
-        uint8_t uuid[UUID_BYTES];
-        uuid_v7(clock_system(), entropy_system(), uuid);
-        uuid_format(uuid, fresh);
-        key = fresh;
-    }
-    cli_query(path, "client_mutation_id", view_of(key));
+    cli_query_write(cli, path);
     if (args_switch(args, OPTION_TREE)) cli_query(path, "tree", VIEW("1"));
-    if (args_switch(args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
-    buffer_append_char(path, '\0');
-    if (buffer_status(path) != STET_OK) {
-        error_set(&err, buffer_status(path), "out of memory");
-        return cli_fail(cli, &err);
-    }
-    struct call call = {.method = "POST", .path = path->bytes, .repeatable = true};
+    if (cli_end_path(path, &call, &err) != STET_OK) return cli_fail(cli, &err);
     int code = cli_send(cli, &call, cli->arena, &answer, &doc);
     if (code != EXIT_DONE) return code;
     if (cli->json) {
@@ -125,8 +110,6 @@ int run_merge(struct cli *cli) {
     struct buffer path;
     stet_error err;
     if (tree_path(cli, &path, "/merge", &err) != STET_OK) return cli_fail(cli, &err);
-    if (args_given(cli->args, OPTION_BASE))
-        cli_query_u64(&path, "base_version", args_number(cli->args, OPTION_BASE));
     if (args_given(cli->args, OPTION_ON_CONFLICT))
         cli_query(&path, "on_conflict", view_of(args_text(cli->args, OPTION_ON_CONFLICT)));
     return run_copy(cli, &path, "nothing to merge: the fork has not changed");

@@ -1,10 +1,8 @@
 /*
  * types: what is declared about the records of a type, and a whole schema from a file.
  */
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "base/uuid.h"
 #include "base/view.h"
 #include "cli/address.h"
 #include "cli/answer.h"
@@ -39,22 +37,10 @@ static stet_status read_json(struct cli *cli, const char *name, stet_view *text,
 static stet_status write_options(struct cli *cli, struct buffer *path, struct call *call,
                                  stet_error *err) {
     const struct args *args = cli->args;
-    const char *key = args_text(args, OPTION_KEY);
-    char fresh[UUID_TEXT_BYTES + 1] = {0};
-    uint8_t uuid[UUID_BYTES];
-    uuid_v7(clock_system(), entropy_system(), uuid);
-    uuid_format(uuid, fresh);
-    cli_query(path, "client_mutation_id", view_of(key == NULL ? fresh : key));
-    if (args_given(args, OPTION_BASE))
-        cli_query_u64(path, "base_version", args_number(args, OPTION_BASE));
-    if (args_switch(args, OPTION_DRY_RUN)) cli_query(path, "dry_run", VIEW("1"));
+    cli_query_write(cli, path);
     if (args_switch(args, OPTION_FORCE)) cli_query(path, "force", VIEW("1"));
     if (args_switch(args, OPTION_PRUNE)) cli_query(path, "prune", VIEW("1"));
-    buffer_append_char(path, '\0');
-    if (buffer_status(path) != STET_OK) return error_set(err, buffer_status(path), "out of memory");
-    call->path = path->bytes;
-    call->repeatable = true;
-    return STET_OK;
+    return cli_end_path(path, call, err);
 }
 
 /* ---- Looking ----------------------------------------------------------------------------- */
@@ -79,8 +65,7 @@ int run_types_list(struct cli *cli) {
         return EXIT_DONE;
     }
     table_init(&table, cli->arena, 7);
-    for (size_t i = 0; i < 7; i++)
-        table_add(&table, COLOR_DIM, view_of(names[i]));
+    table_titles(&table, names);
     doc_node types = answer_member(&doc, 0, "types");
     for (doc_node type = types == DOC_NONE ? DOC_NONE : doc_first(&doc, types); type != DOC_NONE;
          type = doc_next(&doc, type)) {

@@ -10,6 +10,7 @@
 
 #include "core/operation.h"
 #include "core/readset.h"
+#include "core/reservations.h"
 
 /* One run. The inputs are borrowed for the run; all that comes out is in the command's arena. */
 struct function_call {
@@ -50,5 +51,10 @@ struct function_runner {
 
 /* On the sequencer: validates what the run read and decides its mutations. STET_CONCURRENT_MODIFICATION: run it again. */
 stet_status function_stage(struct staging *staging, struct function_call *call, stet_error *err);
+
+/* On the sequencer: reserves all that the run looked at, so that the next one finds it as it was left. False: memory is out; it is a
+   favour, no duty. */
+bool function_reserve(struct staging *staging, const struct function_call *call,
+                      const struct rank *rank);
 
 #endif

@@ -50,6 +50,38 @@ stet_status read_each_live(struct store_reader *reader, struct arena *arena, ste
     return STET_OK;
 }
 
+struct listing {
+    struct store_reader *reader;
+    struct arena *arena;
+    struct json_writer writer;
+};
+
+static stet_status list_one(void *context, const struct store_change *change, stet_error *err) {
+    struct listing *listing = context;
+    struct created created;
+    stet_status status = read_created(listing->reader, listing->arena, change, &created, err);
+    if (status != STET_OK) return status;
+    json_object_begin(&listing->writer);
+    render_flat_members(&listing->writer, change, &created);
+    json_object_end(&listing->writer);
+    return STET_OK;
+}
+
+stet_status read_list_live(struct stet_command *command, struct store_reader *reader,
+                           stet_view type, stet_view member, struct buffer *out, stet_error *err) {
+    struct listing listing = {.reader = reader, .arena = &command->arena};
+    command->decided_seq = ring_published(&command->space->ring);
+    json_begin(&listing.writer, out);
+    json_object_begin(&listing.writer);
+    json_key(&listing.writer, member);
+    json_array_begin(&listing.writer);
+    stet_status status = read_each_live(reader, &command->arena, type, list_one, &listing, err);
+    json_array_end(&listing.writer);
+    json_member_u64(&listing.writer, VIEW("seq"), command->decided_seq);
+    json_object_end(&listing.writer);
+    return status;
+}
+
 stet_status read_wait(struct space *space, uint64_t min_seq, stet_error *err) {
     unsigned timeout_ms = MIN_SEQ_WAIT_MS_MAX;
     if (ring_published(&space->ring) >= min_seq) return STET_OK;

@@ -45,6 +45,10 @@ typedef stet_status read_visit(void *context, const struct store_change *change,
 stet_status read_each_live(struct store_reader *reader, struct arena *arena, stet_view type,
                            read_visit *visit, void *context, stet_error *err);
 
+/* Appends {member: [the live records of a type, rendered flat], "seq"}: read_rows of a command, as of what is published. */
+stet_status read_list_live(struct stet_command *command, struct store_reader *reader,
+                           stet_view type, stet_view member, struct buffer *out, stet_error *err);
+
 /* Waits until min_seq is published, not past MIN_SEQ_WAIT_MS_MAX. STET_UNAVAILABLE when it did not come to that. */
 stet_status read_wait(struct space *space, uint64_t min_seq, stet_error *err);
 

@@ -118,22 +118,6 @@ static stet_status fail(struct staging *staging, struct call_request *request, s
     return request->failed;
 }
 
-/* Everything it looked at, so that its next run finds it as it was left. */
-static void reserve(struct staging *staging, struct call_request *request) {
-    const struct read_set *reads = &request->call.reads;
-    struct reserved_record *records =
-        arena_alloc(staging_arena(staging), (reads->point_count + 1) * sizeof *records);
-    size_t count = 0;
-    if (records == NULL) return; /* It is a favour, no duty. */
-    for (size_t i = 0; i < reads->point_count; i++)
-        if (!type_is_system(reads->points[i].type))
-            records[count++] =
-                (struct reserved_record){.type = reads->points[i].type, .id = reads->points[i].id};
-    reservations_take(staging->space, &request->rank, records, count,
-                      staging->time.monotonic + RESERVATION_MS_MAX * CLOCK_NS_PER_MS);
-    request->reserves = true;
-}
-
 /* What a run wrote becomes staged, with what is kept for a replay. */
 static stet_status stage(struct staging *staging, struct call_request *request, stet_error *err) {
     struct stet_command *command = staging->command;
@@ -205,7 +189,8 @@ static stet_status run_again(struct staging *staging, struct call_request *reque
         uuid_format(uuid, request->id);
         request->rank.operation = view_make(request->id, sizeof request->id);
     }
-    if (step.reserves) reserve(staging, request);
+    if (step.reserves)
+        request->reserves = function_reserve(staging, &request->call, &request->rank);
     return pause_or_hop(staging, request, step.delay_ns);
 }
 

@@ -277,38 +277,9 @@ stet_status functions_fill_get(struct stet_command *command, stet_view name, ste
     return STET_OK;
 }
 
-struct listing {
-    struct store_reader *reader;
-    struct arena *arena;
-    struct json_writer writer;
-};
-
-static stet_status show_function(void *context, const struct store_change *change,
-                                 stet_error *err) {
-    struct listing *listing = context;
-    struct created created;
-    stet_status status = read_created(listing->reader, listing->arena, change, &created, err);
-    if (status != STET_OK) return status;
-    json_object_begin(&listing->writer);
-    render_flat_members(&listing->writer, change, &created);
-    json_object_end(&listing->writer);
-    return STET_OK;
-}
-
 static stet_status list(struct stet_command *command, struct store_reader *reader,
                         struct buffer *out, stet_error *err) {
-    struct listing listing = {.reader = reader, .arena = &command->arena};
-    command->decided_seq = ring_published(&command->space->ring);
-    json_begin(&listing.writer, out);
-    json_object_begin(&listing.writer);
-    json_key(&listing.writer, VIEW("functions"));
-    json_array_begin(&listing.writer);
-    stet_status status =
-        read_each_live(reader, &command->arena, TYPE_FUNCTION, show_function, &listing, err);
-    json_array_end(&listing.writer);
-    json_member_u64(&listing.writer, VIEW("seq"), command->decided_seq);
-    json_object_end(&listing.writer);
-    return status;
+    return read_list_live(command, reader, TYPE_FUNCTION, VIEW("functions"), out, err);
 }
 
 stet_status functions_fill_list(struct stet_command *command, stet_error *err) {

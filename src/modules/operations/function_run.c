@@ -150,21 +150,6 @@ static stet_status end_completed(struct operations *operations, struct staging *
     return status;
 }
 
-/* Everything it looked at, so that its next run finds it as it was left. */
-static void reserve(struct staging *staging, const struct function_work *work) {
-    const struct read_set *reads = &work->call.reads;
-    struct reserved_record *records =
-        arena_alloc(staging_arena(staging), (reads->point_count + 1) * sizeof *records);
-    size_t count = 0;
-    if (records == NULL) return; /* It is a favour, no duty. */
-    for (size_t i = 0; i < reads->point_count; i++)
-        if (!type_is_system(reads->points[i].type))
-            records[count++] =
-                (struct reserved_record){.type = reads->points[i].type, .id = reads->points[i].id};
-    reservations_take(staging->space, &work->rank, records, count,
-                      staging->time.monotonic + RESERVATION_MS_MAX * CLOCK_NS_PER_MS);
-}
-
 /* The machine's trouble is not the function's: it is run again. */
 static bool is_trouble(stet_status status) {
     return status == STET_NO_MEMORY || status == STET_IO || status == STET_BUSY;
@@ -210,7 +195,7 @@ static stet_status run_again(struct operations *operations, struct staging *stag
                                OPERATION_EVENT_REJECTED, NULL, err);
     case RETRY_AGAIN: break;
     }
-    if (step.reserves) reserve(staging, work);
+    if (step.reserves) function_reserve(staging, &work->call, &work->rank);
     operation->run_at = operations->monotonic + step.delay_ns;
     return operations_move(operations, staging, work->cause.id, record, OPERATION_EVENT_CONFLICT,
                            NULL, err);
