@@ -1,7 +1,7 @@
 /*
  * Shared by the files of this folder.
  *
- *   definition.c  what a definition says
+ *   definition.c  what a definition says; hiding.c what of it nobody reads back
  *   handlers.c    the module: which handlers there are and how far each has come, and when there is something to follow
  *   follow.c      on a worker: which changes somebody reacts to; on the sequencer: the reactions
  *   match.c       whether one handler reacts to one change, and what it is told
