@@ -19,8 +19,10 @@ struct function_call {
     int64_t now; /* What now() says, and what uuid() and random() are drawn from with the seed. */
     uint64_t seed;
     const struct operation_cause *operation; /* On whose behalf; NULL: a plain call. */
+    bool brief; /* Through the staging: only if it is short; others wait meanwhile. */
 
     /* Out. */
+    bool too_long;    /* It was to be brief, and that was not enough: nothing else came of it. */
     uint64_t version; /* Of the function that ran. */
     stet_view result; /* JSON. */
     stet_view log;    /* JSON array of texts; empty: none. Also of a run that failed. */
@@ -33,7 +35,7 @@ struct function_call {
  * What the functions module provides: engine->functions, set where the modules are wired. NULL in engines without it.
  *
  * run: on a worker with a reader (staging NULL); or alone on the sequencer, reading through the staging (reader NULL), under
- * EXCLUSIVE_MS_MAX. @return STET_OK; STET_NOT_FOUND: no such function; STET_FUNCTION_FAILED, STET_FUNCTION_LIMIT, STET_NO_MEMORY, …
+ * EXCLUSIVE_MS_MAX, or where call->brief under FUNCTION_INLINE_STEPS_MAX. @return STET_OK; STET_NOT_FOUND: no such function; STET_FUNCTION_FAILED, STET_FUNCTION_LIMIT, STET_NO_MEMORY, …
  *
  * merge: three versions of one value into one, pure: no records can be read. *merged in the arena. brief: within
  * FUNCTION_INLINE_STEPS_MAX, as somebody waits. base, current, yours: JSON; empty: absent.

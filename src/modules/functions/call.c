@@ -131,11 +131,15 @@ static stet_status run_here(struct staging *staging, struct call_request *reques
                             enum run_place place, bool *done, stet_error *err) {
     struct stet_command *command = staging->command;
     bool brief = place == RUN_SEQUENCER, too_long = false;
+    const struct read_set looked_at = request->call.reads;
     begin_run(command, request);
     request->failed = run_function(command, NULL, staging, place, &request->call,
                                    brief ? &too_long : NULL, &request->failure);
     *done = !too_long && request->failed != STET_CONCURRENT_MODIFICATION;
-    if (!*done) request->runs--;
+    if (!*done) {
+        request->runs--;
+        request->call.reads = looked_at; /* What is to be reserved. */
+    }
     if (!*done || request->failed != STET_OK) command_drop_mutations(command);
     if (!*done) return STET_OK;
     return request->failed == STET_OK ? stage(staging, request, err) : fail(staging, request, err);

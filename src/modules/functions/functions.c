@@ -235,6 +235,9 @@ const struct module functions_module = {
 static stet_status runner_run(struct stet_command *command, struct store_reader *reader,
                               struct staging *staging, struct function_call *call,
                               stet_error *err) {
+    call->too_long = false;
+    if (staging != NULL && call->brief)
+        return run_function(command, NULL, staging, RUN_SEQUENCER, call, &call->too_long, err);
     return run_function(command, reader, staging, staging == NULL ? RUN_WORKER : RUN_EXCLUSIVE,
                         call, NULL, err);
 }

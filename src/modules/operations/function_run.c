@@ -63,6 +63,7 @@ static stet_status decide_start(struct operations *operations, struct staging *s
 static void begin_run(struct stet_command *command, struct function_work *work) {
     const struct stet_engine *engine = command->client->engine;
     work->call.now = clock_wall_ns(engine->clock);
+    work->call.brief = false;
     work->call.seed = entropy_u64(engine->entropy);
     work->failed = STET_OK;
     work->failure = (stet_error){0};
@@ -155,20 +156,42 @@ static bool is_trouble(stet_status status) {
     return status == STET_NO_MEMORY || status == STET_IO || status == STET_BUSY;
 }
 
-/* Alone: nothing can come between, but a reservation of somebody who comes first; then it waits, and is run once more. */
+static stet_status end_given_way(struct operations *operations, struct staging *staging,
+                                 const struct function_work *work, struct operation_record *record,
+                                 stet_error *err) {
+    record_let_go(record);
+    record->reason = VIEW("it gave way to others");
+    return operations_move(operations, staging, work->cause.id, record, OPERATION_EVENT_REJECTED,
+                           NULL, err);
+}
+
+/*
+ * Alone: nothing can come between, but a reservation of somebody who comes first; then it waits, and is run once more. brief: only a
+ * short one, for others wait meanwhile. *done false: it was too long, and nothing came of it.
+ */
 static stet_status run_here(struct operations *operations, struct staging *staging,
-                            struct function_work *work, struct operation_record *record,
-                            stet_error *err) {
+                            struct function_work *work, struct operation_record *record, bool brief,
+                            bool *done, stet_error *err) {
     struct stet_command *command = staging->command;
+    const struct read_set looked_at = work->call.reads;
     begin_run(command, work);
+    work->call.brief = brief;
     work->failed =
         staging->space->engine->functions->run(command, NULL, staging, &work->call, &work->failure);
+    *done = !brief || (!work->call.too_long && work->failed != STET_CONCURRENT_MODIFICATION);
+    if (!*done) {
+        command_drop_mutations(command);
+        work->call.reads = looked_at; /* What is to be reserved. */
+        return STET_OK;
+    }
     if (work->failed == STET_OK && command->mutation_count > 0)
         work->failed = function_stage(staging, &work->call, &work->failure);
     if (command->held || command->hop != NULL) return STET_OK;
     if (work->failed == STET_OK) return end_completed(operations, staging, work, record, err);
     staging_take_back(staging);
     command_drop_mutations(command);
+    if (work->failed == STET_OPERATION_REJECTED)
+        return end_given_way(operations, staging, work, record, err);
     if (is_trouble(work->failed) || work->failed == STET_CONCURRENT_MODIFICATION) {
         if (err != NULL) *err = work->failure;
         return work->failed;
@@ -186,14 +209,20 @@ static stet_status run_again(struct operations *operations, struct staging *stag
         retry_next(record->effective, record->retries, record->max_retries, true,
                    entropy_u64(staging->space->engine->entropy));
     record->level = work->rank.level = step.level;
+    bool done = false;
+    stet_status status = STET_OK;
     switch (step.kind) {
-    case RETRY_EXCLUSIVE: return run_here(operations, staging, work, record, err);
+    case RETRY_EXCLUSIVE: return run_here(operations, staging, work, record, false, &done, err);
     case RETRY_EXHAUSTED:
         record_let_go(record);
         record->reason = VIEW("others were in the way too often");
         return operations_move(operations, staging, work->cause.id, record,
                                OPERATION_EVENT_REJECTED, NULL, err);
-    case RETRY_AGAIN: break;
+    case RETRY_AGAIN:
+        /* Against the winner, where nobody overtakes it any more. */
+        status = run_here(operations, staging, work, record, true, &done, err);
+        if (done || status != STET_OK) return status;
+        break;
     }
     if (step.reserves) function_reserve(staging, &work->call, &work->rank);
     operation->run_at = operations->monotonic + step.delay_ns;
@@ -228,10 +257,7 @@ static stet_status decide_done(struct operations *operations, struct staging *st
     }
     if (ran == STET_OPERATION_REJECTED) {
         staging_take_back(staging);
-        record_let_go(record);
-        record->reason = VIEW("it gave way to others");
-        return operations_move(operations, staging, task->id, record, OPERATION_EVENT_REJECTED,
-                               NULL, err);
+        return end_given_way(operations, staging, work, record, err);
     }
     work->failed = ran;
     for (size_t i = 0; i < command->mutation_count; i++)
