@@ -706,7 +706,10 @@ typedef struct stet_operation_list {
     unsigned limit;
     stet_view after;
 } stet_operation_list;
-/** {"operations": […], "seq", "next"?}: open ones in the order of their ids. */
+/**
+ * {"operations": […], "seq", "next"?}: in the order of their ids. A page ends early when it has looked at many that were not wanted: it may be
+ * short, or empty, and still have a "next".
+ */
 STET_API stet_status stet_command_operation_list(stet_command *command,
                                                  const stet_operation_list *list, stet_error *err);
 

@@ -302,6 +302,9 @@
 /* Rows looked at for one page, tombstones included; past it: it ends early and says where to go
    on. */
 #define LIST_ROWS_MAX 50000
+/* Unfinished operations looked at for one page, where writes are decided; past it: it ends early and
+   says where to go on. */
+#define LIST_OPEN_ROWS_MAX 4096
 #define LIST_SORT_MAX 8    /* Fields a list is sorted by; past it: TOO_LARGE. */
 #define LIST_FIELDS_MAX 64 /* Fields a list is cut down to; past it: TOO_LARGE. */
 /* Records a list looks at that no index helps; past it: INDEX_REQUIRED. */

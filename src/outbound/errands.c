@@ -55,7 +55,8 @@ void errand_look(struct outbound *outbound, struct outlet *outlet) {
 void errand_ask(struct outbound *outbound, struct lane *lane) {
     const stet_operation_list list = {.lane = view_of(lane->name),
                                       .status = lane->fresh ? VIEW("running") : VIEW("retrying"),
-                                      .limit = 1};
+                                      .limit = 1,
+                                      .after = lane->asked_to};
     struct errand *errand = NULL;
     struct stet_command *command = begin_errand(outbound, ERRAND_ASK, lane->outlet, lane, &errand);
     if (command != NULL && send_errand(command, errand, operations_fill_list(command, &list, NULL)))

@@ -51,6 +51,7 @@ struct lane {
     int64_t until;  /* WAITING: monotonic. */
     stet_view head; /* Which one its head is, where that waited; owned by head_bytes. */
     char head_bytes[ID_BYTES_MAX];
+    stet_view asked_to;         /* ASKING: its list is empty up to there. In head_bytes. */
     struct stet_command *claim; /* CLAIMING. */
     struct delivery *delivery;  /* POSTING and ENDING. */
     char name[LANE_BYTES_MAX + 1];

@@ -237,8 +237,16 @@ static void asked(struct outbound *outbound, struct lane *lane, struct stet_comm
     doc_node first = list == DOC_NONE ? DOC_NONE : doc_first(&doc, list);
     stet_view id = text_of(&command->arena, &doc, first, "id");
     bool found = id.size > 0 && id.size <= sizeof lane->head_bytes;
-    lane->head = (stet_view){0};
+    lane->head = lane->asked_to = (stet_view){0};
     lane_wait(outbound, lane, 0);
+    stet_view next = text_of(&command->arena, &doc, 0, "next");
+    if (!found && next.size > 0 && next.size <= sizeof lane->head_bytes) {
+        /* The page was empty because many others stand before what was asked for. */
+        memcpy(lane->head_bytes, next.bytes, next.size);
+        lane->asked_to = view_make(lane->head_bytes, next.size);
+        errand_ask(outbound, lane);
+        return;
+    }
     if (lane->fresh) {
         lane->fresh = false;
         if (!found) return;

@@ -6,6 +6,7 @@
 
 #include "core/client.h"
 #include "core/operation.h"
+#include "modules/operations/by_id.h"
 #include "modules/operations/estimate.h"
 #include "modules/operations/metrics.h"
 #include "modules/operations/operations.h"
@@ -62,6 +63,7 @@ struct operation {
     struct queue_entry entry;
     struct operation *bucket_next;
     uint64_t hash;
+    struct operation *by_id[BY_ID_TREES][2]; /* What stands below it: before, behind. */
     struct lane *lane;
     struct operation_state state;
     /* Never changes. */
@@ -119,6 +121,7 @@ struct lane {
     uint64_t version, seq;     /* Of its record; 0: it has none yet. */
     bool dirty;                /* Somebody who waits may find something now. */
     struct operation *running; /* Those that are held. */
+    struct operation *by_id;   /* All that are not finished. */
     struct waiter *first, *last;
     struct estimate *estimate;
     struct lane_metrics *metrics; /* NULL: it is not measured. */
@@ -157,6 +160,7 @@ struct operations {
     struct queue *queue;
     struct operation **buckets;
     size_t bucket_count, count;
+    struct operation *by_id, *held_by_id; /* All, and those that are held. */
     struct lane *lanes;
     size_t lane_count;
     struct timers leases;    /* Monotonic. */

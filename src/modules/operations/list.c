@@ -27,53 +27,63 @@ static bool open_wants(const stet_operation_list *list, const struct operation *
            is_like(list->by, operation->by) && is_like(list->parent, operation->parent);
 }
 
-/* The ones with the smallest ids after a given one, in order. */
-struct smallest {
-    const struct operation **items;
-    size_t count, most;
+/* A page being filled, on the sequencer. */
+struct open_page {
+    struct operations *operations;
+    struct staging *staging;
+    struct task *task;
+    const struct operation *last; /* The last one that was looked at. */
+    size_t looked, bytes;
     bool more;
+    stet_status status;
+    stet_error *err;
 };
 
-static void smallest_add(struct smallest *smallest, const struct operation *operation) {
-    size_t at = smallest->count;
-    if (at == smallest->most) {
-        smallest->more = true;
-        if (view_compare(operation->id, smallest->items[at - 1]->id) > 0) return;
-        at--;
-    } else {
-        smallest->count++;
+/* One past the page's end is looked for, so that the last page says that it is; but no longer than a page may take. */
+static bool open_visit(void *context, const struct operation *operation) {
+    struct open_page *page = context;
+    struct task *task = page->task;
+    bool wanted = open_wants(&task->list, operation);
+    bool full = task->row_count == task->list.limit || page->bytes >= LIST_PAGE_BYTES_MAX;
+    if ((wanted && full) || page->looked == LIST_OPEN_ROWS_MAX) {
+        page->more = true;
+        return false;
     }
-    for (; at > 0 && view_compare(operation->id, smallest->items[at - 1]->id) < 0; at--)
-        smallest->items[at] = smallest->items[at - 1];
-    smallest->items[at] = operation;
+    page->looked++;
+    page->last = operation;
+    if (!wanted) return true;
+    struct shown *shown = &task->rows[task->row_count];
+    struct store_head head;
+    page->status =
+        staging_read(page->staging, OPERATION_TYPE, operation->id, &head, &shown->row, page->err);
+    if (page->status != STET_OK) return false;
+    shown_fill(page->operations, operation, shown);
+    page->bytes += shown->row.data.size;
+    task->row_count++;
+    return true;
 }
 
 static stet_status decide_open(struct operations *operations, struct staging *staging,
                                struct task *task, stet_error *err) {
     const stet_operation_list *list = &task->list;
     struct arena *arena = staging_arena(staging);
-    struct smallest smallest = {.most = list->limit};
-    smallest.items = arena_zalloc(arena, list->limit, sizeof(struct operation *));
+    struct open_page page = {
+        .operations = operations, .staging = staging, .task = task, .status = STET_OK, .err = err};
     task->rows = arena_zalloc(arena, list->limit, sizeof *task->rows);
     task->row_count = 0;
     task->next_id = (stet_view){0};
-    if (smallest.items == NULL || task->rows == NULL) return no_memory(err);
-    for (size_t i = 0; i < operations->bucket_count; i++)
-        for (const struct operation *operation = operations->buckets[i]; operation != NULL;
-             operation = operation->bucket_next)
-            if (!operation->stale && view_compare(operation->id, list->after) > 0 &&
-                open_wants(list, operation))
-                smallest_add(&smallest, operation);
-    for (size_t i = 0; i < smallest.count; i++) {
-        struct shown *shown = &task->rows[task->row_count++];
-        struct store_head head;
-        stet_status status =
-            staging_read(staging, OPERATION_TYPE, smallest.items[i]->id, &head, &shown->row, err);
-        if (status != STET_OK) return status;
-        shown_fill(operations, smallest.items[i], shown);
+    if (task->rows == NULL) return no_memory(err);
+    if (status_parse(list->status) == OPERATION_RUNNING) {
+        by_id_walk(operations->held_by_id, BY_ID_HELD, list->after, open_visit, &page);
+    } else if (view_is_empty(list->lane)) {
+        by_id_walk(operations->by_id, BY_ID_SPACE, list->after, open_visit, &page);
+    } else {
+        const struct lane *lane = lanes_find(operations, list->lane);
+        if (lane != NULL) by_id_walk(lane->by_id, BY_ID_LANE, list->after, open_visit, &page);
     }
-    if (smallest.more) task->next_id = task->rows[task->row_count - 1].row.id;
-    return STET_OK;
+    if (page.status != STET_OK || !page.more) return page.status;
+    task->next_id = arena_copy(arena, page.last->id);
+    return task->next_id.bytes == NULL ? no_memory(err) : STET_OK;
 }
 
 static stet_status answer_open(struct stet_command *command, struct json_writer *writer,

@@ -208,6 +208,7 @@ void operations_reset(void *state) {
             operation->stale = true;
             operation->lease.index = operation->flush.index = operation->deadline_timer.index = 0;
             operation->running_next = NULL;
+            memset(operation->by_id, 0, sizeof operation->by_id);
             operation->running_link = operation->to_run_link = NULL;
             operation->dependents = NULL;
             operation->above = operation->below = operation->beside = NULL;
@@ -216,10 +217,12 @@ void operations_reset(void *state) {
     }
     operations->leases.count = operations->flushes.count = operations->deadlines.count = 0;
     operations->doomed = operations->to_run = operations->starting = NULL;
+    operations->by_id = operations->held_by_id = NULL;
     for (struct lane *lane = operations->lanes; lane != NULL; lane = lane->next) {
         lane->queue = NULL;
         lane->version = lane->seq = 0;
         lane->running = NULL;
+        lane->by_id = NULL;
     }
     queue_reset(operations->queue);
 }

@@ -105,16 +105,18 @@ static void tell_others(struct operations *operations, struct operation *operati
 
 /* ---- Moving ------------------------------------------------------------------------------ */
 
-static void run_link(struct operation *operation) {
+static void run_link(struct operations *operations, struct operation *operation) {
     struct lane *lane = operation->lane;
     operation->running_next = lane->running;
     operation->running_link = &lane->running;
     if (lane->running != NULL) lane->running->running_link = &operation->running_next;
     lane->running = operation;
+    by_id_insert(&operations->held_by_id, BY_ID_HELD, operation);
 }
 
-static void run_unlink(struct operation *operation) {
+static void run_unlink(struct operations *operations, struct operation *operation) {
     if (operation->running_link == NULL) return;
+    by_id_remove(&operations->held_by_id, BY_ID_HELD, operation);
     *operation->running_link = operation->running_next;
     if (operation->running_next != NULL)
         operation->running_next->running_link = operation->running_link;
@@ -159,8 +161,8 @@ static void to_run_unlink(struct operation *operation) {
 }
 
 /* It leaves the lane's running ones; of its batch another one counts from now on. */
-static void hand_back(struct operation *operation) {
-    run_unlink(operation);
+static void hand_back(struct operations *operations, struct operation *operation) {
+    run_unlink(operations, operation);
     if (!operation->leads) return;
     operation->leads = false;
     struct queue_entry *mate = mate_of(operation, operation->state.batch);
@@ -168,7 +170,7 @@ static void hand_back(struct operation *operation) {
 }
 
 static void lease_drop(struct operations *operations, struct operation *operation) {
-    hand_back(operation);
+    hand_back(operations, operation);
     to_run_unlink(operation);
     timers_set(&operations->leases, &operation->lease, QUEUE_NEVER);
     note_drop(operations, operation);
@@ -262,7 +264,7 @@ void operation_set(struct operations *operations, struct operation *operation,
         }
         operation->hand = hand;
         operation->leads = mate == NULL;
-        run_link(operation);
+        run_link(operations, operation);
         lease_begin(operations, operation);
     } else {
         free(hand);

@@ -53,6 +53,8 @@ void operations_add(struct operations *operations, struct operation *operation) 
     operation->bucket_next = *bucket;
     *bucket = operation;
     operations->count++;
+    by_id_insert(&operations->by_id, BY_ID_SPACE, operation);
+    by_id_insert(&operation->lane->by_id, BY_ID_LANE, operation);
 }
 
 void operations_take_out(struct operations *operations, struct operation *operation) {
@@ -61,6 +63,9 @@ void operations_take_out(struct operations *operations, struct operation *operat
         slot = &(*slot)->bucket_next;
     *slot = operation->bucket_next;
     operations->count--;
+    if (operation->stale) return; /* The trees have forgotten it already. */
+    by_id_remove(&operations->by_id, BY_ID_SPACE, operation);
+    by_id_remove(&operation->lane->by_id, BY_ID_LANE, operation);
 }
 
 /* ---- Making one -------------------------------------------------------------------------- */
