@@ -48,6 +48,9 @@ class Queues(unittest.TestCase):
     def test_postgres(self):
         self.race("postgres", "postgres", ["submit", "cycle"])
 
+    def test_stet(self):
+        self.race("stet", None, ["submit", "cycle", "wake"])
+
     def test_a_job_handed_out_twice_is_noticed(self):
         done = self.run_it("racy", "postgres", "--mode", "cycle", "--seconds", "60")
         self.assertEqual(done.returncode, 1, done.stdout)
