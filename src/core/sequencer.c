@@ -6,12 +6,11 @@
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "base/view.h"
 #include "core/client.h"
 #include "core/decide.h"
+#include "core/due.h"
 #include "core/index.h"
 #include "core/reservations.h"
-#include "core/retain.h"
 #include "core/staging.h"
 #include "core/submit.h"
 
@@ -302,173 +301,6 @@ static void set_aside(struct sequencer *sequencer, struct space *space, struct b
     }
 }
 
-/* ---- Time -------------------------------------------------------------------------------- */
-
-static struct module_time clock_time(const struct clock *clock) {
-    return (struct module_time){.wall = clock_wall_ns(clock),
-                                .monotonic = clock_monotonic_ns(clock)};
-}
-
-/* The sequencer's thread: it remembers what it saw last. */
-static struct module_time sequencer_time(struct sequencer *sequencer) {
-    struct module_time time = clock_time(sequencer->engine->clock);
-    int64_t offset = time.wall - time.monotonic;
-    int64_t jump = sequencer->wall_offset == 0 ? 0 : offset - sequencer->wall_offset;
-    if (jump > STAMP_JUMP_MAX_S * CLOCK_NS_PER_S) {
-        sequencer->wall_held_until = time.monotonic + CLOCK_CONFIRM_S * CLOCK_NS_PER_S;
-    } else if (jump < -STAMP_JUMP_MAX_S * CLOCK_NS_PER_S) {
-        sequencer->wall_held_until = 0;
-    }
-    sequencer->wall_offset = offset;
-    time.wall_held = time.monotonic < sequencer->wall_held_until;
-    return time;
-}
-
-static bool is_module_due(const struct engine_module_state *module,
-                          const struct module_time *time) {
-    return module->due.monotonic <= time->monotonic ||
-           (module->due.wall <= time->wall && !time->wall_held);
-}
-
-static bool is_due(struct sequencer *sequencer, struct space *space) {
-    return atomic_load_explicit(&space->due_at, memory_order_relaxed) <=
-           clock_monotonic_ns(sequencer->engine->clock);
-}
-
-/* Takes a module's work in the background to a worker. The command comes back to the sequencer's own client. */
-static stet_status start_background(struct stet_command *command) {
-    command->internal = false;
-    command->background = true;
-    command->submitted = true;
-    command->actor.id = arena_copy(&command->arena, VIEW("stet"));
-    if (command->actor.id.bytes == NULL) return STET_NO_MEMORY;
-    stet_status status = command_detour(command, &command->error);
-    if (status != STET_OK) command->submitted = false;
-    return status;
-}
-
-/* What came of it: its module is told. */
-static void background_drain(struct sequencer *sequencer) {
-    struct stet_command *command;
-    if (sequencer->client == NULL) return;
-    while ((command = client_next(sequencer->client)) != NULL) {
-        struct space *space = command->space;
-        for (size_t i = 0; i < space->module_count; i++) {
-            const struct engine_module_state *module = &space->modules[i];
-            if (module->module == command->owner && module->module->ended != NULL)
-                module->module->ended(module->state, command);
-        }
-        /* It may be another space than the one at hand, and have something due at once now. */
-        sequencer_poke(sequencer, space);
-        command_destroy(command);
-    }
-}
-
-/* Asks one module what time has made due, and decides it. False when there is no more. */
-static bool decide_due_once(struct sequencer *sequencer, struct space *space, struct batch *batch,
-                            struct engine_module_state *module, const struct module_time *time,
-                            bool *refused) {
-    stet_error err;
-    if (sequencer->client == NULL &&
-        client_create(sequencer->engine, &sequencer->client, &err) != STET_OK)
-        return false;
-    struct stet_command *command = command_create(sequencer->client);
-    if (command == NULL) return false;
-    command->space = space_ref(space);
-    command->internal = true;
-    command->owner = module->module;
-    bool found = module->module->due(module->state, time, *refused, command);
-    if (found && command->hop != NULL) {
-        assert(command->kind == COMMAND_MODULE);
-        *refused = start_background(command) != STET_OK;
-        if (!*refused) return true;
-    } else if (found) {
-        stet_status status =
-            command->kind == COMMAND_WRITE ? command_prepare(command, &command->error) : STET_OK;
-        if (status == STET_OK) {
-            decide(space, batch, command, time);
-            assert(command->hop == NULL && !command->held);
-            status = command->status;
-        }
-        *refused = status != STET_OK;
-    }
-    /* The batch holds its own references to what was staged; the keys of such commands are not kept. */
-    command->done = true;
-    command->next = space->due_done;
-    space->due_done = command;
-    return found;
-}
-
-/*
- * As much as one batch may spend on it; the next goes on. What was refused is asked for its other way at once, whatever was spent:
- * else a dear first try would be all that ever happens.
- */
-static void decide_due(struct sequencer *sequencer, struct space *space, struct batch *batch,
-                       const struct module_time *time) {
-    const struct clock *clock = sequencer->engine->clock;
-    int64_t until = clock_monotonic_ns(clock) + DUE_BATCH_MS_MAX * 1000000;
-    size_t left = DUE_PER_BATCH_MAX, bytes = 0;
-    for (size_t i = 0; i < space->module_count; i++) {
-        struct engine_module_state *module = &space->modules[i];
-        bool refused = false, again = false;
-        if (module->module->due == NULL || !is_module_due(module, time)) continue;
-        while ((again ||
-                (left > 0 && bytes < DUE_BATCH_BYTES_MAX && clock_monotonic_ns(clock) < until)) &&
-               decide_due_once(sequencer, space, batch, module, time, &refused)) {
-            if (again && refused) break; /* Memory may be out: later. */
-            again = refused;
-            if (left > 0) left--;
-            if (space->due_done != NULL) bytes += arena_footprint(&space->due_done->arena);
-        }
-    }
-    reservations_expire(space, time->monotonic);
-    unhold(sequencer, space, is_over, (uint64_t)time->monotonic);
-}
-
-/* What is done in the pause between two batches, a little at a time. */
-static void do_chores(struct sequencer *sequencer, struct space *space) {
-    struct module_time time = sequencer_time(sequencer);
-    space->chores = index_maintain(space, time.monotonic);
-    space->chores = retain_sweep(space, &time) || space->chores;
-}
-
-/* The commands made for what was due have done their work. */
-static void due_done(struct space *space) {
-    while (space->due_done != NULL) {
-        struct stet_command *command = space->due_done;
-        space->due_done = command->next;
-        command_destroy(command);
-    }
-}
-
-/* When the space is to be looked at next, though nobody sends it anything. */
-static void due_plan(struct space *space, struct module_time time) {
-    int64_t recheck = time.monotonic + DUE_RECHECK_S * CLOCK_NS_PER_S;
-    int64_t at = MODULE_NEVER;
-    for (size_t i = 0; i < space->module_count; i++) {
-        struct engine_module_state *module = &space->modules[i];
-        module->due = (struct module_time){.wall = MODULE_NEVER, .monotonic = MODULE_NEVER};
-        if (module->module->next_due == NULL) continue;
-        module->module->next_due(module->state, &module->due);
-        if (module->due.monotonic < at) at = module->due.monotonic;
-        if (module->due.wall == MODULE_NEVER) continue;
-        int64_t wall = module->due.wall <= time.wall
-                           ? time.monotonic
-                           : module->due.wall - time.wall + time.monotonic;
-        if (wall > recheck || time.wall_held) wall = recheck;
-        if (wall < at) at = wall;
-    }
-    for (struct stet_command *command = space->held_first; command != NULL; command = command->next)
-        if (command->held_until < at) at = command->held_until;
-    int64_t sweep = retain_next(space), drop = index_next(space);
-    int64_t free_at = reservations_next(space);
-    if (free_at < at) at = free_at;
-    if (sweep < at) at = sweep;
-    if (drop < at) at = drop;
-    if (atomic_load_explicit(&space->held_changed, memory_order_relaxed)) at = time.monotonic;
-    atomic_store_explicit(&space->due_at, at, memory_order_relaxed);
-}
-
 /* ---- One batch --------------------------------------------------------------------------- */
 
 static void count_commit(struct space *space, const struct batch *batch, int64_t ns) {
@@ -561,9 +393,12 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
     uint64_t seq = space->seq;
     int64_t stamp = space->stamp;
     uint64_t receipts = receipts_mark(&space->receipts);
-    struct module_time time = sequencer_time(sequencer);
+    struct module_time time = due_time(sequencer);
     int64_t now = time.wall;
-    if (scope == WITH_DUE) decide_due(sequencer, space, batch, &time);
+    if (scope == WITH_DUE) {
+        due_decide(sequencer, space, batch, &time);
+        unhold(sequencer, space, is_over, (uint64_t)time.monotonic);
+    }
     for (size_t i = first; i < first + count; i++)
         decide(space, batch, batch->commands[i], &time);
     if (max > 0) decide_woken(sequencer, space, batch, max, &time);
@@ -679,14 +514,14 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
     struct batch *batch = sequencer->batch;
     stet_error err = {0};
     batch_reset(batch);
-    background_drain(sequencer);
+    due_drain(sequencer);
     if (atomic_exchange(&space->held_changed, false)) held_sweep(space, false);
     take(sequencer, space, batch, max);
     size_t count = batch->command_count;
-    bool due = is_due(sequencer, space);
+    bool due = due_is(sequencer, space);
     if (count == 0 && !due) {
-        do_chores(sequencer, space);
-        if (!space->chores) due_plan(space, sequencer_time(sequencer));
+        due_chores(sequencer, space);
+        if (!space->chores) due_plan(space, due_time(sequencer));
         store_maintain(space->store);
         return 0;
     }
@@ -702,11 +537,11 @@ size_t sequencer_run_batch(struct sequencer *sequencer, struct space *space, siz
     set_aside(sequencer, space, batch);
     answer(space, batch->commands, batch->command_count);
     batch_reset(batch);
-    due_done(space);
-    background_drain(sequencer);
-    do_chores(sequencer, space);
+    due_clear(space);
+    due_drain(sequencer);
+    due_chores(sequencer, space);
     if (status == STET_OK) {
-        due_plan(space, sequencer_time(sequencer));
+        due_plan(space, due_time(sequencer));
     } else if (due) {
         /* The disk may be full: not at once again. */
         atomic_store(&space->due_at,
@@ -744,7 +579,7 @@ static int64_t ready_due(struct sequencer *sequencer) {
 
 void sequencer_attach(struct sequencer *sequencer, struct space *space) {
     /* On the thread that opens it. Should the wall clock not be believed just now, the sequencer plans anew. */
-    due_plan(space, clock_time(sequencer->engine->clock));
+    due_plan(space, due_clock(sequencer->engine->clock));
     pthread_mutex_lock(&sequencer->lock);
     space->sequencer_next = sequencer->spaces;
     sequencer->spaces = space;
@@ -863,5 +698,5 @@ void sequencer_stop(struct sequencer *sequencer) {
 }
 
 void sequencer_settle(struct sequencer *sequencer) {
-    if (sequencer->batch != NULL) background_drain(sequencer);
+    if (sequencer->batch != NULL) due_drain(sequencer);
 }
