@@ -511,6 +511,53 @@ TEST(a_restart_leaves_the_lanes_as_they_were) {
     must_claim("z", "c");
 }
 
+/* It is deleted, and no version of it says anything any more. */
+static void must_be_silent(const char *type, const char *id) {
+    struct store_change rows[16];
+    struct store_head head;
+    size_t count = 0;
+    struct store_reader *reader = store_writer_reader(world.fixture.space->store);
+    assert_int_equal(store_head(reader, view_of(type), view_of(id), &head, NULL), STET_OK);
+    assert_true(head.deleted);
+    assert_int_equal(store_history(reader, &world.arena, &head, 0, 16, true, rows, &count, NULL),
+                     STET_OK);
+    assert_true(count > 1 && count < 16);
+    assert_int_equal(rows[0].op, STORE_DELETE);
+    assert_true(view_equal(rows[0].data, VIEW("{}")));
+    for (size_t i = 1; i < count && !rows[i].pruned; i++)
+        fail_msg("version %d of %s/%s is still there", (int)rows[i].version, type, id);
+}
+
+TEST(payloads_go_with_their_operation_and_only_who_changed_them_stays) {
+    (void)state;
+    char text[3000], quoted[3003], note[3003];
+    memset(text, 'x', sizeof text);
+    snprintf(quoted, sizeof quoted, "\"%.*s\"", (int)sizeof text, text);
+    snprintf(note, sizeof note, "[\"%.*s\"]", 2000, text);
+    must(put_lane("l", "{\"keep_s\":1000}"));
+    must(submit(
+        (stet_operation_request){.id = VIEW("a"), .lane = VIEW("l"), .input = view_of(quoted)}));
+    uint64_t lease = must_claim("x", "a");
+    must(tell("a", lease, 40, "half way"));
+    pass(1);
+    must(complete_with("a", lease, note, NULL, 0));
+    check_is("a", "/input", quoted);
+    check_is("a", "/result", note);
+    for (int i = 0; i < 20; i++)
+        pass(100);
+    check_status(get("a"), STET_NOT_FOUND);
+    must_be_silent("stet.payload", "a.input");
+    must_be_silent("stet.payload", "a.result");
+    must_be_silent("stet.operation", "a");
+    reopen();
+    be("ann");
+    check_status(get("a"), STET_NOT_FOUND);
+    must_be_silent("stet.payload", "a.result");
+    /* The id is free again, and what stood there does not come back. */
+    must_submit("a");
+    assert_null(json_at(must(get("a")).body, "/input"));
+}
+
 TEST(what_was_finished_long_ago_is_forgotten) {
     (void)state;
     char text[3000], quoted[3003];
@@ -575,6 +622,9 @@ int main(void) {
         OPERATIONS(progress_never_goes_back_nor_past_the_end),
         OPERATIONS(progress_that_comes_fast_is_one_version_a_tenth_of_a_second),
         OPERATIONS(large_inputs_and_results_stand_apart),
+        cmocka_unit_test_setup_teardown(
+            payloads_go_with_their_operation_and_only_who_changed_them_stays, setup_folder,
+            teardown_folder),
         cmocka_unit_test_setup_teardown(what_was_finished_long_ago_is_forgotten, setup_folder,
                                         teardown_folder),
         cmocka_unit_test_setup_teardown(
