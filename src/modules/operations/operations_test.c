@@ -558,6 +558,20 @@ TEST(payloads_go_with_their_operation_and_only_who_changed_them_stays) {
     assert_null(json_at(must(get("a")).body, "/input"));
 }
 
+TEST(a_repeated_request_for_what_was_forgotten_is_told_that_it_is_gone) {
+    (void)state;
+    const stet_operation_request request = {
+        .id = VIEW("a"), .lane = VIEW("l"), .mutation_key = VIEW("k1")};
+    must(put_lane("l", "{\"keep_s\":60}"));
+    must(submit(request));
+    must(cancel("a"));
+    assert_true(must(submit(request)).replayed);
+    for (int i = 0; i < 20; i++)
+        pass(60);
+    check_status(get("a"), STET_NOT_FOUND);
+    check_status(submit(request), STET_PRUNED);
+}
+
 TEST(what_was_finished_long_ago_is_forgotten) {
     (void)state;
     char text[3000], quoted[3003];
@@ -625,6 +639,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(
             payloads_go_with_their_operation_and_only_who_changed_them_stays, setup_folder,
             teardown_folder),
+        OPERATIONS(a_repeated_request_for_what_was_forgotten_is_told_that_it_is_gone),
         cmocka_unit_test_setup_teardown(what_was_finished_long_ago_is_forgotten, setup_folder,
                                         teardown_folder),
         cmocka_unit_test_setup_teardown(

@@ -182,6 +182,10 @@ static stet_status answer_submit(struct stet_command *command, struct json_write
         status = store_change_at(reader, &command->arena, head.seq, &task->shown.row, err);
     space_reader_give(command->space, reader);
     if (status != STET_OK) return status;
+    if (task->shown.row.pruned)
+        return error_set(err, STET_PRUNED,
+                         "operation \"%.*s\" was finished and is not kept any more",
+                         VIEW_ARG(task->shown.row.id));
     command->outcome.replayed = true;
     return answer_shown(command, writer, err);
 }
