@@ -196,6 +196,7 @@ static stet_status load(struct conflict *conflict, stet_error *err) {
         *err = why;
         return status;
     }
+    merging_report(conflict->command->space, &conflict->merge);
     conflict->merged_known = true;
     return find_blames(conflict, err);
 }
@@ -301,6 +302,15 @@ static void render_value(struct json_writer *writer, stet_view key, const struct
     if (node != DOC_NONE) json_member_raw(writer, key, doc_text(doc, node));
 }
 
+static void render_rule_error(struct json_writer *writer, const struct doc_rule_error *error) {
+    json_key(writer, VIEW("rule_error"));
+    json_object_begin(writer);
+    json_member_text(writer, VIEW("function"), error->function);
+    json_member_text(writer, VIEW("code"), view_of(status_code(error->status)));
+    json_member_text(writer, VIEW("detail"), error->detail);
+    json_object_end(writer);
+}
+
 static void render_fields(struct conflict *conflict, struct json_writer *writer) {
     json_key(writer, VIEW("fields"));
     json_object_begin(writer);
@@ -316,6 +326,7 @@ static void render_fields(struct conflict *conflict, struct json_writer *writer)
         if (field->state == DOC_MERGED && !view_is_empty(field->merged))
             json_member_raw(writer, VIEW("merged"), field->merged);
         json_member_text(writer, VIEW("rule"), view_of(field->rule));
+        if (field->error != NULL) render_rule_error(writer, field->error);
         if (blame->known) {
             json_member_text(writer, VIEW("by"), blame->by);
             json_key(writer, VIEW("at"));

@@ -1,5 +1,6 @@
 #include "core/merging.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/view.h"
 #include "core/engine.h"
@@ -17,21 +18,35 @@ static stet_status finish(struct arena *arena, const struct merging_sides *sides
                                &merging->yours, &merging->provenance, err);
 }
 
-/* A function that is not there, fails or takes too long has settled nothing. */
 static stet_status run_function(void *context, struct arena *arena, stet_view name, stet_view base,
                                 stet_view current, stet_view yours, stet_view *merged,
                                 stet_error *err) {
     const struct merging_runner *runner = context;
     const struct function_runner *functions = runner->space->engine->functions;
-    stet_error why = {0};
     *merged = (stet_view){0};
     if (functions == NULL) return STET_OK;
-    stet_status status =
-        functions->merge(runner->space, arena, name, runner->functions == MERGING_BRIEFLY, base,
-                         current, yours, merged, &why);
-    if (status != STET_NO_MEMORY) return STET_OK;
-    if (err != NULL) *err = why;
-    return status;
+    return functions->merge(runner->space, arena, name, runner->functions == MERGING_BRIEFLY, base,
+                            current, yours, merged, err);
+}
+
+/* At most one in this time in a space: a broken function may fail at every write. */
+enum { REPORT_INTERVAL_S = 60 };
+
+void merging_report(struct space *space, const struct doc_merge_result *result) {
+    const struct doc_rule_error *error = NULL;
+    for (size_t i = 0; error == NULL && i < result->field_count; i++)
+        error = result->fields[i].error;
+    if (error == NULL) return;
+    int64_t now = clock_monotonic_ns(space->engine->clock);
+    int64_t next = atomic_load_explicit(&space->merge_report_next, memory_order_relaxed);
+    if (now < next || !atomic_compare_exchange_strong(&space->merge_report_next, &next,
+                                                      now + REPORT_INTERVAL_S * CLOCK_NS_PER_S))
+        return;
+    engine_report(
+        space->engine, STET_REPORT_WARNING,
+        "space \"%s\": function \"%.*s\" failed to merge, which left a conflict: %s: %.*s",
+        space->name, VIEW_ARG(error->function), status_code(error->status),
+        VIEW_ARG(error->detail));
 }
 
 struct doc_functions merging_functions(struct merging_runner *runner) {
@@ -65,6 +80,7 @@ stet_status merging_run(struct arena *arena, struct merging_sides *sides, uint64
         if (err != NULL) *err = why;
         return status;
     }
+    merging_report(sides->runner.space, &merging->result);
     return merging->result.clean ? finish(arena, sides, merging, err) : STET_OK;
 }
 

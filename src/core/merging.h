@@ -43,6 +43,9 @@ struct merging_runner {
 /* For doc_merge_with. runner: borrowed as long as the result. What a function cannot settle, or fails to, is a conflict. */
 struct doc_functions merging_functions(struct merging_runner *runner);
 
+/* Tells the operator of a function that failed in a merge; not more often than once a minute for a space. Any thread. */
+void merging_report(struct space *space, const struct doc_merge_result *result);
+
 struct merging_sides {
     struct merging_runner runner;
     const struct policy *policy; /* NULL: the default rules. */

@@ -137,7 +137,8 @@ struct space {
     /* Commands that wait to be decided again, in the order they began to wait; linked by next. */
     struct stet_command *held_first, *held_last;
     size_t held_count;
-    atomic_bool held_changed; /* One of them was cancelled, or the space is gone. */
+    _Atomic int64_t merge_report_next; /* When a function that fails to merge is reported again. */
+    atomic_bool held_changed;          /* One of them was cancelled, or the space is gone. */
     /* Monotonic: when its sequencer must look at it although nothing waits. MODULE_NEVER: never. */
     _Atomic int64_t due_at;
     struct stet_command *due_done; /* Made for what was due in the batch at hand. */

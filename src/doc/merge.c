@@ -98,6 +98,7 @@ stet_status merger_note_field(struct merger *merger, const struct site *site,
     note->field.state = answer->state;
     note->field.dropped = answer->dropped;
     note->field.rule = site_rule(site)->name;
+    note->field.error = answer->error;
     switch (answer->state) {
     case DOC_CONFLICT:
     case DOC_SAME:

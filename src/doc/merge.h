@@ -24,6 +24,13 @@ enum doc_field_state {
 /* Whose value a rule gave up: last_writer_wins, first, min and max choose one side. Whoever wrote it should be told. */
 enum doc_dropped { DOC_DROPPED_NONE, DOC_DROPPED_YOURS, DOC_DROPPED_CURRENT };
 
+/* Why a function that was to settle a field failed to. */
+struct doc_rule_error {
+    stet_view function; /* Its name, in the arena. */
+    stet_status status;
+    stet_view detail; /* For people, in the arena. */
+};
+
 struct doc_merge_field {
     /* RFC 6901, in the arena; of the merged document. It names the same place in all three documents unless `list` is set. */
     stet_view pointer;
@@ -38,6 +45,7 @@ struct doc_merge_field {
     doc_node base, current, yours; /* DOC_NONE: absent there. */
     stet_view merged;              /* JSON text; empty: absent. A conflict holds current's value. */
     const char *rule; /* The name of the rule that judged, such as "reject". Lives for ever. */
+    const struct doc_rule_error *error; /* Of DOC_CONFLICT; NULL: no function failed. */
 };
 
 /*
@@ -48,7 +56,8 @@ struct doc_rules;
 
 /*
  * Who can run the functions that rules name ("function:NAME"), as nothing in doc/ can. merge: the same value on three sides, JSON, empty: absent.
- * *merged: JSON in the arena; empty: it is left in conflict. STET_OK, STET_NO_MEMORY. merge NULL: not here, it takes too many steps.
+ * *merged: JSON in the arena; empty: it is left in conflict. STET_OK; STET_NO_MEMORY ends the merge; any other: the function failed, err says why, and the
+ * field is in conflict with that as its `error`. merge NULL: not here, it takes too many steps.
  */
 struct doc_functions {
     stet_status (*merge)(void *context, struct arena *arena, stet_view name, stet_view base,

@@ -34,6 +34,7 @@ struct rule_answer {
     enum doc_dropped dropped;
     stet_view merged; /* Of MERGED: JSON text that lives as long as the arena; empty: absent. */
     uint64_t steps;   /* Spent. */
+    const struct doc_rule_error *error; /* Of CONFLICT: as in doc_merge_field. */
 };
 
 struct doc_rule {

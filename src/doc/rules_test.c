@@ -1,6 +1,7 @@
 #include "doc/rules.h"
 
 #include "base/buffer.h"
+#include "base/error.h"
 #include "base/limits.h"
 #include "doc/decimal.h"
 #include "doc/doc_testing.h"
@@ -399,6 +400,31 @@ static void what_a_function_leaves_is_in_conflict(void **state) {
     assert_false(result.clean);
 }
 
+static stet_status fail_as_told(void *context, struct arena *arena, stet_view name, stet_view base,
+                                stet_view current, stet_view yours, stet_view *merged,
+                                stet_error *err) {
+    (void)arena, (void)name, (void)base, (void)current, (void)yours, (void)merged;
+    const stet_status *status = context;
+    return error_set(err, *status, "told to");
+}
+
+static void a_function_that_fails_leaves_a_conflict_and_its_reason(void **state) {
+    (void)state;
+    stet_status told = STET_FUNCTION_LIMIT;
+    const struct doc_functions functions = {.merge = fail_as_told, .context = &told};
+    const struct doc_rules *rules = must_compile("{\"/f\":{\"merge\":\"function:f\"}}", "[]");
+    struct doc_merge_result result;
+    assert_int_equal(merge_with(rules, &functions, 0, &result), STET_OK);
+    assert_false(result.clean);
+    check_fields(&result, "/f conflict by function\n/g yours by reject\n");
+    assert_int_equal(result.fields[0].error->status, STET_FUNCTION_LIMIT);
+    check_view(result.fields[0].error->function, "f");
+    check_view(result.fields[0].error->detail, "told to");
+    assert_null(result.fields[1].error);
+    told = STET_NO_MEMORY; /* Says nothing about the function. */
+    assert_int_equal(merge_with(rules, &functions, 0, &result), STET_NO_MEMORY);
+}
+
 static void where_functions_may_not_run_they_are_too_dear(void **state) {
     (void)state;
     const struct doc_functions elsewhere = {.merge = NULL};
@@ -417,6 +443,8 @@ static void a_function_for_whole_records_must_leave_one(void **state) {
     assert_int_equal(merge_with(rules, &functions, 0, &result), STET_OK);
     assert_int_equal(calls, 1);
     assert_false(result.clean); /* A list is no record. */
+    assert_non_null(result.fields[0].error);
+    check_view(result.fields[0].error->function, "mean");
 }
 
 static void shapes_are_checked(void **state) {
@@ -594,6 +622,7 @@ int main(void) {
         ARENA_TEST(a_unit_merges_only_whole),
         ARENA_TEST(a_function_merges_what_both_changed),
         ARENA_TEST(what_a_function_leaves_is_in_conflict),
+        ARENA_TEST(a_function_that_fails_leaves_a_conflict_and_its_reason),
         ARENA_TEST(where_functions_may_not_run_they_are_too_dear),
         ARENA_TEST(a_function_for_whole_records_must_leave_one),
         ARENA_TEST(shapes_are_checked),

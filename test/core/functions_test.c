@@ -513,6 +513,67 @@ TEST(what_a_function_cannot_merge_is_a_conflict) {
     check_data("a", 2, "{\"n\":2}");
 }
 
+/* A function that fails is told apart from one that will not settle it: to the writer, and to the operator once a minute. */
+struct reports {
+    unsigned count;
+    char last[256];
+};
+
+static void note_report(void *context, stet_severity severity, const char *message) {
+    struct reports *reports = context;
+    assert_int_equal(severity, STET_REPORT_WARNING);
+    reports->count++;
+    snprintf(reports->last, sizeof reports->last, "%s", message);
+}
+
+TEST(a_function_that_fails_to_merge_is_named) {
+    (void)state;
+    static const char *const sources[][2] = {{"return 1", "\"FUNCTION_FAILED\""},
+                                             {"error('no')", "\"FUNCTION_FAILED\""},
+                                             {"while true do end", "\"FUNCTION_LIMIT\""}};
+    struct reports reports = {0};
+    world.fixture.engine->options.report = note_report;
+    world.fixture.engine->options.report_context = &reports;
+    declare_type_as("{\"on_conflict\":\"function:join\"}");
+    must_put("a", none, "{\"n\":1}");
+    must_put("a", at(1), "{\"n\":2}");
+    struct answer answer = try_put("a", at(1), "{\"n\":3}");
+    check_json(answer.body, "/fields//rule_error/code", "\"NOT_FOUND\"");
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        must_define("join", i == 0 ? none : at(i), sources[i][0]);
+        answer = try_put("a", at(1), "{\"n\":3}");
+        check_status(answer, STET_CONCURRENT_MODIFICATION);
+        check_json(answer.body, "/fields//rule_error/function", "\"join\"");
+        check_json(answer.body, "/fields//rule_error/code", sources[i][1]);
+        assert_non_null(strstr(answer.body, "\"detail\":"));
+    }
+    assert_int_equal(reports.count, 1);
+    assert_non_null(strstr(reports.last, "function \"join\" failed to merge"));
+    clock_manual_advance(&world.clock, 61 * CLOCK_NS_PER_S);
+    check_status(try_put("a", at(1), "{\"n\":3}"), STET_CONCURRENT_MODIFICATION);
+    assert_int_equal(reports.count, 2);
+    assert_non_null(strstr(reports.last, "FUNCTION_LIMIT"));
+    must_define("join", at(3), "return nil");
+    clock_manual_advance(&world.clock, 61 * CLOCK_NS_PER_S);
+    answer = try_put("a", at(1), "{\"n\":3}");
+    check_status(answer, STET_CONCURRENT_MODIFICATION);
+    assert_null(strstr(answer.body, "rule_error"));
+    assert_int_equal(reports.count, 2);
+}
+
+TEST(it_is_named_at_its_field) {
+    (void)state;
+    declare_type_as("{\"on_conflict\":\"merge\",\"fields\":{\"/n\":{\"merge\":\"function:sum\"}}}");
+    must_define("sum", none, "error('too much')");
+    must_put("a", none, "{\"n\":1,\"m\":1}");
+    must_put("a", at(1), "{\"n\":10,\"m\":2}");
+    struct answer answer = try_put("a", at(1), "{\"n\":100,\"m\":3}");
+    check_status(answer, STET_CONCURRENT_MODIFICATION);
+    check_json(answer.body, "/fields/~1n/rule_error/function", "\"sum\"");
+    assert_non_null(strstr(answer.body, "too much"));
+    assert_null(strstr(strstr(answer.body, "rule_error") + 1, "rule_error")); /* Not at /m. */
+}
+
 /* ---- Limits ------------------------------------------------------------------------------ */
 
 #define check_limit(name, field_expected)                                                          \
@@ -607,6 +668,8 @@ int main(void) {
         FUNCTIONS(a_function_merges_a_field),
         FUNCTIONS(a_function_is_a_strategy),
         FUNCTIONS(what_a_function_cannot_merge_is_a_conflict),
+        FUNCTIONS(a_function_that_fails_to_merge_is_named),
+        FUNCTIONS(it_is_named_at_its_field),
         FUNCTIONS(every_limit_has_its_name),
         FUNCTIONS(what_a_run_makes_in_vain_counts_as_its_memory),
         FUNCTIONS(a_definition_s_own_limits_are_lower),
