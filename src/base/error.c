@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum { SUBJECT_BYTES_MAX = 48 };
+
 struct row {
     const char *code;
     const char *words;
@@ -87,6 +89,21 @@ void error_message(stet_error *err, stet_view message) {
     if (size > 0) memcpy(err->message, message.bytes, size);
     err->message[size] = '\0';
     if (size < message.size) cut_whole(err->message, size);
+}
+
+void error_subject(stet_error *err, const char *whole) {
+    if (err == NULL) return;
+    char subject[SUBJECT_BYTES_MAX + 1];
+    char message[sizeof subject + sizeof err->message + 4];
+    const char *name = err->field[0] == '\0' ? whole : err->field;
+    size_t size = strlen(name);
+    bool cut = size > SUBJECT_BYTES_MAX;
+    if (cut) size = SUBJECT_BYTES_MAX;
+    memcpy(subject, name, size);
+    subject[size] = '\0';
+    if (cut) cut_whole(subject, size);
+    snprintf(message, sizeof message, "%s%s %s", subject, cut ? "\u2026" : "", err->message);
+    error_message(err, view_of(message));
 }
 
 void error_cause(stet_error *err, const char *format, ...) {

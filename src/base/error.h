@@ -31,6 +31,12 @@ void error_field_view(stet_error *err, stet_view field, uint64_t limit);
 /* Puts another message in the place of the one there; cut at its size on a whole character. Accepts NULL. */
 void error_message(stet_error *err, stet_view message);
 
+/*
+ * Puts what err is about before a message that only says what that should be: "is missing" becomes "/on is missing". The field, or
+ * `whole` where that is empty. A long one is cut, so that the rest can be read. Accepts NULL.
+ */
+void error_subject(stet_error *err, const char *whole);
+
 /* Adds what only the operator's log may show. Accepts NULL. */
 void error_cause(stet_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -68,6 +68,35 @@ static void an_error_can_be_wrapped_in_itself(void **state) {
     assert_string_equal(err.cause, "first, then second");
 }
 
+static void a_message_gets_its_subject(void **state) {
+    (void)state;
+    char field[120];
+    stet_error err;
+    error_set(&err, STET_BAD_REQUEST, "is missing");
+    error_subject(&err, "all of it");
+    assert_string_equal(err.message, "all of it is missing");
+    error_set(&err, STET_BAD_REQUEST, "is missing");
+    error_field(&err, "/on", 7);
+    error_subject(&err, "all of it");
+    assert_string_equal(err.message, "/on is missing");
+    assert_string_equal(err.field, "/on");
+    assert_int_equal(err.limit, 7);
+    /* However long the name, what is wrong with it can be read. */
+    for (size_t shift = 0; shift < 3; shift++) {
+        size_t size = shift;
+        memset(field, 'x', shift);
+        for (; size + 3 < sizeof field; size += 3)
+            memcpy(field + size, "\xE2\x82\xAC", 3);
+        field[size] = '\0';
+        error_set(&err, STET_BAD_REQUEST, "is missing");
+        error_field(&err, field, 0);
+        error_subject(&err, "all of it");
+        assert_true(view_is_utf8(view_of(err.message)));
+        assert_non_null(strstr(err.message, "\xE2\x80\xA6 is missing"));
+    }
+    error_subject(NULL, "x");
+}
+
 /* Characters of each length are moved over the place where the text is cut. */
 static void a_long_text_is_cut_between_characters(void **state) {
     (void)state;
@@ -104,6 +133,7 @@ int main(void) {
         cmocka_unit_test(setting_an_error_clears_what_stood_there),
         cmocka_unit_test(nobody_asking_is_fine),
         cmocka_unit_test(an_error_can_be_wrapped_in_itself),
+        cmocka_unit_test(a_message_gets_its_subject),
         cmocka_unit_test(a_long_text_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

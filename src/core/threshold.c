@@ -59,6 +59,7 @@ static stet_status refuse_at(stet_error *err, stet_view name, const char *member
     snprintf(field, sizeof field, "/alerts/%.*s%s", VIEW_ARG(name), member);
     error_set(err, STET_INVALID_SETTINGS, "%s", words);
     error_field(err, field, limit);
+    error_subject(err, "the settings");
     return STET_INVALID_SETTINGS;
 }
 
@@ -245,6 +246,7 @@ stet_status threshold_read(struct arena *arena, const struct doc *doc, doc_node 
     if (doc_kind(doc, alerts) != DOC_OBJECT || doc_count(doc, alerts) > ALERTS_MAX) {
         error_set(err, STET_INVALID_SETTINGS, "is an object of at most %d alerts", ALERTS_MAX);
         error_field(err, "/alerts", ALERTS_MAX);
+        error_subject(err, "the settings");
         return STET_INVALID_SETTINGS;
     }
     *list = arena_zalloc(arena, doc_count(doc, alerts) + 1, sizeof **list);
@@ -254,8 +256,9 @@ stet_status threshold_read(struct arena *arena, const struct doc *doc, doc_node 
         threshold->name = doc_key_raw(doc, one);
         if (!is_name(threshold->name)) {
             error_set(err, STET_INVALID_SETTINGS,
-                      "an alert's name is of letters, digits, \"_\", \"-\" and \".\"");
+                      "has a name that is not of letters, digits, \"_\", \"-\" and \".\"");
             error_field(err, "/alerts", ALERT_NAME_BYTES_MAX);
+            error_subject(err, "the settings");
             return STET_INVALID_SETTINGS;
         }
         stet_status status =

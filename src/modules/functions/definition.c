@@ -5,14 +5,18 @@
 #include "doc/pointer.h"
 #include "modules/functions/internal.h"
 
+#include <stdio.h>
+
 enum { ARENA_BLOCK_BYTES = 4096 };
 
 static stet_status no_memory(stet_error *err) {
     return error_set(err, STET_NO_MEMORY, "out of memory for a function");
 }
 
+/* The message says what the member is to be; this adds which one it is. */
 static stet_status refuse(stet_error *err, const char *field, uint64_t limit) {
     error_field(err, field, limit);
+    error_subject(err, "the definition of a function");
     return STET_INVALID_FUNCTION;
 }
 
@@ -25,9 +29,10 @@ static stet_status check_members(const struct doc *doc, doc_node object, const c
         while (names[i] != NULL && !view_equal(raw, view_of(names[i])))
             i++;
         if (names[i] != NULL) continue;
-        error_set(err, STET_INVALID_FUNCTION, "\"%.*s\" is not known here; possible are %s",
-                  VIEW_ARG(raw), known);
-        return refuse(err, where, 0);
+        char field[sizeof err->field];
+        snprintf(field, sizeof field, "%s/%.*s", where, VIEW_ARG(raw));
+        error_set(err, STET_INVALID_FUNCTION, "is not known here; possible are %s", known);
+        return refuse(err, field, 0);
     }
     return STET_OK;
 }
@@ -128,7 +133,7 @@ static stet_status compile(struct definition *definition, stet_view name, stet_v
     stet_status status = doc_parse(&definition->arena, text, NULL, &doc, err);
     if (status != STET_OK) return status;
     if (doc_kind(&doc, 0) != DOC_OBJECT) {
-        error_set(err, STET_INVALID_FUNCTION, "the definition of a function is an object");
+        error_set(err, STET_INVALID_FUNCTION, "is an object");
         return refuse(err, "", 0);
     }
     status = check_members(&doc, 0, "", names, "source, description, class and limits", err);
@@ -136,7 +141,7 @@ static stet_status compile(struct definition *definition, stet_view name, stet_v
         status = read_text(definition, &doc, "source", "/source", FUNCTION_SOURCE_BYTES_MAX,
                            &definition->chunk.source, err);
     if (status == STET_OK && definition->chunk.source.size == 0) {
-        error_set(err, STET_INVALID_FUNCTION, "the source is missing");
+        error_set(err, STET_INVALID_FUNCTION, "is missing");
         status = refuse(err, "/source", 0);
     }
     if (status == STET_OK)

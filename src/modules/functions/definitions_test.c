@@ -33,11 +33,11 @@ TEST(each_member_is_checked) {
     static const char *const bad[][2] = {
         {"{}", "/source"},
         {"{\"source\":1}", "/source"},
-        {"{\"source\":\"return 1\",\"code\":1}", ""},
+        {"{\"source\":\"return 1\",\"code\":1}", "/code"},
         {"{\"source\":\"return 1\",\"description\":1}", "/description"},
         {"{\"source\":\"return 1\",\"class\":\"royal\"}", "/class"},
         {"{\"source\":\"return 1\",\"limits\":1}", "/limits"},
-        {"{\"source\":\"return 1\",\"limits\":{\"hope\":1}}", "/limits"},
+        {"{\"source\":\"return 1\",\"limits\":{\"hope\":1}}", "/limits/hope"},
         {"{\"source\":\"return 1\",\"limits\":{\"reads\":0}}", "/limits/reads"},
         {"{\"source\":\"return 1\",\"limits\":{\"writes\":100000}}", "/limits/writes"},
     };
@@ -45,6 +45,7 @@ TEST(each_member_is_checked) {
         struct answer answer = put_definition("f", none, bad[i][0]);
         check_status(answer, STET_INVALID_FUNCTION);
         assert_string_equal(answer.field, bad[i][1]);
+        assert_int_equal(strncmp(answer.message, answer.field, strlen(answer.field)), 0);
     }
 }
 

@@ -82,7 +82,7 @@ static stet_status begin(struct staging *staging, stet_error *err) {
     const struct function_runner *functions = staging->space->engine->functions;
     if (put->handler == NULL || put->handler->kind != REACTION_FUNCTION) return STET_OK;
     if (functions != NULL && functions->exists(staging, put->handler->target)) return STET_OK;
-    error_set(err, STET_INVALID_HANDLER, "there is no function \"%.*s\"",
+    error_set(err, STET_INVALID_HANDLER, "/function names \"%.*s\", and there is no such function",
               VIEW_ARG(put->handler->target));
     error_field(err, "/function", 0);
     return STET_INVALID_HANDLER;

@@ -57,9 +57,10 @@ static stet_status no_memory(stet_error *err) {
     return error_set(err, STET_NO_MEMORY, "out of memory for a handler");
 }
 
-/* err has its message; this adds the place. */
+/* err's message says what something is to be; this adds what that is. */
 static stet_status place(stet_error *err, const char *where, uint64_t limit) {
     error_field(err, where, limit);
+    error_subject(err, "the handler");
     return STET_INVALID_HANDLER;
 }
 
@@ -314,12 +315,11 @@ static stet_status read_reaction(struct compiler *compiler) {
         if (node == DOC_NONE) continue;
         if (found != DOC_NONE)
             return REFUSE(compiler, places[kind],
-                          "a handler has one of function, agent and webhook");
+                          "is one too many: a handler has one of function, agent and webhook");
         found = node;
         handler->kind = (enum reaction_kind)kind;
     }
-    if (found == DOC_NONE)
-        return REFUSE(compiler, "", "a handler has one of function, agent and webhook");
+    if (found == DOC_NONE) return REFUSE(compiler, "", "has one of function, agent and webhook");
     if (handler->kind == REACTION_WEBHOOK) return read_webhook(compiler, found);
     stet_status status = read_text(compiler, 0, names[handler->kind], places[handler->kind],
                                    handler->kind == REACTION_AGENT ? AGENT_BYTES_MAX : ID_BYTES_MAX,
@@ -350,8 +350,7 @@ static stet_status read_lane(struct compiler *compiler, stet_view name) {
     if (status != STET_OK) return status;
     if (handler->lane.size > 0 &&
         (handler->kind == REACTION_WEBHOOK || view_starts(handler->lane, VIEW("webhook-"))))
-        return REFUSE(compiler, "/lane",
-                      "a webhook has a lane of its own, and nothing else is in it");
+        return REFUSE(compiler, "/lane", "says nothing here: a webhook has a lane of its own");
     if (handler->lane.size > 0) return STET_OK;
     switch (handler->kind) {
     case REACTION_AGENT: handler->lane = VIEW("default"); return STET_OK;
@@ -389,7 +388,7 @@ static stet_status check_name(stet_view name, stet_error *err) {
     }
     if (valid && !view_starts(name, VIEW("stet."))) return STET_OK;
     return REFUSE_WITH(err, "name", HANDLER_NAME_BYTES_MAX,
-                       "a handler's name is 1 to %d letters, digits, \"_\", \"-\" and \".\"",
+                       "of a handler is 1 to %d letters, digits, \"_\", \"-\" and \".\"",
                        HANDLER_NAME_BYTES_MAX);
 }
 
@@ -399,8 +398,7 @@ static stet_status compile(struct compiler *compiler, stet_view name) {
         "class",    "lane",        "from",    "paused",   "timeout_s", "max_retries",
         "handlers", "description", "_secret", "_headers", NULL};
     stet_view description;
-    if (doc_kind(&compiler->doc, 0) != DOC_OBJECT)
-        return REFUSE(compiler, "", "a handler is a JSON object");
+    if (doc_kind(&compiler->doc, 0) != DOC_OBJECT) return REFUSE(compiler, "", "is a JSON object");
     stet_status status = check_names(compiler, 0, "", names,
                                      "type, where, on, function, agent, webhook, class, lane, "
                                      "from, paused, handlers, timeout_s, "

@@ -279,6 +279,11 @@ TEST(a_bad_definition_is_refused_with_its_place) {
         if (answer.status != STET_INVALID_HANDLER)
             fail_msg("%s: %s %s", bad[i].text, status_code(answer.status), answer.message);
         assert_string_equal(answer.field, bad[i].field);
+        /* What is wrong with an expression is said in its own words. */
+        const char *subject = bad[i].field[0] == '\0' ? "the handler" : bad[i].field;
+        if (strcmp(subject, "/where") != 0 &&
+            strncmp(answer.message, subject, strlen(subject)) != 0)
+            fail_msg("%s: %s", bad[i].text, answer.message);
     }
     check_status(put_handler("a b", "{\"on\":[\"create\"],\"agent\":\"a\"}", none),
                  STET_INVALID_HANDLER);

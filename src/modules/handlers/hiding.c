@@ -19,6 +19,7 @@ struct hiding {
 static stet_status refuse(stet_error *err, const char *where, const char *words) {
     error_set(err, STET_INVALID_HANDLER, "%s", words);
     error_field(err, where, 0);
+    error_subject(err, "the handler");
     return STET_INVALID_HANDLER;
 }
 
@@ -31,7 +32,7 @@ static stet_status find_private(struct hiding *hiding, doc_node node, const char
     *doc = &hiding->kept;
     *found = kept;
     if (kept != DOC_NONE) return STET_OK;
-    return refuse(hiding->err, where, "null stands for what is kept, and nothing is");
+    return refuse(hiding->err, where, "is null, which stands for what is kept, and nothing is");
 }
 
 /* The webhook as others may see it. */
@@ -98,8 +99,7 @@ stet_status handler_store_text(struct arena *arena, stet_view put, stet_view kep
     if (status == STET_OK && hiding.has_kept)
         status = doc_parse(arena, kept, NULL, &hiding.kept, err);
     if (status != STET_OK) return status;
-    if (doc_kind(&hiding.put, 0) != DOC_OBJECT)
-        return refuse(err, "", "a handler is a JSON object");
+    if (doc_kind(&hiding.put, 0) != DOC_OBJECT) return refuse(err, "", "is a JSON object");
     doc_node webhook = doc_member(&hiding.put, 0, VIEW("webhook"));
     if (webhook != DOC_NONE && doc_kind(&hiding.put, webhook) != DOC_OBJECT) webhook = DOC_NONE;
     buffer_init(&buffer, arena, 0);

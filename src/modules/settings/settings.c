@@ -73,8 +73,9 @@ static stet_status write_secrets(struct storing *storing, doc_node alerts) {
                 snprintf(field, sizeof field, "/alerts/%.*s/webhook/secret",
                          VIEW_ARG(doc_key_raw(doc, one)));
                 error_set(storing->err, STET_INVALID_SETTINGS,
-                          "null keeps the secret that was there, and there was none");
+                          "is null, which keeps the secret that was there, and there was none");
                 error_field(storing->err, field, 0);
+                error_subject(storing->err, "the settings");
                 return STET_INVALID_SETTINGS;
             }
             text = doc_text(&storing->kept, kept);
@@ -100,6 +101,7 @@ static stet_status store_text(struct storing *storing, stet_view *text) {
         error_field(storing->err,
                     arena_format(storing->arena, "/%.*s", VIEW_ARG(doc_key_raw(doc, one))).bytes,
                     0);
+        error_subject(storing->err, "the settings");
         return STET_INVALID_SETTINGS;
     }
     doc_node alerts = doc_member(doc, 0, VIEW("alerts"));

@@ -125,6 +125,8 @@ TEST(what_makes_no_sense_is_refused_where_it_stands) {
         if (refused.status != STET_INVALID_SETTINGS || strcmp(refused.field, rows[i].field) != 0)
             fail_msg("%s: %s at \"%s\": %s", rows[i].settings, status_code(refused.status),
                      refused.field, refused.message);
+        if (strncmp(refused.message, refused.field, strlen(refused.field)) != 0)
+            fail_msg("%s: %s", rows[i].settings, refused.message);
     }
     assert_int_equal(seq_now(), 0);
 }
