@@ -238,6 +238,7 @@ struct shown {
     stet_view visible, by;
     int64_t created_at;
     bool input_apart, result_apart;
+    bool open;  /* Of a list from the store: it was not finished when it was read there. */
     bool waits; /* What follows is of one that waits. */
     bool delayed;
     size_t position, ahead;
@@ -307,6 +308,7 @@ struct task {
     struct shown *rows;
     size_t row_count;
     stet_view next_id;
+    uint64_t rows_seq; /* As of which they were read from the store; else UINT64_MAX. */
 
     struct function_work *work;
     struct prune_work *prune;

@@ -1,5 +1,5 @@
 /*
- * Lists by id: of unfinished operations from memory, of all from the store. And where many of them stand, for those who wait.
+ * Lists by id: of unfinished operations from memory, of all from the store by a worker, and then where those stand that wait. And where many of them stand, for those who wait.
  */
 #include "base/error.h"
 #include "base/view.h"
@@ -86,7 +86,7 @@ static stet_status decide_open(struct operations *operations, struct staging *st
     return task->next_id.bytes == NULL ? no_memory(err) : STET_OK;
 }
 
-static stet_status answer_open(struct stet_command *command, struct json_writer *writer,
+static stet_status answer_list(struct stet_command *command, struct json_writer *writer,
                                stet_error *err) {
     const struct task *task = command->module_data;
     json_object_begin(writer);
@@ -97,7 +97,9 @@ static stet_status answer_open(struct stet_command *command, struct json_writer 
         if (status != STET_OK) return status;
     }
     json_array_end(writer);
-    json_member_u64(writer, VIEW("seq"), command->decided_seq);
+    /* Who goes on from here in the feed must meet whatever the page could not show yet. */
+    json_member_u64(writer, VIEW("seq"),
+                    task->rows_seq < command->decided_seq ? task->rows_seq : command->decided_seq);
     if (!view_is_empty(task->next_id)) json_member_text(writer, VIEW("next"), task->next_id);
     json_object_end(writer);
     return STET_OK;
@@ -108,12 +110,11 @@ static stet_status answer_open(struct stet_command *command, struct json_writer 
 struct scan {
     struct stet_command *command;
     struct store_reader *reader;
-    struct json_writer *writer;
+    struct task *task;
     struct arena rows_arena, record_arena;
-    const stet_operation_list *list;
     stet_view after;
     char after_bytes[ID_BYTES_MAX];
-    size_t shown, looked, bytes_from;
+    size_t looked, bytes;
     bool more;
 };
 
@@ -130,19 +131,23 @@ static bool scan_wants(const stet_operation_list *list, const struct operation_r
 }
 
 static stet_status scan_row(struct scan *scan, const struct store_row *stored, stet_error *err) {
+    struct task *task = scan->task;
     struct operation_record record;
-    struct shown shown = {0};
-    if (stored->head.deleted || stored->head.seq > scan->command->decided_seq) return STET_OK;
+    struct store_change row;
+    if (stored->head.deleted || stored->head.seq > task->rows_seq) return STET_OK;
     arena_reset(&scan->record_arena);
     stet_status status =
-        store_change_at(scan->reader, &scan->record_arena, stored->head.seq, &shown.row, err);
-    if (status == STET_OK) status = record_read(&scan->record_arena, shown.row.data, &record, err);
-    if (status != STET_OK || !scan_wants(scan->list, &record)) return status;
-    const struct created created = {.at = record.created_at, .by = record.by};
-    json_object_begin(scan->writer);
-    render_flat_members(scan->writer, &shown.row, &created);
-    json_object_end(scan->writer);
-    scan->shown++;
+        store_change_at(scan->reader, &scan->record_arena, stored->head.seq, &row, err);
+    if (status == STET_OK) status = record_read(&scan->record_arena, row.data, &record, err);
+    if (status != STET_OK || !scan_wants(&task->list, &record)) return status;
+    struct shown *shown = &task->rows[task->row_count];
+    *shown = (struct shown){.open = !status_finished(record.status)};
+    /* Once more, to be kept: most that is looked at is not wanted. */
+    status =
+        store_change_at(scan->reader, &scan->command->arena, stored->head.seq, &shown->row, err);
+    if (status != STET_OK) return status;
+    scan->bytes += shown->row.data.size;
+    task->row_count++;
     return STET_OK;
 }
 
@@ -155,8 +160,8 @@ static stet_status scan_chunk(struct scan *scan, bool *end, stet_error *err) {
     if (status != STET_OK) return status;
     *end = count < ROWS_CHUNK;
     for (size_t i = 0; i < count; i++) {
-        if (scan->shown >= scan->list->limit || scan->looked >= LIST_ROWS_MAX ||
-            scan->writer->buffer->size - scan->bytes_from >= LIST_PAGE_BYTES_MAX) {
+        if (scan->task->row_count >= scan->task->list.limit || scan->looked >= LIST_ROWS_MAX ||
+            scan->bytes >= LIST_PAGE_BYTES_MAX) {
             scan->more = *end = true;
             break;
         }
@@ -169,34 +174,64 @@ static stet_status scan_chunk(struct scan *scan, bool *end, stet_error *err) {
     return STET_OK;
 }
 
-static stet_status read_all(struct stet_command *command, struct store_reader *reader,
-                            struct buffer *out, stet_error *err) {
-    const struct task *task = command->module_data;
-    struct json_writer writer;
-    struct scan scan = {.command = command,
-                        .reader = reader,
-                        .writer = &writer,
-                        .list = &task->list,
-                        .after = task->list.after,
-                        .bytes_from = out->size};
+/* On a worker. */
+static stet_status hop_scan(struct stet_command *command, struct store_reader *reader,
+                            stet_error *err) {
+    struct task *task = command->module_data;
+    struct scan scan = {
+        .command = command, .reader = reader, .task = task, .after = task->list.after};
     stet_status status = STET_OK;
     bool end = false;
-    command->decided_seq = ring_published(&command->space->ring);
+    task->rows = arena_zalloc(&command->arena, task->list.limit, sizeof *task->rows);
+    if (task->rows == NULL) return no_memory(err);
+    task->rows_seq = ring_published(&command->space->ring);
     arena_init(&scan.rows_arena, SCRATCH_BYTES);
     arena_init(&scan.record_arena, SCRATCH_BYTES);
-    json_begin(&writer, out);
-    json_object_begin(&writer);
-    json_key(&writer, VIEW("operations"));
-    json_array_begin(&writer);
     while (status == STET_OK && !end)
         status = scan_chunk(&scan, &end, err);
-    json_array_end(&writer);
-    json_member_u64(&writer, VIEW("seq"), command->decided_seq);
-    if (scan.more) json_member_text(&writer, VIEW("next"), scan.after);
-    json_object_end(&writer);
+    if (status == STET_OK && scan.more) {
+        task->next_id = arena_copy(&command->arena, scan.after);
+        if (task->next_id.bytes == NULL) status = no_memory(err);
+    }
     arena_done(&scan.rows_arena);
     arena_done(&scan.record_arena);
     return status;
+}
+
+/* What became of a row since it was read. *wanted: whether it is still one of those that were asked for. */
+static stet_status refresh(struct operations *operations, struct staging *staging,
+                           const struct task *task, struct shown *shown, bool *wanted,
+                           stet_error *err) {
+    const struct operation *operation = operations_find(operations, shown->row.id);
+    struct operation_record record;
+    struct store_head head;
+    *wanted = true;
+    /* What was finished and is still says itself all that there is. */
+    if (operation == NULL && !shown->open) return STET_OK;
+    stet_status status =
+        staging_read(staging, OPERATION_TYPE, shown->row.id, &head, &shown->row, err);
+    if (status != STET_OK) return status;
+    *wanted = head.version != 0 && !head.deleted;
+    if (!*wanted) return STET_OK;
+    status = record_read(staging_arena(staging), shown->row.data, &record, err);
+    if (status != STET_OK) return status;
+    *wanted = scan_wants(&task->list, &record);
+    if (operation != NULL) shown_fill(operations, operation, shown);
+    return STET_OK;
+}
+
+/* Where those stand that wait is known on the sequencer only. */
+static stet_status decide_scanned(struct operations *operations, struct staging *staging,
+                                  struct task *task, stet_error *err) {
+    size_t kept = 0;
+    for (size_t i = 0; i < task->row_count; i++) {
+        bool wanted;
+        stet_status status = refresh(operations, staging, task, &task->rows[i], &wanted, err);
+        if (status != STET_OK) return status;
+        if (wanted) task->rows[kept++] = task->rows[i];
+    }
+    task->row_count = kept;
+    return STET_OK;
 }
 
 stet_status operations_fill_list(struct stet_command *command, const stet_operation_list *list,
@@ -233,11 +268,10 @@ stet_status operations_fill_list(struct stet_command *command, const stet_operat
     }
     bool in_memory = (open || (wanted != OPERATION_NONE && !status_finished(wanted))) &&
                      view_is_empty(list->target);
-    task->decide = decide_open;
-    operations_finish(command, task, answer_open);
-    if (in_memory) return STET_OK;
-    command->kind = COMMAND_MODULE_READ;
-    command->read_rows = read_all;
+    task->decide = in_memory ? decide_open : decide_scanned;
+    operations_finish(command, task, answer_list);
+    task->rows_seq = UINT64_MAX;
+    if (!in_memory) command->hop = hop_scan;
     return STET_OK;
 }
 

@@ -185,6 +185,61 @@ TEST(the_last_page_says_so_even_if_it_is_full) {
     assert_null(json_at(last.body, "/next"));
 }
 
+TEST(a_list_of_all_shows_where_those_stand_that_wait) {
+    (void)state;
+    must_submit("a");
+    must_submit("b");
+    must_submit("c");
+    must(submit(
+        (stet_operation_request){.id = VIEW("d"), .lane = VIEW("l"), .target = VIEW("task/1")}));
+    must_claim("x", "a");
+    must(cancel("b"));
+    struct answer all = must(list_page((stet_operation_list){0}));
+    check_json(all.body, "/operations/0/status", "\"running\"");
+    assert_null(json_at(all.body, "/operations/0/position"));
+    check_json(all.body, "/operations/1/status", "\"cancelled\"");
+    assert_null(json_at(all.body, "/operations/1/position"));
+    check_json(all.body, "/operations/2/position", "1");
+    check_json(all.body, "/operations/3/position", "2");
+    check_json(all.body, "/operations/3/ahead", "1");
+    struct answer about = must(list_page((stet_operation_list){.target = VIEW("task/1")}));
+    check_json(about.body, "/operations/0/id", "\"d\"");
+    check_json(about.body, "/operations/0/position", "2");
+    assert_null(json_at(about.body, "/operations/1"));
+}
+
+/* Only the worker's part of it. */
+static void read_ahead(struct stet_command *command) {
+    struct store_reader *reader;
+    stet_status (*hop)(struct stet_command *, struct store_reader *, stet_error *) = command->hop;
+    assert_non_null(hop);
+    assert_int_equal(space_reader_take(world.fixture.space, &reader, NULL), STET_OK);
+    command->hop = NULL;
+    command->space = world.fixture.space;
+    assert_int_equal(hop(command, reader, NULL), STET_OK);
+    command->space = NULL;
+    space_reader_give(world.fixture.space, reader);
+}
+
+/* What a worker has read is not what is so any more when its turn comes. */
+TEST(a_list_of_all_says_what_is_so_when_it_is_answered) {
+    (void)state;
+    must(submit(
+        (stet_operation_request){.id = VIEW("a"), .lane = VIEW("l"), .target = VIEW("task/1")}));
+    must(submit(
+        (stet_operation_request){.id = VIEW("b"), .lane = VIEW("l"), .target = VIEW("task/1")}));
+    const stet_operation_list queued = {.status = VIEW("queued"), .target = VIEW("task/1")};
+    struct stet_command *scan = fresh();
+    assert_int_equal(operations_fill_list(scan, &queued, NULL), STET_OK);
+    read_ahead(scan);
+    must(cancel("a"));
+    submitted(scan);
+    struct answer page = must(take(scan));
+    check_json(page.body, "/operations/0/id", "\"b\"");
+    check_json(page.body, "/operations/0/position", "1");
+    assert_null(json_at(page.body, "/operations/1"));
+}
+
 /* ---- Bounds -------------------------------------------------------------------------------- */
 
 /* So many that wait, ids from 00000, and behind them one for somebody. */
@@ -230,6 +285,8 @@ int main(void) {
             pages_are_by_id_and_as_filtered_and_a_restart_changes_nothing, setup_folder,
             teardown_folder),
         OPERATIONS(the_last_page_says_so_even_if_it_is_full),
+        OPERATIONS(a_list_of_all_shows_where_those_stand_that_wait),
+        OPERATIONS(a_list_of_all_says_what_is_so_when_it_is_answered),
         OPERATIONS(a_page_ends_when_it_has_looked_at_many),
     };
     return cmocka_run_group_tests_name("list", tests, NULL, NULL);
