@@ -68,14 +68,15 @@ static stet_status note_conflict(struct operations *operations, struct staging *
                                  struct operation_record *record, bool gives_way, stet_error *err) {
     struct stet_command *command = staging->command;
     staging_take_back(staging);
-    record->retries++;
-    const struct retry_step step =
-        retry_next(record->effective, record->retries, record->max_retries, false,
-                   entropy_u64(staging->space->engine->entropy));
+    unsigned conflicts = record->retries + 1;
+    const struct retry_step step = retry_next(record->effective, conflicts, record->max_retries,
+                                              false, entropy_u64(staging->space->engine->entropy));
     bool exhausted = gives_way || step.kind == RETRY_EXHAUSTED;
     if (exhausted) {
         record->reason = VIEW("others were in the way too often");
         record_let_go(record);
+    } else {
+        record->retries = conflicts;
     }
     record->level = step.level;
     if (!exhausted && step.reserves) reserve(staging, record, task->id);

@@ -204,10 +204,10 @@ static stet_status run_again(struct operations *operations, struct staging *stag
                              struct function_work *work, struct operation *operation,
                              struct operation_record *record, stet_error *err) {
     staging_take_back(staging);
-    record->retries++;
-    const struct retry_step step =
-        retry_next(record->effective, record->retries, record->max_retries, true,
-                   entropy_u64(staging->space->engine->entropy));
+    unsigned conflicts = record->retries + 1;
+    const struct retry_step step = retry_next(record->effective, conflicts, record->max_retries,
+                                              true, entropy_u64(staging->space->engine->entropy));
+    if (step.kind != RETRY_EXHAUSTED) record->retries = conflicts;
     record->level = work->rank.level = step.level;
     bool done = false;
     stet_status status = STET_OK;
