@@ -720,7 +720,10 @@ STET_API stet_status stet_command_queue_status(stet_command *command, const stet
 /** Queued: at once. Running: the worker is told with its next heartbeat, and its commit fails. STET_OPERATION_FINISHED in the outcome. */
 STET_API stet_status stet_command_operation_cancel(stet_command *command, stet_view id,
                                                    stet_view reason, stet_error *err);
-/** Queues one again that failed, was rejected, cancelled or expired: at the end of its lane. STET_OPERATION_STATUS in the outcome: it did not. */
+/**
+ * Queues one again that failed, was rejected, cancelled or expired, or a webhook's that is completed: at the end of its lane.
+ * STET_OPERATION_STATUS in the outcome: it is none of these.
+ */
 STET_API stet_status stet_command_operation_retry(stet_command *command, stet_view id,
                                                   stet_error *err);
 

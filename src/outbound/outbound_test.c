@@ -53,6 +53,7 @@ static struct {
     struct delivered deliveries[DELIVERIES_MAX];
     size_t count;
     bool stopping;
+    const char *words; /* The body of its answers; NULL: "words". */
 } server = {.listener = -1, .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
 
 /* Reads one request. False: the other side left. */
@@ -88,9 +89,11 @@ static void answer_one(int connection) {
     bool silent = server.silent;
     pthread_cond_broadcast(&server.moved);
     pthread_mutex_unlock(&server.lock);
-    char text[512];
-    int size = snprintf(text, sizeof text,
-                        "HTTP/1.1 %sContent-Length: 5\r\nConnection: close\r\n\r\nwords", answer);
+    char text[4096];
+    const char *words = server.words == NULL ? "words" : server.words;
+    int size =
+        snprintf(text, sizeof text, "HTTP/1.1 %sContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                 answer, strlen(words), words);
     /* Until the other side has had enough. */
     if (silent) silent = read(connection, bytes, sizeof bytes) > 0;
     if (!silent && write(connection, text, (size_t)size) != size) return;
@@ -147,6 +150,7 @@ static void server_stop(void) {
     }
     server.count = server.answer_count = 0;
     server.silent = false;
+    server.words = NULL;
 }
 
 static void server_answers(const char *answer) { server.answers[server.answer_count++] = answer; }
@@ -203,7 +207,8 @@ struct asking {
         GET_HANDLER,
         LIST_OPERATIONS,
         LIST_LANE,
-        RETRY_OPERATION
+        RETRY_OPERATION,
+        GET_OPERATION
     } what;
     const char *name, *text;
 };
@@ -245,6 +250,7 @@ static stet_status fill(stet_command *command, void *context, stet_error *err) {
             command,
             &(stet_operation_list){.status = view_of(asking->text), .agent = VIEW("webhook:")},
             err);
+    case GET_OPERATION: return stet_command_operation_get(command, view_of(asking->name), err);
     case RETRY_OPERATION: return stet_command_operation_retry(command, view_of(asking->name), err);
     }
     return STET_MISUSE;
@@ -413,6 +419,30 @@ TEST(one_that_keeps_failing_is_shown_and_the_next_goes_on) {
     assert_string_equal(header_of(&arena, 2, "Stet-Delivery"), id);
     must_have("completed", 2);
     free(id);
+}
+
+TEST(one_that_was_delivered_is_posted_again_by_hand) {
+    static char long_answer[1200];
+    (void)state;
+    /* So long that the result stands in a record of its own. */
+    memset(long_answer, '"', sizeof long_answer - 1);
+    server.words = long_answer;
+    server_run();
+    put_handler("h", "", "");
+    put_record("1", "{\"n\":1}");
+    must_receive(1);
+    const char *id = header_of(&arena, 0, "Stet-Delivery");
+    must_have("completed", 1);
+    const char *queued = ask_for((struct asking){RETRY_OPERATION, id, NULL});
+    check_at(queued, "/status", "\"queued\"");
+    check_at(queued, "/event", "\"OperationQueued\"");
+    assert_null(at(queued, "/result"));
+    must_receive(2);
+    assert_string_equal(header_of(&arena, 1, "Stet-Delivery"), id);
+    assert_string_equal(server.deliveries[1].body, server.deliveries[0].body);
+    must_have("completed", 1);
+    assert_memory_equal(at(ask_for((struct asking){GET_OPERATION, id, NULL}), "/result/body"),
+                        "\"\\\"", 3);
 }
 
 TEST(a_server_that_was_down_is_told_later) {
@@ -591,6 +621,7 @@ int main(int count, char **arguments) {
         WORLD(a_large_record_is_posted_whole),
         WORLD(one_that_fails_is_tried_again_before_the_next),
         WORLD(one_that_keeps_failing_is_shown_and_the_next_goes_on),
+        WORLD(one_that_was_delivered_is_posted_again_by_hand),
         WORLD(a_server_that_was_down_is_told_later),
         WORLD(nobody_else_posts_or_takes_what_is_posted),
         WORLD(closing_does_not_wait_for_an_answer),

@@ -3,6 +3,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/outbound.h"
 #include "modules/operations/internal.h"
 
 static stet_status fill_one(struct stet_command *command, stet_view id, struct task **task,
@@ -89,7 +90,10 @@ static stet_status decide_retry(struct operations *operations, struct staging *s
     if (record == NULL) return no_memory(err);
     stet_status status = operations_get(staging, task->id, &head, NULL, record, err);
     if (status != STET_OK) return status;
-    if (!status_finished(record->status) || record->status == OPERATION_COMPLETED)
+    /* What a webhook's other side has answered may be lost there, so that it wants it again. */
+    bool redelivers =
+        record->status == OPERATION_COMPLETED && view_equal(record->agent, WEBHOOK_AGENT);
+    if (!status_finished(record->status) || (record->status == OPERATION_COMPLETED && !redelivers))
         return error_set(err, STET_OPERATION_STATUS,
                          "operation \"%.*s\" is %s: only what was not completed is tried again",
                          VIEW_ARG(task->id), status_name(record->status));
@@ -107,8 +111,17 @@ static stet_status decide_retry(struct operations *operations, struct staging *s
     record->has_percent = false;
     record->percent = record->estimated_s = 0;
     record->message = (stet_view){0};
-    status =
-        operations_move(operations, staging, task->id, record, OPERATION_EVENT_QUEUED, &row, err);
+    if (record->result_apart) {
+        stet_view payload = payload_id(staging_arena(staging), task->id, "result");
+        if (payload.bytes == NULL) return no_memory(err);
+        status = staging_forget(staging, PAYLOAD_TYPE, payload, err);
+        if (status != STET_OK) return status;
+        record->result_apart = false;
+    }
+    record->result = record->done = record->results = (stet_view){0};
+    status = operations_move(operations, staging, task->id, record,
+                             redelivers ? OPERATION_EVENT_REDELIVERED : OPERATION_EVENT_QUEUED,
+                             &row, err);
     if (status != STET_OK) return status;
     shown_staged(&task->shown, row, record);
     staging->command->left = retry_left;

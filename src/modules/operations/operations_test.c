@@ -112,6 +112,10 @@ TEST(conflicts_that_use_up_its_retries_reject_it) {
     check_json(refused.body, "/code", "\"OPERATION_REJECTED\"");
     check_is("a", "/status", "\"rejected\"");
     check_is("a", "/event", "\"OperationRejected\"");
+    /* The conflict after which there was no other run is none of them. */
+    check_json(refused.body, "/retry/retries", "1");
+    check_json(refused.body, "/retry/left", "0");
+    check_is("a", "/retries", "1");
     check_data("r", theirs, "{\"n\":2}");
 }
 
@@ -256,6 +260,14 @@ TEST(one_that_failed_is_tried_again_at_the_end) {
     check_json(again.body, "/position", "2");
     check_status(retry("a"), STET_OPERATION_STATUS);
     must_claim("x", "b");
+}
+
+TEST(one_that_was_completed_is_not_tried_again) {
+    (void)state;
+    must_submit("a");
+    must(complete("a", must_claim("x", "a")));
+    check_status(retry("a"), STET_OPERATION_STATUS);
+    check_is("a", "/result", "{\"done\":true}");
 }
 
 TEST(one_that_is_given_back_stands_where_it_stood) {
@@ -623,6 +635,7 @@ int main(void) {
         OPERATIONS(cancelling_one_that_waits_ends_it_at_once),
         OPERATIONS(who_works_on_a_cancelled_one_is_told_and_cannot_commit),
         OPERATIONS(one_that_failed_is_tried_again_at_the_end),
+        OPERATIONS(one_that_was_completed_is_not_tried_again),
         OPERATIONS(one_that_is_given_back_stands_where_it_stood),
         OPERATIONS(a_repeated_request_is_the_same_operation),
         OPERATIONS(classes_above_normal_need_a_permission),

@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/outbound.h"
 #include "core/reservations.h"
 #include "modules/operations/state.h"
 
@@ -52,6 +53,7 @@ stet_status operations_move(struct operations *operations, struct staging *stagi
                             const struct store_change **row, stet_error *err) {
     struct store_head after;
     enum operation_status from = record->status;
+    assert(event != OPERATION_EVENT_REDELIVERED || view_equal(record->agent, WEBHOOK_AGENT));
     record->status = status_after(from, event);
     /* One that waits hears of those who work on parts of it. */
     if (event == OPERATION_EVENT_PROGRESS && record->status == OPERATION_NONE)

@@ -47,6 +47,7 @@ static const unsigned char moves[OPERATION_STATUS_COUNT][OPERATION_EVENT_COUNT] 
             [OPERATION_EVENT_CANCELLED] = OPERATION_CANCELLED,
             [OPERATION_EVENT_EXPIRED] = OPERATION_EXPIRED,
         },
+    [OPERATION_COMPLETED] = {[OPERATION_EVENT_REDELIVERED] = OPERATION_QUEUED},
     [OPERATION_FAILED] = {[OPERATION_EVENT_QUEUED] = OPERATION_QUEUED},
     [OPERATION_REJECTED] = {[OPERATION_EVENT_QUEUED] = OPERATION_QUEUED},
     [OPERATION_CANCELLED] = {[OPERATION_EVENT_QUEUED] = OPERATION_QUEUED},
@@ -76,6 +77,7 @@ static const char *const event_names[OPERATION_EVENT_COUNT] = {
     [OPERATION_EVENT_FAILED] = "OperationFailed",
     [OPERATION_EVENT_CANCELLED] = "OperationCancelled",
     [OPERATION_EVENT_EXPIRED] = "OperationExpired",
+    [OPERATION_EVENT_REDELIVERED] = "OperationQueued",
 };
 
 enum operation_status status_after(enum operation_status from, enum operation_event event) {

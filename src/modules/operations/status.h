@@ -8,6 +8,8 @@
  *            tried again │ │ └────────────────┘ │ ├──► failed, rejected, cancelled, expired
  *                        │ ▼                    ▼ │
  *        failed, rejected, cancelled, expired ◄─ retrying
+ *
+ * And back from completed to queued: a webhook's delivery that is posted again by hand. Nothing else that is completed moves.
  */
 #ifndef MODULES_OPERATIONS_STATUS_H
 #define MODULES_OPERATIONS_STATUS_H
@@ -40,6 +42,7 @@ enum operation_event {
     OPERATION_EVENT_FAILED,
     OPERATION_EVENT_CANCELLED,
     OPERATION_EVENT_EXPIRED,
+    OPERATION_EVENT_REDELIVERED, /* Told as OperationQueued. Completed ones of WEBHOOK_AGENT only. */
     OPERATION_EVENT_COUNT,
 };
 
@@ -49,7 +52,7 @@ enum operation_status status_after(enum operation_status from, enum operation_ev
 /* Whether some event leads from one to the other. */
 bool status_move_allowed(enum operation_status from, enum operation_status to);
 
-/* Finished: only a retry by hand leads out of it, and out of completed nothing does. */
+/* Finished: only a retry by hand leads out of it, and out of completed only that of a delivery. */
 bool status_finished(enum operation_status status);
 
 /* "queued", …; as in JSON. NONE has the empty name. Total: nonsense reads as empty. */

@@ -16,11 +16,11 @@ static const char *const picture[OPERATION_STATUS_COUNT] = {
     /*             none queued running retrying completed failed rejected cancelled expired */
     [OPERATION_NONE] = ". Q . . . . J . .",      [OPERATION_QUEUED] = ". . S . . F J X E",
     [OPERATION_RUNNING] = ". Q P CR D F J X E",  [OPERATION_RETRYING] = ". Q SP CR D F J X E",
-    [OPERATION_COMPLETED] = ". . . . . . . . .", [OPERATION_FAILED] = ". Q . . . . . . .",
+    [OPERATION_COMPLETED] = ". A . . . . . . .", [OPERATION_FAILED] = ". Q . . . . . . .",
     [OPERATION_REJECTED] = ". Q . . . . . . .",  [OPERATION_CANCELLED] = ". Q . . . . . . .",
     [OPERATION_EXPIRED] = ". Q . . . . . . .",
 };
-static const char letters[OPERATION_EVENT_COUNT + 1] = "QSPCRJDFXE";
+static const char letters[OPERATION_EVENT_COUNT + 1] = "QSPCRJDFXEA";
 
 static void the_table_is_the_picture(void **state) {
     (void)state;
@@ -45,7 +45,9 @@ static void what_is_finished_moves_only_to_queued(void **state) {
         for (unsigned to = 1; to < OPERATION_STATUS_COUNT; to++)
             if (status_finished(from) && to != OPERATION_QUEUED)
                 assert_false(status_move_allowed(from, to));
-    assert_false(status_move_allowed(OPERATION_COMPLETED, OPERATION_QUEUED));
+    for (unsigned event = 0; event < OPERATION_EVENT_COUNT; event++)
+        assert_int_equal(status_after(OPERATION_COMPLETED, event),
+                         event == OPERATION_EVENT_REDELIVERED ? OPERATION_QUEUED : OPERATION_NONE);
     assert_false(status_finished(OPERATION_RETRYING));
 }
 
