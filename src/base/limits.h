@@ -231,6 +231,8 @@
 #define OPERATION_ID_BYTES_MAX 256
 #define LANE_BYTES_MAX 64 /* A lane's name; past it: BAD_REQUEST. */
 #define LANES_MAX 1000    /* Lanes of one space; past it: TOO_LARGE. */
+/* A lane that nobody declared and that was empty for so long is forgotten. */
+#define LANE_IDLE_S 3600
 #define AGENT_BYTES_MAX                                                                            \
     128 /* Names of agents, functions, workers, kinds of work; past it: BAD_REQUEST. */
 /* Input or result that stands in the operation's own record; past it: in one of its own. */

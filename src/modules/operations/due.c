@@ -6,13 +6,13 @@
 #include "base/view.h"
 #include "modules/operations/internal.h"
 
-enum { RETRY_S = 5 };
+enum {
+    RETRY_S = 5,
+    REFUSED_MAX = 16, /* Within that time; past it, it is not them: all wait. */
+};
 
-static struct operation *of_timer(struct queue_timer *timer, size_t offset) {
-    return timer == NULL ? NULL : (struct operation *)((char *)timer - offset);
-}
-
-#define FIRST(timers, member) of_timer(timers_first(timers), offsetof(struct operation, member))
+/* What a timer stands in. */
+#define HOLDER(timer, type, member) ((type *)(void *)((char *)(timer)-offsetof(type, member)))
 
 static void note_ready(void *context, struct queue_entry *entry) {
     (void)context;
@@ -105,6 +105,45 @@ static stet_status decide_doomed(struct operations *operations, struct staging *
                          NULL, err);
 }
 
+static stet_status decide_idle(struct operations *operations, struct staging *staging,
+                               struct task *task, stet_error *err) {
+    return lanes_forget(operations, staging, task->id, err);
+}
+
+/* ---- What was refused -------------------------------------------------------------------- */
+
+/* What was asked for last is put off, so that what is due beside it has its turn. */
+static void put_off(struct operations *operations) {
+    struct refusals *refusals = &operations->refusals;
+    int64_t again = RETRY_S * CLOCK_NS_PER_S;
+    if (refusals->doomed != NULL) {
+        if (operations->doomed_later == NULL)
+            operations->doomed_again_at = operations->monotonic + again;
+        operation_doom_later(operations, refusals->doomed);
+    } else if (refusals->timer != NULL) {
+        bool wall = refusals->timers == &operations->deadlines;
+        timers_set(refusals->timers, refusals->timer,
+                   (wall ? operations->now : operations->monotonic) + again);
+    }
+    if (operations->monotonic - refusals->since >= again) {
+        refusals->since = operations->monotonic;
+        refusals->count = 0;
+    }
+    if (++refusals->count >= REFUSED_MAX) {
+        refusals->blocked_until = operations->monotonic + again;
+        refusals->count = 0;
+    }
+}
+
+static void take_up_doomed(struct operations *operations) {
+    if (operations->doomed != NULL || operations->doomed_later == NULL ||
+        operations->doomed_again_at > operations->monotonic)
+        return;
+    operations->doomed = operations->doomed_later;
+    operations->doomed->doomed_link = &operations->doomed;
+    operations->doomed_later = NULL;
+}
+
 /* ---- What is due ------------------------------------------------------------------------- */
 
 void operations_decided(void *state) {
@@ -113,51 +152,76 @@ void operations_decided(void *state) {
     claims_wake(operations);
 }
 
-void operations_next_due(void *state, struct module_time *at) {
-    struct operations *operations = state;
-    const struct queue_timer *lease = timers_first(&operations->leases);
-    const struct queue_timer *flush = timers_first(&operations->flushes);
-    const struct queue_timer *deadline = timers_first(&operations->deadlines);
-    operations_drop_pending(operations);
-    claims_wake(operations);
-    if (lease != NULL) at->monotonic = lease->at;
-    if (flush != NULL && flush->at < at->monotonic) at->monotonic = flush->at;
-    if (operations->doomed != NULL) at->monotonic = 0;
-    int64_t functions = functions_next(operations);
-    if (functions < at->monotonic) at->monotonic = functions;
-    int64_t prune = prune_next(operations);
-    if (prune < at->monotonic) at->monotonic = prune;
-    if (at->monotonic < operations->blocked_until) at->monotonic = operations->blocked_until;
-    at->wall = queue_next_tick(operations->queue);
-    /* What is overdue and could not be done is looked at again with the rest. */
-    if (deadline != NULL && deadline->at < at->wall &&
-        (deadline->at > operations->now || operations->blocked_until <= operations->monotonic))
-        at->wall = deadline->at;
+static void at_most(int64_t *at, int64_t other) {
+    if (other < *at) *at = other;
 }
 
-static struct operation *what_is_due(struct operations *operations, const struct module_time *now,
-                                     struct task *task) {
-    struct operation *operation = operations->doomed;
-    if (operation != NULL) {
+static int64_t first_at(const struct timers *timers) {
+    const struct queue_timer *first = timers_first(timers);
+    return first == NULL ? MODULE_NEVER : first->at;
+}
+
+void operations_next_due(void *state, struct module_time *at) {
+    struct operations *operations = state;
+    int64_t blocked_until = operations->refusals.blocked_until;
+    int64_t deadline = first_at(&operations->deadlines);
+    operations_drop_pending(operations);
+    claims_wake(operations);
+    at_most(&at->monotonic, first_at(&operations->leases));
+    at_most(&at->monotonic, first_at(&operations->flushes));
+    at_most(&at->monotonic, first_at(&operations->idle));
+    if (operations->doomed_later != NULL) at_most(&at->monotonic, operations->doomed_again_at);
+    if (operations->doomed != NULL) at->monotonic = 0;
+    if (at->monotonic < blocked_until) at->monotonic = blocked_until;
+    at_most(&at->monotonic, functions_next(operations));
+    at_most(&at->monotonic, prune_next(operations));
+    if (at->monotonic < operations->blocked_until) at->monotonic = operations->blocked_until;
+    if (blocked_until < operations->blocked_until) blocked_until = operations->blocked_until;
+    at->wall = queue_next_tick(operations->queue);
+    /* What is overdue and could not be done is looked at again with the rest. */
+    if (deadline > operations->now || blocked_until <= operations->monotonic) {
+        at_most(&at->wall, deadline);
+    } else {
+        at_most(&at->monotonic, blocked_until);
+    }
+}
+
+static bool is_timer_due(struct timers *timers, int64_t now, struct refusals *asked) {
+    struct queue_timer *first = timers_first(timers);
+    if (first == NULL || first->at > now) return false;
+    asked->timer = first;
+    asked->timers = timers;
+    return true;
+}
+
+/* False: nothing of operations and lanes. Else task->id is borrowed, and `asked` knows what it is. */
+static bool what_is_due(struct operations *operations, const struct module_time *now,
+                        struct task *task) {
+    struct refusals *asked = &operations->refusals;
+    asked->doomed = NULL;
+    asked->timer = NULL;
+    if (asked->blocked_until > now->monotonic) return false;
+    take_up_doomed(operations);
+    if (operations->doomed != NULL) {
+        asked->doomed = operations->doomed;
         task->decide = decide_doomed;
-        return operation;
-    }
-    operation = FIRST(&operations->leases, lease);
-    if (operation != NULL && operation->lease.at <= now->monotonic) {
+        task->id = operations->doomed->id;
+    } else if (is_timer_due(&operations->leases, now->monotonic, asked)) {
         task->decide = decide_lost;
-        return operation;
-    }
-    operation = FIRST(&operations->deadlines, deadline_timer);
-    if (operation != NULL && !now->wall_held && operation->deadline_timer.at <= now->wall) {
+        task->id = HOLDER(asked->timer, struct operation, lease)->id;
+    } else if (!now->wall_held && is_timer_due(&operations->deadlines, now->wall, asked)) {
         task->decide = decide_expired;
-        return operation;
-    }
-    operation = FIRST(&operations->flushes, flush);
-    if (operation != NULL && operation->flush.at <= now->monotonic) {
+        task->id = HOLDER(asked->timer, struct operation, deadline_timer)->id;
+    } else if (is_timer_due(&operations->flushes, now->monotonic, asked)) {
         task->decide = decide_flush;
-        return operation;
+        task->id = HOLDER(asked->timer, struct operation, flush)->id;
+    } else if (is_timer_due(&operations->idle, now->monotonic, asked)) {
+        task->decide = decide_idle;
+        task->id = HOLDER(asked->timer, struct lane, idle)->name;
+    } else {
+        return false;
     }
-    return NULL;
+    return true;
 }
 
 /* False: nothing is due, or memory is out. */
@@ -167,9 +231,8 @@ static bool fill_due(struct operations *operations, const struct module_time *no
     if (task == NULL) return false;
     operations->starting = NULL;
     operations->prune_starting = false;
-    const struct operation *operation = what_is_due(operations, now, task);
-    if (operation != NULL) {
-        task->id = arena_copy(&command->arena, operation->id);
+    if (what_is_due(operations, now, task)) {
+        task->id = arena_copy(&command->arena, task->id);
         if (task->id.bytes == NULL) return false;
     } else if (!functions_due(operations, task, command)) {
         operations->prune_starting = prune_due(operations, task, command);
@@ -193,12 +256,12 @@ bool operations_due(void *state, const struct module_time *now, bool refused,
     } else if (refused && operations->prune_starting) {
         prune_not_started(operations);
     } else if (refused) {
-        operations->blocked_until = now->monotonic + RETRY_S * CLOCK_NS_PER_S;
+        put_off(operations);
     }
     if (operations->blocked_until > now->monotonic) return false;
     if (fill_due(operations, now, command)) return true;
     /* Without memory it would be asked again and again. */
-    if (what_is_due(operations, now, &nothing) != NULL || functions_next(operations) == 0 ||
+    if (what_is_due(operations, now, &nothing) || functions_next(operations) == 0 ||
         prune_next(operations) <= now->monotonic)
         operations->blocked_until = now->monotonic + RETRY_S * CLOCK_NS_PER_S;
     return false;

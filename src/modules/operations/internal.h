@@ -102,6 +102,7 @@ struct operation {
 struct lane_settings {
     unsigned width, max_queued, max_queued_per_actor, age_s, timeout_s, keep_s;
     bool fair, paused, draining;
+    bool declared; /* By an administrator: it stays although nothing is in it. */
 };
 
 /* A claim that waits. In its command's arena. */
@@ -120,6 +121,7 @@ struct lane {
     struct lane_settings settings;
     uint64_t version, seq;     /* Of its record; 0: it has none yet. */
     bool dirty;                /* Somebody who waits may find something now. */
+    struct queue_timer idle;   /* Monotonic: when it is forgotten, unless it is used. */
     struct operation *running; /* Those that are held. */
     struct operation *by_id;   /* All that are not finished. */
     struct waiter *first, *last;
@@ -154,6 +156,17 @@ struct prune_state {
     bool busy;       /* A step is under way. */
 };
 
+/* What is due, but refused. Each waits for itself; only when many are refused do all wait. */
+struct refusals {
+    /* What `due` asked for last; both NULL: something else. */
+    struct operation *doomed;
+    struct queue_timer *timer;
+    struct timers *timers; /* Where that timer is. */
+    int64_t since;         /* Monotonic: `count` were refused since then. */
+    unsigned count;
+    int64_t blocked_until; /* Monotonic: no operation is moved by time before. */
+};
+
 /* Belongs to the sequencer's thread. */
 struct operations {
     struct space *space;
@@ -162,18 +175,24 @@ struct operations {
     size_t bucket_count, count;
     struct operation *by_id, *held_by_id; /* All, and those that are held. */
     struct lane *lanes;
-    size_t lane_count;
+    size_t lane_count;       /* Also those that somebody only waits in. */
+    size_t lanes_recorded;   /* Those that have a record. */
+    bool lanes_to_sweep;     /* One has none any more. */
+    struct timers idle;      /* Monotonic: lanes nobody declared, with nothing in them. */
     struct timers leases;    /* Monotonic. */
     struct timers deadlines; /* Wall clock. */
     struct timers flushes;   /* Monotonic. */
     struct operation *doomed;
+    struct operation *doomed_later; /* Those whose end was refused. */
+    int64_t doomed_again_at;        /* Monotonic: when they are tried again. */
     struct pending *pending;
     size_t pending_count;
     uint64_t last_tag;
     int64_t now;       /* The wall clock, of the command at hand; never goes back. */
     int64_t monotonic; /* Likewise. */
-    /* What is due could not be done: not to be tried again before that monotonic time. */
+    /* Nothing can be begun for want of memory: not to be tried again before that monotonic time. */
     int64_t blocked_until;
+    struct refusals refusals;
     struct metrics metrics;
     struct operation *to_run;   /* Functions that are running, at work or not. */
     unsigned functions_running; /* In the background. */
@@ -228,6 +247,18 @@ stet_view payload_id(struct arena *arena, stet_view operation, const char *what)
 stet_status lanes_put(struct operations *operations, struct staging *staging, stet_view name,
                       const struct lane_settings *settings, stet_error *err);
 void lane_settings_default(struct lane_settings *settings);
+/* As they are by default, whoever set them; what is compared includes `declared`. */
+bool lane_settings_are_default(const struct lane_settings *settings);
+/* The lane of a new operation: its record is made with the first one. STET_TOO_LARGE: there are too many. */
+stet_status lanes_put_first(struct operations *operations, struct staging *staging, stet_view name,
+                            stet_error *err);
+/* STET_TOO_LARGE: there are LANES_MAX with a record already. */
+stet_status lanes_check_count(const struct operations *operations, stet_error *err);
+/* Stages that a lane is forgotten which nobody declared and where nothing is; else stages nothing. */
+stet_status lanes_forget(struct operations *operations, struct staging *staging, stet_view name,
+                         stet_error *err);
+/* Its time until it is forgotten begins, or it has none, for it is used. */
+void lane_note_idle(struct operations *operations, struct lane *lane);
 
 /* -- Tasks -- */
 
@@ -384,6 +415,8 @@ stet_status operation_check_start(struct staging *staging, const struct operatio
 /* Notes that the operation is to be ended. */
 void operation_doom(struct operations *operations, struct operation *operation, enum doom doom);
 void operation_undoom(struct operation *operation);
+/* Its end was refused: others come first. */
+void operation_doom_later(struct operations *operations, struct operation *operation);
 /* The record with what was said since, in the arena. */
 stet_status record_now(struct staging *staging, const struct operation *operation,
                        struct operation_record **record, stet_error *err);

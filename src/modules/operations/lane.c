@@ -1,10 +1,12 @@
 /*
- * Lanes in memory. One is there while it has a record, or somebody waits or is about to wait in it.
+ * Lanes in memory. One is there while it has a record, or somebody waits or is about to wait in it. The record
+ * of one that nobody declared goes when nothing was in it for a while, so that names somebody once used do not count for ever.
  */
 #include "base/error.h"
 #include "base/view.h"
 #include "modules/operations/state.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* ---- Lanes ------------------------------------------------------------------------------- */
@@ -18,6 +20,16 @@ void lane_settings_default(struct lane_settings *settings) {
         .timeout_s = OPERATION_TIMEOUT_S_DEFAULT,
         .keep_s = OPERATION_KEEP_S,
     };
+}
+
+bool lane_settings_are_default(const struct lane_settings *settings) {
+    struct lane_settings normal;
+    lane_settings_default(&normal);
+    return settings->width == normal.width && settings->max_queued == normal.max_queued &&
+           settings->max_queued_per_actor == normal.max_queued_per_actor &&
+           settings->age_s == normal.age_s && settings->timeout_s == normal.timeout_s &&
+           settings->keep_s == normal.keep_s && !settings->fair && !settings->paused &&
+           !settings->draining && !settings->declared;
 }
 
 static struct lane *lanes_find_any(const struct operations *operations, stet_view name) {
@@ -47,6 +59,7 @@ void lane_settle(struct operations *operations, struct lane *lane,
 
 void lane_free(struct lane *lane) {
     if (lane == NULL) return;
+    assert(lane->idle.index == 0);
     estimate_destroy(lane->estimate);
     free(lane);
 }
@@ -59,6 +72,8 @@ struct lane *lanes_need(struct operations *operations, stet_view name) {
     for (lane = operations->lanes; lane != NULL; lane = lane->next)
         if (view_equal(lane->name, name)) break;
     if (lane == NULL) {
+        if (timers_reserve(&operations->idle, operations->lane_count + 1, NULL) != STET_OK)
+            return NULL;
         lane = calloc(1, sizeof *lane + name.size);
         if (lane == NULL) return NULL;
         memcpy(lane->bytes, name.bytes, name.size);
@@ -79,13 +94,39 @@ struct lane *lanes_need(struct operations *operations, stet_view name) {
     return lane;
 }
 
+static bool has_entries(const struct lane *lane) {
+    return lane->queue != NULL && (lane->queue->ready_count > 0 || lane->queue->delayed_count > 0 ||
+                                   lane->queue->running_count > 0);
+}
+
+static bool is_idle(const struct lane *lane) {
+    return lane->version > 0 && lane->by_id == NULL && !has_entries(lane) &&
+           lane_settings_are_default(&lane->settings);
+}
+
+void lane_note_idle(struct operations *operations, struct lane *lane) {
+    bool idle = is_idle(lane);
+    if (idle == (lane->idle.index != 0)) return;
+    timers_set(&operations->idle, &lane->idle,
+               idle ? operations->monotonic + LANE_IDLE_S * CLOCK_NS_PER_S : QUEUE_NEVER);
+}
+
+stet_status lanes_forget(struct operations *operations, struct staging *staging, stet_view name,
+                         stet_error *err) {
+    struct lane *lane = lanes_find(operations, name);
+    if (lane == NULL) return STET_OK;
+    if (!is_idle(lane)) {
+        lane_note_idle(operations, lane);
+        return STET_OK;
+    }
+    return staging_forget(staging, LANE_TYPE, name, err);
+}
+
 void lanes_sweep(struct operations *operations) {
+    operations->lanes_to_sweep = false;
     for (struct lane **slot = &operations->lanes; *slot != NULL;) {
         struct lane *lane = *slot;
-        bool has_entries = lane->queue != NULL &&
-                           (lane->queue->ready_count > 0 || lane->queue->delayed_count > 0 ||
-                            lane->queue->running_count > 0);
-        if (lane->version > 0 || lane->first != NULL || has_entries) {
+        if (lane->version > 0 || lane->first != NULL || has_entries(lane)) {
             slot = &lane->next;
             continue;
         }
@@ -113,6 +154,7 @@ void lane_note_load(struct operations *operations, struct lane *lane) {
     if (lane->metrics == NULL && lane->version > 0)
         lane->metrics = metrics_for(&operations->metrics, lane->name);
     metrics_note(lane->metrics, lane->queue);
+    lane_note_idle(operations, lane);
     atomic_store_explicit(&operations->metrics.bytes, queue_bytes(operations->queue),
                           memory_order_relaxed);
 }

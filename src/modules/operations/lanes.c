@@ -51,9 +51,11 @@ static stet_status apply_number(const struct doc *doc, doc_node node,
     return STET_OK;
 }
 
-/* Changes what the object names. */
+/* Changes what the object names. A lane is declared by that, unless it is set back to what every lane is. */
 static stet_status apply_settings(struct arena *arena, const struct doc *doc,
                                   struct lane_settings *settings, stet_error *err) {
+    bool takes_back = doc_first(doc, 0) != DOC_NONE;
+    settings->declared = false;
     for (doc_node node = doc_first(doc, 0); node != DOC_NONE; node = doc_next(doc, node)) {
         const struct number_setting *setting = NULL;
         stet_view key;
@@ -62,6 +64,7 @@ static stet_status apply_settings(struct arena *arena, const struct doc *doc,
         for (size_t i = 0; i < NUMBER_SETTINGS; i++)
             if (view_equal(key, view_of(number_settings[i].name))) setting = &number_settings[i];
         bool is_null = doc_kind(doc, node) == DOC_NULL;
+        if (!is_null) takes_back = false;
         if (setting != NULL) {
             status = apply_number(doc, node, setting, settings, err);
             if (status != STET_OK) return status;
@@ -84,6 +87,7 @@ static stet_status apply_settings(struct arena *arena, const struct doc *doc,
             return STET_BAD_REQUEST;
         }
     }
+    settings->declared = !takes_back || !lane_settings_are_default(settings);
     return STET_OK;
 }
 
@@ -253,11 +257,8 @@ static stet_status check_base(const struct task *task, const struct lane *lane, 
 static stet_status put_lane(struct operations *operations, struct staging *staging,
                             struct task *task, const struct lane *lane,
                             const struct lane_settings *settings, stet_error *err) {
-    if (lane == NULL && operations->lane_count >= LANES_MAX) {
-        error_set(err, STET_TOO_LARGE, "there are %d lanes already", LANES_MAX);
-        error_field(err, "lanes", LANES_MAX);
-        return STET_TOO_LARGE;
-    }
+    stet_status status = lane == NULL ? lanes_check_count(operations, err) : STET_OK;
+    if (status != STET_OK) return status;
     staging->command->left = lane_left;
     if (lane != NULL && memcmp(&lane->settings, settings, sizeof *settings) == 0) return STET_OK;
     return lanes_put(operations, staging, task->id, settings, err);

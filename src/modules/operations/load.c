@@ -40,7 +40,10 @@ static stet_status load_lane(struct operations *operations, struct arena *arena,
     if (node != DOC_NONE) doc_bool(&doc, node, &settings.paused);
     node = doc_member(&doc, 0, VIEW("draining"));
     if (node != DOC_NONE) doc_bool(&doc, node, &settings.draining);
+    node = doc_member(&doc, 0, VIEW("declared"));
+    if (node != DOC_NONE) doc_bool(&doc, node, &settings.declared);
     settings.fair = doc_member(&doc, 0, VIEW("fair")) != DOC_NONE;
+    if (lane->version == 0) operations->lanes_recorded++;
     lane->version = head->version;
     lane->seq = head->seq;
     lane_settle(operations, lane, &settings);
@@ -149,6 +152,8 @@ stet_status operations_loaded(void *state, stet_error *err) {
                 queue_delay(operations->queue, &operation->entry, operation_eligible_at(operation));
         }
     }
+    for (struct lane *lane = operations->lanes; lane != NULL; lane = lane->next)
+        lane_note_idle(operations, lane);
     queue_tick(operations->queue, operations->now, NULL, NULL);
     return STET_OK;
 }
@@ -187,9 +192,11 @@ void operations_close(void *state) {
     while (operations->lanes != NULL) {
         struct lane *lane = operations->lanes;
         operations->lanes = lane->next;
+        lane->idle.index = 0;
         lane_free(lane);
     }
     metrics_done(&operations->metrics);
+    timers_done(&operations->idle);
     timers_done(&operations->leases);
     timers_done(&operations->deadlines);
     timers_done(&operations->flushes);
@@ -215,12 +222,17 @@ void operations_reset(void *state) {
             operation->doom = DOOM_NONE;
         }
     }
-    operations->leases.count = operations->flushes.count = operations->deadlines.count = 0;
-    operations->doomed = operations->to_run = operations->starting = NULL;
+    operations->idle.count = operations->leases.count = operations->flushes.count =
+        operations->deadlines.count = 0;
+    operations->refusals = (struct refusals){0};
+    operations->lanes_recorded = 0;
+    operations->doomed = operations->doomed_later = operations->to_run = operations->starting =
+        NULL;
     operations->by_id = operations->held_by_id = NULL;
     for (struct lane *lane = operations->lanes; lane != NULL; lane = lane->next) {
         lane->queue = NULL;
         lane->version = lane->seq = 0;
+        lane->idle.index = 0;
         lane->running = NULL;
         lane->by_id = NULL;
     }

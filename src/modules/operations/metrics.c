@@ -29,9 +29,11 @@ static void add(_Atomic uint64_t *value, uint64_t more) {
 /* NULL: memory is out, and the lane is not measured. */
 struct lane_metrics *metrics_for(struct metrics *metrics, stet_view lane) {
     struct lane_metrics *found = atomic_load(&metrics->lanes);
-    while (found != NULL && !view_equal(view_make(found->name, found->name_bytes), lane))
+    size_t count = 0;
+    for (; found != NULL && !view_equal(view_make(found->name, found->name_bytes), lane); count++)
         found = found->next;
-    if (found != NULL) return found;
+    /* Lanes are forgotten, but what was measured is not: names must not add up. */
+    if (found != NULL || count >= LANES_MAX) return found;
     found = calloc(1, sizeof *found + lane.size);
     if (found == NULL) return NULL;
     memcpy(found->name, lane.bytes, lane.size);

@@ -122,6 +122,8 @@ static stet_status decide_retry(struct operations *operations, struct staging *s
     status = operations_move(operations, staging, task->id, record,
                              redelivers ? OPERATION_EVENT_REDELIVERED : OPERATION_EVENT_QUEUED,
                              &row, err);
+    /* Its lane may have been forgotten since. */
+    if (status == STET_OK) status = lanes_put_first(operations, staging, record->lane, err);
     if (status != STET_OK) return status;
     shown_staged(&task->shown, row, record);
     staging->command->left = retry_left;

@@ -21,7 +21,7 @@ static void pending_free(struct pending *pending) {
 }
 
 void operations_drop_pending(struct operations *operations) {
-    if (operations->pending == NULL) return;
+    if (operations->pending == NULL && !operations->lanes_to_sweep) return;
     while (operations->pending != NULL) {
         struct pending *pending = operations->pending;
         operations->pending = pending->next;
@@ -143,6 +143,7 @@ stet_status lanes_put(struct operations *operations, struct staging *staging, st
     if (settings->fair) json_member_text(&writer, VIEW("fair"), VIEW("actor"));
     json_member_bool(&writer, VIEW("paused"), settings->paused);
     json_member_bool(&writer, VIEW("draining"), settings->draining);
+    if (settings->declared) json_member_bool(&writer, VIEW("declared"), true);
     json_object_end(&writer);
     struct pending *pending = pending_create(name);
     struct lane *lane = lanes_need(operations, name);
@@ -165,6 +166,30 @@ stet_status lanes_put(struct operations *operations, struct staging *staging, st
     return STET_OK;
 }
 
+stet_status lanes_check_count(const struct operations *operations, stet_error *err) {
+    size_t count = operations->lanes_recorded;
+    for (const struct pending *pending = operations->pending; pending != NULL;
+         pending = pending->next)
+        if (pending->lane != NULL && pending->lane->version == 0) count++;
+    if (count < LANES_MAX) return STET_OK;
+    error_set(err, STET_TOO_LARGE, "there are %d lanes already", LANES_MAX);
+    error_field(err, "lane", LANES_MAX);
+    return STET_TOO_LARGE;
+}
+
+stet_status lanes_put_first(struct operations *operations, struct staging *staging, stet_view name,
+                            stet_error *err) {
+    struct lane_settings settings;
+    struct store_head head;
+    if (lanes_find(operations, name) != NULL) return STET_OK;
+    stet_status status = staging_read(staging, LANE_TYPE, name, &head, NULL, err);
+    if (status != STET_OK || (head.version > 0 && !head.deleted)) return status;
+    status = lanes_check_count(operations, err);
+    if (status != STET_OK) return status;
+    lane_settings_default(&settings);
+    return lanes_put(operations, staging, name, &settings, err);
+}
+
 /* What was prepared for a change, taken out of the list. What a refused command left there may have the same seq, but stands behind. */
 static struct pending *take_pending(struct operations *operations,
                                     const struct store_change *change, bool is_lane) {
@@ -180,14 +205,28 @@ static struct pending *take_pending(struct operations *operations,
     return NULL;
 }
 
+/* It goes with the next sweep; who waits in it keeps it in memory. */
+static void lane_forgotten(struct operations *operations, stet_view name) {
+    struct lane *lane = lanes_find(operations, name);
+    if (lane == NULL) return;
+    timers_set(&operations->idle, &lane->idle, QUEUE_NEVER);
+    lane->version = lane->seq = 0;
+    operations->lanes_recorded--;
+    operations->lanes_to_sweep = true;
+}
+
 void operations_apply(void *state, const struct store_change *change) {
     struct operations *operations = state;
     bool is_lane = view_equal(change->type, LANE_TYPE);
     if (!is_lane && !view_equal(change->type, OPERATION_TYPE)) return;
-    if (change->op == STORE_DELETE) return; /* Of what was finished long ago. */
+    if (change->op == STORE_DELETE) { /* Of what was finished long ago. */
+        if (is_lane) lane_forgotten(operations, change->id);
+        return;
+    }
     struct pending *pending = take_pending(operations, change, is_lane);
     assert(pending != NULL);
     if (is_lane) {
+        if (pending->lane->version == 0) operations->lanes_recorded++;
         pending->lane->version = change->version;
         pending->lane->seq = change->seq;
         lane_settle(operations, pending->lane, &pending->settings);

@@ -11,13 +11,17 @@
 
 /* ---- Links between operations ------------------------------------------------------------ */
 
+static void doomed_link(struct operation **list, struct operation *operation) {
+    operation->doomed_next = *list;
+    operation->doomed_link = list;
+    if (*list != NULL) (*list)->doomed_link = &operation->doomed_next;
+    *list = operation;
+}
+
 void operation_doom(struct operations *operations, struct operation *operation, enum doom doom) {
     if (operation->doom != DOOM_NONE) return;
     operation->doom = doom;
-    operation->doomed_next = operations->doomed;
-    operation->doomed_link = &operations->doomed;
-    if (operations->doomed != NULL) operations->doomed->doomed_link = &operation->doomed_next;
-    operations->doomed = operation;
+    doomed_link(&operations->doomed, operation);
 }
 
 void operation_undoom(struct operation *operation) {
@@ -26,6 +30,13 @@ void operation_undoom(struct operation *operation) {
     if (operation->doomed_next != NULL)
         operation->doomed_next->doomed_link = operation->doomed_link;
     operation->doom = DOOM_NONE;
+}
+
+void operation_doom_later(struct operations *operations, struct operation *operation) {
+    enum doom doom = operation->doom;
+    operation_undoom(operation);
+    operation->doom = doom;
+    doomed_link(&operations->doomed_later, operation);
 }
 
 /* Finds what it waits for and what it is a part of. Those that are not there any more are finished. */

@@ -302,23 +302,6 @@ static stet_status check_function(struct staging *staging, stet_view name, stet_
     return STET_NOT_FOUND;
 }
 
-/* The lane's record is made with the first operation. */
-static stet_status need_lane_record(struct operations *operations, struct staging *staging,
-                                    stet_view name, stet_error *err) {
-    struct lane_settings settings;
-    struct store_head head;
-    if (lanes_find(operations, name) != NULL) return STET_OK;
-    stet_status status = staging_read(staging, LANE_TYPE, name, &head, NULL, err);
-    if (status != STET_OK || (head.version > 0 && !head.deleted)) return status;
-    if (operations->lane_count > LANES_MAX) {
-        error_set(err, STET_TOO_LARGE, "there are %d lanes already", LANES_MAX);
-        error_field(err, "lane", LANES_MAX);
-        return STET_TOO_LARGE;
-    }
-    lane_settings_default(&settings);
-    return lanes_put(operations, staging, name, &settings, err);
-}
-
 static void fill_record(const struct operation_spawn *spawn, struct staging *staging,
                         struct operation_record *record) {
     const stet_operation_request *request = &spawn->request;
@@ -363,7 +346,7 @@ static stet_status stage_new(struct operations *operations, struct staging *stag
     stet_status status = operations_move(operations, staging, request->id, record, event, row, err);
     if (status == STET_OK && record->input_apart)
         status = payload_put(staging, request->id, "input", request->input, err);
-    if (status == STET_OK) status = need_lane_record(operations, staging, request->lane, err);
+    if (status == STET_OK) status = lanes_put_first(operations, staging, request->lane, err);
     return status;
 }
 
