@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import socket
 import subprocess
 import time
@@ -26,6 +27,8 @@ class Run:
                            "TMPDIR": folder})
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
+            # Whoever started the tests may ignore it; here the end of the server must end what waits for it.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             script = os.path.join(TOP, "scripts", "run")
             os.execve(script, [script], env)
         self.text = ""
