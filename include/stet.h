@@ -98,6 +98,14 @@ typedef enum stet_status {
     STET_FUNCTION_LIMIT = 55,          /* the function passed a limit */
     STET_INVALID_HANDLER = 56,         /* the handler is not valid */
     STET_INVALID_SETTINGS = 57,        /* the settings are not valid */
+    STET_SLOT_TAKEN = 58,              /* the time is taken already */
+    STET_QUOTA_EXCEEDED = 59,          /* the space has no room left */
+    STET_PURGED = 60,                  /* the record was erased */
+    STET_LOGIN_FAILED = 61,            /* the name or the password is not right */
+    STET_SESSION_ENDED = 62,           /* the session is over */
+    STET_CSRF_REQUIRED = 63,           /* the request lacks the session's proof */
+    STET_LINK_INVALID = 64,            /* the link was used, or is too old */
+    STET_INVALID_TIME = 65,            /* the time or its rule is not valid */
 } stet_status;
 /* generated: end */
 
@@ -129,10 +137,27 @@ typedef int64_t stet_time;     /* Nanoseconds since 1970-01-01 UTC. */
 
 #define STET_VERSION_NONE ((stet_version)0)
 
-/** Who acts. Every change carries it. Borrowed for the call it is passed to. */
+/** What an actor may do at all, a set; what of it concerns which records is said by the types' access rules. */
+enum {
+    STET_SCOPE_READ = 1,     /* See records, their history and the feed. */
+    STET_SCOPE_WRITE = 2,    /* Change records, settle conflicts, hold locks, ask for operations. */
+    STET_SCOPE_WORK = 4,     /* Claim operations and say what became of them. */
+    STET_SCOPE_PRIORITY = 8, /* Ask for operations above class normal. */
+    STET_SCOPE_OPERATE = 16, /* Steer lanes; see, cancel and retry the operations of others. */
+    STET_SCOPE_EXPORT = 32,  /* Export what they may read. */
+    STET_SCOPES_DEFAULT = STET_SCOPE_READ | STET_SCOPE_WRITE | STET_SCOPE_WORK,
+};
+
+/** Who acts. Every change carries the id. Borrowed for the call it is passed to. */
 typedef struct stet_actor {
     stet_view id; /* 1 to 256 bytes. */
-    bool admin;   /* May manage spaces and tokens, and import. */
+    bool admin;   /* May do everything; no access rule binds them. */
+    /* Below, what only bounds those who are not. All zero: a member with the default scopes. */
+    unsigned scopes;        /* Of STET_SCOPE_…; 0: STET_SCOPES_DEFAULT. */
+    const stet_view *roles; /* actor.roles of access rules. None: as if there were one, "member". */
+    size_t role_count;
+    stet_view
+        session; /* The session they act in, by its record's id: a write is refused once that is over. Empty: none. */
 } stet_actor;
 
 /* ---- Engine ------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@
 #define CORE_COMMAND_H
 
 #include "base/buffer.h"
+#include "core/actor.h"
 #include "core/change.h"
 #include "core/module.h"
 #include "core/policy.h"

@@ -21,8 +21,10 @@
 #include <stdatomic.h>
 
 struct space;
-struct index_def; /* core/index.h */
-struct validator; /* core/validate.h */
+struct index_def;    /* core/index.h */
+struct validator;    /* core/validate.h */
+struct access_rules; /* core/access.h */
+struct exclusive;    /* core/exclusive.h */
 
 struct policy {
     atomic_uint refs;
@@ -42,7 +44,10 @@ struct policy {
         size_t who_count;
     } ask;
     const struct validator *validator; /* NULL: any data is valid. */
-    struct index_def *const *indexes;  /* Unique ones included. */
+    const struct access_rules *access; /* core/access.h; NULL: for every member. */
+    const struct exclusive
+        *exclusive; /* core/exclusive.h; the first of them, NULL: there is none. */
+    struct index_def *const *indexes; /* Unique ones included. */
     size_t index_count;
     uint32_t retain_versions; /* 0: all. */
     uint32_t retain_days;     /* 0: for ever. */

@@ -203,9 +203,8 @@ stet_status command_submit(struct space *space, const stet_actor *actor,
     if (status != STET_OK) return status;
     if (atomic_load(&space->dropped))
         return error_set(err, STET_NOT_FOUND, "there is no space \"%s\"", space->name);
-    command->actor.id = arena_copy(&command->arena, actor->id);
-    if (command->actor.id.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
-    command->actor.admin = actor->admin;
+    status = actor_copy(&command->arena, actor, &command->actor, err);
+    if (status != STET_OK) return status;
     command->context = context;
     command->space = space_ref(space);
     command->submitted = true;
