@@ -189,7 +189,8 @@ struct module {
     void (*published)(void *state, struct space *space, const struct store_change *change);
 
     /* Whether an actor may read a record of the module's types by the general routes. NULL: nobody may. */
-    bool (*may_read)(const stet_actor *actor, const struct store_change *change);
+    bool (*may_read)(const struct space *space, const stet_actor *actor,
+                     const struct store_change *change);
 };
 
 #endif

@@ -442,7 +442,9 @@ static stet_status decide(void *state, struct staging *staging, struct stet_comm
     return status;
 }
 
-static bool may_read(const stet_actor *actor, const struct store_change *change) {
+static bool may_read(const struct space *space, const stet_actor *actor,
+                     const struct store_change *change) {
+    (void)space;
     (void)actor;
     (void)change;
     return true;

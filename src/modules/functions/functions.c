@@ -206,7 +206,9 @@ static stet_status decide_command(void *state, struct staging *staging,
     return call_decide(staging, now, err);
 }
 
-static bool may_read(const stet_actor *actor, const struct store_change *change) {
+static bool may_read(const struct space *space, const stet_actor *actor,
+                     const struct store_change *change) {
+    (void)space;
     (void)actor;
     (void)change;
     return true;

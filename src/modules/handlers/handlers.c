@@ -457,7 +457,9 @@ static const struct module_metric metrics[] = {
     {0},
 };
 
-static bool may_read(const stet_actor *actor, const struct store_change *change) {
+static bool may_read(const struct space *space, const stet_actor *actor,
+                     const struct store_change *change) {
+    (void)space;
     return actor->admin && view_equal(change->type, HANDLER_TYPE);
 }
 

@@ -92,8 +92,9 @@ static bool fake_exists(struct staging *staging, stet_view name) {
     return view_equal(name, VIEW("there"));
 }
 
-static bool fake_may_read(const stet_actor *actor, const struct store_change *change) {
-    (void)actor, (void)change;
+static bool fake_may_read(const struct space *space, const stet_actor *actor,
+                          const struct store_change *change) {
+    (void)space, (void)actor, (void)change;
     return true;
 }
 

@@ -106,8 +106,9 @@ static void operations_ended(void *state, struct stet_command *command) {
 }
 
 /* Where an operation stands is no secret: whoever waits has to know for whom. */
-static bool operations_may_read(const stet_actor *actor, const struct store_change *change) {
-    (void)actor, (void)change;
+static bool operations_may_read(const struct space *space, const stet_actor *actor,
+                                const struct store_change *change) {
+    (void)space, (void)actor, (void)change;
     return true;
 }
 

@@ -287,7 +287,9 @@ stet_status settings_fill_get(struct stet_command *command, stet_error *err) {
     return STET_OK;
 }
 
-static bool may_read(const stet_actor *actor, const struct store_change *change) {
+static bool may_read(const struct space *space, const stet_actor *actor,
+                     const struct store_change *change) {
+    (void)space;
     (void)change;
     return actor->admin;
 }

@@ -197,7 +197,9 @@ static void next_due(void *state, struct module_time *at) {
 }
 
 /* Definitions hold no secrets. */
-static bool may_read(const stet_actor *actor, const struct store_change *change) {
+static bool may_read(const struct space *space, const stet_actor *actor,
+                     const struct store_change *change) {
+    (void)space;
     (void)actor;
     (void)change;
     return true;
