@@ -1029,13 +1029,19 @@ STET_API stet_status stet_command_space_delete(stet_command *command, stet_view 
 /** {"spaces": [{"name", …}]} */
 STET_API stet_status stet_command_space_list(stet_command *command, stet_error *err);
 
-/** Answers {"id", "actor", "name", "admin", "token", …}: the only time the token itself is seen. */
+/**
+ * Answers {"id", "actor", "name", "admin", "roles"?, "scopes"?, "token", …}: the only time the token itself is seen. Tokens are good in
+ * every space. Roles and scopes only bound those who are no administrators.
+ */
 typedef struct stet_token_request {
     stet_view actor;
     stet_view name; /* For people; may be empty. */
     bool admin;
     stet_time expires_at; /* 0: never. */
     bool replace; /* Revoke this actor's other tokens of the same name in the same transaction. */
+    const stet_view *roles; /* None: those of a member. */
+    size_t role_count;      /* At most STET_ROLES_MAX. */
+    unsigned scopes;        /* Of STET_SCOPE_…; 0: STET_SCOPES_DEFAULT. */
 } stet_token_request;
 STET_API stet_status stet_command_token_create(stet_command *command,
                                                const stet_token_request *request, stet_error *err);
@@ -1043,17 +1049,245 @@ STET_API stet_status stet_command_token_list(stet_command *command, stet_error *
 STET_API stet_status stet_command_token_revoke(stet_command *command, stet_view id,
                                                stet_error *err);
 
-/** Who a token stands for. The client's thread; usually from its cache. */
+/** "read", "write", … of one scope; NULL for what is none. The scope with that name; 0: there is none. */
+STET_API const char *stet_scope_name(unsigned scope);
+STET_API unsigned stet_scope_parse(stet_view name);
+
+/* ---- People ------------------------------------------------------------------------------- */
+
+/*
+ * Every space has its own users, sessions and links; the users of the space "stet" are the server's own people. A user with the role
+ * "admin" is an administrator of their space; one of "stet" in every space. Nobody reads the records behind them but through the commands
+ * below, which are submitted to the space whose people they are about.
+ *
+ * Login names are compared without regard to the case of ASCII letters; where they are names of actors, and in answers, they are in lower
+ * case. Passwords, tokens and links are wiped from memory once they were used, and only hashes of them are kept.
+ */
+
+enum { STET_ROLES_MAX = 16, STET_ROLE_BYTES_MAX = 64 };
+
+/** Who somebody is, as of one moment. Plain memory: safe to copy. Zeroed but for `actor`: somebody without an account. */
 typedef struct stet_identity {
-    char actor[257]; /* NUL-terminated. */
-    bool admin;
+    char actor[257]; /* NUL-terminated, as all texts here. */
+    bool admin;      /* In the space it was asked for; of all the server when `space` is "stet". */
+    unsigned scopes; /* Of STET_SCOPE_…; never 0 when it came from an authentication. */
+    unsigned role_count;
+    char roles[STET_ROLES_MAX][STET_ROLE_BYTES_MAX + 1];
+    char session[33]; /* The session's id; empty: they have a token, or nothing. */
+    char token[33];   /* The API token's id; empty: they have a session, or nothing. */
+    char space[65];   /* Whose people they are of: "stet" for tokens. */
+    char csrf
+        [65]; /* What a cookie's writes have to send along: bound to the session; empty without one. */
+    /* When it is over if it is not used before then; 0: never. The session's end whatever is done is `ends_at`; 0: none. */
+    stet_time expires_at;
+    stet_time ends_at;
+    stet_seq credential_seq; /* What it was read from, for stet_identity_check. */
+    stet_seq user_seq;
 } stet_identity;
-/** @return STET_OK, STET_UNAUTHENTICATED: unknown, revoked or expired. */
+
+/** An authentication that counts as a use keeps a session from being idle; one that only looks does not. */
+typedef enum stet_use { STET_USE, STET_LOOK } stet_use;
+
+/** Who a token stands for: of an API token. The client's thread; usually from its cache.
+ *  @return STET_OK, STET_UNAUTHENTICATED: unknown, revoked or expired. */
 STET_API stet_status stet_authenticate(stet_client *client, stet_view token,
                                        stet_identity *identity, stet_error *err);
 
-/** True until the first token is made: the moment to make the administrator's. */
+/**
+ * Who the bearer of an API token or of a session's token is in a space. The client's thread; usually from its cache.
+ *
+ * @param space  Where they want to do something. NULL: nowhere in particular; then only API tokens and the server's own people are known.
+ * @return STET_OK
+ *         STET_UNAUTHENTICATED  not known here: also the session of another space, and one of the server's own people who is no
+ *                               administrator, outside of "stet".
+ *         STET_SESSION_ENDED    a session that is over: logged out, not used for too long, too old, or its user was disabled.
+ */
+STET_API stet_status stet_authenticate_in(stet_client *client, stet_space *space, stet_view token,
+                                          stet_use use, stet_identity *identity, stet_error *err);
+
+/**
+ * Whether an identity still holds: for what lasts, such as a stream of events. Never counts as a use. The client's thread; cheap.
+ *
+ * @param space     As for stet_authenticate_in.
+ * @param identity  In and out: brought up to date when it holds.
+ * @param changed   Out, may be NULL: they are still who they were, but roles, scopes or admin are not what they were.
+ * @return STET_OK, or as stet_authenticate_in.
+ */
+STET_API stet_status stet_identity_check(stet_client *client, stet_space *space,
+                                         stet_identity *identity, bool *changed, stet_error *err);
+
+/**
+ * The actor that an identity is in a space, for stet_submit. Its session comes along where it can be checked: in the space it belongs to. (A
+ * session of "stet" that ends while a write to another space is under way does not stop that write; the next one is.)
+ *
+ * @param space  The name of the space.
+ * @param roles  Room for STET_ROLES_MAX views. They and the actor borrow from the identity.
+ */
+STET_API void stet_identity_actor(const stet_identity *identity, stet_view space, stet_view *roles,
+                                  stet_actor *actor);
+
+/** Whether any API token was ever made. */
 STET_API stet_status stet_has_tokens(stet_client *client, bool *any, stet_error *err);
+/** Whether the server has an administrator's token or user: if not, it is the moment for a link that makes one. */
+STET_API stet_status stet_has_administrators(stet_client *client, bool *any, stet_error *err);
+
+/* -- Sessions -- */
+
+typedef struct stet_login {
+    stet_view user;
+    stet_view password;
+    stet_view
+        name; /* Of the device, for the list of sessions; may be empty. At most SESSION_NAME_BYTES_MAX bytes. */
+    stet_view
+        address; /* Where it comes from: attempts are counted by it, and the list shows it. Empty: not known. */
+    bool show_token; /* The answer has "token". Else it is only in stet_command_secret. */
+} stet_login;
+/**
+ * Logs in. Submit it with any actor: what it does is done by the user. Passwords are judged on threads of their own, a few at a time.
+ * Answers {"session": id, "user", "name"?, "admin", "roles": […], "scopes": […], "created_at", "expires_at", "ends_at", "csrf", "token"?}.
+ *
+ * @return STET_OK; in the outcome
+ *         STET_LOGIN_FAILED       no such user, no password, not this one, or disabled: it does not say which, and takes as long.
+ *         STET_TOO_MANY_REQUESTS  too many attempts for this account or from this address; the body has "retry_after" in seconds.
+ *         STET_BUSY               too many passwords wait to be judged.
+ *         STET_TOO_LARGE          the password is longer than PASSWORD_BYTES_MAX; it was not judged.
+ */
+STET_API stet_status stet_command_login(stet_command *command, const stet_login *login,
+                                        stet_error *err);
+/** The secret that a login, or a link that was made or redeemed, brought about: the session's or the link's token. Borrowed until the
+ *  command is destroyed, which wipes it. Empty when there is none. */
+STET_API stet_view stet_command_secret(const stet_command *command);
+
+/**
+ * Ends sessions. A session of one's own, or of anybody for administrators. Answers {"ended": how many}; what is over already is not counted.
+ *
+ * @param id  Empty: the actor's own (stet_actor.session).
+ * @return in the outcome STET_NOT_FOUND: there is no such session, or it is somebody else's; STET_SESSION_ENDED: the actor's own
+ *         was over before.
+ */
+STET_API stet_status stet_command_session_end(stet_command *command, stet_view id, stet_error *err);
+/** All sessions of a user (empty: the actor; others: administrators). keep: all but the one the actor is in. */
+STET_API stet_status stet_command_session_end_all(stet_command *command, stet_view user,
+                                                  bool keep_own, stet_error *err);
+/** {"sessions": [{"id", "user", "name"?, "address"?, "created_at", "used_at", "expires_at", "ends_at", "current"?}]}, the last used first;
+ *  user as above. */
+STET_API stet_status stet_command_session_list(stet_command *command, stet_view user,
+                                               stet_error *err);
+/** Names a session of one's own. Answers it. */
+STET_API stet_status stet_command_session_rename(stet_command *command, stet_view id,
+                                                 stet_view name, stet_error *err);
+
+/* -- Users -- */
+
+typedef struct stet_user {
+    stet_view
+        id; /* Login name: 1 to USER_BYTES_MAX bytes, no control characters, spaces or slashes. */
+    stet_view name; /* For people; may be empty, as may all below. */
+    stet_view email;
+    const stet_view *roles;
+    size_t role_count; /* At most STET_ROLES_MAX. */
+    unsigned scopes;   /* Of STET_SCOPE_…; 0: STET_SCOPES_DEFAULT. */
+    bool disabled;
+    stet_view password; /* Empty: they cannot log in before they redeemed a link. */
+} stet_user;
+/**
+ * Makes a user. Administrators only. Answers the user: {"id", "version", "seq", "created_at", "created_by", "updated_at", "updated_by", "name"?,
+ * "email"?, "roles": […], "scopes": […], "disabled", "has_password", "password_set_at"?}.
+ *
+ * @return in the outcome STET_ALREADY_EXISTS, STET_INVALID_DATA (err->field names the member), STET_TOO_LARGE.
+ */
+STET_API stet_status stet_command_user_create(stet_command *command, const stet_user *user,
+                                              stet_error *err);
+/**
+ * Changes a user: a merge patch (RFC 7396) of {name, email, roles, scopes, disabled}. Administrators change all of it, users their own name and
+ * email. Who is disabled loses all sessions in the same transaction; other changes hold from the next request on. The last administrator of the
+ * space "stet" who is not disabled stays one unless a token of an administrator exists. Answers the user.
+ *
+ * @param base  STET_BASE_NONE: whatever stands there.
+ */
+STET_API stet_status stet_command_user_patch(stet_command *command, stet_view id, stet_view patch,
+                                             stet_base base, stet_error *err);
+/** One user; empty: the actor. Others than oneself: administrators. */
+STET_API stet_status stet_command_user_get(stet_command *command, stet_view id, stet_error *err);
+/** {"users": [user]} by id. Administrators only. limit 0: all. */
+STET_API stet_status stet_command_user_list(stet_command *command, stet_view after, unsigned limit,
+                                            stet_error *err);
+/**
+ * Sets a password: one's own, with the old one; or anybody's, for administrators, who need not know it (old empty). The user's other sessions
+ * end in the same transaction. Answers the user, with "ended": how many sessions.
+ *
+ * @param user     Empty: the actor.
+ * @param address  As for a login: attempts are counted.
+ * @return in the outcome as for a login, and STET_INVALID_DATA: shorter than PASSWORD_BYTES_MIN.
+ */
+typedef struct stet_password_change {
+    stet_view user;
+    stet_view old_password;
+    stet_view new_password;
+    stet_view address;
+} stet_password_change;
+STET_API stet_status stet_command_password(stet_command *command,
+                                           const stet_password_change *change, stet_error *err);
+
+/* -- Links: used once, by somebody who has nothing but the link -- */
+
+typedef enum stet_link_kind {
+    STET_LINK_INVITE, /* Makes a user. */
+    STET_LINK_RESET,  /* Sets the password of one. */
+} stet_link_kind;
+
+typedef struct stet_link {
+    stet_link_kind kind;
+    stet_view user; /* RESET: whose. INVITE: the login name; empty: whoever redeems it chooses. */
+    stet_view name; /* INVITE: of the user, or what it is for. May be empty. */
+    const stet_view *roles; /* INVITE */
+    size_t role_count;
+    unsigned scopes;    /* INVITE; 0: STET_SCOPES_DEFAULT. */
+    unsigned expires_s; /* 0: LINK_TTL_S_DEFAULT; at most LINK_TTL_S_MAX. */
+    bool
+        replace; /* Take back other links for the same user, or with the same name where there is none. */
+} stet_link;
+/** Makes a link. Administrators only. Answers {"id", "kind", "user"?, "name"?, "roles", "scopes", "expires_at", "token"}: the only time it is seen. */
+STET_API stet_status stet_command_link_create(stet_command *command, const stet_link *link,
+                                              stet_error *err);
+/** {"links": [link without "token"]}, those that can still be used. Administrators only. */
+STET_API stet_status stet_command_link_list(stet_command *command, stet_error *err);
+STET_API stet_status stet_command_link_revoke(stet_command *command, stet_view id, stet_error *err);
+
+typedef struct stet_redemption {
+    stet_view token;
+    stet_view user; /* The login name, where the link leaves it open. */
+    stet_view name; /* Of a new user; empty: the link's. */
+    stet_view password;
+    stet_view device;  /* Of the session. */
+    stet_view address; /* As for a login. */
+    bool show_token;   /* As for a login. */
+} stet_redemption;
+/**
+ * Uses a link: makes the user or sets the password, ends the user's sessions, uses the link up and logs in, all in one transaction. Submit it
+ * with any actor. Answers as a login.
+ *
+ * @return in the outcome STET_LINK_INVALID: used, taken back, too old or unknown; STET_ALREADY_EXISTS: the login name is taken (the link can be
+ *         used again); STET_INVALID_DATA, STET_TOO_LARGE, STET_TOO_MANY_REQUESTS, STET_BUSY.
+ */
+STET_API stet_status stet_command_link_redeem(stet_command *command,
+                                              const stet_redemption *redemption, stet_error *err);
+
+/* -- Tickets: for streams that cannot send headers -- */
+
+typedef struct stet_ticket {
+    char text[64]; /* NUL-terminated. */
+    stet_time expires_at;
+} stet_ticket;
+/** Makes a ticket that stands for an identity in one space, once and for a short while. Kept in memory. The client's thread.
+ *  @return STET_OK, STET_TOO_MANY_REQUESTS: too many tickets wait to be used. */
+STET_API stet_status stet_ticket_create(stet_client *client, stet_space *space,
+                                        const stet_identity *identity, stet_ticket *ticket,
+                                        stet_error *err);
+/** Uses a ticket up. The identity is checked as by stet_identity_check.
+ *  @return STET_OK, STET_UNAUTHENTICATED: unknown, used, too old, or of another space; STET_SESSION_ENDED. */
+STET_API stet_status stet_ticket_redeem(stet_client *client, stet_space *space, stet_view text,
+                                        stet_identity *identity, stet_error *err);
 
 /* ---- Feed --------------------------------------------------------------------------------- */
 

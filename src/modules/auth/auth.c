@@ -149,6 +149,7 @@ static stet_status identify_by_hash(struct stet_client *client, stet_view text,
         memcpy(found->id, hash.hex, sizeof found->id);
         found->seq = head->row.seq;
         found->expires_at = token.expires_at;
+        found->identity = (stet_identity){0};
         snprintf(found->identity.actor, sizeof found->identity.actor, "%.*s",
                  VIEW_ARG(token.actor));
         found->identity.admin = token.admin;
