@@ -364,6 +364,11 @@
 #define WEBHOOK_RETRY_MS 1000
 #define WEBHOOK_RETRY_MS_MAX 600000 /* The longest pause, and the most a Retry-After is heeded. */
 
+/* Calendars. */
+#define ZONE_NAME_BYTES_MAX 64 /* The name of a time zone; past it: INVALID_TIME. */
+/* Different time zones a process has in use; tzdata has about 600; past it: TOO_LARGE. */
+#define ZONES_MAX 2000
+
 /* Alerts. */
 #define ALERTS_MAX 64           /* That a space's settings define; past it: INVALID_SETTINGS. */
 #define ALERT_NAME_BYTES_MAX 64 /* The name of one; past it: INVALID_SETTINGS. */
