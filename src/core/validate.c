@@ -228,15 +228,28 @@ static stet_status judge_members(struct judging *judging, const struct validator
     return STET_OK;
 }
 
+/* Whether the value may not change now, though it could be set: also one that was absent stays so. */
+static bool is_frozen(const struct judging *judging, const struct validator *rule) {
+    struct expr_subject before = {.data = judging->old};
+    return rule->immutable_when != NULL && judging->old != NULL &&
+           expr_matches(rule->immutable_when, &before);
+}
+
+static bool is_same(const struct judging *judging, doc_node node, doc_node old) {
+    if (node == DOC_NONE || old == DOC_NONE) return node == old;
+    return doc_equal(judging->doc, node, judging->old, old);
+}
+
 /* node: the value a rule names, or DOC_NONE. old: the value before, likewise. */
 static stet_status judge(struct judging *judging, const struct validator *rule, doc_node node,
                          doc_node old, const struct pointer_path *where) {
     stet_status status = spend(judging, 1);
     if (status != STET_OK) return status;
     if (node == DOC_NONE && (old == DOC_NONE || !rule->immutable_within)) return STET_OK;
-    if (rule->immutable && old != DOC_NONE &&
-        (node == DOC_NONE || !doc_equal(judging->doc, node, judging->old, old)))
+    if (rule->immutable && old != DOC_NONE && !is_same(judging, node, old))
         return REFUSE(judging, where, 0, "was set when the record was made and cannot be changed");
+    if (is_frozen(judging, rule) && !is_same(judging, node, old))
+        return REFUSE(judging, where, 0, "cannot be changed any more");
     if (node != DOC_NONE && rule->declared) {
         status = judge_value(judging, rule, node, where);
         if (status != STET_OK) return status;

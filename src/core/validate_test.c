@@ -149,6 +149,27 @@ TEST(immutable_fields_stay) {
     CHECK(table);
 }
 
+TEST(fields_freeze_while_the_record_before_says_so) {
+    (void)state;
+#define SENT "{\"immutable_when\":\"status != 'draft'\"}"
+    static const struct example table[] = {
+        {"{\"/t\":" SENT "}", "{\"t\":2,\"status\":\"sent\"}", "{\"t\":1,\"status\":\"draft\"}",
+         NULL},
+        {"{\"/t\":" SENT "}", "{\"t\":1.0,\"status\":\"paid\"}", "{\"t\":1,\"status\":\"sent\"}",
+         NULL},
+        {"{\"/t\":" SENT "}", "{\"t\":2,\"status\":\"draft\"}", "{\"t\":1,\"status\":\"sent\"}",
+         "/t"},
+        {"{\"/t\":" SENT "}", "{\"status\":\"sent\"}", "{\"t\":1,\"status\":\"sent\"}", "/t"},
+        {"{\"/t\":" SENT "}", "{\"t\":1,\"status\":\"sent\"}", "{\"status\":\"sent\"}", "/t"},
+        {"{\"/l\":" SENT "}", "{\"l\":[{\"id\":1},{\"id\":2}],\"status\":\"sent\"}",
+         "{\"l\":[{\"id\":1}],\"status\":\"sent\"}", "/l"},
+        {"{\"/a/b\":" SENT "}", "{\"a\":{\"b\":1,\"c\":2},\"status\":\"sent\"}",
+         "{\"a\":{\"b\":1},\"status\":\"sent\"}", NULL},
+        {"{\"/t\":" SENT "}", "{\"t\":5,\"status\":\"sent\"}", NULL, NULL},
+    };
+    CHECK(table);
+}
+
 static void check_filled(const char *fields, const char *data, const char *expected) {
     bool checks_old;
     stet_view filled;
@@ -182,6 +203,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(required_where_the_parent_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(immutable_fields_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(fields_freeze_while_the_record_before_says_so, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(defaults_are_filled_in, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,7 @@ static stet_status node_child(struct compiler *compiler, struct validator *node,
         child->token = token;
         child->any = any;
         child->depth = node->depth + 1;
+        child->starred = node->starred || any;
         child->kinds = VALUE_ANY;
         child->values = DOC_NONE;
         child->max_bytes = UINT64_MAX;
@@ -312,11 +313,34 @@ static stet_status read_merge(struct compiler *compiler, struct validator *node,
     return STET_OK;
 }
 
+static stet_status read_immutable_when(struct compiler *compiler, struct validator *node,
+                                       const struct pointer_path *where) {
+    const struct doc *definition = compiler->definition;
+    doc_node member = doc_member(definition, node->entry, VIEW("immutable_when"));
+    struct pointer_path at = path_name(where, "immutable_when");
+    struct expr_options options = {0};
+    struct expr *expr = NULL;
+    stet_error err = {0};
+    stet_view text;
+    if (member == DOC_NONE) return STET_OK;
+    if (node->starred)
+        return REFUSE(compiler, &at,
+                      "cannot be said of elements: say it of the field that holds them");
+    stet_status status = doc_string(compiler->arena, definition, member, &text);
+    if (status == STET_NO_MEMORY) return no_memory(compiler);
+    if (status != STET_OK) return REFUSE(compiler, &at, "is an expression, as a string");
+    status = expr_parse(compiler->arena, text, &options, &expr, &err);
+    if (status == STET_NO_MEMORY) return no_memory(compiler);
+    if (status != STET_OK) return REFUSE(compiler, &at, "%s", err.message);
+    node->immutable_when = expr;
+    return STET_OK;
+}
+
 static stet_status check_names(struct compiler *compiler, doc_node entry,
                                const struct pointer_path *where) {
-    static const char *const names[] = {"type",    "required",  "default",    "enum",  "minimum",
-                                        "maximum", "min_bytes", "max_bytes",  "merge", "key",
-                                        "fields",  "title",     "description"};
+    static const char *const names[] = {
+        "type",      "required", "default", "enum",   "minimum", "maximum",     "min_bytes",
+        "max_bytes", "merge",    "key",     "fields", "title",   "description", "immutable_when"};
     const struct doc *definition = compiler->definition;
     for (doc_node member = doc_first(definition, entry); member != DOC_NONE;
          member = doc_next(definition, member)) {
@@ -326,9 +350,11 @@ static stet_status check_names(struct compiler *compiler, doc_node entry,
             known = view_equal(raw, view_of(names[i]));
         struct pointer_path at = path_member(where, definition, member);
         if (!known)
-            return REFUSE(compiler, &at,
-                          "is not known; a field has type, required, default, enum, minimum, "
-                          "maximum, min_bytes, max_bytes, merge, key, fields, title, description");
+            return REFUSE(
+                compiler, &at,
+                "is not known; a field has type, required, default, enum, minimum, "
+                "maximum, min_bytes, max_bytes, merge, key, fields, immutable_when, title, "
+                "description");
         bool words = view_equal(raw, VIEW("title")) || view_equal(raw, VIEW("description"));
         if (words && doc_kind(definition, member) != DOC_STRING)
             return REFUSE(compiler, &at, "is a string");
@@ -392,6 +418,7 @@ static stet_status read_field(struct compiler *compiler, struct validator *root,
     if (pointer_format(compiler->arena, where, &node->where) != STET_OK) return no_memory(compiler);
     status = read_type(compiler, node, where);
     if (status == STET_OK) status = read_merge(compiler, node, where);
+    if (status == STET_OK) status = read_immutable_when(compiler, node, where);
     if (status == STET_OK) status = read_flag(compiler, node, "required", where, &node->required);
     if (status == STET_OK) status = read_bounds(compiler, node, where);
     if (status == STET_OK) status = read_choices(compiler, node, where);
@@ -480,7 +507,7 @@ static stet_status check_default(struct compiler *compiler, const struct validat
 
 /* Passes up what lies below. */
 static void sum_up(struct validator *node, uint32_t *depth_max) {
-    node->immutable_within = node->immutable;
+    node->immutable_within = node->immutable || node->immutable_when != NULL;
     node->default_within = node->has_default;
     if (node->has_default && node->depth > *depth_max) *depth_max = node->depth;
     for (struct validator *child = node->first; child != NULL; child = child->next) {

@@ -7,6 +7,7 @@
 #include "core/validate.h"
 #include "doc/decimal.h"
 #include "doc/pointer.h"
+#include "expr/expr.h"
 
 /* Kinds of values, as bits. An integer is a number, too. */
 enum {
@@ -25,6 +26,7 @@ struct validator {
     struct validator *first; /* Child; exact names before "*". */
     stet_view token;         /* Decoded. The root has none. */
     bool any;                /* "*" */
+    bool starred;            /* It is "*", or below one. */
     bool declared;           /* It has an entry of its own, `entry`. */
     doc_node entry;
     stet_view where;        /* That entry in the definition: "/fields/~1amount". */
@@ -32,6 +34,7 @@ struct validator {
     const char *kinds_name; /* In words. */
     bool required;
     bool immutable;
+    const struct expr *immutable_when; /* While the record before matches. NULL: never. */
     bool has_minimum, has_maximum;
     struct decimal minimum, maximum;
     stet_view minimum_text, maximum_text;
