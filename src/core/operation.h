@@ -29,6 +29,8 @@ struct operation_spawn {
     stet_view by; /* Who is said to have asked. */
     stet_view handler;
     uint64_t cause_seq;
+    /* The input holds a record's data that access rules are about: it is kept apart, and shown as far as its reader may see that. */
+    bool input_for_those_who_may_read;
 };
 stet_status staging_spawn(struct staging *staging, const struct operation_spawn *spawn,
                           stet_error *err);

@@ -133,6 +133,7 @@ struct space {
     struct indexes *indexes;           /* core/index.h */
     struct retain *retain;             /* core/retain.h */
     struct reservations *reservations; /* core/reservations.h; NULL until there is one. */
+    _Atomic int operations_sight;      /* enum operations_sight, by the space's settings. */
     bool chores; /* There is work for the pauses between batches: rows or versions to be removed. */
     /* Commands that wait to be decided again, in the order they began to wait; linked by next. */
     struct stet_command *held_first, *held_last;
@@ -151,6 +152,13 @@ struct space {
     uint64_t life;
     uint64_t seq;  /* Last assigned, staged ones included. */
     int64_t stamp; /* Likewise. */
+};
+
+/* To whom operations are shown that they did not ask for, beside those with the scope "operate" (core/operation.h). */
+enum operations_sight {
+    OPERATIONS_FOR_SERVICES, /* Tokens without roles: what services use. */
+    OPERATIONS_FOR_MEMBERS,  /* Everybody with the role "member". */
+    OPERATIONS_PRIVATE,      /* Nobody. */
 };
 
 /* A space that is not open yet, with no reference. NULL when memory is out. */

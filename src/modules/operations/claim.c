@@ -256,7 +256,8 @@ static stet_status decide_claim(struct operations *operations, struct staging *s
     if (atomic_load(&command->cancelled))
         return error_set(err, STET_CANCELLED, "cancelled while it waited");
     task->waiter.woken = false;
-    stet_status status = claim_take(operations, staging, task, 0, err);
+    stet_status status = actor_demand(&command->actor, STET_SCOPE_WORK, err);
+    if (status == STET_OK) status = claim_take(operations, staging, task, 0, err);
     if (status != STET_OK || task->taken_count > 0) return status;
     if (task->until == 0)
         task->until = operations->monotonic + (int64_t)task->claim.wait_s * CLOCK_NS_PER_S;

@@ -33,7 +33,9 @@ static stet_status decide_repeated(struct staging *staging, struct task *task, s
     struct store_head head;
     task->shown =
         (struct shown){0}; /* It may have been decided otherwise in a batch that failed. */
-    stet_status status = operations_get(staging, task->id, &head, &task->shown.row, &record, err);
+    stet_status status = actor_demand(&staging->command->actor, STET_SCOPE_WORK, err);
+    if (status == STET_OK)
+        status = operations_get(staging, task->id, &head, &task->shown.row, &record, err);
     if (status != STET_OK) return status;
     task->repeated = record.status == OPERATION_COMPLETED && record.token == completion->lease &&
                      view_equal(record.done, task->done);

@@ -22,7 +22,6 @@ struct function_work {
     struct operation_cause cause;
     struct rank rank;
     uint64_t token;
-    stet_view by;
     stet_status failed;
     stet_error failure;
 };
@@ -89,6 +88,8 @@ static stet_status read_input(struct stet_command *command, struct store_reader 
     struct doc doc;
     stet_status status = read_head(arena, reader, OPERATION_TYPE, work->cause.id, &row, err);
     if (status == STET_OK) status = record_read(arena, row.data, &record, err);
+    /* It sees and does what they could when they asked for it. */
+    if (status == STET_OK) status = rights_restore(arena, &record, &command->actor, err);
     if (status != STET_OK) return status;
     work->call.input = record.input;
     if (!record.input_apart) return STET_OK;
@@ -109,7 +110,6 @@ static stet_status hop_run(struct stet_command *command, struct store_reader *re
     struct function_work *work = task->work;
     (void)err;
     begin_run(command, work);
-    command->actor.id = work->by; /* It may see what they may see. */
     command->made.operation = work->cause.id;
     command->rank = &work->rank;
     work->failed = read_input(command, reader, work, &work->failure);
@@ -306,7 +306,6 @@ static struct function_work *work_for(struct stet_command *command,
     struct function_work *work = arena_zalloc(arena, 1, sizeof *work);
     if (work == NULL) return NULL;
     work->token = operation->state.token;
-    work->by = arena_copy(arena, operation->by);
     work->cause = (struct operation_cause){.id = arena_copy(arena, operation->id),
                                            .class_ = operation->effective,
                                            .depth = operation->depth,
@@ -318,9 +317,7 @@ static struct function_work *work_for(struct stet_command *command,
                                .operation = work->cause.id};
     work->call.name = arena_copy(arena, operation->function);
     work->call.operation = &work->cause;
-    return work->by.bytes == NULL || work->cause.id.bytes == NULL || work->call.name.bytes == NULL
-               ? NULL
-               : work;
+    return work->cause.id.bytes == NULL || work->call.name.bytes == NULL ? NULL : work;
 }
 
 bool functions_due(struct operations *operations, struct task *task, struct stet_command *command) {

@@ -4,6 +4,7 @@
 #ifndef MODULES_OPERATIONS_INTERNAL_H
 #define MODULES_OPERATIONS_INTERNAL_H
 
+#include "core/actor.h"
 #include "core/client.h"
 #include "core/operation.h"
 #include "modules/operations/by_id.h"
@@ -259,6 +260,30 @@ stet_status lanes_forget(struct operations *operations, struct staging *staging,
                          stet_error *err);
 /* Its time until it is forgotten begins, or it has none, for it is used. */
 void lane_note_idle(struct operations *operations, struct lane *lane);
+
+/* -- Who may see and do what: rights.c -- */
+
+/* Whether the actor sees all operations of the space, also those that are not theirs. Any thread. */
+bool rights_see_all(const struct space *space, const stet_actor *actor);
+/* Whether they see one: they asked for it, or have it in their hands (claimed_by; empty: nobody has). Any thread. */
+bool rights_see(const struct space *space, const stet_actor *actor, stet_view by,
+                stet_view claimed_by);
+/* The same of one in memory, or of a version of its record. */
+bool rights_see_open(const struct space *space, const stet_actor *actor,
+                     const struct operation *operation);
+/* STET_OK, STET_NOT_FOUND: they do not see it; STET_FORBIDDEN: it is not theirs to cancel or to try again. */
+stet_status rights_steer(const struct space *space, const stet_actor *actor, stet_view id,
+                         stet_view by, stet_view claimed_by, stet_error *err);
+/* STET_OK when the actor has one of the scopes, of which the first is named. */
+stet_status rights_demand(const stet_actor *actor, unsigned scope, unsigned or_scope,
+                          stet_error *err);
+bool operations_may_read(const struct space *space, const stet_actor *actor,
+                         const struct store_change *change);
+/* Keeps what the actor may do with an operation of theirs. The roles are borrowed. */
+void rights_keep(struct operation_record *record, const stet_actor *actor);
+/* Who asked for an operation, as they may act now through it. In the arena. */
+stet_status rights_restore(struct arena *arena, const struct operation_record *record,
+                           stet_actor *actor, stet_error *err);
 
 /* -- Tasks -- */
 

@@ -179,8 +179,10 @@ static stet_status no_lane(stet_view name, stet_error *err) {
 
 static stet_status decide_lane(struct operations *operations, struct staging *staging,
                                struct task *task, stet_error *err) {
-    (void)staging;
     const struct lane *lane = lanes_find(operations, task->id);
+    stet_status status =
+        rights_demand(&staging->command->actor, STET_SCOPE_READ, STET_SCOPE_OPERATE, err);
+    if (status != STET_OK) return status;
     if (lane == NULL) return no_lane(task->id, err);
     note_lane(operations, lane, task->id, &task->lanes[0]);
     return STET_OK;
@@ -203,6 +205,9 @@ static int by_name(const void *a, const void *b) {
 static stet_status decide_lanes(struct operations *operations, struct staging *staging,
                                 struct task *task, stet_error *err) {
     struct arena *arena = staging_arena(staging);
+    stet_status status =
+        rights_demand(&staging->command->actor, STET_SCOPE_READ, STET_SCOPE_OPERATE, err);
+    if (status != STET_OK) return status;
     task->lanes = arena_zalloc(arena, operations->lane_count + 1, sizeof *task->lanes);
     task->lane_count = 0;
     if (task->lanes == NULL) return no_memory(err);
@@ -269,9 +274,8 @@ static stet_status decide_put(struct operations *operations, struct staging *sta
     const struct lane *lane = lanes_find(operations, task->id);
     struct lane_settings settings;
     struct doc doc;
-    if (!staging->command->actor.admin)
-        return error_set(err, STET_FORBIDDEN, "lanes are declared by administrators");
-    stet_status status = check_base(task, lane, err);
+    stet_status status = actor_demand(&staging->command->actor, STET_SCOPE_OPERATE, err);
+    if (status == STET_OK) status = check_base(task, lane, err);
     if (status == STET_OK)
         status = doc_parse(staging_arena(staging), task->settings, NULL, &doc, err);
     if (status != STET_OK) return status;
@@ -285,8 +289,8 @@ static stet_status decide_put(struct operations *operations, struct staging *sta
 static stet_status decide_move(struct operations *operations, struct staging *staging,
                                struct task *task, stet_error *err) {
     const struct lane *lane = lanes_find(operations, task->id);
-    if (!staging->command->actor.admin)
-        return error_set(err, STET_FORBIDDEN, "lanes are paused and drained by administrators");
+    stet_status status = actor_demand(&staging->command->actor, STET_SCOPE_OPERATE, err);
+    if (status != STET_OK) return status;
     if (lane == NULL) return no_lane(task->id, err);
     struct lane_settings settings = lane->settings;
     switch (task->move) {

@@ -43,7 +43,8 @@ struct open_page {
 static bool open_visit(void *context, const struct operation *operation) {
     struct open_page *page = context;
     struct task *task = page->task;
-    bool wanted = open_wants(&task->list, operation);
+    bool wanted = open_wants(&task->list, operation) &&
+                  rights_see_open(page->staging->space, &page->staging->command->actor, operation);
     bool full = task->row_count == task->list.limit || page->bytes >= LIST_PAGE_BYTES_MAX;
     if ((wanted && full) || page->looked == LIST_OPEN_ROWS_MAX) {
         page->more = true;
@@ -73,6 +74,8 @@ static stet_status decide_open(struct operations *operations, struct staging *st
     task->row_count = 0;
     task->next_id = (stet_view){0};
     if (task->rows == NULL) return no_memory(err);
+    page.status = rights_demand(&staging->command->actor, STET_SCOPE_READ, STET_SCOPE_OPERATE, err);
+    if (page.status != STET_OK) return page.status;
     if (status_parse(list->status) == OPERATION_RUNNING) {
         by_id_walk(operations->held_by_id, BY_ID_HELD, list->after, open_visit, &page);
     } else if (view_is_empty(list->lane)) {
@@ -139,7 +142,9 @@ static stet_status scan_row(struct scan *scan, const struct store_row *stored, s
     stet_status status =
         store_change_at(scan->reader, &scan->record_arena, stored->head.seq, &row, err);
     if (status == STET_OK) status = record_read(&scan->record_arena, row.data, &record, err);
-    if (status != STET_OK || !scan_wants(&task->list, &record)) return status;
+    if (status != STET_OK || !scan_wants(&task->list, &record) ||
+        !rights_see(scan->command->space, &scan->command->actor, record.by, record.claimed_by))
+        return status;
     struct shown *shown = &task->rows[task->row_count];
     *shown = (struct shown){.open = !status_finished(record.status)};
     /* Once more, to be kept: most that is looked at is not wanted. */
@@ -180,7 +185,7 @@ static stet_status hop_scan(struct stet_command *command, struct store_reader *r
     struct task *task = command->module_data;
     struct scan scan = {
         .command = command, .reader = reader, .task = task, .after = task->list.after};
-    stet_status status = STET_OK;
+    stet_status status = rights_demand(&command->actor, STET_SCOPE_READ, STET_SCOPE_OPERATE, err);
     bool end = false;
     task->rows = arena_zalloc(&command->arena, task->list.limit, sizeof *task->rows);
     if (task->rows == NULL) return no_memory(err);
@@ -280,6 +285,9 @@ stet_status operations_fill_list(struct stet_command *command, const stet_operat
 static stet_status decide_status(struct operations *operations, struct staging *staging,
                                  struct task *task, stet_error *err) {
     task->row_count = 0;
+    stet_status allowed =
+        rights_demand(&staging->command->actor, STET_SCOPE_READ, STET_SCOPE_OPERATE, err);
+    if (allowed != STET_OK) return allowed;
     for (size_t i = 0; i < task->id_count; i++) {
         const struct operation *operation = operations_find(operations, task->ids[i]);
         struct shown *shown = &task->rows[task->row_count];
@@ -288,7 +296,9 @@ static stet_status decide_status(struct operations *operations, struct staging *
         stet_status status =
             staging_read(staging, OPERATION_TYPE, task->ids[i], &head, &shown->row, err);
         if (status != STET_OK) return status;
-        if (head.version == 0 || head.deleted) continue;
+        if (head.version == 0 || head.deleted ||
+            !operations_may_read(staging->space, &staging->command->actor, &shown->row))
+            continue;
         if (operation != NULL) shown_fill(operations, operation, shown);
         task->row_count++;
     }

@@ -22,9 +22,13 @@ static stet_status decide_get(struct operations *operations, struct staging *sta
     const struct operation *operation = operations_find(operations, task->id);
     struct store_head head;
     stet_status status =
-        staging_read(staging, OPERATION_TYPE, task->id, &head, &task->shown.row, err);
+        rights_demand(&staging->command->actor, STET_SCOPE_READ, STET_SCOPE_OPERATE, err);
+    if (status == STET_OK)
+        status = staging_read(staging, OPERATION_TYPE, task->id, &head, &task->shown.row, err);
     if (status != STET_OK) return status;
-    if (head.version == 0 || head.deleted) return no_operation(task->id, "id", err);
+    if (head.version == 0 || head.deleted ||
+        !operations_may_read(staging->space, &staging->command->actor, &task->shown.row))
+        return no_operation(task->id, "id", err);
     if (operation != NULL) shown_fill(operations, operation, &task->shown);
     return STET_OK;
 }
@@ -49,11 +53,17 @@ static stet_status decide_cancel(struct operations *operations, struct staging *
         struct operation_record finished;
         struct store_head head;
         stet_status status = operations_get(staging, task->id, &head, NULL, &finished, err);
+        if (status == STET_OK)
+            status = rights_steer(staging->space, &staging->command->actor, task->id, finished.by,
+                                  finished.claimed_by, err);
         if (status != STET_OK) return status;
         return error_set(err, STET_OPERATION_FINISHED, "operation \"%.*s\" is %s already",
                          VIEW_ARG(task->id), status_name(finished.status));
     }
     stet_status status = record_now(staging, operation, &record, err);
+    if (status == STET_OK)
+        status = rights_steer(staging->space, &staging->command->actor, task->id, record->by,
+                              record->claimed_by, err);
     if (status == STET_OK)
         status = operation_end(operations, staging, task->id, record, OPERATION_EVENT_CANCELLED,
                                task->reason, &row, err);
@@ -89,6 +99,9 @@ static stet_status decide_retry(struct operations *operations, struct staging *s
     const struct store_change *row;
     if (record == NULL) return no_memory(err);
     stet_status status = operations_get(staging, task->id, &head, NULL, record, err);
+    if (status == STET_OK)
+        status = rights_steer(staging->space, &staging->command->actor, task->id, record->by,
+                              record->claimed_by, err);
     if (status != STET_OK) return status;
     /* What a webhook's other side has answered may be lost there, so that it wants it again. */
     bool redelivers =

@@ -3,6 +3,7 @@
  *
  *   submit.c  asking for work       claim.c, work.c, complete.c  doing it         function_run.c  the server's own
  *   move.c    cancelling, retrying  due.c, prune.c              what time does   state.h         the lanes in memory
+ *   rights.c  who may see and do what
  */
 #include "modules/operations/operations.h"
 
@@ -103,13 +104,6 @@ static void operations_ended(void *state, struct stet_command *command) {
     const struct task *task = command->module_data;
     if (task->work != NULL) functions_ended(state, command);
     if (task->prune != NULL) prune_ended(state, command);
-}
-
-/* Where an operation stands is no secret: whoever waits has to know for whom. */
-static bool operations_may_read(const struct space *space, const stet_actor *actor,
-                                const struct store_change *change) {
-    (void)space, (void)actor, (void)change;
-    return true;
 }
 
 static const char *const types[] = {"stet.operation", "stet.payload", "stet.lane", NULL};

@@ -239,6 +239,9 @@ static void take_all(struct reading *reading, struct operation_record *record) {
     record->after = (int64_t)take_u64(reading, "_after");
     record->done = take_text(reading, "_done");
     record->results = take_json(reading, "_results");
+    record->by_admin = take_bool(reading, "_admin");
+    record->by_scopes = take_unsigned(reading, "_scopes");
+    record->by_roles = take_list(reading, "_roles");
     if (reading->next != DOC_NONE) reading->left_over = true;
     if (record->effective == STET_CLASS_DEFAULT) record->effective = record->class_;
 }
@@ -411,6 +414,9 @@ stet_view record_write(struct arena *arena, struct operation_record *record) {
     put_u64(&writer, "_after", (uint64_t)record->after);
     put_text(&writer, "_done", record->done);
     put_json(&writer, "_results", record->results);
+    put_flag(&writer, "_admin", record->by_admin);
+    put_u64(&writer, "_scopes", record->by_scopes);
+    put_list(&writer, "_roles", &record->by_roles);
     json_object_end(&writer);
     if (json_end(&writer) != STET_OK) return (stet_view){0};
     /* Behind the brace that begins it. */

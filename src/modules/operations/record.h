@@ -75,6 +75,10 @@ struct operation_record {
     int64_t after;        /* It is not tried again earlier. */
     stet_view done;       /* The hash of the completion. */
     stet_view results;    /* JSON array: what became of its mutations. */
+    /* What who asked for it may do: with that right a function runs. */
+    bool by_admin;
+    unsigned by_scopes;
+    struct text_list by_roles;
 
     /* As record_write put it: the members that everybody may see, without the braces. Lives as long as what was written. Reading leaves it
        empty. */

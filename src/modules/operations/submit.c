@@ -247,7 +247,7 @@ static stet_status check_room(struct operations *operations, struct task *task,
 
 /* Where it stands below its parents. */
 static stet_status place_below(struct operations *operations, struct staging *staging,
-                               const stet_operation_request *request,
+                               const stet_actor *actor, const stet_operation_request *request,
                                struct operation_record *record, stet_error *err) {
     struct store_head head;
     struct operation_record above;
@@ -256,12 +256,17 @@ static stet_status place_below(struct operations *operations, struct staging *st
     if (view_equal(request->parent, request->id))
         return bad_field(err, "parent", 0, "an operation is not its own parent");
     const struct operation *parent = operations_find(operations, request->parent);
+    if (parent != NULL && !rights_see_open(staging->space, actor, parent)) {
+        return no_operation(request->parent, "parent", err);
+    }
     if (parent != NULL) {
         above.depth = parent->depth;
         above.effective = parent->effective;
         above.status = parent->state.status;
     } else {
         stet_status status = operations_get(staging, request->parent, &head, NULL, &above, err);
+        if (status == STET_OK && !rights_see(staging->space, actor, above.by, above.claimed_by))
+            status = no_operation(request->parent, "parent", err);
         if (status == STET_NOT_FOUND) error_field(err, "parent", 0);
         if (status != STET_OK) return status;
     }
@@ -275,13 +280,17 @@ static stet_status place_below(struct operations *operations, struct staging *st
 }
 
 static stet_status check_depends(struct operations *operations, struct staging *staging,
-                                 const stet_operation_request *request, stet_error *err) {
+                                 const stet_actor *actor, const stet_operation_request *request,
+                                 stet_error *err) {
     for (size_t i = 0; i < request->depends_on_count; i++) {
         stet_view id = request->depends_on[i];
         struct store_head head;
         struct operation_record on;
-        if (operations_find(operations, id) != NULL) continue;
+        const struct operation *open = operations_find(operations, id);
+        if (open != NULL && rights_see_open(staging->space, actor, open)) continue;
         stet_status status = operations_get(staging, id, &head, NULL, &on, err);
+        if (status == STET_OK && !rights_see(staging->space, actor, on.by, on.claimed_by))
+            status = no_operation(id, "depends_on", err);
         if (status == STET_NOT_FOUND) error_field(err, "depends_on", 0);
         if (status != STET_OK) return status;
         if (!status_finished(on.status) || on.status == OPERATION_COMPLETED) continue;
@@ -330,7 +339,8 @@ static void fill_record(const struct operation_spawn *spawn, struct staging *sta
     record->turn = space->seq + 1;
     record->created_at = space->stamp + 1 > staging->now ? space->stamp + 1 : staging->now;
     record->queued_at = staging->now;
-    record->input_apart = request->input.size > OPERATION_INLINE_BYTES;
+    record->input_apart =
+        request->input.size > OPERATION_INLINE_BYTES || spawn->input_for_those_who_may_read;
     if (record->input_apart) record->input = (stet_view){0};
 }
 
@@ -367,13 +377,14 @@ stet_status decide_submit(struct operations *operations, struct staging *staging
     if (record == NULL) return no_memory(err);
     task->spawn.by = actor->id;
     record->class_ = request->class_;
-    if (request->class_ > STET_CLASS_NORMAL && !actor->admin) {
-        error_set(err, STET_FORBIDDEN, "class \"%.*s\" needs a permission",
-                  VIEW_ARG(class_text(request->class_)));
-        error_field(err, "class", 0);
-        return STET_FORBIDDEN;
+    rights_keep(record, actor);
+    stet_status status = actor_demand(actor, STET_SCOPE_WRITE, err);
+    if (status == STET_OK && request->class_ > STET_CLASS_NORMAL) {
+        status = actor_demand(actor, STET_SCOPE_PRIORITY, err);
+        if (status != STET_OK) error_field(err, "class", 0);
     }
-    stet_status status = staging_read(staging, OPERATION_TYPE, request->id, &head, NULL, err);
+    if (status == STET_OK)
+        status = staging_read(staging, OPERATION_TYPE, request->id, &head, NULL, err);
     if (status != STET_OK) return status;
     if (head.version > 0 && !head.deleted) {
         error_set(err, STET_ALREADY_EXISTS, "there is an operation \"%.*s\" already",
@@ -384,8 +395,8 @@ stet_status decide_submit(struct operations *operations, struct staging *staging
     if (request->deadline > 0 && request->deadline <= staging->now)
         return bad_field(err, "deadline", 0, "the deadline has passed already");
     status = check_function(staging, request->function, err);
-    if (status == STET_OK) status = place_below(operations, staging, request, record, err);
-    if (status == STET_OK) status = check_depends(operations, staging, request, err);
+    if (status == STET_OK) status = place_below(operations, staging, actor, request, record, err);
+    if (status == STET_OK) status = check_depends(operations, staging, actor, request, err);
     const struct lane *lane = lanes_find(operations, request->lane);
     if (status == STET_OK && lane != NULL)
         status = check_room(operations, task, lane, actor->id, err);
@@ -414,7 +425,10 @@ stet_status operations_spawn(void *state, struct staging *staging,
     stet_status status = staging_read(staging, OPERATION_TYPE, kept->request.id, &head, NULL, err);
     if (status != STET_OK || (head.version > 0 && !head.deleted)) return status;
     record->class_ = kept->request.class_;
-    status = place_below(operations, staging, &kept->request, record, &why);
+    /* Only administrators say what is reacted to; what is done then is done with their right. */
+    record->by_admin = true;
+    const stet_actor author = {.id = spawn->by, .admin = true};
+    status = place_below(operations, staging, &author, &kept->request, record, &why);
     /* What caused it may have been pruned: then it stands for itself. */
     if (status == STET_NOT_FOUND) {
         kept->request.parent = (stet_view){0};

@@ -30,6 +30,8 @@ stet_status lease_refuse_finished(stet_view id, uint64_t lease,
 stet_status lease_check(struct operations *operations, struct staging *staging,
                         const struct operation *operation, uint64_t lease, stet_error *err) {
     const stet_actor *actor = &staging->command->actor;
+    stet_status status = actor_demand(actor, STET_SCOPE_WORK, err);
+    if (status != STET_OK) return status;
     if (!operation->state.held || operation->state.token != lease ||
         operation->lease_ends <= operations->monotonic)
         return lease_lost(operation->id, lease, err);
@@ -147,7 +149,9 @@ static stet_status decide_progress(struct operations *operations, struct staging
     struct operation_record record;
     struct store_head head;
     if (operation == NULL) {
-        stet_status status = operations_get(staging, progress->id, &head, NULL, &record, err);
+        stet_status status = actor_demand(&staging->command->actor, STET_SCOPE_WORK, err);
+        if (status == STET_OK)
+            status = operations_get(staging, progress->id, &head, NULL, &record, err);
         if (status != STET_OK) return status;
         task->cancel = record.token == progress->lease &&
                        (record.status == OPERATION_CANCELLED || record.status == OPERATION_EXPIRED);
@@ -245,7 +249,9 @@ static stet_status decide_fail(struct operations *operations, struct staging *st
     if (operation == NULL) {
         struct operation_record finished;
         struct store_head head;
-        stet_status status = operations_get(staging, task->id, &head, NULL, &finished, err);
+        stet_status status = actor_demand(&staging->command->actor, STET_SCOPE_WORK, err);
+        if (status == STET_OK)
+            status = operations_get(staging, task->id, &head, NULL, &finished, err);
         return status == STET_OK ? lease_refuse_finished(task->id, failure->lease, &finished, err)
                                  : status;
     }

@@ -87,6 +87,46 @@ static stet_status write_secrets(struct storing *storing, doc_node alerts) {
     return STET_OK;
 }
 
+/* To whom operations are shown that are others'; see core/space.h. Absent: to services. */
+static const struct {
+    const char *name;
+    enum operations_sight sight;
+} sights[] = {{"services", OPERATIONS_FOR_SERVICES},
+              {"members", OPERATIONS_FOR_MEMBERS},
+              {"private", OPERATIONS_PRIVATE}};
+enum { SIGHTS = sizeof sights / sizeof sights[0] };
+
+/* False: it is none of them. */
+static bool read_sight(struct arena *arena, const struct doc *doc, enum operations_sight *sight) {
+    doc_node node = doc_member(doc, 0, VIEW("operations"));
+    stet_view text;
+    *sight = OPERATIONS_FOR_SERVICES;
+    if (node == DOC_NONE) return true;
+    if (doc_string(arena, doc, node, &text) != STET_OK) return false;
+    for (size_t i = 0; i < SIGHTS; i++) {
+        if (!view_equal(text, view_of(sights[i].name))) continue;
+        *sight = sights[i].sight;
+        return true;
+    }
+    return false;
+}
+
+static stet_status write_sight(struct storing *storing) {
+    enum operations_sight sight;
+    if (!read_sight(storing->arena, &storing->put, &sight)) {
+        error_set(storing->err, STET_INVALID_SETTINGS,
+                  "is \"services\", \"members\" or \"private\"");
+        error_field(storing->err, "/operations", 0);
+        error_subject(storing->err, "the settings");
+        return STET_INVALID_SETTINGS;
+    }
+    if (doc_member(&storing->put, 0, VIEW("operations")) == DOC_NONE) return STET_OK;
+    for (size_t i = 0; i < SIGHTS; i++)
+        if (sights[i].sight == sight)
+            json_member_text(&storing->writer, VIEW("operations"), view_of(sights[i].name));
+    return STET_OK;
+}
+
 /* What is stored for what was put. */
 static stet_status store_text(struct storing *storing, stet_view *text) {
     const struct doc *doc = &storing->put;
@@ -96,8 +136,11 @@ static stet_status store_text(struct storing *storing, stet_view *text) {
     if (doc_kind(doc, 0) != DOC_OBJECT)
         return error_set(storing->err, STET_INVALID_SETTINGS, "settings are a JSON object");
     for (doc_node one = doc_first(doc, 0); one != DOC_NONE; one = doc_next(doc, one)) {
-        if (view_equal(doc_key_raw(doc, one), VIEW("alerts"))) continue;
-        error_set(storing->err, STET_INVALID_SETTINGS, "is not known here; possible is alerts");
+        if (view_equal(doc_key_raw(doc, one), VIEW("alerts")) ||
+            view_equal(doc_key_raw(doc, one), VIEW("operations")))
+            continue;
+        error_set(storing->err, STET_INVALID_SETTINGS,
+                  "is not known here; possible are alerts and operations");
         error_field(storing->err,
                     arena_format(storing->arena, "/%.*s", VIEW_ARG(doc_key_raw(doc, one))).bytes,
                     0);
@@ -120,7 +163,8 @@ static stet_status store_text(struct storing *storing, stet_view *text) {
         secrets = secrets || secret_of(doc, one) != DOC_NONE;
     }
     json_object_end(&storing->writer);
-    if (secrets) status = write_secrets(storing, alerts);
+    status = write_sight(storing);
+    if (status == STET_OK && secrets) status = write_secrets(storing, alerts);
     if (status != STET_OK) return status;
     json_object_end(&storing->writer);
     if (json_end(&storing->writer) != STET_OK) return no_memory(storing->err);
@@ -189,6 +233,40 @@ static stet_status check(void *state, const struct proposal *proposal, stet_erro
     return error_set(err, STET_FORBIDDEN, "only an administrator may change settings");
 }
 
+/* ---- What holds now ---------------------------------------------------------------------- */
+
+static stet_status open_state(struct space *space, void **state, stet_error *err) {
+    (void)err;
+    *state = space;
+    return STET_OK;
+}
+
+/* Of damaged settings what shows least holds. */
+static void obey(struct space *space, const struct store_change *change) {
+    enum operations_sight sight = OPERATIONS_FOR_SERVICES;
+    struct arena arena;
+    struct doc doc;
+    if (!view_equal(change->type, TYPE)) return;
+    arena_init(&arena, 1024);
+    if (change->op != STORE_DELETE &&
+        (doc_parse(&arena, change->data, NULL, &doc, NULL) != STET_OK ||
+         !read_sight(&arena, &doc, &sight)))
+        sight = OPERATIONS_PRIVATE;
+    arena_done(&arena);
+    atomic_store_explicit(&space->operations_sight, (int)sight, memory_order_relaxed);
+}
+
+static stet_status load(void *state, const struct store_change *head, stet_error *err) {
+    (void)err;
+    obey(state, head);
+    return STET_OK;
+}
+
+static void published(void *state, struct space *space, const struct store_change *change) {
+    (void)state;
+    obey(space, change);
+}
+
 /* ---- Showing ----------------------------------------------------------------------------- */
 
 struct show {
@@ -240,6 +318,8 @@ static stet_status without_webhooks(struct arena *arena, stet_view data, stet_vi
         json_object_end(&writer);
     }
     json_object_end(&writer);
+    doc_node sight = doc_member(&doc, 0, VIEW("operations"));
+    if (sight != DOC_NONE) json_member_raw(&writer, VIEW("operations"), doc_text(&doc, sight));
     json_object_end(&writer);
     if (json_end(&writer) != STET_OK) return no_memory(err);
     *out = buffer_view(&buffer);
@@ -299,6 +379,9 @@ static const char *const types[] = {"stet.settings", NULL};
 const struct module settings_module = {
     .name = "settings",
     .types = types,
+    .open = open_state,
+    .load = load,
+    .published = published,
     .check = check,
     .decide = decide,
     .may_read = may_read,

@@ -51,6 +51,17 @@ TEST(what_was_never_put_has_defaults) {
     check_json(got.body, "/alerts", "{}");
 }
 
+TEST(who_sees_operations_is_one_of_three_words) {
+    (void)state;
+    struct answer refused = put_settings(none, "{\"operations\":\"all\"}");
+    check_status(refused, STET_INVALID_SETTINGS);
+    assert_string_equal(refused.field, "/operations");
+    must(put_settings(none, "{\"operations\":\"private\"}"));
+    world.fixture.actor.admin = false;
+    check_json(must(get_settings()).body, "/operations", "\"private\"");
+    assert_int_equal(world.fixture.space->operations_sight, OPERATIONS_PRIVATE);
+}
+
 TEST(what_was_put_is_answered) {
     (void)state;
     struct answer put =
@@ -163,6 +174,8 @@ TEST(a_secret_is_kept_and_never_shown) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_never_put_has_defaults, setup, world_close),
+        cmocka_unit_test_setup_teardown(who_sees_operations_is_one_of_three_words, setup,
+                                        world_close),
         cmocka_unit_test_setup_teardown(what_was_put_is_answered, setup, world_close),
         cmocka_unit_test_setup_teardown(a_put_is_conditional, setup, world_close),
         cmocka_unit_test_setup_teardown(only_an_administrator_may_put, setup, world_close),
