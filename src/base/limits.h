@@ -43,9 +43,10 @@
 #define TYPE_ENUM_VALUES_MAX 1000 /* Values of one enum; past it: INVALID_TYPE. */
 /* Indexes of one type; as many unique ones besides; past it: INVALID_TYPE. */
 #define TYPE_INDEXES_MAX 32
-#define TYPE_TAGS_MAX 16                /* Tags of a definition; past it: INVALID_TYPE. */
-#define TYPE_TAG_BYTES_MAX 256          /* One tag; past it: INVALID_TYPE. */
-#define TYPE_TITLE_BYTES_MAX 256        /* A title in a definition; past it: INVALID_TYPE. */
+#define ACCESS_FIELDS_MAX 100    /* Fields with access rules in a definition; past it: TOO_LARGE. */
+#define TYPE_TAGS_MAX 16         /* Tags of a definition; past it: INVALID_TYPE. */
+#define TYPE_TAG_BYTES_MAX 256   /* One tag; past it: INVALID_TYPE. */
+#define TYPE_TITLE_BYTES_MAX 256 /* A title in a definition; past it: INVALID_TYPE. */
 #define TYPE_DESCRIPTION_BYTES_MAX 4096 /* A description in a definition; past it: INVALID_TYPE. */
 #define TYPES_MAX 1000                  /* Types declared in one space; past it: TOO_LARGE. */
 #define SURVEY_CHUNK 256 /* Existing records judged at a time when a definition changes. */

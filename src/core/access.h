@@ -27,8 +27,11 @@
 #include "core/actor.h"
 #include "core/policy.h"
 #include "core/space.h"
+#include "expr/expr.h"
 
 struct access_rules;
+struct created;      /* core/client.h */
+struct stet_command; /* core/command.h */
 
 enum access_verb { ACCESS_READ, ACCESS_CREATE, ACCESS_UPDATE, ACCESS_DELETE };
 
@@ -40,14 +43,18 @@ stet_status access_compile(struct arena *arena, const struct doc *definition, do
 
 /*
  * Whether an actor may do this to a record. before: the data it has, after: what it is to have; NULL where there is none (read and
- * delete look at before, create at after). id: for metadata in rules.
+ * delete look at before, create at after). Metadata in rules are those of before, else of after.
  *
  * @return STET_OK; STET_FORBIDDEN: err->field names the field that is readonly, if that is why; STET_NOT_FOUND: they may not even
  *         read it; STET_NO_MEMORY, …: it could not be judged, and is denied.
  */
 struct access_record {
-    const struct store_change *change; /* For metadata: NULL for what is not stored yet. */
+    /* For metadata. NULL for what is not stored yet: then $created_by and $updated_by are the actor, the rest is null. */
+    const struct store_change *change;
     const struct doc *data;
+    /* When and by whom the record was created, where the caller knows; else it is looked up in the space when a rule asks. */
+    const struct created *created;
+    struct space *space; /* NULL: an unknown creation is null. */
 };
 stet_status access_check(const struct policy *policy, const stet_actor *actor,
                          enum access_verb verb, const struct access_record *before,
@@ -80,10 +87,49 @@ struct viewer {
     const stet_actor *actor;
 };
 
-/* Whether they may see this version by itself: the module's say for system types, the read rule for others. */
+/* Who looks at what a submitted command answers. Borrows the command. */
+struct viewer command_viewer(const struct stet_command *command);
+
+/* Whether they may see this version by itself: the module's say for system types, the read rule for others. A tombstone is judged by
+   the last data. What cannot be judged is not seen: also a version whose data is no longer kept, where the rule asks for it. */
 bool viewer_sees(const struct viewer *viewer, const struct store_change *change);
 /* What they may see of its data: of a system record without its module's own members ("_…"), of others without hidden fields. */
 stet_status viewer_data(const struct viewer *viewer, struct arena *arena,
                         const struct store_change *change, stet_view *data);
+
+/* Of a system record: a member whose name begins with "_" is its module's own, and nobody is shown it. */
+static inline bool viewer_never_sees(stet_view raw) { return raw.size > 0 && raw.bytes[0] == '_'; }
+
+/*
+ * The same for many records of one type: what depends on the actor alone is settled when it begins.
+ *
+ *     sight_begin(&sight, &viewer, type); … sight_sees(&sight, …) … sight_end(&sight);
+ */
+struct sight {
+    const struct viewer *viewer; /* NULL: sees all. */
+    const struct policy *policy; /* Its reference. NULL also for system types. */
+    bool system;
+    enum expr_truth reads; /* The read rule. */
+    bool hides;            /* Some field may be hidden. */
+};
+void sight_begin(struct sight *sight, const struct viewer *viewer, stet_view type);
+void sight_end(struct sight *sight);
+
+/* doc: the change's data, parsed; NULL: it is parsed when it is needed, into the arena. */
+bool sight_sees(const struct sight *sight, struct arena *arena, const struct store_change *change,
+                const struct doc *doc);
+stet_status sight_data(const struct sight *sight, struct arena *arena,
+                       const struct store_change *change, const struct doc *doc, stet_view *data,
+                       stet_error *err);
+
+/* The pointers of what is hidden in this version, for what is told of it beside its data. None where the sight hides nothing. */
+stet_status sight_hidden(const struct sight *sight, struct arena *arena,
+                         const struct store_change *change, const stet_view **pointers,
+                         size_t *count, stet_error *err);
+/* Whether a field is one of them, in one of them, or holds one of them. */
+bool hidden_touches(const stet_view *pointers, size_t count, stet_view pointer);
+
+/* The read rule as an expression of its own, for who looks for bounds in it; NULL: it is settled, or there is none. */
+const struct expr *sight_rule(const struct sight *sight);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/list.h"
 #include "core/query.h"
 #include "core/read.h"
@@ -118,7 +119,8 @@ static stet_status judge(struct reading *reading, const struct store_change *cha
                                   .find_created = find_created,
                                   .context = reading};
     *matches = false;
-    if (!space_may_read(reading->command->space, &reading->command->actor, change)) return STET_OK;
+    struct viewer viewer = command_viewer(reading->command);
+    if (!viewer_sees(&viewer, change)) return STET_OK;
     *matches = true;
     if (reading->export->where == NULL || view_is_empty(change->data)) return STET_OK;
     stet_status status = query_record_init(&record, err);
@@ -197,6 +199,7 @@ static stet_status show(struct reading *reading, const struct store_change *chan
     struct json_writer writer;
     struct created created;
     struct store_change shown = *change;
+    struct viewer viewer = command_viewer(reading->command);
     if (with_created) {
         stet_status status =
             read_created(reading->reader, &reading->record_arena, change, &created, err);
@@ -204,7 +207,7 @@ static stet_status show(struct reading *reading, const struct store_change *chan
     }
     shown.seq = seq;
     json_begin(&writer, reading->out);
-    render_export_line(&writer, &shown, with_created ? &created : NULL,
+    render_export_line(&writer, &viewer, &shown, with_created ? &created : NULL,
                        reading->export->options.history, with_data);
     (void)json_end(&writer);
     buffer_append_char(reading->out, '\n');

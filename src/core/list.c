@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/space.h"
 
 #include <assert.h>
@@ -48,7 +49,8 @@ static stet_status find_created(void *context, struct arena *arena,
 stet_status list_wants(struct list_page *page, const struct store_change *change,
                        struct query_record *record, bool *wants, stet_error *err) {
     stet_status status;
-    *wants = space_may_read(page->command->space, &page->command->actor, change);
+    struct viewer viewer = command_viewer(page->command);
+    *wants = viewer_sees(&viewer, change);
     *record = (struct query_record){.change = change,
                                     .arena = &page->record_arena,
                                     .find_created = find_created,
@@ -78,7 +80,8 @@ stet_status list_show(struct list_page *page, const struct store_change *change,
             status = query_project(page->query, &page->record_arena, &doc, &shown.data, err);
     }
     if (status != STET_OK) return status;
-    render_record(page->writer, &shown, &created);
+    struct viewer viewer = command_viewer(page->command);
+    render_record(page->writer, &viewer, &shown, &created);
     page->shown++;
     return STET_OK;
 }

@@ -53,6 +53,8 @@ static const struct counter counters[] = {
             "Writes turned away because a reservation outlasted their wait.", reservation_timeouts),
     COUNTER("stet_reservation_rejections_total",
             "Writes of class low that gave way to a reservation.", reservation_rejections),
+    COUNTER("stet_access_failures_total", "Access rules that could not be judged, and so denied.",
+            access_failures),
     COUNTER("stet_busy_total", "Submissions turned away because too much was waiting.", busy),
     COUNTER("stet_commit_failures_total", "Commits that failed.", commit_failures),
     COUNTER("stet_cache_hits_total", "Reads answered from a read cache.", cache_hits),

@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/client.h"
 #include "core/conflict.h"
 #include "core/parked.h"
@@ -20,6 +21,7 @@ struct rendering {
     struct buffer buffer;
     struct json_writer writer;
     stet_error *err;
+    struct viewer viewer;
 };
 
 /*
@@ -85,19 +87,26 @@ static stet_status render_result(struct rendering *rendering, const struct store
     struct stet_command *command = rendering->command;
     struct json_writer *writer = &rendering->writer;
     struct created created;
+    struct store_change bare;
     stet_status status = created_of(rendering, row, &created);
     if (status != STET_OK) return status;
+    if (command->render != RENDER_FLAT && !viewer_sees(&rendering->viewer, row)) {
+        /* They wrote it, or had: they may learn that it is there, and no more. */
+        bare = *row;
+        bare.data = bare.merge = bare.parent = bare.forked_from = (stet_view){0};
+        row = &bare;
+    }
     if (command->render == RENDER_FLAT) {
         render_flat_members(writer, row, &created);
         if (command->decorate != NULL) command->decorate(command, writer);
     } else {
-        render_record_members(writer, row, &created);
+        render_record_members(writer, &rendering->viewer, row, &created);
         if (!view_is_empty(row->merge) && effect == EFFECT_WRITTEN) {
             json_key(writer, VIEW("merge"));
             if (command->dry_run) {
                 json_raw(writer, row->merge);
             } else {
-                provenance_render(writer, row);
+                provenance_render(writer, &rendering->viewer, row);
             }
         }
     }
@@ -209,8 +218,11 @@ static stet_status render_write(struct rendering *rendering) {
 
 stet_status command_render_results(struct stet_command *command, struct json_writer *writer,
                                    stet_error *err) {
-    struct rendering rendering = {
-        .command = command, .arena = &command->arena, .writer = *writer, .err = err};
+    struct rendering rendering = {.command = command,
+                                  .arena = &command->arena,
+                                  .writer = *writer,
+                                  .err = err,
+                                  .viewer = command_viewer(command)};
     stet_status status = STET_OK;
     for (size_t i = 0; i < command->mutation_count && status == STET_OK; i++) {
         const struct mutation *mutation = &command->mutations[i];
@@ -396,7 +408,7 @@ static stet_status render_read(struct rendering *rendering) {
     if (command->render == RENDER_FLAT) {
         render_flat_members(&rendering->writer, row, &created);
     } else {
-        render_record_members(&rendering->writer, row, &created);
+        render_record_members(&rendering->writer, &rendering->viewer, row, &created);
     }
     json_object_end(&rendering->writer);
     return STET_OK;
@@ -445,10 +457,10 @@ static stet_status render_refusal(struct rendering *rendering, struct mutation *
         json_key(writer, VIEW("address"));
         render_address(writer, mutation->type, mutation->id);
         json_member_u64(writer, VIEW("current_version"), row.version);
-        if (rendering->command->render == RENDER_FLAT)
-            return STET_OK; /* It holds private members. */
+        if (rendering->command->render == RENDER_FLAT || !viewer_sees(&rendering->viewer, &row))
+            return STET_OK; /* It holds private members, or is none of theirs. */
         json_key(writer, VIEW("record"));
-        render_record(writer, &row, &created);
+        render_record(writer, &rendering->viewer, &row, &created);
         return STET_OK;
     case STET_DELETED:
         json_key(writer, VIEW("address"));
@@ -648,7 +660,10 @@ static stet_status render(struct rendering *rendering) {
 
 void command_render(struct stet_command *command) {
     stet_error error = {0};
-    struct rendering rendering = {.command = command, .arena = &command->arena, .err = &error};
+    struct rendering rendering = {.command = command,
+                                  .arena = &command->arena,
+                                  .err = &error,
+                                  .viewer = command_viewer(command)};
     stet_outcome *outcome = &command->outcome;
     if (command->rendered) return;
     command->rendered = true;

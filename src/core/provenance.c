@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/policy.h"
 #include "doc/patch.h"
 
@@ -193,14 +194,87 @@ stet_status provenance_of_choice(struct arena *arena, const struct provenance_ch
 
 /* ---- Reading ----------------------------------------------------------------------------- */
 
+/* Longer than a record: it holds parts of one, and a pointer for each field. */
+static const struct doc_limits provenance_limits = {.bytes_max = 16u * DATA_BYTES_MAX,
+                                                    .depth_max = JSON_DEPTH_MAX + 8,
+                                                    .nodes_max = 8 * JSON_NODES_MAX};
+
 bool provenance_is_merge(const struct store_change *change) {
     /* As written above; a merge is what has "fields". */
     return view_starts(change->merge, VIEW("{\"strategy\":\"merge\"")) ||
            view_starts(change->merge, VIEW("{\"strategy\":\"ask\""));
 }
 
-void provenance_render(struct json_writer *writer, const struct store_change *change) {
+/* An object whose members are pointers, without those that touch what is hidden. */
+static void render_pointers(struct json_writer *writer, struct arena *arena, const struct doc *doc,
+                            doc_node object, const stet_view *hidden, size_t count) {
+    json_object_begin(writer);
+    for (doc_node one = doc_first(doc, object); one != DOC_NONE; one = doc_next(doc, one)) {
+        stet_view pointer;
+        if (doc_key(arena, doc, one, &pointer) != STET_OK) {
+            writer->buffer->status = STET_NO_MEMORY;
+            return;
+        }
+        if (!hidden_touches(hidden, count, pointer))
+            json_member_raw(writer, doc_key_raw(doc, one), doc_text(doc, one));
+    }
+    json_object_end(writer);
+}
+
+static void render_conflict_id(struct json_writer *writer, const struct store_change *change) {
+    char id[32];
+    int size = snprintf(id, sizeof id, "seq-%llu", (unsigned long long)change->seq);
+    json_member_text(writer, VIEW("conflict_id"), view_make(id, (size_t)size));
+}
+
+void provenance_render_without(struct json_writer *writer, struct arena *arena, stet_view merge,
+                               const stet_view *hidden, size_t count,
+                               const struct store_change *of) {
+    struct doc doc;
+    stet_status status = doc_parse(arena, merge, &provenance_limits, &doc, NULL);
+    if (status != STET_OK) {
+        writer->buffer->status = status;
+        return;
+    }
+    json_object_begin(writer);
+    for (doc_node one = doc_first(&doc, 0); one != DOC_NONE; one = doc_next(&doc, one)) {
+        stet_view key = doc_key_raw(&doc, one);
+        bool pointers = view_equal(key, VIEW("fields")) || view_equal(key, VIEW("lists"));
+        json_key_raw(writer, key);
+        if (pointers && doc_kind(&doc, one) == DOC_OBJECT)
+            render_pointers(writer, arena, &doc, one, hidden, count);
+        else
+            json_raw(writer, doc_text(&doc, one));
+    }
+    if (of != NULL && provenance_is_merge(of)) render_conflict_id(writer, of);
+    json_object_end(writer);
+}
+
+/* False: nothing of the change is hidden from the viewer, and nothing was written. */
+static bool render_redacted(struct json_writer *writer, const struct viewer *viewer,
+                            const struct store_change *change) {
+    struct sight sight;
+    struct arena arena;
+    const stet_view *hidden;
+    size_t count = 0;
+    if (viewer == NULL) return false;
+    arena_init(&arena, 1024);
+    sight_begin(&sight, viewer, change->type);
+    stet_status status = sight_hidden(&sight, &arena, change, &hidden, &count, NULL);
+    if (status != STET_OK) {
+        writer->buffer->status = status;
+    } else if (count > 0) {
+        provenance_render_without(writer, &arena, change->merge, hidden, count, change);
+    }
+    sight_end(&sight);
+    arena_done(&arena);
+    return status != STET_OK || count > 0;
+}
+
+void provenance_render(struct json_writer *writer, const struct viewer *viewer,
+                       const struct store_change *change) {
     char id[40];
+    if (render_redacted(writer, viewer, change)) return;
     if (!provenance_is_merge(change)) {
         json_raw(writer, change->merge);
         return;
@@ -225,11 +299,6 @@ bool provenance_parents(struct arena *arena, const struct store_change *change,
     return doc_u64(&doc, doc_element(&doc, parents, 0), base_version) &&
            doc_u64(&doc, doc_element(&doc, parents, 1), current_version);
 }
-
-/* Longer than a record: it holds parts of one, and a pointer for each field. */
-static const struct doc_limits provenance_limits = {.bytes_max = 16u * DATA_BYTES_MAX,
-                                                    .depth_max = JSON_DEPTH_MAX + 8,
-                                                    .nodes_max = 8 * JSON_NODES_MAX};
 
 stet_status provenance_fields(struct arena *arena, const struct store_change *change,
                               struct provenance_field **out, size_t *count, stet_error *err) {

@@ -20,6 +20,8 @@
 #include "doc/merge.h"
 #include "doc/write.h"
 
+struct viewer; /* core/access.h */
+
 /* Of a clean merge. STET_OK, STET_NO_MEMORY. */
 stet_status provenance_of_merge(struct arena *arena, stet_strategy strategy, uint64_t base_version,
                                 uint64_t current_version, const struct doc_merge_result *result,
@@ -46,8 +48,16 @@ struct provenance_choice {
 stet_status provenance_of_choice(struct arena *arena, const struct provenance_choice *made,
                                  stet_view *out, stet_error *err);
 
-/* Writes a change's provenance as an answer shows it: with the conflict_id of an automatic merge. change->merge is not empty. */
-void provenance_render(struct json_writer *writer, const struct store_change *change);
+/* Writes a change's provenance as an answer shows it: with the conflict_id of an automatic merge, and without fields that are hidden
+   from the viewer (NULL: nothing is). change->merge is not empty. */
+void provenance_render(struct json_writer *writer, const struct viewer *viewer,
+                       const struct store_change *change);
+
+/* A provenance without the fields that touch hidden ones. of: the change it is of, for its conflict_id; NULL: without. What fails sticks
+   in the writer's buffer. */
+void provenance_render_without(struct json_writer *writer, struct arena *arena, stet_view merge,
+                               const stet_view *hidden, size_t count,
+                               const struct store_change *of);
 
 /* Whether this change is an automatic merge, which can be shown and reopened as a conflict. */
 bool provenance_is_merge(const struct store_change *change);

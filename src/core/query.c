@@ -145,7 +145,7 @@ static void string_value(struct expr_value *value, stet_view text) {
     value->text = text;
 }
 
-static void record_meta(void *context, enum expr_meta meta, struct expr_value *value) {
+void query_record_meta(void *context, enum expr_meta meta, struct expr_value *value) {
     struct query_record *record = context;
     const struct store_change *change = record->change;
     const struct created *created;
@@ -180,7 +180,8 @@ static void record_meta(void *context, enum expr_meta meta, struct expr_value *v
 }
 
 bool query_record_matches(struct query_record *record, const struct expr *where) {
-    struct expr_subject subject = {.data = &record->doc, .meta = record_meta, .context = record};
+    struct expr_subject subject = {
+        .data = &record->doc, .meta = query_record_meta, .context = record};
     bool matches = expr_matches(where, &subject);
     return matches && record->status == STET_OK;
 }
@@ -213,7 +214,7 @@ static stet_status meta_key(struct query_record *record, const struct query_sort
                             stet_view *out) {
     struct expr_value value = {.kind = EXPR_NULL};
     struct buffer key;
-    record_meta(record, sort->field.meta, &value);
+    query_record_meta(record, sort->field.meta, &value);
     if (record->status != STET_OK) return record->status;
     buffer_init(&key, record->arena, 0);
     append_meta_key(&key, &value);

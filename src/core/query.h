@@ -54,6 +54,9 @@ struct query_record {
 /* Parses the change's data, which must not be empty, into record->arena. */
 stet_status query_record_init(struct query_record *record, stet_error *err);
 
+/* Metadata for an expression's subject; context: the query_record. */
+void query_record_meta(void *context, enum expr_meta meta, struct expr_value *value);
+
 /* False also when something failed: look at record->status. */
 bool query_record_matches(struct query_record *record, const struct expr *where);
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/engine.h"
 #include "core/export.h"
 #include "core/list.h"
@@ -115,6 +116,7 @@ static stet_status no_such_record(stet_view type, stet_view id, stet_error *err)
 static stet_status record_at(struct stet_command *command, struct store_reader *reader,
                              stet_view type, stet_view id, uint64_t seq, struct store_head *head,
                              struct store_change *change, stet_error *err) {
+    struct viewer viewer = command_viewer(command);
     stet_status status = read_type_allowed(command, type, err);
     if (status != STET_OK) return status;
     status = store_head(reader, type, id, head, err);
@@ -125,7 +127,7 @@ static stet_status record_at(struct stet_command *command, struct store_reader *
     else
         status = store_find(reader, &command->arena, head, STORE_BOUND_SEQ, seq, change, err);
     if (status == STET_NOT_FOUND) return no_such_record(type, id, err);
-    if (status == STET_OK && !space_may_read(command->space, &command->actor, change))
+    if (status == STET_OK && !viewer_sees(&viewer, change))
         status = error_set(err, STET_FORBIDDEN, "record \"%.*s/%.*s\" is not yours to read",
                            VIEW_ARG(type), VIEW_ARG(id));
     return status;
@@ -154,6 +156,7 @@ static stet_status history_chunk(struct history_page *page, struct arena *arena,
                                  stet_error *err) {
     const stet_history *request = &page->command->history;
     struct store_change changes[HISTORY_CHUNK];
+    struct viewer viewer = command_viewer(page->command);
     size_t chunk = request->data ? HISTORY_CHUNK_WITH_DATA : HISTORY_CHUNK;
     size_t count = 0;
     stet_status status;
@@ -174,8 +177,8 @@ static stet_status history_chunk(struct history_page *page, struct arena *arena,
             break;
         }
         page->before = changes[index].version;
-        if (!space_may_read(page->command->space, &page->command->actor, &changes[index])) continue;
-        render_history_entry(page->writer, &changes[index], request->data);
+        if (!viewer_sees(&viewer, &changes[index])) continue;
+        render_history_entry(page->writer, &viewer, &changes[index], request->data);
         page->left--;
     }
     /* The first version has nothing before it, and a bound of 0 would mean the head. */
@@ -236,7 +239,8 @@ static stet_status version_doc(struct stet_command *command, struct store_reader
     if (status != STET_OK) return status;
     if (change->version != version || change->seq > command->decided_seq)
         return no_such_version(field, version, err);
-    if (!space_may_read(command->space, &command->actor, change))
+    struct viewer viewer = command_viewer(command);
+    if (!viewer_sees(&viewer, change))
         return error_set(err, STET_FORBIDDEN, "version %llu is not yours to read",
                          (unsigned long long)version);
     if (change->op == STORE_DELETE) {
@@ -250,7 +254,7 @@ static stet_status version_doc(struct stet_command *command, struct store_reader
         return STET_PRUNED;
     }
     stet_view data;
-    status = change_visible_data(arena, change, &data);
+    status = viewer_data(&viewer, arena, change, &data);
     if (status != STET_OK) return error_set(err, status, "out of memory for a version");
     return doc_parse(arena, data, NULL, doc, err);
 }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/provenance.h"
 #include "doc/doc.h"
 
@@ -214,38 +215,12 @@ static void render_key(struct json_writer *writer, const struct store_change *ch
         json_member_text(writer, VIEW("client_mutation_id"), change->key);
 }
 
-/* A member whose name begins with "_" is its module's own and is never shown. */
-static bool is_private_name(stet_view raw) { return raw.size > 0 && raw.bytes[0] == '_'; }
-
-stet_status change_visible_data(struct arena *arena, const struct store_change *change,
-                                stet_view *data) {
-    struct buffer buffer;
-    struct json_writer writer;
-    struct doc doc;
-    *data = change->data;
-    if (!type_is_system(change->type) || view_is_empty(change->data)) return STET_OK;
-    stet_status status = change_parse(arena, change->data, &doc, NULL);
-    if (status != STET_OK) return status;
-    buffer_init(&buffer, arena, 0);
-    json_begin(&writer, &buffer);
-    json_object_begin(&writer);
-    for (doc_node child = doc_first(&doc, 0); child != DOC_NONE; child = doc_next(&doc, child)) {
-        stet_view key = doc_key_raw(&doc, child);
-        if (is_private_name(key)) continue;
-        json_key_raw(&writer, key);
-        json_raw(&writer, doc_text(&doc, child));
-    }
-    json_object_end(&writer);
-    status = json_end(&writer);
-    if (status == STET_OK) *data = buffer_view(&buffer);
-    return status;
-}
-
-static void render_data(struct json_writer *writer, const struct store_change *change) {
+static void render_data(struct json_writer *writer, const struct viewer *viewer,
+                        const struct store_change *change) {
     struct arena arena;
     stet_view data;
     arena_init(&arena, ORIGIN_ARENA_BYTES);
-    stet_status status = change_visible_data(&arena, change, &data);
+    stet_status status = viewer_data(viewer, &arena, change, &data);
     if (status == STET_OK) {
         json_member_raw(writer, VIEW("data"), data);
     } else if (writer->buffer->status == STET_OK) {
@@ -261,8 +236,9 @@ static void render_lineage(struct json_writer *writer, const struct store_change
         json_member_text(writer, VIEW("forked_from"), change->forked_from);
 }
 
-static void render_members(struct json_writer *writer, const struct store_change *change,
-                           const struct created *created, bool data_of_deleted) {
+static void render_members(struct json_writer *writer, const struct viewer *viewer,
+                           const struct store_change *change, const struct created *created,
+                           bool data_of_deleted) {
     bool deleted = change->op == STORE_DELETE;
     json_member_text(writer, VIEW("type"), change->type);
     json_member_text(writer, VIEW("id"), change->id);
@@ -272,18 +248,19 @@ static void render_members(struct json_writer *writer, const struct store_change
     render_lineage(writer, change);
     if (deleted) json_member_bool(writer, VIEW("deleted"), true);
     render_key(writer, change);
-    if ((!deleted || data_of_deleted) && !view_is_empty(change->data)) render_data(writer, change);
+    if ((!deleted || data_of_deleted) && !view_is_empty(change->data))
+        render_data(writer, viewer, change);
 }
 
-void render_record_members(struct json_writer *writer, const struct store_change *change,
-                           const struct created *created) {
-    render_members(writer, change, created, false);
+void render_record_members(struct json_writer *writer, const struct viewer *viewer,
+                           const struct store_change *change, const struct created *created) {
+    render_members(writer, viewer, change, created, false);
 }
 
-void render_record(struct json_writer *writer, const struct store_change *change,
-                   const struct created *created) {
+void render_record(struct json_writer *writer, const struct viewer *viewer,
+                   const struct store_change *change, const struct created *created) {
     json_object_begin(writer);
-    render_record_members(writer, change, created);
+    render_record_members(writer, viewer, change, created);
     json_object_end(writer);
 }
 
@@ -319,7 +296,7 @@ void render_flat_members(struct json_writer *writer, const struct store_change *
         for (doc_node child = doc_first(&doc, 0); child != DOC_NONE;
              child = doc_next(&doc, child)) {
             stet_view key = doc_key_raw(&doc, child);
-            if (is_metadata_name(key) || is_private_name(key)) continue;
+            if (is_metadata_name(key) || viewer_never_sees(key)) continue;
             json_key_raw(writer, key);
             json_raw(writer, doc_text(&doc, child));
         }
@@ -392,8 +369,8 @@ static void render_origin(struct json_writer *writer, const struct store_change 
     arena_done(&arena);
 }
 
-void render_history_entry(struct json_writer *writer, const struct store_change *change,
-                          bool with_data) {
+void render_history_entry(struct json_writer *writer, const struct viewer *viewer,
+                          const struct store_change *change, bool with_data) {
     json_object_begin(writer);
     json_member_u64(writer, VIEW("version"), change->version);
     json_member_u64(writer, VIEW("seq"), change->seq);
@@ -408,13 +385,13 @@ void render_history_entry(struct json_writer *writer, const struct store_change 
     render_origin(writer, change);
     if (!view_is_empty(change->merge)) {
         json_key(writer, VIEW("merge"));
-        provenance_render(writer, change);
+        provenance_render(writer, viewer, change);
     }
     render_lineage(writer, change);
     render_key(writer, change);
     if (change->pruned) json_member_bool(writer, VIEW("pruned"), true);
     if (with_data && change->op != STORE_DELETE && !view_is_empty(change->data))
-        render_data(writer, change);
+        render_data(writer, viewer, change);
     json_object_end(writer);
 }
 
@@ -425,8 +402,8 @@ static void render_given(struct json_writer *writer, const struct doc *origin, s
 }
 
 /* How a version came about. Of one that was imported with its history, what it said of itself there. */
-static void render_provenance(struct json_writer *writer, struct arena *arena,
-                              const struct store_change *change) {
+static void render_provenance(struct json_writer *writer, const struct viewer *viewer,
+                              struct arena *arena, const struct store_change *change) {
     struct doc doc;
     bool has_origin = !view_is_empty(change->origin) &&
                       doc_parse(arena, change->origin, NULL, &doc, NULL) == STET_OK;
@@ -445,14 +422,15 @@ static void render_provenance(struct json_writer *writer, struct arena *arena,
     render_key(writer, change);
     if (!view_is_empty(change->merge)) {
         json_key(writer, VIEW("merge"));
-        provenance_render(writer, change);
+        provenance_render(writer, viewer, change);
     }
     if (!view_is_empty(change->forked_from))
         json_member_text(writer, VIEW("forked_from"), change->forked_from);
 }
 
-void render_export_line(struct json_writer *writer, const struct store_change *change,
-                        const struct created *created, bool history, bool with_data) {
+void render_export_line(struct json_writer *writer, const struct viewer *viewer,
+                        const struct store_change *change, const struct created *created,
+                        bool history, bool with_data) {
     struct arena arena;
     arena_init(&arena, ORIGIN_ARENA_BYTES);
     struct origin origin = origin_read(&arena, change);
@@ -475,15 +453,15 @@ void render_export_line(struct json_writer *writer, const struct store_change *c
     json_rfc3339(writer, origin.updated_at != 0 ? origin.updated_at : change->stamp);
     json_member_text(writer, VIEW("updated_by"),
                      view_is_empty(origin.updated_by) ? change->by : origin.updated_by);
-    if (history) render_provenance(writer, &arena, change);
+    if (history) render_provenance(writer, viewer, &arena, change);
     if (!view_is_empty(change->parent)) json_member_text(writer, VIEW("parent"), change->parent);
-    if (with_data && !view_is_empty(change->data)) render_data(writer, change);
+    if (with_data && !view_is_empty(change->data)) render_data(writer, viewer, change);
     json_object_end(writer);
     arena_done(&arena);
 }
 
-void render_event(struct json_writer *writer, const struct store_change *change,
-                  const struct created *created) {
+void render_event(struct json_writer *writer, const struct viewer *viewer,
+                  const struct store_change *change, const struct created *created) {
     if (change_is_conflict(change)) {
         render_conflict_event(writer, change);
         return;
@@ -500,7 +478,7 @@ void render_event(struct json_writer *writer, const struct store_change *change,
     if (!view_is_empty(change->merge)) json_member_bool(writer, VIEW("merged"), true);
     json_key(writer, VIEW("record"));
     json_object_begin(writer);
-    render_members(writer, change, created, true);
+    render_members(writer, viewer, change, created, true);
     json_object_end(writer);
     json_object_end(writer);
 }

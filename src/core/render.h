@@ -1,6 +1,7 @@
 /*
  * Rendering: the one place where records and changes become JSON for an actor. Get, list, history, feed, conflicts and export all
- * come here, so that what an actor may not see is left out everywhere at once.
+ * come here, so that what an actor may not see is left out everywhere at once: fields that are hidden from the viewer are in nothing
+ * that is rendered. Whether the viewer may see the version at all is for the caller to ask (viewer_sees); viewer NULL hides nothing.
  */
 #ifndef CORE_RENDER_H
 #define CORE_RENDER_H
@@ -8,13 +9,15 @@
 #include "core/client.h"
 #include "doc/write.h"
 
+struct viewer; /* core/access.h */
+
 /* {type, id, address, version, seq, created_at, …, data}: the record as of this change. A tombstone has "deleted": true. */
-void render_record(struct json_writer *writer, const struct store_change *change,
-                   const struct created *created);
+void render_record(struct json_writer *writer, const struct viewer *viewer,
+                   const struct store_change *change, const struct created *created);
 
 /* The same members without the braces, e.g. to add "merge" or "unchanged" to them. */
-void render_record_members(struct json_writer *writer, const struct store_change *change,
-                           const struct created *created);
+void render_record_members(struct json_writer *writer, const struct viewer *viewer,
+                           const struct store_change *change, const struct created *created);
 
 /* Flat: {id, version, seq, created_at, …, every member of data but those beginning with "_"}: system resources. */
 void render_flat_members(struct json_writer *writer, const struct store_change *change,
@@ -25,18 +28,19 @@ void render_flat_head(struct json_writer *writer, const struct store_change *cha
                       const struct created *created);
 
 /* A line of history: {version, seq, transaction, op, base_version, at, by, …, data?}. */
-void render_history_entry(struct json_writer *writer, const struct store_change *change,
-                          bool with_data);
+void render_history_entry(struct json_writer *writer, const struct viewer *viewer,
+                          const struct store_change *change, bool with_data);
 
 /* A line of an export, without its newline; see stet_command_export. created: NULL leaves it out. */
-void render_export_line(struct json_writer *writer, const struct store_change *change,
-                        const struct created *created, bool history, bool with_data);
+void render_export_line(struct json_writer *writer, const struct viewer *viewer,
+                        const struct store_change *change, const struct created *created,
+                        bool history, bool with_data);
 
 /* What kind of event the feed makes of a change. */
 stet_event_kind change_event_kind(const struct store_change *change);
 /* A feed event's data: {seq, prev, transaction, op, merged?, record}. prev: the version before, 0 for none. */
-void render_event(struct json_writer *writer, const struct store_change *change,
-                  const struct created *created);
+void render_event(struct json_writer *writer, const struct viewer *viewer,
+                  const struct store_change *change, const struct created *created);
 
 /* Whether a change is one of a conflict's record, of which the feed has an event of its own kind. */
 bool change_is_conflict(const struct store_change *change);
@@ -54,10 +58,6 @@ void address_format(struct buffer *buffer, stet_view type, stet_view id);
 /* Splits and decodes "type/id"; views in the arena. */
 stet_status address_parse(struct arena *arena, stet_view address, stet_view *type, stet_view *id,
                           stet_error *err);
-
-/* The data as others may see it: of a system record without its module's own members, whose names begin with "_". */
-stet_status change_visible_data(struct arena *arena, const struct store_change *change,
-                                stet_view *data);
 
 /* When and by whom this version was made: an import's own words, else stamp and actor. */
 int64_t change_updated_at(struct arena *arena, const struct store_change *change);

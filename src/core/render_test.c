@@ -55,7 +55,7 @@ static void a_record_has_its_metadata_and_its_data_as_stored(void **state) {
     struct store_change change = change_of(STORE_UPDATE);
     struct json_writer writer = begin();
     change.key = VIEW("k\"1");
-    render_record(&writer, &change, &created);
+    render_record(&writer, NULL, &change, &created);
     check_text("{" METADATA ",\"client_mutation_id\":\"k\\\"1\",\"data\":{\"n\":1.10}}");
 }
 
@@ -63,7 +63,7 @@ static void a_tombstone_has_no_data(void **state) {
     (void)state;
     struct store_change change = change_of(STORE_DELETE);
     struct json_writer writer = begin();
-    render_record(&writer, &change, &created);
+    render_record(&writer, NULL, &change, &created);
     check_text("{" METADATA ",\"deleted\":true}");
 }
 
@@ -71,7 +71,7 @@ static void an_event_of_a_delete_has_the_last_data(void **state) {
     (void)state;
     struct store_change change = change_of(STORE_DELETE);
     struct json_writer writer = begin();
-    render_event(&writer, &change, &created);
+    render_event(&writer, NULL, &change, &created);
     check_text("{\"seq\":7,\"prev\":2,\"transaction\":8,\"op\":\"delete\",\"record\":{" METADATA
                ",\"deleted\":true,\"data\":{\"n\":1.10}}}");
 }
@@ -91,7 +91,7 @@ static void an_import_speaks_for_itself(void **state) {
     assert_int_equal(own.at, 5);
     assert_int_equal(change_updated_at(&arena, &change), 9);
     assert_true(view_equal(change_updated_by(&arena, &change), VIEW("older")));
-    render_record(&writer, &change, &own);
+    render_record(&writer, NULL, &change, &own);
     check_text("{\"type\":\"tasks\",\"id\":\"1\",\"address\":\"tasks/1\",\"version\":3,\"seq\":7,"
                "\"created_at\":\"1970-01-01T00:00:00.000000005Z\",\"created_by\":\"old\","
                "\"updated_at\":\"1970-01-01T00:00:00.000000009Z\",\"updated_by\":\"older\","
@@ -125,18 +125,18 @@ static void history_says_where_a_version_came_from(void **state) {
     (void)state;
     struct store_change change = change_of(STORE_UPDATE);
     struct json_writer writer = begin();
-    render_history_entry(&writer, &change, false);
+    render_history_entry(&writer, NULL, &change, false);
     check_text(HISTORY "}");
     writer = begin();
     change.source = VIEW("revert:12");
-    render_history_entry(&writer, &change, true);
+    render_history_entry(&writer, NULL, &change, true);
     check_text(HISTORY ",\"source\":\"revert\",\"reverted_to\":12,\"data\":{\"n\":1.10}}");
     writer = begin();
     change.source = VIEW("resolve");
     change.merge = VIEW("{\"strategy\":\"yours\"}");
     change.data = (stet_view){0};
     change.pruned = true;
-    render_history_entry(&writer, &change, true);
+    render_history_entry(&writer, NULL, &change, true);
     check_text(HISTORY
                ",\"source\":\"resolve\",\"merge\":{\"strategy\":\"yours\"},\"pruned\":true}");
 }
@@ -185,7 +185,7 @@ static void what_is_a_modules_own_is_not_shown(void **state) {
     change.type = VIEW("stet.x");
     change.data = VIEW("{\"a\":1,\"_secret\":2,\"b\":{\"_c\":3}}");
     struct json_writer writer = begin();
-    render_history_entry(&writer, &change, true);
+    render_history_entry(&writer, NULL, &change, true);
     buffer_append_char(&text, '\0');
     assert_non_null(strstr(text.bytes, "\"data\":{\"a\":1,\"b\":{\"_c\":3}}"));
     assert_null(strstr(text.bytes, "secret"));

@@ -71,6 +71,7 @@ struct space_counters {
     _Atomic uint64_t reservation_timeouts;   /* And were turned away after that. */
     _Atomic uint64_t reservation_rejections; /* Of class low, which do not wait. */
     _Atomic uint64_t busy;                   /* Submissions refused because too much was waiting. */
+    _Atomic uint64_t access_failures; /* Access rules that could not be judged, and so denied. */
     _Atomic uint64_t subscribers;
     _Atomic uint64_t events; /* Delivered to subscribers. */
     /* Changes published since the one delivered, upper bounds 2^k. */
@@ -138,8 +139,9 @@ struct space {
     /* Commands that wait to be decided again, in the order they began to wait; linked by next. */
     struct stet_command *held_first, *held_last;
     size_t held_count;
-    _Atomic int64_t merge_report_next; /* When a function that fails to merge is reported again. */
-    atomic_bool held_changed;          /* One of them was cancelled, or the space is gone. */
+    _Atomic int64_t access_report_next; /* When a rule that cannot be judged is reported again. */
+    _Atomic int64_t merge_report_next;  /* When a function that fails to merge is reported again. */
+    atomic_bool held_changed;           /* One of them was cancelled, or the space is gone. */
     /* Monotonic: when its sequencer must look at it although nothing waits. MODULE_NEVER: never. */
     _Atomic int64_t due_at;
     struct stet_command *due_done; /* Made for what was due in the batch at hand. */
@@ -195,10 +197,6 @@ void space_poke(struct space *space);
 
 /* Which module owns a system type; NULL for any other type (and for unknown system types). */
 const struct module *space_type_owner(const struct space *space, stet_view type);
-
-/* Whether an actor may see a record at all. */
-bool space_may_read(const struct space *space, const stet_actor *actor,
-                    const struct store_change *change);
 
 /* Empties and reloads every projection from the live heads. */
 stet_status space_load_modules(struct space *space, stet_error *err);

@@ -27,13 +27,6 @@ const struct module *space_type_owner(const struct space *space, stet_view type)
     return NULL;
 }
 
-bool space_may_read(const struct space *space, const stet_actor *actor,
-                    const struct store_change *change) {
-    if (!type_is_system(change->type)) return true;
-    const struct module *owner = space_type_owner(space, change->type);
-    return owner != NULL && owner->may_read != NULL && owner->may_read(space, actor, change);
-}
-
 /* Shows every live head of one type to the modules that want it. */
 static stet_status load_type(struct space *space, struct arena *arena, stet_view type,
                              stet_error *err) {

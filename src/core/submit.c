@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/read.h"
 
 #include <assert.h>
@@ -59,8 +60,8 @@ static void run_read(struct stet_command *command) {
     stet_error *err = &command->error;
     stet_status status =
         command->read.at == STET_AT_HEAD ? read_head(command, err) : read_past(command, err);
-    if (status == STET_OK &&
-        !space_may_read(command->space, &command->actor, &command->head->row)) {
+    struct viewer viewer = command_viewer(command);
+    if (status == STET_OK && !viewer_sees(&viewer, &command->head->row)) {
         change_unref(command->head);
         command->head = NULL;
         status = error_set(err, STET_FORBIDDEN, "records of type \"%.*s\" are not read this way",

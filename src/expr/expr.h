@@ -92,6 +92,15 @@ struct expr_subject {
 
 bool expr_matches(const struct expr *expr, const struct expr_subject *subject);
 
+/* What an expression is for an actor, as long as no record is known: settled, or dependent on the record. */
+enum expr_truth { EXPR_FALSE, EXPR_TRUE, EXPR_DEPENDS };
+/* actor: only actor_… of it are looked at. */
+enum expr_truth expr_truth(const struct expr *expr, const struct expr_subject *actor);
+
+/* Whether old.… or new.… stands in it. */
+bool expr_names_old(const struct expr *expr);
+bool expr_names_new(const struct expr *expr);
+
 /* One field by itself, as sort and projection name it: a dotted path, a JSON pointer, or metadata. */
 struct expr_field {
     enum expr_meta meta; /* EXPR_META_NONE: the data's field at `pointer`. */

@@ -240,3 +240,59 @@ static bool node_matches(const struct expr *expr, const struct expr_subject *sub
 bool expr_matches(const struct expr *expr, const struct expr_subject *subject) {
     return node_matches(expr, subject, expr->root);
 }
+
+/* ---- For an actor alone ------------------------------------------------------------------ */
+
+static bool needs_record(const struct operand *operand) {
+    switch (operand->kind) {
+    case OPERAND_DATA:
+    case OPERAND_OLD:
+    case OPERAND_NEW:
+    case OPERAND_META: return true;
+    case OPERAND_LITERAL:
+    case OPERAND_ACTOR_ID:
+    case OPERAND_ACTOR_ROLES: break;
+    }
+    return false;
+}
+
+/* The operand on the right that is not there reads as a constant. */
+static bool has_right(const struct expr_node *node) {
+    return node->kind != NODE_TRUE && node->kind != NODE_IS_NULL && node->kind != NODE_IS_NOT_NULL;
+}
+
+static enum expr_truth node_truth(const struct expr *expr, const struct expr_subject *actor,
+                                  const struct expr_node *node) {
+    bool depends = false;
+    if (node->kind == NODE_NOT) {
+        enum expr_truth truth = node_truth(expr, actor, node->first);
+        return truth == EXPR_DEPENDS ? truth : truth == EXPR_TRUE ? EXPR_FALSE : EXPR_TRUE;
+    }
+    if (node->kind != NODE_AND && node->kind != NODE_OR) {
+        if (needs_record(&node->left) || (has_right(node) && needs_record(&node->right)))
+            return EXPR_DEPENDS;
+        return node_matches(expr, actor, node) ? EXPR_TRUE : EXPR_FALSE;
+    }
+    /* One part that is false settles &&, one that is true settles ||. */
+    enum expr_truth settles = node->kind == NODE_AND ? EXPR_FALSE : EXPR_TRUE;
+    for (const struct expr_node *part = node->first; part != NULL; part = part->next) {
+        enum expr_truth truth = node_truth(expr, actor, part);
+        if (truth == settles) return settles;
+        depends = depends || truth == EXPR_DEPENDS;
+    }
+    return depends ? EXPR_DEPENDS : settles == EXPR_FALSE ? EXPR_TRUE : EXPR_FALSE;
+}
+
+enum expr_truth expr_truth(const struct expr *expr, const struct expr_subject *actor) {
+    return node_truth(expr, actor, expr->root);
+}
+
+static bool names(const struct expr_node *node, enum operand_kind kind) {
+    for (const struct expr_node *part = node->first; part != NULL; part = part->next)
+        if (names(part, kind)) return true;
+    bool joins = node->kind == NODE_AND || node->kind == NODE_OR || node->kind == NODE_NOT;
+    return !joins && (node->left.kind == kind || (has_right(node) && node->right.kind == kind));
+}
+
+bool expr_names_old(const struct expr *expr) { return names(expr->root, OPERAND_OLD); }
+bool expr_names_new(const struct expr *expr) { return names(expr->root, OPERAND_NEW); }

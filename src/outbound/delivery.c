@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/outbound.h"
 #include "core/render.h"
 #include "doc/write.h"
@@ -154,7 +155,7 @@ static stet_status read_data(struct composing *composing, stet_view at, stet_vie
     space_reader_give(composing->space, reader);
     bool gone = status == STET_PRUNED || status == STET_NOT_FOUND || head.version == 0;
     if (gone || (status == STET_OK && (row.pruned || row.version != version))) return STET_OK;
-    return status == STET_OK ? change_visible_data(arena, &row, data) : status;
+    return status == STET_OK ? viewer_data(NULL, arena, &row, data) : status;
 }
 
 static stet_status write_change(struct composing *composing, struct json_writer *writer,

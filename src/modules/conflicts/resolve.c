@@ -7,6 +7,7 @@
 #include "core/resolve.h"
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/policy.h"
 #include "core/provenance.h"
 #include "core/render.h"
@@ -248,7 +249,8 @@ static stet_status render_record_after(struct stet_command *command, struct json
     if (status == STET_OK)
         status = client_created(command->client, command->space, &change->row, &command->arena,
                                 &created, err);
-    if (status == STET_OK) render_record(writer, &change->row, &created);
+    struct viewer viewer = command_viewer(command);
+    if (status == STET_OK) render_record(writer, &viewer, &change->row, &created);
     change_unref(change);
     return status;
 }

@@ -3,6 +3,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/conflict.h"
 #include "core/provenance.h"
 #include "core/read.h"
@@ -126,7 +127,8 @@ static stet_status render_sides(struct stet_command *command, struct store_reade
         render_version(writer, "result", reader, arena, &head, record->result_version, &row, err);
     if (status == STET_OK && !view_is_empty(row.merge)) {
         json_key(writer, VIEW("merge"));
-        provenance_render(writer, &row);
+        struct viewer viewer = command_viewer(command);
+        provenance_render(writer, &viewer, &row);
     }
     return status;
 }
@@ -198,7 +200,8 @@ stet_status conflicts_read_merge(struct stet_command *command, struct store_read
     stet_status status = store_change_at(reader, arena, *seq, &change, err);
     if (status == STET_NOT_FOUND) return no_such_conflict(id, err);
     if (status != STET_OK) return status;
-    if (!provenance_is_merge(&change) || !space_may_read(command->space, &command->actor, &change))
+    struct viewer viewer = command_viewer(command);
+    if (!provenance_is_merge(&change) || !viewer_sees(&viewer, &change))
         return no_such_conflict(id, err);
     *record = (struct conflict_record){
         .state = CONFLICT_MERGED,
@@ -302,7 +305,8 @@ static stet_status answer_concurrency(struct stet_command *command, struct json_
         return error_set(err, STET_NOT_FOUND, "there is no record \"%.*s/%.*s\"", VIEW_ARG(type),
                          VIEW_ARG(id));
     if (status != STET_OK) return status;
-    if (!space_may_read(command->space, &command->actor, &head->row)) {
+    struct viewer viewer = command_viewer(command);
+    if (!viewer_sees(&viewer, &head->row)) {
         change_unref(head);
         return error_set(err, STET_FORBIDDEN, "record \"%.*s/%.*s\" is not yours to read",
                          VIEW_ARG(type), VIEW_ARG(id));

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/command.h"
 #include "core/read.h"
 #include "core/render.h"
@@ -303,7 +304,8 @@ enum filter_verdict filter_judge(const struct filter *filter, struct filter_look
         named = !type_is_system(row->type);
     else
         named = is_named(filter, row);
-    if (!named || !space_may_read(look->space, &filter->actor, row)) return FILTER_NO;
+    struct viewer viewer = {.space = look->space, .actor = &filter->actor};
+    if (!named || !viewer_sees(&viewer, row)) return FILTER_NO;
     return filter->where == NULL ? FILTER_YES : judge_where(filter, look, row, shared);
 }
 

@@ -177,7 +177,7 @@ static stet_status add_event(struct reading *reading, size_t index, bool left, s
     status = created_of(reading, change, &created, err);
     if (status != STET_OK) return status;
     json_begin(&writer, &page->text);
-    render_event(&writer, change, &created);
+    render_event(&writer, NULL, change, &created);
     if (json_end(&writer) == STET_OK && left) filter_mark_left(&page->text);
     if (buffer_status(&page->text) != STET_OK)
         return error_set(err, buffer_status(&page->text), "could not render a page");

@@ -62,7 +62,7 @@ static stet_status render(struct window *window, const struct change *change) {
         client_created(window->client, window->space, &change->row, &window->arena, &created, NULL);
     if (status != STET_OK) return status;
     json_begin(&writer, &window->text);
-    render_event(&writer, &change->row, &created);
+    render_event(&writer, NULL, &change->row, &created);
     return json_end(&writer);
 }
 

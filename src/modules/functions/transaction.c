@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/client.h"
 #include "core/read.h"
 #include "core/render.h"
@@ -165,6 +166,7 @@ static bool recall(const struct transaction *transaction, stet_view type, stet_v
 static stet_status read_snapshot(struct transaction *transaction, stet_view type, stet_view id,
                                  struct transaction_record *record, stet_error *err) {
     struct found found = {0};
+    struct viewer viewer = command_viewer(transaction->command);
     if (recall(transaction, type, id, record)) return STET_OK;
     stet_status status = transaction_count_reads(transaction, err);
     if (status != STET_OK) return status;
@@ -177,8 +179,7 @@ static stet_status read_snapshot(struct transaction *transaction, stet_view type
     } else {
         status = find_stored(transaction, type, id, &found, err);
     }
-    if (status == STET_OK && found.version > 0 &&
-        !space_may_read(transaction->space, &transaction->command->actor, &found.row))
+    if (status == STET_OK && found.version > 0 && !viewer_sees(&viewer, &found.row))
         status = error_set(err, STET_FORBIDDEN, "record \"%.*s/%.*s\" is not yours to read",
                            VIEW_ARG(type), VIEW_ARG(id));
     if (status == STET_OK)
@@ -191,7 +192,7 @@ static stet_status read_snapshot(struct transaction *transaction, stet_view type
             record->doc = arena_zalloc(transaction->arena, 1, sizeof *record->doc);
             if (record->doc == NULL) status = transaction_no_memory(err);
             if (status == STET_OK)
-                status = change_visible_data(transaction->arena, &found.row, &record->data);
+                status = viewer_data(&viewer, transaction->arena, &found.row, &record->data);
             if (status == STET_OK && found.held != NULL)
                 record->data = arena_copy(transaction->arena, record->data);
             if (status != STET_OK || record->data.bytes == NULL)

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/list.h"
 #include "core/query.h"
 #include "modules/functions/transaction.h"
@@ -40,7 +41,9 @@ static stet_status add(struct listing *listing, const struct store_change *chang
         listing->capacity = capacity;
     }
     stet_view data;
-    stet_status status = change_visible_data(arena, change, &data);
+    const struct transaction *transaction = listing->transaction;
+    struct viewer viewer = command_viewer(transaction->command);
+    stet_status status = viewer_data(&viewer, arena, change, &data);
     if (status != STET_OK) return transaction_no_memory(err);
     struct row *row = &listing->rows[listing->count];
     *row = (struct row){.shown = {.id = arena_copy(arena, change->id),
@@ -121,8 +124,8 @@ static stet_status add_on_top(struct listing *listing, const struct store_change
                               stet_error *err) {
     stet_view key;
     bool matches;
-    if (!space_may_read(listing->transaction->space, &listing->transaction->command->actor, change))
-        return STET_OK;
+    struct viewer viewer = command_viewer(listing->transaction->command);
+    if (!viewer_sees(&viewer, change)) return STET_OK;
     stet_status status = sort_key(listing, change, &key, &matches, err);
     return status == STET_OK && matches ? add(listing, change, key, err) : status;
 }

@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/query.h"
 #include "core/render.h"
 #include "doc/write.h"
@@ -93,7 +94,7 @@ static stet_status parse(struct look *look, stet_error *err) {
     look->shown = *look->change;
     look->unreadable = look->change->pruned || view_is_empty(look->change->data);
     if (look->unreadable) return STET_OK;
-    if (change_visible_data(&look->once, look->change, &look->visible) != STET_OK)
+    if (viewer_data(NULL, &look->once, look->change, &look->visible) != STET_OK)
         return no_memory(err);
     look->shown.data = look->visible;
     look->record = (struct query_record){.change = &look->shown,

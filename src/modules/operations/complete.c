@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/render.h"
 #include "core/reservations.h"
 #include "core/retry.h"
@@ -184,6 +185,7 @@ static stet_status render_repeated(struct stet_command *command, struct json_wri
     struct operation_record record;
     struct doc doc;
     struct store_reader *reader;
+    struct viewer viewer = command_viewer(command);
     stet_status status = record_read(&command->arena, task->shown.row.data, &record, err);
     command->outcome.replayed = true;
     if (status != STET_OK || view_is_empty(record.results)) return status;
@@ -201,7 +203,7 @@ static stet_status render_repeated(struct stet_command *command, struct json_wri
         if (status == STET_OK)
             status = client_created(command->client, command->space, &row, &command->arena,
                                     &created, err);
-        if (status == STET_OK) render_record_members(writer, &row, &created);
+        if (status == STET_OK) render_record_members(writer, &viewer, &row, &created);
         if (status == STET_PRUNED) status = STET_OK;
         json_object_end(writer);
     }

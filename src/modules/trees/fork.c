@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/render.h"
 #include "modules/trees/plan.h"
 #include "modules/trees/trees.h"
@@ -20,12 +21,13 @@ static stet_status plan_copies(struct stet_command *command, const struct fork *
                                const struct tree *tree, stet_error *err) {
     struct arena *arena = &command->arena;
     struct plan plan;
+    struct viewer viewer = command_viewer(command);
     stet_status status = plan_begin(&plan, command, tree->count, err);
     if (status != STET_OK) return status;
     for (size_t i = 0; i < tree->count; i++) {
         const struct tree_node *node = &tree->nodes[i];
         bool top = i == 0;
-        if (!space_may_read(command->space, &command->actor, &node->row))
+        if (!viewer_sees(&viewer, &node->row))
             return error_set(err, STET_FORBIDDEN, "a record of the tree may not be read");
         stet_view id = top && fork->new_id.size > 0 ? fork->new_id : plan_new_id(command);
         struct mutation *mutation =

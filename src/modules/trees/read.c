@@ -4,12 +4,14 @@
 #include "core/read.h"
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "modules/trees/tree.h"
 #include "modules/trees/trees.h"
 
 struct rendering {
     struct stet_command *command;
     struct store_reader *reader;
+    struct viewer viewer;
     const struct tree *tree;
     struct json_writer *writer;
     stet_error *err;
@@ -23,7 +25,7 @@ static stet_status render_node(struct rendering *rendering, const struct tree_no
                                       &created, rendering->err);
     if (status != STET_OK) return status;
     json_object_begin(writer);
-    render_record_members(writer, &node->row, &created);
+    render_record_members(writer, &rendering->viewer, &node->row, &created);
     json_key(writer, VIEW("children"));
     json_array_begin(writer);
     for (uint32_t child = node->first_child; child != TREE_NONE && status == STET_OK;
@@ -39,6 +41,7 @@ static stet_status read_rows(struct stet_command *command, struct store_reader *
     struct space *space = command->space;
     struct tree tree;
     struct json_writer writer;
+    struct viewer viewer = command_viewer(command);
     char text[TREE_VERSION_BYTES_MAX];
     stet_status status = read_wait(space, command->read.min_seq, err);
     if (status == STET_OK)
@@ -46,7 +49,7 @@ static stet_status read_rows(struct stet_command *command, struct store_reader *
                             &tree, err);
     if (status != STET_OK) return status;
     for (size_t i = 0; i < tree.count; i++)
-        if (!space_may_read(space, &command->actor, &tree.nodes[i].row))
+        if (!viewer_sees(&viewer, &tree.nodes[i].row))
             return error_set(err, STET_FORBIDDEN, "a record of the tree may not be read");
     command->decided_seq = tree.seq;
     struct tree_version version = tree_version_of(&tree);
@@ -56,8 +59,12 @@ static stet_status read_rows(struct stet_command *command, struct store_reader *
     json_member_u64(&writer, VIEW("seq"), tree.seq);
     json_member_u64(&writer, VIEW("count"), tree.count);
     json_key(&writer, VIEW("tree"));
-    struct rendering rendering = {
-        .command = command, .reader = reader, .tree = &tree, .writer = &writer, .err = err};
+    struct rendering rendering = {.command = command,
+                                  .reader = reader,
+                                  .viewer = viewer,
+                                  .tree = &tree,
+                                  .writer = &writer,
+                                  .err = err};
     status = render_node(&rendering, &tree.nodes[0]);
     json_object_end(&writer);
     return status;

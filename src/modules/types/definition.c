@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/validate.h"
 #include "doc/pointer.h"
 #include "doc/write.h"
@@ -403,12 +404,12 @@ static stet_status read_retention(struct compiler *compiler) {
 }
 
 static stet_status check_top(struct compiler *compiler) {
-    static const char *const later[] = {"exclusive", "access"};
-    static const char *const names[] = {"title", "description",   "on_conflict", "allow_overrides",
-                                        "ask",   "preconditions", "fields",      "units",
-                                        "index", "unique",        "tags",        "retain",
-                                        "cache", "forced",        "_indexes",    NULL};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const later[] = {"exclusive"};
+    static const char *const names[] = {
+        "title",  "description", "on_conflict", "allow_overrides", "ask",  "preconditions",
+        "fields", "units",       "index",       "unique",          "tags", "retain",
+        "cache",  "access",      "forced",      "_indexes",        NULL};
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         if (doc_member(&compiler->doc, 0, view_of(later[i])) == DOC_NONE) continue;
         char field[16];
         snprintf(field, sizeof field, "/%s", later[i]);
@@ -416,7 +417,7 @@ static stet_status check_top(struct compiler *compiler) {
     }
     return check_names(compiler, 0, "", names,
                        "title, description, on_conflict, allow_overrides, ask, preconditions, "
-                       "fields, units, index, unique, tags, retain and cache");
+                       "fields, units, index, unique, tags, retain, cache and access");
 }
 
 static stet_status read_fields(struct compiler *compiler) {
@@ -456,6 +457,10 @@ static stet_status compile(struct compiler *compiler, stet_view type, stet_view 
     if (status == STET_OK) status = read_indexes(compiler);
     if (status == STET_OK) status = read_tags(compiler);
     if (status == STET_OK) status = read_retention(compiler);
+    if (status == STET_OK)
+        status = access_compile(compiler->arena, &compiler->doc,
+                                doc_member(&compiler->doc, 0, VIEW("access")), &policy->access,
+                                compiler->err);
     return status;
 }
 

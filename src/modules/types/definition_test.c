@@ -47,7 +47,7 @@ TEST(each_member_is_checked) {
     static const struct refusal table[] = {
         {"{\"colour\":1}", "/colour"},
         {"{\"exclusive\":{}}", "/exclusive"},
-        {"{\"access\":{}}", "/access"},
+        {"{\"access\":{\"read\":\"owner =\"}}", "/access/read"},
         {"{\"title\":1}", "/title"},
         {"{\"on_conflict\":\"sometimes\"}", "/on_conflict"},
         {"{\"on_conflict\":\"function:\"}", "/on_conflict"},
