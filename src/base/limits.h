@@ -369,6 +369,10 @@
 #define ZONE_NAME_BYTES_MAX 64 /* The name of a time zone; past it: INVALID_TIME. */
 /* Different time zones a process has in use; tzdata has about 600; past it: TOO_LARGE. */
 #define ZONES_MAX 2000
+#define RRULE_BYTES_MAX 1024 /* A recurrence rule; past it: INVALID_TIME. */
+/* What a recurrence rule may make the server look at, in days and occurrences; past it: TOO_LARGE. */
+#define RRULE_STEPS_MAX 400000
+#define SERIES_DATES_MAX 1000 /* Dates that a series leaves out, or adds, one by one; past it: TOO_LARGE. */
 
 /* Alerts. */
 #define ALERTS_MAX 64           /* That a space's settings define; past it: INVALID_SETTINGS. */
