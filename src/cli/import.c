@@ -10,16 +10,15 @@
  *
  * How far it came is written beside the file (FILE.import) once a second, and removed when it is through.
  */
+#include "cli/import.h"
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
 #include "cli/answer.h"
-#include "cli/cli.h"
 #include "cli/file.h"
-#include "cli/import_pieces.h"
-#include "cli/import_state.h"
-#include "cli/progress.h"
+#include "cli/import_rows.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,62 +31,18 @@ enum {
     PIECE_BYTES = 1024 * 1024, /* A piece ends with the first line that reaches this, */
     PIECE_BYTES_MAX =
         32 * 1024 * 1024, /* or, so as not to part a transaction, with one that reaches this. */
-    LINE_BYTES_MAX =
-        4 * 1024 * 1024, /* Well past what a record may hold; a longer line is not sent. */
     READ_BYTES = 256 * 1024,
-    NAME_BYTES_MAX = 4096,
 };
 
-struct counts {
-    uint64_t imported, unchanged, replayed, dropped, parked, failed;
-};
-
-/* Lines put aside, in a file without a name. */
-struct aside {
-    FILE *file; /* NULL: none yet. */
-    uint64_t *numbers;
-    size_t count;
-    size_t capacity;
-};
-
-struct import {
-    struct cli *cli;
-    struct progress progress;
-    struct counts counts;
-    uint64_t errors_told;
-    int code; /* Why it stopped; EXIT_DONE: it did not. */
-
-    /* What is read: the file, or what was put aside. */
-    int fd;
-    const char *path; /* NULL: not a file that has a name and a size. */
-    char state_path[NAME_BYTES_MAX];
-    uint64_t bytes_total;      /* 0: unknown. */
-    uint64_t bytes;            /* The place behind the lines read, */
-    uint64_t line;             /* and the number of the next one. */
-    const struct aside *again; /* Not NULL: these, with their numbers. */
-
-    /* What an export says of itself. */
-    bool is_export, independent, whole;
-    uint64_t transaction; /* Of the last line; 0: none. */
-
-    struct pieces *pieces;
-    struct piece *piece; /* Being filled. */
-    struct buffer request;
-    bool tell_orphans;
-    struct aside orphans;
-    uint64_t lines_done;
-    bool stop_on_error;
-
-    struct import_state state; /* How far it came for good. */
-    int64_t state_ns;          /* When that was written down last. */
-    uint64_t failed_before;    /* Lines that were refused in the run that this one goes on with. */
-};
+void import_fail(struct import *import, const stet_error *err) {
+    progress_hide(&import->progress);
+    import->code = cli_fail(import->cli, err);
+}
 
 static void memory_fail(struct import *import) {
     stet_error err;
-    progress_hide(&import->progress);
     error_set(&err, STET_NO_MEMORY, "out of memory");
-    import->code = cli_fail(import->cli, &err);
+    import_fail(import, &err);
 }
 
 /* ---- What came of it --------------------------------------------------------------------- */
@@ -107,23 +62,69 @@ static uint64_t number_of(const struct piece *piece, uint64_t place) {
     return place >= 1 && place <= piece->lines ? piece->numbers[place - 1] : 0;
 }
 
+static void error_show(struct import *import, uint64_t line, stet_view column, stet_view why,
+                       stet_view field, stet_view code) {
+    struct terminal *out = &import->cli->errors;
+    if (import->rows != NULL && import_rows_tell(import->rows, line, column, why, field, code)) {
+        import->errors_told += 1;
+        return;
+    }
+    error_begin(import, line);
+    if (column.size > 0) {
+        fputs("column \"", out->stream);
+        terminal_text(out, COLOR_NONE, column);
+        fputs("\": ", out->stream);
+    }
+    terminal_text(out, COLOR_NONE, why);
+    if (field.size > 0) {
+        fputs(", at ", out->stream);
+        terminal_text(out, COLOR_NONE, field);
+    }
+    if (code.size > 0) {
+        fputs(" (", out->stream);
+        terminal_text(out, COLOR_NONE, code);
+        fputs(")", out->stream);
+    }
+    fputs("\n", out->stream);
+}
+
 static void errors_show(struct import *import, const struct piece *piece, struct arena *arena,
                         const struct doc *doc) {
-    struct terminal *out = &import->cli->errors;
     doc_node errors = answer_member(doc, 0, "errors");
     if (errors == DOC_NONE || doc_kind(doc, errors) != DOC_ARRAY) return;
     for (doc_node error = doc_first(doc, errors); error != DOC_NONE; error = doc_next(doc, error)) {
-        stet_view field = answer_text(arena, doc, error, "field");
-        error_begin(import, number_of(piece, answer_u64(doc, error, "line")));
-        terminal_text(out, COLOR_NONE, answer_text(arena, doc, error, "detail"));
-        if (field.size > 0) {
-            fputs(", at ", out->stream);
-            terminal_text(out, COLOR_NONE, field);
-        }
-        fputs(" (", out->stream);
-        terminal_text(out, COLOR_NONE, answer_text(arena, doc, error, "code"));
-        fputs(")\n", out->stream);
+        stet_view field = answer_text(arena, doc, error, "field"), column = {0};
+        if (import->rows != NULL) column = import_rows_column(import->rows, field);
+        error_show(import, number_of(piece, answer_u64(doc, error, "line")), column,
+                   answer_text(arena, doc, error, "detail"), field,
+                   answer_text(arena, doc, error, "code"));
     }
+}
+
+/* Enough failed: the rest is not tried. */
+static bool errors_stop(struct import *import) {
+    if (import->errors_max == 0 || import->counts.failed < import->errors_max) return false;
+    progress_hide(&import->progress);
+    fprintf(import->cli->errors.stream, "stet: stopped: %llu failed, and --max-errors is %llu\n",
+            (unsigned long long)import->counts.failed, (unsigned long long)import->errors_max);
+    import->code = EXIT_FAILED;
+    return true;
+}
+
+bool import_refuse(struct import *import, uint64_t line, stet_view column, const char *why) {
+    error_show(import, line, column, view_of(why), (stet_view){0}, (stet_view){0});
+    import->counts.failed += 1;
+    import->refused += 1;
+    if (import->code != EXIT_DONE) return false;
+    bool stops = import->stop_on_error ||
+                 (import->errors_max > 0 && import->counts.failed >= import->errors_max);
+    if (!stops) return true;
+    /* What stands before it was good, and is stored. */
+    import->refused -= 1;
+    import_lines_end(import);
+    if (import->code != EXIT_DONE) return false;
+    if (import->stop_on_error || !errors_stop(import)) import->code = EXIT_FAILED;
+    return false;
 }
 
 /* Lines that were no error and changed nothing all the same. */
@@ -134,7 +135,9 @@ static void set_aside_show(struct import *import, const struct piece *piece, str
     for (doc_node line = doc_first(doc, lines); line != DOC_NONE; line = doc_next(doc, line)) {
         bool parked = view_equal(answer_text(arena, doc, line, "outcome"), VIEW("parked"));
         line_begin(import, number_of(piece, answer_u64(doc, line, "line")));
+        bool kept = view_equal(answer_text(arena, doc, line, "outcome"), VIEW("kept"));
         fputs(parked ? "waits for somebody to decide\n"
+              : kept ? "the record is there with other data, and stays as it is\n"
                      : "not applied: the record stays as it is\n",
               import->cli->errors.stream);
     }
@@ -185,13 +188,17 @@ static void orphans_keep(struct import *import, const struct piece *piece, const
     }
 }
 
-static void request_make(struct import *import, bool dry_run) {
+void import_request(struct import *import, bool dry_run) {
     struct buffer *path = &import->request;
+    buffer_reset(path);
     cli_path(import->cli, path);
     buffer_append_text(path, "/import");
     if (dry_run) cli_query(path, "dry_run", VIEW("1"));
     if (import->stop_on_error) cli_query(path, "on_error", VIEW("stop"));
-    if (import->tell_orphans) cli_query(path, "orphans", VIEW("1"));
+    if (import->rows != NULL)
+        import_rows_query(import->rows, path, dry_run);
+    else if (import->tell_orphans)
+        cli_query(path, "orphans", VIEW("1"));
     buffer_append_char(path, '\0');
 }
 
@@ -219,6 +226,7 @@ static void state_move(struct import *import, const struct piece *piece, uint64_
         .failed = state->failed + failed + piece->refused,
         .is_export = import->is_export,
         .independent = import->independent,
+        .how = import->rows == NULL ? (stet_view){0} : import_rows_how(import->rows),
     };
     if (clock_monotonic_ns(clock_system()) - import->state_ns >= CLOCK_NS_PER_S)
         state_write(import);
@@ -238,14 +246,21 @@ static int state_take(struct import *import) {
         status =
             import_state_read(import->state_path, import->bytes_total,
                               view_of(args_text(cli->args, OPTION_SPACE)), cli->arena, state, &err);
-    if (status == STET_OK) {
-        request_make(import, true);
+    if (status == STET_OK && import->rows != NULL) {
+        if (!view_equal(state->how, import_rows_how(import->rows)))
+            status = error_set(&err, STET_BAD_REQUEST,
+                               "\"%s\" is of an import with another map or other options: use "
+                               "the same, or import without --resume",
+                               import->state_path);
+    } else if (status == STET_OK) {
+        import_request(import, true);
         status = buffer_status(&import->request) != STET_OK
                      ? error_set(&err, STET_NO_MEMORY, "out of memory")
-                     : import_state_try(state, import->fd, import->request.bytes, cli->peer,
-                                        cli->arena, &answer, &err);
+                     : import_state_try(state, import->fd, (stet_view){0}, import->request.bytes,
+                                        cli->peer, cli->arena, &answer, &err);
     }
-    if (status == STET_OK && lseek(import->fd, (off_t)state->bytes, SEEK_SET) < 0)
+    if (status == STET_OK && import->rows == NULL &&
+        lseek(import->fd, (off_t)state->bytes, SEEK_SET) < 0)
         status =
             error_set(&err, STET_IO, "could not read \"%s\": %s", import->path, strerror(errno));
     if (status != STET_OK) return cli_fail(cli, &err);
@@ -296,6 +311,8 @@ static bool answer_take(void *context, struct piece_answer *came) {
     counts->imported += answer_u64(&doc, 0, "imported");
     counts->unchanged += answer_u64(&doc, 0, "unchanged");
     counts->replayed += answer_u64(&doc, 0, "replayed");
+    counts->updated += answer_u64(&doc, 0, "updated");
+    counts->kept += answer_u64(&doc, 0, "kept");
     counts->dropped += answer_u64(&doc, 0, "dropped");
     counts->parked += answer_u64(&doc, 0, "parked");
     counts->failed += failed;
@@ -309,13 +326,14 @@ static bool answer_take(void *context, struct piece_answer *came) {
         return false;
     }
     state_move(import, came->piece, failed);
+    if (errors_stop(import)) return false;
     progress_show(import, came->piece);
     return true;
 }
 
 static bool pieces_begin(struct import *import) {
     stet_error err;
-    request_make(import, args_switch(import->cli->args, OPTION_DRY_RUN));
+    import_request(import, args_switch(import->cli->args, OPTION_DRY_RUN));
     stet_status status = buffer_status(&import->request);
     if (status != STET_OK) {
         error_set(&err, status, "out of memory");
@@ -337,6 +355,8 @@ static void piece_send(struct import *import) {
     }
     piece->end_bytes = import->bytes;
     piece->end_line = import->line;
+    piece->refused += import->refused;
+    import->refused = 0;
     import->piece = NULL;
     pieces_send(import->pieces);
 }
@@ -388,8 +408,7 @@ static bool piece_is_full(const struct import *import, uint64_t transaction) {
     return !parts && (piece->text.size >= PIECE_BYTES || piece->lines >= PIECE_LINES_MAX / 2);
 }
 
-/* A whole line, without its end, of `bytes` in the file. False: nothing more is read. */
-static bool line_add(struct import *import, stet_view line, size_t bytes) {
+bool import_line_add(struct import *import, stet_view line, size_t bytes) {
     uint64_t transaction = 0;
     if (line.size > 0) {
         if (import->again == NULL && view_starts(line, VIEW("{\"stet_export\":")))
@@ -416,12 +435,24 @@ static bool line_add(struct import *import, stet_view line, size_t bytes) {
 /* What is too long even to be sent; an empty line takes its place so that the numbers stay right. */
 static bool line_refuse(struct import *import, size_t bytes) {
     error_begin(import, import->line);
-    fprintf(import->cli->errors.stream, "longer than %d bytes (TOO_LARGE)\n", (int)LINE_BYTES_MAX);
+    fprintf(import->cli->errors.stream, "longer than %d bytes (TOO_LARGE)\n",
+            (int)IMPORT_LINE_BYTES_MAX);
     import->counts.failed += 1;
     if (import->stop_on_error) import->code = EXIT_FAILED;
-    if (import->code != EXIT_DONE || !line_add(import, (stet_view){0}, bytes)) return false;
+    if (import->code != EXIT_DONE || !import_line_add(import, (stet_view){0}, bytes)) return false;
     import->piece->refused += 1;
     return true;
+}
+
+void import_lines_end(struct import *import) {
+    if (import->code == EXIT_DONE) piece_send(import);
+    if (import->pieces != NULL && import->code == EXIT_DONE) pieces_finish(import->pieces);
+}
+
+static void import_lines_close(struct import *import) {
+    pieces_close(import->pieces);
+    import->pieces = NULL;
+    import->piece = NULL;
 }
 
 struct reading {
@@ -438,14 +469,15 @@ static bool lines_take(struct reading *reading, size_t searched) {
     bool goes_on = true;
     while (goes_on && (end = memchr(rest->bytes + searched, '\n', rest->size - searched)) != NULL) {
         size_t at = (size_t)(end - rest->bytes), size = at - begin;
-        goes_on = reading->dropped > 0 || size > LINE_BYTES_MAX
-                      ? line_refuse(reading->import, reading->dropped + size + 1)
-                      : line_add(reading->import, view_make(rest->bytes + begin, size), size + 1);
+        goes_on =
+            reading->dropped > 0 || size > IMPORT_LINE_BYTES_MAX
+                ? line_refuse(reading->import, reading->dropped + size + 1)
+                : import_line_add(reading->import, view_make(rest->bytes + begin, size), size + 1);
         reading->dropped = 0;
         begin = searched = at + 1;
     }
     size_t left = rest->size - begin;
-    if (left > LINE_BYTES_MAX || reading->dropped > 0) {
+    if (left > IMPORT_LINE_BYTES_MAX || reading->dropped > 0) {
         reading->dropped += left;
         left = 0;
     }
@@ -481,12 +513,9 @@ static void lines_read(struct import *import) {
     if (goes_on && import->code == EXIT_DONE && reading.dropped > 0)
         goes_on = line_refuse(import, reading.dropped);
     if (goes_on && import->code == EXIT_DONE && reading.rest.size > 0)
-        goes_on = line_add(import, buffer_view(&reading.rest), reading.rest.size);
-    if (goes_on && import->code == EXIT_DONE) piece_send(import);
-    if (import->pieces != NULL && import->code == EXIT_DONE) pieces_finish(import->pieces);
-    pieces_close(import->pieces);
-    import->pieces = NULL;
-    import->piece = NULL;
+        goes_on = import_line_add(import, buffer_view(&reading.rest), reading.rest.size);
+    if (goes_on) import_lines_end(import);
+    import_lines_close(import);
     buffer_done(&reading.rest);
 }
 
@@ -518,16 +547,28 @@ static void summary_show(const struct import *import) {
     if (import->cli->json) {
         fprintf(out,
                 "{\"imported\":%llu,\"unchanged\":%llu,\"replayed\":%llu,\"dropped\":%llu,"
-                "\"parked\":%llu,\"failed\":%llu}\n",
+                "\"parked\":%llu,\"failed\":%llu",
                 (unsigned long long)counts->imported, (unsigned long long)counts->unchanged,
                 (unsigned long long)counts->replayed, (unsigned long long)counts->dropped,
                 (unsigned long long)counts->parked, (unsigned long long)counts->failed);
+        if (import->rows != NULL) {
+            fprintf(out, ",\"updated\":%llu,\"kept\":%llu", (unsigned long long)counts->updated,
+                    (unsigned long long)counts->kept);
+            import_rows_summary(import->rows, out);
+        }
+        fputs("}\n", out);
         return;
     }
+    if (counts->updated > 0)
+        fprintf(out, "%llu %s, ", (unsigned long long)counts->updated,
+                args_switch(import->cli->args, OPTION_DRY_RUN) ? "would be updated" : "updated");
     fprintf(out, "%llu %s, %llu there already, %llu failed\n", (unsigned long long)counts->imported,
             args_switch(import->cli->args, OPTION_DRY_RUN) ? "would be imported" : "imported",
             (unsigned long long)(counts->unchanged + counts->replayed),
             (unsigned long long)counts->failed);
+    if (counts->kept > 0)
+        fprintf(out, "%llu there with other data, and left alone: --update changes them\n",
+                (unsigned long long)counts->kept);
     if (counts->dropped > 0)
         fprintf(out, "%llu not applied: their records had moved on, and stay as they are\n",
                 (unsigned long long)counts->dropped);
@@ -549,8 +590,11 @@ static void summary_show(const struct import *import) {
 static stet_status on_error_read(struct import *import, stet_error *err) {
     const char *what = args_text(import->cli->args, OPTION_ON_ERROR);
     import->stop_on_error = strcmp(what, "stop") == 0;
-    if (import->stop_on_error || strcmp(what, "continue") == 0) return STET_OK;
-    return error_set(err, STET_BAD_REQUEST, "--on-error is continue or stop, not \"%s\"", what);
+    import->errors_max = args_number(import->cli->args, OPTION_MAX_ERRORS);
+    if (import->stop_on_error || strcmp(what, "continue") == 0 || strcmp(what, "skip") == 0)
+        return STET_OK;
+    return error_set(err, STET_BAD_REQUEST, "--on-error is skip, continue or stop, not \"%s\"",
+                     what);
 }
 
 static stet_status file_open(struct import *import, stet_error *err) {
@@ -572,6 +616,8 @@ int run_import(struct cli *cli) {
     stet_error err;
     stet_status status = on_error_read(&import, &err);
     if (status == STET_OK) status = file_open(&import, &err);
+    if (status == STET_OK && import_rows_wanted(cli->args))
+        status = import_rows_create(&import, &import.rows, &err);
     int code = status == STET_OK ? cli_connect(cli) : cli_fail(cli, &err);
     if (code != EXIT_DONE) goto done;
     if (args_switch(cli->args, OPTION_RESUME)) code = state_take(&import);
@@ -581,7 +627,13 @@ int run_import(struct cli *cli) {
     progress_resume(&import.progress, import.lines_done);
     int file = import.fd;
     import.state_ns = clock_monotonic_ns(clock_system());
-    lines_read(&import);
+    if (import.rows != NULL) {
+        import.independent = true;
+        import_rows_read(import.rows);
+        import_lines_close(&import);
+    } else {
+        lines_read(&import);
+    }
     if (!args_switch(cli->args, OPTION_DRY_RUN)) orphans_send(&import);
     import.fd = file;
     if (import.code == EXIT_DONE) progress_total(&import.progress, import.lines_done);
@@ -599,6 +651,7 @@ int run_import(struct cli *cli) {
     }
 done:
     aside_done(&import.orphans);
+    import_rows_destroy(import.rows);
     if (import.fd > STDIN_FILENO) close(import.fd);
     return code;
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-    STATE_BYTES_MAX = 256 * 1024,
+    STATE_BYTES_MAX = 4 * 1024 * 1024,
     /* A piece and the line that reached its bound; what claims to be longer was not written by an import. */
     PIECE_BYTES_MAX = 40 * 1024 * 1024,
 };
@@ -32,6 +32,7 @@ void import_state_write(const char *path, const struct import_state *state, stet
     json_member_u64(&writer, VIEW("failed"), state->failed);
     json_member_bool(&writer, VIEW("export"), state->is_export);
     json_member_bool(&writer, VIEW("independent"), state->independent);
+    if (state->how.size > 0) json_member_text(&writer, VIEW("how"), state->how);
     json_object_end(&writer);
     (void)json_end(&writer);
     buffer_append_char(&text, '\n');
@@ -64,6 +65,7 @@ stet_status import_state_read(const char *path, uint64_t of_bytes, stet_view spa
         .failed = answer_u64(&doc, 0, "failed"),
         .is_export = answer_bool(&doc, 0, "export"),
         .independent = answer_bool(&doc, 0, "independent"),
+        .how = answer_text(arena, &doc, 0, "how"),
     };
     if (state->bytes > of_bytes || state->line == 0 || state->piece_bytes >= state->bytes ||
         state->bytes - state->piece_bytes > PIECE_BYTES_MAX)
@@ -88,18 +90,18 @@ static stet_status piece_read(const struct import_state *state, int fd, struct b
     return STET_OK;
 }
 
-stet_status import_state_try(const struct import_state *state, int fd, const char *request,
-                             struct peer *peer, struct arena *arena, struct answer *answer,
-                             stet_error *err) {
+stet_status import_state_try(const struct import_state *state, int fd, stet_view lines,
+                             const char *request, struct peer *peer, struct arena *arena,
+                             struct answer *answer, stet_error *err) {
     struct buffer piece;
     struct doc doc;
     buffer_init(&piece, NULL, 0);
-    stet_status status = piece_read(state, fd, &piece, err);
+    stet_status status = fd < 0 ? STET_OK : piece_read(state, fd, &piece, err);
     if (status != STET_OK) goto done;
     struct call call = {.method = "POST",
                         .path = request,
                         .content_type = "application/x-ndjson",
-                        .body = buffer_view(&piece),
+                        .body = fd < 0 ? lines : buffer_view(&piece),
                         .repeatable = true};
     status = peer_call(peer, &call, arena, answer, err);
     if (status != STET_OK || answer->http != 200) goto done;

@@ -21,6 +21,7 @@ struct import_state {
     uint64_t failed;       /* and of the whole file so far. */
     bool is_export;        /* Its first line was an export's, */
     bool independent;      /* of one without history. */
+    stet_view how; /* Of rows: what was made of them, as options and map say it. Borrowed. */
 };
 
 /* Without it the next run begins anew, which costs time only; so nobody is told when it fails. */
@@ -37,15 +38,15 @@ stet_status import_state_read(const char *path, uint64_t of_bytes, stet_view spa
 /**
  * Whether the last piece is there: tried out, none of its lines may be new.
  *
- * @param fd       The file; its position stays.
+ * @param fd       The file, whose lines are tried as they stand; its position stays. -1: `lines` are.
  * @param request  Path and query of a trial of lines.
  * @param answer   Out: http 200, or else what the server refused; then nothing was found out.
  * @return STET_OK
  *         STET_BAD_REQUEST  it is not there.
  *         or why that could not be found out.
  */
-stet_status import_state_try(const struct import_state *state, int fd, const char *request,
-                             struct peer *peer, struct arena *arena, struct answer *answer,
-                             stet_error *err);
+stet_status import_state_try(const struct import_state *state, int fd, stet_view lines,
+                             const char *request, struct peer *peer, struct arena *arena,
+                             struct answer *answer, stet_error *err);
 
 #endif

@@ -69,12 +69,14 @@ static const struct command_row commands[COMMAND_COUNT] = {
          "when it is whole; until then it is FILE.part, and --resume goes on with it. A file that "
          "exists is not overwritten.\n"},
     [COMMAND_IMPORT] =
-        {"import", "FILE", 1, 1, "Load records from a file of JSON lines",
+        {"import", "FILE", 1, 1, "Load records from an export, a table or a JSON file",
          "FILE (or - for standard input) is an export, or holds one object per line: {\"type\", "
          "\"id\", \"data\", \"parent\"?, \"version\"?, \"created_at\"?, \"created_by\"?, "
          "\"updated_at\"?, \"updated_by\"?, \"base_version\"?, \"client_mutation_id\"?}. "
          "Loading the same file again changes nothing. A line that fails is reported by its number "
          "and does not keep the others from being loaded; the exit code is then 1.\n"
+         "With --type, rows of other programs' files become records: a CSV, a JSON array or JSON "
+         "lines, with --field or --map for what goes where.\n"
          "How far it came is kept in FILE.import until it is through.\n"},
     [COMMAND_TREE] = {"tree", "TYPE/ID", 1, 1, "Show a record with all that stands below it",
                       "What stands below what is said by --parent of put and patch.\n"},
@@ -439,7 +441,45 @@ static const struct option_row options[OPTION_COUNT] = {
     [OPTION_RESUME] = {"resume", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(EXPORT) | ON(IMPORT),
                        "Go on where an earlier run was interrupted"},
     [OPTION_ON_ERROR] = {"on-error", "WHAT", OPTION_TEXT, 0, "continue", NULL, NULL, ON(IMPORT),
-                         "continue with the other lines, or stop, at the first line that fails"},
+                         "continue with (skip: the same) the other lines, or stop, at the first "
+                         "line that fails"},
+    [OPTION_MAX_ERRORS] = {"max-errors", "N", OPTION_NUMBER, UINT64_MAX, NULL, NULL, NULL,
+                           ON(IMPORT), "Stop when so many lines have failed"},
+    [OPTION_BAD_ROWS] = {"bad-rows", "FILE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
+                         "Write the rows that fail into this CSV (line, column, reason, code) "
+                         "instead of showing them"},
+    [OPTION_IMPORT_TYPE] = {"type", "TYPE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
+                            "The rows become records of this type"},
+    [OPTION_FORMAT] = {"format", "WHAT", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
+                       "What the rows are: csv, json (an array) or ndjson. Default: what the name "
+                       "of the file says"},
+    [OPTION_MAP] = {"map", "FILE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
+                    "What becomes of a row, as a JSON object: see docs/importing.md"},
+    [OPTION_FIELD] = {"field", "COLUMN=/POINTER[:KIND]", OPTION_MANY, 0, NULL, NULL, NULL,
+                      ON(IMPORT),
+                      "Where a column goes, and as what: text, number, number(.,), boolean, "
+                      "boolean(ja/nein), date, date(dd.mm.yyyy), list, list(,), json. Without any, "
+                      "every column is a member of its own name; may be given several times"},
+    [OPTION_SET] = {"set", "/POINTER=TEXT", OPTION_MANY, 0, NULL, NULL, NULL, ON(IMPORT),
+                    "A text that every record gets; may be given several times"},
+    [OPTION_ID_FROM] = {"id-from", "COLUMN", OPTION_MANY, 0, NULL, NULL, NULL, ON(IMPORT),
+                        "The column with the id; given several times they are joined with -. "
+                        "Default: id"},
+    [OPTION_ID_TEMPLATE] = {"id-template", "TEXT", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
+                            "How the id is made of columns: {Country}-{No}"},
+    [OPTION_EMPTY] = {"empty", "WHAT", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
+                      "What an empty cell means: skip (no field; when not given), remove (no "
+                      "field, and --update takes it away) or text (an empty text)"},
+    [OPTION_SEPARATOR] = {"separator", "C", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
+                          "What separates the cells of a CSV: one character, or tab. Default: a "
+                          "comma; in .tsv a tab"},
+    [OPTION_ENCODING] = {"encoding", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
+                         "utf-8 (when not given) or latin1"},
+    [OPTION_NO_HEADER] = {"no-header", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(IMPORT),
+                          "The first row of the CSV is data; its columns are called 1, 2, 3"},
+    [OPTION_UPDATE] = {"update", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(IMPORT),
+                       "Change records that are there: the row's fields replace theirs, others "
+                       "stay. Default: they are left alone"},
     [OPTION_SORT] = {"sort", "FIELDS", OPTION_TEXT, 0, NULL, NULL, NULL, ON(LIST),
                      "Sort by these fields, commas between, - before one for descending: "
                      "-amount,$updated_at"},
@@ -601,7 +641,10 @@ const char *option_choices(enum option_id id) {
         [OPTION_ON_CONFLICT] = "reject merge last_writer_wins newest server_wins ask",
         [OPTION_STATE] = "open resolved expired overwritten settled any",
         [OPTION_CHOICE] = "yours current merged custom",
-        [OPTION_ON_ERROR] = "continue stop",
+        [OPTION_ON_ERROR] = "continue skip stop",
+        [OPTION_FORMAT] = "csv json ndjson",
+        [OPTION_EMPTY] = "skip remove text",
+        [OPTION_ENCODING] = "utf-8 latin1",
         [OPTION_CLASS] = "low normal high urgent structural",
         [OPTION_OPERATION_STATUS] =
             "open queued running retrying completed failed rejected cancelled expired any",

@@ -274,14 +274,22 @@ static stet_status check_modified_at(const struct stet_command *command,
     return STET_BAD_REQUEST;
 }
 
+/* Whether an import says more than what the data is. */
+static bool claims_origin(const stet_origin *origin) {
+    return origin->history || origin->version != 0 || origin->created_at != 0 ||
+           origin->created_by.size > 0 || origin->updated_at != 0 || origin->updated_by.size > 0;
+}
+
 static stet_status prepare_mutation(struct stet_command *command, struct mutation *mutation,
                                     stet_error *err) {
     mutation->ahead =
         NULL; /* Of a submission that was refused as busy: it borrows from what is replaced now. */
     stet_status status = check_modified_at(command, mutation, err);
     if (status != STET_OK) return status;
-    if (mutation->imported && !command->actor.admin)
-        return error_set(err, STET_FORBIDDEN, "only an administrator may import");
+    if (mutation->imported && !command->actor.admin && claims_origin(&mutation->origin))
+        return error_set(err, STET_FORBIDDEN,
+                         "only an administrator may say when and by whom elsewhere a record was "
+                         "made");
     if (mutation->policy == NULL) mutation->policy = policy_find(command->space, mutation->type);
     mutation->origin_json = encode_origin(command, mutation);
     bool history = mutation->imported && mutation->origin.history;

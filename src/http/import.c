@@ -13,7 +13,9 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "doc/patch.h"
 #include "doc/write.h"
+#include "http/body.h"
 #include "http/handlers.h"
 #include "http/import_line.h"
 #include "http/params.h"
@@ -25,19 +27,27 @@
 enum {
     WINDOW = 256,    /* Commands on their way at once. */
     STEPS_MAX = 512, /* Lines read before the loop's other connections get their turn. */
-    ERRORS_MAX = 100,
+    ERRORS_DEFAULT = 100,
+    ERRORS_MAX = 5000,
+    UPDATES_MAX = 16, /* How often a line is tried again when somebody was faster. */
     BUSY_PAUSE_MS = 20,
     KEY_BYTES = 7 + 32,
 };
 
 struct import;
 
+/* What becomes of a record that is there with other data. */
+enum existing { EXISTING_REFUSE, EXISTING_KEEP, EXISTING_UPDATE };
+
 struct line {
     struct waiter waiter; /* First: the command's context. */
     struct import *import;
-    uint64_t number; /* Of the first one. */
-    size_t count;    /* More than one: a transaction. */
-    struct line *next_free;
+    uint64_t number;        /* Of the first one. */
+    size_t count;           /* More than one: a transaction. */
+    stet_view text;         /* In the request's body. */
+    unsigned updates;       /* How often it was tried as a change, */
+    stet_version version;   /* and of which version. */
+    struct line *next_free; /* Or the next one that is tried again. */
 };
 
 struct import {
@@ -46,6 +56,8 @@ struct import {
     uint64_t line_number;
     bool dry_run;
     bool stop_on_error;
+    enum existing existing;
+    uint64_t errors_max;
     bool
         tell_orphans; /* Lines whose parent or version before is not there are named instead of refused. */
     bool running;       /* import_continue is on the stack. */
@@ -57,12 +69,15 @@ struct import {
     struct timer timer;
     unsigned flying;
     struct line *free_lines;
+    struct line
+        *again; /* Their records are there; they are changed before anything new is taken. */
     struct arena arena; /* One line's. */
     uint64_t imported, unchanged, replayed, failed, skipped_errors;
+    uint64_t updated, kept;   /* Lines whose records were there with other data. */
     uint64_t dropped, parked; /* What the type's strategy did to lines from a stale version. */
-    unsigned set_aside_count;
+    uint64_t set_aside_count;
     struct buffer set_aside; /* These, by line: the array's inside. */
-    unsigned error_count;
+    uint64_t error_count;
     struct buffer errors; /* The array's inside. */
     uint64_t orphan_count;
     struct buffer orphans; /* Likewise: numbers of lines. */
@@ -74,7 +89,7 @@ static void report(struct import *import, uint64_t number, stet_status status,
                    const stet_error *err) {
     struct json_writer writer;
     import->failed++;
-    if (import->error_count == ERRORS_MAX) {
+    if (import->error_count == import->errors_max) {
         import->skipped_errors++;
         return;
     }
@@ -114,11 +129,44 @@ static stet_status fill_line(struct import *import, stet_command *command, stet_
     stet_status status =
         import_read_line(&import->arena, text, &mutation, &origin, &write.mutation_key, err);
     if (status != STET_OK) return status;
+    bool state = mutation.op == STET_OP_CREATE && mutation.origin != NULL;
+    if (import->existing == EXISTING_UPDATE && state) {
+        /* The data is a merge patch, to nothing as long as the record is not there. */
+        struct doc patch;
+        status = doc_parse(&import->arena, mutation.body, &body_limits, &patch, err);
+        if (status == STET_OK)
+            status = doc_merge_patch(&import->arena, NULL, &patch, &mutation.body, err);
+        if (status != STET_OK) return status;
+    }
+    /* A key would tell of what an earlier file did, not of what is there now. */
+    if (import->existing != EXISTING_REFUSE && state)
+        return stet_command_write(command, &write, err);
     if (write.mutation_key.size == 0) {
         content_key(text, key);
         write.mutation_key = view_make(key, KEY_BYTES);
     }
     return stet_command_write(command, &write, err);
+}
+
+/* The line as a change of the version that is there. */
+static stet_status fill_update(struct import *import, stet_command *command, stet_view text,
+                               stet_version version, stet_error *err) {
+    stet_mutation mutation;
+    stet_origin origin;
+    stet_view key = {0};
+    arena_reset(&import->arena);
+    stet_status status = import_read_line(&import->arena, text, &mutation, &origin, &key, err);
+    if (status != STET_OK) return status;
+    mutation.op = STET_OP_PATCH;
+    mutation.origin = NULL;
+    mutation.base = (stet_base){STET_BASE_VERSION, version};
+    return stet_command_write(command,
+                              &(stet_write){.mutations = &mutation,
+                                            .mutation_count = 1,
+                                            .source = VIEW("import"),
+                                            .dry_run = import->dry_run,
+                                            .minimal = true},
+                              err);
 }
 
 /* The lines of a transaction, into one command. *bad: which of them was at fault. */
@@ -152,19 +200,14 @@ static stet_status fill_transaction(struct import *import, stet_command *command
 }
 
 /* The type's strategy left a line's record as it is: whoever sent it has to hear of it. */
-static void report_set_aside(struct import *import, uint64_t number, bool parked) {
+static void report_set_aside(struct import *import, uint64_t number, stet_view outcome) {
     struct json_writer writer;
-    if (parked) {
-        import->parked++;
-    } else {
-        import->dropped++;
-    }
-    if (import->set_aside_count == ERRORS_MAX) return;
+    if (import->set_aside_count == import->errors_max) return;
     if (import->set_aside_count++ > 0) buffer_append_char(&import->set_aside, ',');
     json_begin(&writer, &import->set_aside);
     json_object_begin(&writer);
     json_member_u64(&writer, VIEW("line"), number);
-    json_member_text(&writer, VIEW("outcome"), parked ? VIEW("parked") : VIEW("dropped"));
+    json_member_text(&writer, VIEW("outcome"), outcome);
     json_object_end(&writer);
     (void)json_end(&writer);
 }
@@ -203,24 +246,55 @@ static void report_refused(struct import *import, const struct line *line,
 
 static void import_continue(struct import *import);
 
+static void line_free(struct import *import, struct line *line) {
+    line->next_free = import->free_lines;
+    import->free_lines = line;
+}
+
+/* The record is there: the line is to be tried as a change of it. False: it is not to be changed, or cannot be. */
+static bool line_updates(struct import *import, struct line *line, const stet_outcome *outcome) {
+    bool there = outcome->status == STET_ALREADY_EXISTS && line->updates == 0;
+    bool moved = outcome->status == STET_CONCURRENT_MODIFICATION && line->updates > 0;
+    if (import->existing != EXISTING_UPDATE || line->count != 1 || (!there && !moved) ||
+        outcome->version == 0 || line->updates == UPDATES_MAX || import->stopped)
+        return false;
+    line->version = outcome->version;
+    line->updates += 1;
+    line->next_free = import->again;
+    import->again = line;
+    return true;
+}
+
 static void line_done(struct waiter *waiter, stet_command *command) {
     struct line *line = (struct line *)waiter;
     struct import *import = line->import;
     const stet_outcome *outcome = stet_command_outcome(command);
-    if (outcome->status != STET_OK) {
+    if (outcome->status != STET_OK && line_updates(import, line, outcome)) {
+        stet_command_destroy(command);
+        return;
+    }
+    if (outcome->status == STET_ALREADY_EXISTS && import->existing == EXISTING_KEEP) {
+        import->kept++;
+        report_set_aside(import, line->number, VIEW("kept"));
+    } else if (outcome->status != STET_OK) {
         report_refused(import, line, outcome);
-    } else if (outcome->dropped || outcome->parked) {
-        report_set_aside(import, line->number, outcome->parked);
+    } else if (outcome->parked) {
+        import->parked++;
+        report_set_aside(import, line->number, VIEW("parked"));
+    } else if (outcome->dropped) {
+        import->dropped++;
+        report_set_aside(import, line->number, VIEW("dropped"));
     } else if (outcome->replayed) {
         import->replayed += line->count;
     } else if (outcome->unchanged) {
         import->unchanged += line->count;
+    } else if (line->updates > 0) {
+        import->updated++;
     } else {
         import->imported += line->count;
     }
     stet_command_destroy(command);
-    line->next_free = import->free_lines;
-    import->free_lines = line;
+    line_free(import, line);
 }
 
 static void line_completed(struct waiter *waiter, stet_command *command) {
@@ -246,8 +320,7 @@ static bool line_submit(struct import *import, struct line *line, stet_command *
     if (status != STET_OK) {
         report_lines(import, line->number, line->count, 0, status, &err);
         stet_command_destroy(command);
-        line->next_free = import->free_lines;
-        import->free_lines = line;
+        line_free(import, line);
     } else if (stet_command_is_done(command)) {
         line_done(&line->waiter, command);
     } else {
@@ -290,6 +363,22 @@ static size_t take_transaction(struct import *import, stet_view *text) {
     return count;
 }
 
+/* Submits a line as a change of its record. False: stop for now. */
+static bool line_change(struct import *import) {
+    struct line *line = import->again;
+    stet_error err;
+    import->again = line->next_free;
+    stet_command *command = stet_command_create(import->request->loop->client);
+    stet_status status = command == NULL
+                             ? error_set(&err, STET_NO_MEMORY, "out of memory")
+                             : fill_update(import, command, line->text, line->version, &err);
+    if (status == STET_OK) return line_submit(import, line, command);
+    report(import, line->number, status, &err);
+    stet_command_destroy(command);
+    line_free(import, line);
+    return true;
+}
+
 /* Reads and submits one line. False: stop for now. */
 static bool import_step(struct import *import) {
     stet_view text;
@@ -299,7 +388,8 @@ static bool import_step(struct import *import) {
         import->held = NULL;
         return line_submit(import, import->held_line, command);
     }
-    if (import->flying >= WINDOW || import->free_lines == NULL) return false;
+    if (import->again != NULL) return line_change(import);
+    if (import->over || import->flying >= WINDOW || import->free_lines == NULL) return false;
     import->halted = import->stop_on_error && import->failed > 0;
     if (import->halted || !next_line(import, &text)) {
         import->over = true;
@@ -321,6 +411,8 @@ static bool import_step(struct import *import) {
     import->free_lines = line->next_free;
     line->number = number;
     line->count = count;
+    line->text = text;
+    line->updates = 0;
     return line_submit(import, line, command);
 }
 
@@ -351,6 +443,9 @@ static void import_reply(struct import *import) {
     json_member_u64(&writer, VIEW("dropped"), import->dropped);
     json_member_u64(&writer, VIEW("parked"), import->parked);
     json_member_u64(&writer, VIEW("failed"), import->failed);
+    if (import->existing == EXISTING_UPDATE)
+        json_member_u64(&writer, VIEW("updated"), import->updated);
+    if (import->existing == EXISTING_KEEP) json_member_u64(&writer, VIEW("kept"), import->kept);
     bool whole = put_array(&writer, VIEW("errors"), &import->errors, &request->arena);
     if (import->set_aside_count > 0 &&
         !put_array(&writer, VIEW("set_aside"), &import->set_aside, &request->arena))
@@ -383,10 +478,10 @@ static void import_reply(struct import *import) {
 
 static void import_continue(struct import *import) {
     import->running = true;
-    for (int i = 0; i < STEPS_MAX && !import->over && import_step(import); i++)
+    for (int i = 0; i < STEPS_MAX && !import->stopped && import_step(import); i++)
         continue;
     import->running = false;
-    if (import->over && import->flying == 0 && import->held == NULL) {
+    if (import->over && import->flying == 0 && import->held == NULL && import->again == NULL) {
         import_reply(import);
         return;
     }
@@ -405,9 +500,10 @@ static void import_pause_over(struct timer *timer) {
 
 static void import_stop(struct request *request) {
     struct import *import = request->state;
-    if (import->over) return;
+    if (import->over && import->held == NULL && import->again == NULL) return;
     import->over = true;
     import->stopped = true;
+    import->again = NULL;
     stet_command_destroy(import->held);
     import->held = NULL;
     timer_cancel(&request->loop->wheel, &import->timer);
@@ -454,11 +550,21 @@ static struct import *import_create(struct request *request) {
 void handle_import(struct request *request) {
     stet_error err;
     bool dry_run = false, orphans = false;
-    stet_view on_error = VIEW("continue");
+    stet_view on_error = VIEW("continue"), existing = VIEW("refuse");
+    uint64_t errors_max = ERRORS_DEFAULT;
     stet_status status = params_flag(&request->params, "dry_run", &dry_run, &err);
     if (status == STET_OK) status = params_flag(&request->params, "orphans", &orphans, &err);
     if (status == STET_OK) status = params_text(&request->params, "on_error", &on_error, &err);
+    if (status == STET_OK) status = params_text(&request->params, "existing", &existing, &err);
+    if (status == STET_OK)
+        status = params_u64(&request->params, "errors_max", ERRORS_MAX, &errors_max, &err);
     bool stop = view_equal(on_error, VIEW("stop"));
+    bool keep = view_equal(existing, VIEW("keep")), update = view_equal(existing, VIEW("update"));
+    if (status == STET_OK && !keep && !update && !view_equal(existing, VIEW("refuse"))) {
+        status = error_set(&err, STET_BAD_REQUEST,
+                           "the query parameter \"existing\" must be refuse, keep or update");
+        error_field(&err, "existing", 0);
+    }
     if (status == STET_OK && !stop && !view_equal(on_error, VIEW("continue"))) {
         status = error_set(&err, STET_BAD_REQUEST,
                            "the query parameter \"on_error\" must be stop or continue");
@@ -477,5 +583,7 @@ void handle_import(struct request *request) {
     import->dry_run = dry_run;
     import->tell_orphans = orphans;
     import->stop_on_error = stop;
+    import->existing = keep ? EXISTING_KEEP : update ? EXISTING_UPDATE : EXISTING_REFUSE;
+    import->errors_max = errors_max;
     import_continue(import);
 }

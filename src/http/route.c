@@ -157,7 +157,7 @@ const struct route routes[] = {
      {[METHOD_GET] = {handle_export, ACCESS_ADMIN, NO_BODY, "exportRecords"}}},
     {"/v1/{space}/backup", {[METHOD_GET] = {handle_backup, ACCESS_ADMIN, NO_BODY, "backUpSpace"}}},
     {"/v1/{space}/import",
-     {[METHOD_POST] = {handle_import, ACCESS_ADMIN, HTTP_IMPORT_BYTES_MAX, "importRecords"}}},
+     {[METHOD_POST] = {handle_import, ACCESS_ACTOR, HTTP_IMPORT_BYTES_MAX, "importRecords"}}},
 };
 
 const unsigned route_count = sizeof routes / sizeof routes[0];

@@ -433,6 +433,19 @@ def imports_tell_what_became_of_each_line(folder):
         site.ask("POST", "/v1/main/import?dry_run=1", text, media="application/jsonl", want=200)
         answer = site.ask("POST", "/v1/main/import", text, media=NDJSON, want=200).json
         check((answer["imported"], answer["dropped"], answer["parked"], answer["failed"]) == (1, 1, 1, 2), answer)
+        plain = "\n".join(json.dumps({"type": "t", "id": f"e{n}", "data": {"n": n, "gone": None}}) for n in (1, 2))
+        first = site.ask("POST", "/v1/main/import?existing=update", plain, "ann", media=NDJSON, want=200).json
+        check((first["imported"], first["updated"]) == (2, 0), first)
+        check(site.ask("GET", f"{R}/t/e1").json["data"] == {"n": 1})
+        changed = json.dumps({"type": "t", "id": "e1", "data": {"m": 5}})
+        kept = site.ask("POST", "/v1/main/import?existing=keep&errors_max=5000", changed, "ann", media=NDJSON, want=200).json
+        check(kept["kept"] == 1 and kept["set_aside"] == [{"line": 1, "outcome": "kept"}], kept)
+        for updated in (1, 0):
+            said = site.ask("POST", "/v1/main/import?existing=update", changed, "ann", media=NDJSON, want=200).json
+            check((said["updated"], said["unchanged"]) == (updated, 1 - updated), said)
+        check(site.ask("GET", f"{R}/t/e1").json["data"] == {"n": 1, "m": 5})
+        claims = site.ask("POST", "/v1/main/import", json.dumps(lines[0] | {"id": "claimed"}), "ann", media=NDJSON, want=200).json
+        check(claims["errors"][0]["code"] == "FORBIDDEN", claims)
         bad = "\n".join(["{}"] * 150)
         check(site.ask("POST", "/v1/main/import", bad, media=NDJSON, want=200).json["errors_left_out"] == 50)
         site.ask("GET", f"{R}/t/1/history", want=200)
