@@ -374,6 +374,9 @@
 #define RRULE_STEPS_MAX 400000
 #define SERIES_DATES_MAX 1000 /* Dates that a series leaves out, or adds, one by one; past it: TOO_LARGE. */
 
+/* One event of an .ics file that is imported; past it: TOO_LARGE. */
+#define ICAL_EVENT_BYTES_MAX (256u * 1024u)
+
 /* Alerts. */
 #define ALERTS_MAX 64           /* That a space's settings define; past it: INVALID_SETTINGS. */
 #define ALERT_NAME_BYTES_MAX 64 /* The name of one; past it: INVALID_SETTINGS. */
