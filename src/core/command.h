@@ -96,12 +96,19 @@ struct mutation {
         *newer_change;     /* The head that the preparation knew, when that was newer. Owned. */
     struct merging *ahead; /* A merge made ahead of the sequencer (core/merging.h), in the arena. */
     stet_view origin_json; /* What its change keeps of an import, and of modified_at. */
+    /* Of one to whom fields are hidden (core/veil.h): yours as they see it, where that is not yours_data; under which policy (its seq) a
+       patch was applied so; and whether yours_data came with what is hidden already, for it was not sent but made here. */
+    stet_view shown;
+    uint64_t veiled_by;
+    bool whole;
 
     /* Decided. */
     enum decision decision;
     stet_status status;
     stet_error *error;        /* With DECISION_REFUSED, beyond the status. */
     struct store_head before; /* The head it was decided against. */
+    stet_view permitted;      /* The result that access rules allow for that head. */
+    bool bypass;              /* They do not, but an administrator passes. */
     uint64_t after_version;   /* Of the record after the decision. */
     uint64_t after_seq;
     stet_strategy strategy; /* In force when the base was stale; else STET_STRATEGY_DEFAULT. */

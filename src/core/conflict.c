@@ -6,6 +6,7 @@
 #include "core/merging.h"
 #include "core/render.h"
 #include "core/resolve.h"
+#include "core/veil.h"
 #include "doc/merge.h"
 
 #include <stdio.h>
@@ -13,10 +14,11 @@
 
 enum { BLAME_CHUNK = 8 };
 
-/* One version of the record in a conflict. */
+/* One version of the record in a conflict, as whoever looks sees it: a version that they may not see is as one that is not kept. */
 struct side {
     bool there; /* The version is known and is not a deletion. */
     struct store_change row;
+    stet_view data; /* Of row, without what is hidden. */
     struct doc doc;
 };
 
@@ -38,12 +40,30 @@ struct conflict {
     /* current was staged by an earlier mutation of the same command, which is refused. */
     bool is_own;
     bool has_yours;
+    stet_view yours_data;
     struct doc yours;
     const struct policy *policy; /* NULL: the default rules. */
+    struct veil veil;            /* Of the command's actor. */
     bool merged_known;
     struct doc_merge_result merge;
     struct blame *blames; /* Beside merge.fields. */
 };
+
+/* What the actor sees of a version: not the version by itself alone, for the record as it is now decides, too. */
+static stet_status show_side(struct conflict *conflict, struct side *side, stet_error *err) {
+    stet_error why = {0};
+    stet_status status = veil_base(&conflict->veil, &side->row, &why);
+    if (status == STET_NOT_FOUND) {
+        side->row = (struct store_change){0};
+        return STET_OK;
+    }
+    if (status != STET_OK) *err = why;
+    if (status != STET_OK || side->row.op == STORE_DELETE) return status;
+    status = veil_show(&conflict->veil, &side->row, &side->data, err);
+    if (status != STET_OK) return status;
+    side->there = true;
+    return change_parse(conflict->arena, side->data, &side->doc, err);
+}
 
 static stet_status load_side(struct conflict *conflict, enum store_bound kind, uint64_t bound,
                              struct side *side, stet_error *err) {
@@ -61,9 +81,7 @@ static stet_status load_side(struct conflict *conflict, enum store_bound kind, u
         side->row = (struct store_change){0};
         return STET_OK;
     }
-    if (side->row.op == STORE_DELETE || side->row.pruned) return STET_OK;
-    side->there = true;
-    return change_parse(conflict->arena, side->row.data, &side->doc, err);
+    return side->row.pruned ? STET_OK : show_side(conflict, side, err);
 }
 
 /* What an earlier mutation of the same transaction made of the record; never stored, for the transaction is refused. */
@@ -71,9 +89,27 @@ static stet_status load_own(struct conflict *conflict, const struct mutation *ow
                             stet_error *err) {
     conflict->is_own = true;
     conflict->current.row = own->change->row;
-    if (conflict->current.row.op == STORE_DELETE) return STET_OK;
-    conflict->current.there = true;
-    return doc_parse(conflict->arena, own->change->row.data, NULL, &conflict->current.doc, err);
+    return show_side(conflict, &conflict->current, err);
+}
+
+/* What its writer sent, to themselves. */
+static stet_status load_yours(struct conflict *conflict, stet_error *err) {
+    const struct mutation *mutation = conflict->mutation;
+    const struct store_change *beside[2];
+    size_t count = 0;
+    stet_status status = STET_OK;
+    if (!mutation->has_yours) return STET_OK;
+    if (conflict->base.there) beside[count++] = &conflict->base.row;
+    if (conflict->current.there) beside[count++] = &conflict->current.row;
+    conflict->yours_data = mutation->shown;
+    if (mutation->shown.bytes == NULL)
+        status = veil_yours(&conflict->veil, mutation->yours_data, beside, count,
+                            &conflict->yours_data, err);
+    if (status == STET_OK && conflict->yours_data.bytes != NULL) {
+        status = doc_parse(conflict->arena, conflict->yours_data, NULL, &conflict->yours, err);
+        conflict->has_yours = status == STET_OK;
+    }
+    return status;
 }
 
 static bool is_current_changed(enum doc_field_state state) { return state != DOC_CLEAN_YOURS; }
@@ -130,8 +166,14 @@ static stet_status blame_chunk(struct conflict *conflict, struct look_back *back
             back->left = 0;
             break;
         }
-        status = change_parse(conflict->arena, versions[v].data, &older, err);
+        struct side seen = {.row = versions[v]};
+        status = show_side(conflict, &seen, err);
         if (status != STET_OK) return status;
+        if (!seen.there) {
+            back->left = 0;
+            break;
+        }
+        older = seen.doc;
         blame_change(conflict, back, &older);
         back->newer = older;
         back->by = versions[v];
@@ -177,11 +219,9 @@ static stet_status load(struct conflict *conflict, stet_error *err) {
         status = load_side(conflict, STORE_BOUND_VERSION, conflict->expected, &conflict->base, err);
         if (status != STET_OK) return status;
     }
-    if (mutation->has_yours) {
-        status = doc_parse(conflict->arena, mutation->yours_data, NULL, &conflict->yours, err);
-        if (status != STET_OK) return status;
-        conflict->has_yours = true;
-    }
+    if (conflict->current.row.version == 0) conflict->base = (struct side){0};
+    status = load_yours(conflict, err);
+    if (status != STET_OK) return status;
     if (!conflict->base.there || !conflict->current.there || !conflict->has_yours) return STET_OK;
     stet_error why = {0};
     struct merging_runner runner = {.space = conflict->command->space,
@@ -347,6 +387,15 @@ static void render_data(struct json_writer *writer, stet_view key, bool there, s
     }
 }
 
+static void render_current(struct conflict *conflict, struct json_writer *writer) {
+    const struct store_change *current = &conflict->current.row;
+    json_member_u64(writer, VIEW("current_version"), current->version);
+    json_member_text(writer, VIEW("last_modified_by"), change_updated_by(conflict->arena, current));
+    json_key(writer, VIEW("last_modified_at"));
+    json_rfc3339(writer, change_updated_at(conflict->arena, current));
+    if (current->op == STORE_DELETE) json_member_bool(writer, VIEW("deleted"), true);
+}
+
 static void render_options(struct conflict *conflict, struct json_writer *writer) {
     json_key(writer, VIEW("resolution_options"));
     json_array_begin(writer);
@@ -359,8 +408,9 @@ static void render_options(struct conflict *conflict, struct json_writer *writer
 }
 
 /* A conflict can be settled by token when the writer said what it wanted: data, or a deletion. */
-static bool is_resolvable(const struct mutation *mutation) {
-    return mutation->has_yours || mutation->op == STET_OP_DELETE;
+static bool is_resolvable(const struct conflict *conflict) {
+    bool known = conflict->has_yours || conflict->mutation->op == STET_OP_DELETE;
+    return known && !conflict->is_own && conflict->current.row.version > 0;
 }
 
 /* What was said when it was refused, where that is more than that somebody was faster: a limit, or what a merge would break. */
@@ -378,6 +428,10 @@ stet_status conflict_write(struct stet_command *command, const struct mutation *
     stet_status status = space_reader_take(command->space, &conflict.reader, err);
     if (status != STET_OK) return status;
     conflict.policy = policy_find(command->space, mutation->type);
+    conflict.veil = (struct veil){.space = command->space,
+                                  .policy = conflict.policy,
+                                  .actor = &command->actor,
+                                  .arena = &command->arena};
     status = load(&conflict, err);
     policy_unref(conflict.policy); /* Names of rules live for ever. */
     space_reader_give(command->space, conflict.reader);
@@ -385,12 +439,15 @@ stet_status conflict_write(struct stet_command *command, const struct mutation *
     const struct store_change *current = &conflict.current.row;
     const struct doc_merge_field *first =
         conflict.merged_known ? first_conflict(&conflict, &both) : NULL;
-    summary->detail = says_more(mutation) ? view_of(mutation->error->message) : describe(&conflict);
+    bool sees = current->version > 0;
+    summary->detail = says_more(mutation) ? view_of(mutation->error->message)
+                      : sees              ? describe(&conflict)
+                                          : VIEW("the record is not yours to read");
     summary->same_fields = both > 0;
     summary->first_field = first == NULL ? (stet_view){0} : first->pointer;
 
     summary->by_operation =
-        command->made.operation.size > 0 || change_by_operation(conflict.arena, current);
+        command->made.operation.size > 0 || (sees && change_by_operation(conflict.arena, current));
     if (!summary->sides_only)
         json_member_text(writer, VIEW("conflict_type"),
                          summary->by_operation ? VIEW("agent_override")
@@ -399,14 +456,10 @@ stet_status conflict_write(struct stet_command *command, const struct mutation *
     json_key(writer, VIEW("address"));
     render_address(writer, mutation->type, mutation->id);
     if (conflict.expected > 0) json_member_u64(writer, VIEW("expected_version"), conflict.expected);
-    json_member_u64(writer, VIEW("current_version"), current->version);
-    json_member_text(writer, VIEW("last_modified_by"), change_updated_by(conflict.arena, current));
-    json_key(writer, VIEW("last_modified_at"));
-    json_rfc3339(writer, change_updated_at(conflict.arena, current));
-    if (current->op == STORE_DELETE) json_member_bool(writer, VIEW("deleted"), true);
-    render_data(writer, VIEW("base"), conflict.base.there, conflict.base.row.data);
-    render_data(writer, VIEW("current"), conflict.current.there, current->data);
-    render_data(writer, VIEW("yours"), mutation->has_yours, mutation->yours_data);
+    if (sees) render_current(&conflict, writer);
+    render_data(writer, VIEW("base"), conflict.base.there, conflict.base.data);
+    render_data(writer, VIEW("current"), conflict.current.there, conflict.current.data);
+    render_data(writer, VIEW("yours"), conflict.has_yours, conflict.yours_data);
     if (conflict.merged_known) {
         json_member_raw(writer, VIEW("merged"), conflict.merge.merged);
         render_fields(&conflict, writer);
@@ -419,9 +472,10 @@ stet_status conflict_write(struct stet_command *command, const struct mutation *
         json_object_end(writer);
         json_member_bool(writer, VIEW("clean"), false);
     }
-    if (!conflict.is_own && is_resolvable(mutation) && !summary->sides_only) {
+    if (is_resolvable(&conflict) && !summary->sides_only) {
         char token[RESOLUTION_TOKEN_BYTES_MAX + 1];
-        resolve_make_token(command, mutation, conflict.expected, current->version, token);
+        uint64_t yours = conflict.has_yours ? doc_hash(&conflict.yours, 0) : 0;
+        resolve_make_token(command, mutation, conflict.expected, current->version, yours, token);
         render_options(&conflict, writer);
         json_member_text(writer, VIEW("resolution_token"), view_of(token));
     }

@@ -70,6 +70,27 @@ stet_status data_judge(struct stet_command *command, struct mutation *mutation, 
     return STET_OK;
 }
 
+stet_status data_replace(struct staging *staging, struct mutation *mutation,
+                         const struct policy *policy, stet_view data, stet_error *err) {
+    struct arena *arena = staging_arena(staging);
+    struct doc doc;
+    stet_status status = doc_parse(arena, data, NULL, &doc, err);
+    if (status != STET_OK) return status;
+    uint64_t hash = doc_hash(&doc, 0);
+    if (policy != NULL && policy->validator != NULL && takes_defaults(mutation))
+        status = fill(arena, policy, &doc, &data, &hash, err);
+    if (status != STET_OK) return status;
+    /* A merge that was made ahead was made of this. */
+    if (mutation->has_yours && view_equal(mutation->yours_data, data)) return STET_OK;
+    mutation->yours_data = data;
+    mutation->yours_hash = hash;
+    mutation->yours_doc = (struct doc){0};
+    mutation->has_yours = true;
+    mutation->validated = false;
+    mutation->ahead = NULL;
+    return STET_OK;
+}
+
 /* Whether data_judge's approval holds here. */
 static bool is_approved(const struct mutation *mutation, const struct policy *policy,
                         const struct store_head *head, stet_view data) {

@@ -16,6 +16,10 @@ stet_status data_fill(struct stet_command *command, struct mutation *mutation, s
 /* Likewise, once yours is known and before its change is built. STET_OK also for data that will be refused. */
 stet_status data_judge(struct stet_command *command, struct mutation *mutation, stet_error *err);
 
+/* On the sequencer's thread: what was sent as a whole becomes this instead, with defaults put in. */
+stet_status data_replace(struct staging *staging, struct mutation *mutation,
+                         const struct policy *policy, stet_view data, stet_error *err);
+
 /*
  * The sequencer's thread, before data is staged. head: of the record before. data and hash: may be replaced, by data with defaults put in.
  *

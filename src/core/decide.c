@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/permit.h"
 #include "core/reservations.h"
 #include "core/settle.h"
 
@@ -237,6 +238,11 @@ static stet_status decide_mutation(struct staging *staging, size_t index) {
     mutation->before = *head;
     mutation->after_version = head->version;
     mutation->after_seq = head->seq;
+    status = permit_mutation(staging, mutation, head, &err);
+    if (status != STET_OK) {
+        err.status = status;
+        return refuse_with(staging, mutation, &err);
+    }
     if (mutation->imported && mutation->origin.history) {
         status = decide_history(staging, mutation, head, &err);
     } else if (mutation->op == STET_OP_CHECK) {

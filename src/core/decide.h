@@ -2,7 +2,7 @@
  * Deciding: what becomes of one command, given the heads as the commands before it left them. No I/O but lookups in the space's
  * own store, no clock but the time passed in. The rules are section 5 of the design; docs/http.md tells them to users.
  *
- * Order of outcomes: mutation key → halted space → for each mutation: owner of the type → existence → unchanged → precondition →
+ * Order of outcomes: mutation key → halted space → for each mutation: owner of the type → permission → existence → unchanged → precondition →
  * strategy → modules' checks → staged. A command is staged whole or not at all.
  */
 #ifndef CORE_DECIDE_H

@@ -104,7 +104,7 @@ static stet_status render_result(struct rendering *rendering, const struct store
         if (!view_is_empty(row->merge) && effect == EFFECT_WRITTEN) {
             json_key(writer, VIEW("merge"));
             if (command->dry_run) {
-                json_raw(writer, row->merge);
+                provenance_render_tried(writer, &rendering->viewer, row);
             } else {
                 provenance_render(writer, &rendering->viewer, row);
             }
@@ -437,6 +437,25 @@ static stet_status render_flat_conflict(struct rendering *rendering,
     return STET_OK;
 }
 
+/* Whether a record that stood in the way is one that the caller may read. Not so what cannot be told. */
+static bool may_know(struct rendering *rendering, stet_view address) {
+    struct stet_command *command = rendering->command;
+    struct store_reader *reader;
+    struct store_head head;
+    struct store_change row;
+    stet_view type, id;
+    stet_error ignored;
+    if (command->actor.admin) return true;
+    if (address_parse(rendering->arena, address, &type, &id, &ignored) != STET_OK ||
+        space_reader_take(command->space, &reader, &ignored) != STET_OK)
+        return false;
+    stet_status status = store_head(reader, type, id, &head, &ignored);
+    if (status == STET_OK && head.version > 0)
+        status = store_change_at(reader, rendering->arena, head.seq, &row, &ignored);
+    space_reader_give(command->space, reader);
+    return status == STET_OK && head.version > 0 && viewer_sees(&rendering->viewer, &row);
+}
+
 /* The members beyond code and detail of one refused mutation. May change the detail to something better. */
 static stet_status render_refusal(struct rendering *rendering, struct mutation *mutation,
                                   stet_view *detail) {
@@ -473,8 +492,12 @@ static stet_status render_refusal(struct rendering *rendering, struct mutation *
         json_member_u64(writer, VIEW("current_version"), mutation->before.version);
         return STET_OK;
     case STET_UNIQUE_VIOLATION:
-        if (mutation->taken_by.size > 0)
+        if (mutation->taken_by.size == 0) return STET_OK;
+        if (may_know(rendering, mutation->taken_by)) {
             json_member_text(writer, VIEW("address"), mutation->taken_by);
+        } else {
+            *detail = VIEW("another record has this value already");
+        }
         return STET_OK;
     default:
         if (!rendering->command->transaction) return STET_OK;

@@ -13,6 +13,7 @@
 #include "core/render.h"
 #include "core/resolve.h"
 #include "core/settle_hop.h"
+#include "core/veil.h"
 
 #include <assert.h>
 
@@ -30,7 +31,7 @@ static stet_status postpone(struct stet_command *command, struct mutation *mutat
 static bool is_worth_postponing(stet_status status) {
     return status == STET_NOT_FOUND || status == STET_PRUNED || status == STET_PATCH_FAILED ||
            status == STET_CONCURRENT_MODIFICATION || status == STET_TOO_LARGE ||
-           status == STET_BAD_REQUEST;
+           status == STET_BAD_REQUEST || status == STET_FORBIDDEN;
 }
 
 /* {created_at, created_by, updated_at, updated_by} of an import, the writer's own modified_at, and by what it was made, as the change keeps
@@ -174,6 +175,13 @@ static stet_status find_version(struct stet_command *command, const struct mutat
     return status;
 }
 
+static struct veil veil_of(struct stet_command *command, const struct mutation *mutation) {
+    return (struct veil){.space = command->space,
+                         .policy = mutation->policy,
+                         .actor = &command->actor,
+                         .arena = &command->arena};
+}
+
 static stet_status yours_from_patch(struct stet_command *command, struct mutation *mutation,
                                     struct store_reader *reader, struct change *head,
                                     stet_error *err) {
@@ -185,8 +193,11 @@ static stet_status yours_from_patch(struct stet_command *command, struct mutatio
     /* Kept for the sequencer, which needs it again should the write be stale. */
     change_unref(mutation->base_change);
     mutation->base_change = base;
-    status = merging_patch(&command->arena, mutation->op, &mutation->body_doc, base->row.data,
-                           &mutation->yours_data, &mutation->yours_doc, &mutation->yours_hash, err);
+    const struct veil veil = veil_of(command, mutation);
+    status = veil_base(&veil, &base->row, err);
+    if (status != STET_OK) return status;
+    status = veil_patch(&veil, mutation, &base->row, &mutation->yours_data, &mutation->yours_doc,
+                        &mutation->yours_hash, err);
     mutation->has_yours = status == STET_OK;
     return status;
 }
@@ -202,8 +213,14 @@ static stet_status yours_from_version(struct stet_command *command, struct mutat
         error_field(err, "to", 0);
         return status;
     }
+    const struct veil veil = veil_of(command, mutation);
+    status = veil_base(&veil, &then->row, err);
     stet_view data = arena_copy(&command->arena, then->row.data);
     change_unref(then);
+    if (status != STET_OK) {
+        error_field(err, "to", 0);
+        return status;
+    }
     if (data.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
     status = change_parse(&command->arena, data, &doc, err);
     if (status != STET_OK) return status;

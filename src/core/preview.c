@@ -1,7 +1,10 @@
 #include "core/preview.h"
 
+#include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/conflict.h"
+#include "core/provenance.h"
 #include "core/render.h"
 
 bool preview_answers(const struct stet_command *command) {
@@ -30,6 +33,26 @@ static const char *outcome_of(const struct mutation *mutation) {
     return mutation->before.version == 0 || mutation->before.deleted ? "created" : "fresh";
 }
 
+/* What would be stored, as the writer would see it; nothing of it where they would not. */
+static stet_status render_staged(struct stet_command *command, struct json_writer *writer,
+                                 const struct store_change *row, stet_error *err) {
+    const struct viewer viewer = command_viewer(command);
+    stet_view data;
+    json_key(writer, VIEW("result"));
+    if (row->op == STORE_DELETE || !viewer_sees(&viewer, row)) {
+        json_null(writer);
+        return STET_OK;
+    }
+    stet_status status = viewer_data(&viewer, &command->arena, row, &data);
+    if (status != STET_OK) return error_set(err, status, "could not render the result");
+    json_raw(writer, data);
+    if (!view_is_empty(row->merge)) {
+        json_key(writer, VIEW("merge"));
+        provenance_render_tried(writer, &viewer, row);
+    }
+    return STET_OK;
+}
+
 stet_status preview_render(struct stet_command *command, struct json_writer *writer,
                            stet_error *err) {
     struct mutation *mutation = &command->mutations[0];
@@ -44,14 +67,8 @@ stet_status preview_render(struct stet_command *command, struct json_writer *wri
     if (mutation->strategy != STET_STRATEGY_DEFAULT)
         json_member_text(writer, VIEW("strategy"), view_of(strategy_name(mutation->strategy)));
     if (mutation->decision == DECISION_STAGED) {
-        const struct store_change *row = &mutation->change->row;
-        json_key(writer, VIEW("result"));
-        if (row->op == STORE_DELETE) {
-            json_null(writer);
-        } else {
-            json_raw(writer, row->data);
-        }
-        if (!view_is_empty(row->merge)) json_member_raw(writer, VIEW("merge"), row->merge);
+        status = render_staged(command, writer, &mutation->change->row, err);
+        if (status != STET_OK) return status;
     }
     if (stale || mutation->decision == DECISION_REFUSED) {
         status = conflict_write(command, mutation, writer, &summary, err);

@@ -250,9 +250,9 @@ void provenance_render_without(struct json_writer *writer, struct arena *arena, 
     json_object_end(writer);
 }
 
-/* False: nothing of the change is hidden from the viewer, and nothing was written. */
+/* False: nothing of the change is hidden from the viewer, and nothing was written. of: as provenance_render_without. */
 static bool render_redacted(struct json_writer *writer, const struct viewer *viewer,
-                            const struct store_change *change) {
+                            const struct store_change *change, const struct store_change *of) {
     struct sight sight;
     struct arena arena;
     const stet_view *hidden;
@@ -264,7 +264,7 @@ static bool render_redacted(struct json_writer *writer, const struct viewer *vie
     if (status != STET_OK) {
         writer->buffer->status = status;
     } else if (count > 0) {
-        provenance_render_without(writer, &arena, change->merge, hidden, count, change);
+        provenance_render_without(writer, &arena, change->merge, hidden, count, of);
     }
     sight_end(&sight);
     arena_done(&arena);
@@ -274,7 +274,7 @@ static bool render_redacted(struct json_writer *writer, const struct viewer *vie
 void provenance_render(struct json_writer *writer, const struct viewer *viewer,
                        const struct store_change *change) {
     char id[40];
-    if (render_redacted(writer, viewer, change)) return;
+    if (render_redacted(writer, viewer, change, change)) return;
     if (!provenance_is_merge(change)) {
         json_raw(writer, change->merge);
         return;
@@ -284,6 +284,11 @@ void provenance_render(struct json_writer *writer, const struct viewer *viewer,
         snprintf(id, sizeof id, ",\"conflict_id\":\"seq-%llu\"}", (unsigned long long)change->seq);
     json_raw(writer, view_make(change->merge.bytes, change->merge.size - 1));
     buffer_append(writer->buffer, id, (size_t)size);
+}
+
+void provenance_render_tried(struct json_writer *writer, const struct viewer *viewer,
+                             const struct store_change *change) {
+    if (!render_redacted(writer, viewer, change, NULL)) json_raw(writer, change->merge);
 }
 
 bool provenance_parents(struct arena *arena, const struct store_change *change,

@@ -59,6 +59,10 @@ void provenance_render_without(struct json_writer *writer, struct arena *arena, 
                                const stet_view *hidden, size_t count,
                                const struct store_change *of);
 
+/* Likewise of a change that was only tried, so has no conflict_id. */
+void provenance_render_tried(struct json_writer *writer, const struct viewer *viewer,
+                             const struct store_change *change);
+
 /* Whether this change is an automatic merge, which can be shown and reopened as a conflict. */
 bool provenance_is_merge(const struct store_change *change);
 

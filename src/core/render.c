@@ -337,7 +337,7 @@ static void render_source(struct json_writer *writer, stet_view source) {
 /* Members of the origin that say by what a version was made. */
 static bool is_making(stet_view raw) {
     return view_equal(raw, VIEW("operation")) || view_equal(raw, VIEW("function")) ||
-           view_equal(raw, VIEW("inputs"));
+           view_equal(raw, VIEW("inputs")) || view_equal(raw, VIEW("bypass"));
 }
 
 /* By what it was made, each as a member; the rest of the origin, as it is told elsewhere, as one. */
@@ -411,6 +411,7 @@ static void render_provenance(struct json_writer *writer, const struct viewer *v
     if (has_origin) render_given(writer, &doc, VIEW("operation"));
     if (has_origin) render_given(writer, &doc, VIEW("function"));
     if (has_origin) render_given(writer, &doc, VIEW("inputs"));
+    if (has_origin) render_given(writer, &doc, VIEW("bypass"));
     if (has_origin && doc_member(&doc, 0, VIEW("history")) != DOC_NONE) {
         render_given(writer, &doc, VIEW("source"));
         render_given(writer, &doc, VIEW("client_mutation_id"));

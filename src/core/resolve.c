@@ -50,7 +50,7 @@ static void compute_mac(const struct stet_command *command, stet_view type, stet
 }
 
 void resolve_make_token(struct stet_command *command, const struct mutation *mutation,
-                        uint64_t base, uint64_t current, char *out) {
+                        uint64_t base, uint64_t current, uint64_t yours_hash, char *out) {
     int64_t now_s = clock_wall_ns(command->client->engine->clock) / CLOCK_NS_PER_S;
     struct token token = {
         .format = TOKEN_FORMAT,
@@ -58,7 +58,7 @@ void resolve_make_token(struct stet_command *command, const struct mutation *mut
         .expires_s = (uint32_t)(now_s + RESOLUTION_TOKEN_TTL_S),
         .base = base,
         .current = current,
-        .yours_hash = mutation->op == STET_OP_DELETE ? 0 : mutation->yours_hash,
+        .yours_hash = mutation->op == STET_OP_DELETE ? 0 : yours_hash,
     };
     /* One that is parked is settled as itself, not as any write to its record. */
     bool parked = !view_is_empty(mutation->conflict_id);
@@ -132,24 +132,33 @@ stet_status resolve_fill(struct stet_command *command, const stet_resolution *as
 
 /* ---- From a choice to data --------------------------------------------------------------- */
 
-static stet_status load_version(struct resolve_sides *sides, struct store_reader *reader,
-                                const struct store_head *head, uint64_t version, struct doc *doc,
-                                bool *there, stet_error *err) {
+stet_status resolve_load_side(const struct veil *veil, struct store_reader *reader,
+                              const struct store_head *head, uint64_t version, struct doc *doc,
+                              bool *there, stet_error *err) {
     struct store_change row;
+    stet_view data;
     *there = false;
-    if (version == 0) return STET_OK;
+    if (version == 0 || version > head->version) return STET_OK;
     stet_status status =
-        store_find(reader, sides->arena, head, STORE_BOUND_VERSION, version, &row, err);
+        store_find(reader, veil->arena, head, STORE_BOUND_VERSION, version, &row, err);
     if (status == STET_NOT_FOUND || status == STET_PRUNED) return STET_OK;
     if (status != STET_OK) return status;
     if (row.version != version || row.op == STORE_DELETE || row.pruned) return STET_OK;
-    *there = true;
-    return change_parse(sides->arena, row.data, doc, err);
+    status = veil_base(veil, &row, err);
+    if (status == STET_NOT_FOUND) return STET_OK;
+    if (status == STET_OK) status = veil_show(veil, &row, &data, err);
+    if (status == STET_OK) status = change_parse(veil->arena, data, doc, err);
+    *there = status == STET_OK;
+    return status;
 }
 
 static stet_status load_sides(struct stet_command *command, const struct resolve_token *token,
                               struct resolve_sides *sides, stet_error *err) {
     const stet_resolution *resolution = &command->resolution;
+    const struct veil veil = {.space = command->space,
+                              .policy = sides->policy,
+                              .actor = &command->actor,
+                              .arena = sides->arena};
     struct store_reader *reader = NULL;
     struct store_head head;
     stet_status status = space_reader_take(command->space, &reader, err);
@@ -158,11 +167,11 @@ static stet_status load_sides(struct stet_command *command, const struct resolve
     if (status == STET_OK && head.version == 0)
         status = error_set(err, STET_NOT_FOUND, "the record does not exist");
     if (status == STET_OK)
-        status =
-            load_version(sides, reader, &head, token->base, &sides->base, &sides->has_base, err);
+        status = resolve_load_side(&veil, reader, &head, token->base, &sides->base,
+                                   &sides->has_base, err);
     if (status == STET_OK)
-        status = load_version(sides, reader, &head, token->current, &sides->current,
-                              &sides->has_current, err);
+        status = resolve_load_side(&veil, reader, &head, token->current, &sides->current,
+                                   &sides->has_current, err);
     space_reader_give(command->space, reader);
     return status;
 }

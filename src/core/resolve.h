@@ -7,13 +7,17 @@
 
 #include "base/view.h"
 #include "core/client.h"
+#include "core/veil.h"
 
 /* In the place of a record's type, with a conflict's id: what tokens of parked conflicts are made for. No user's type is named so. */
 #define RESOLVE_PARKED VIEW("stet.parked")
 
-/* token: RESOLUTION_TOKEN_BYTES_MAX + 1 bytes, NUL-terminated. With mutation->conflict_id it is for that parked conflict. */
+/*
+ * yours_hash: of yours as it was shown; not of a deletion. token: RESOLUTION_TOKEN_BYTES_MAX + 1 bytes, NUL-terminated. With
+ * mutation->conflict_id it is for that parked conflict.
+ */
 void resolve_make_token(struct stet_command *command, const struct mutation *mutation,
-                        uint64_t base, uint64_t current, char *token);
+                        uint64_t base, uint64_t current, uint64_t yours_hash, char *token);
 
 /* What a token says. */
 struct resolve_token {
@@ -25,6 +29,14 @@ struct resolve_token {
 /* Of the command's actor, for this record, now. STET_TOKEN_INVALID: forged, expired, of another record or another actor. */
 stet_status resolve_read_token(struct stet_command *command, stet_view type, stet_view id,
                                stet_view text, struct resolve_token *token, stet_error *err);
+
+/*
+ * A version of the record in a conflict, as the actor sees it: what they choose from is what they were shown, and the write that comes of
+ * it leaves the rest as it is. version 0, or one that is not kept, or not theirs to see: *there is false.
+ */
+stet_status resolve_load_side(const struct veil *veil, struct store_reader *reader,
+                              const struct store_head *head, uint64_t version, struct doc *doc,
+                              bool *there, stet_error *err);
 
 /* A conflict's three sides, for whoever settles it. */
 struct resolve_sides {

@@ -8,9 +8,11 @@
 #include "base/view.h"
 #include "core/losses.h"
 #include "core/merging.h"
+#include "core/permit.h"
 #include "core/provenance.h"
 #include "core/render.h"
 #include "core/settle_hop.h"
+#include "core/veil.h"
 
 #include <assert.h>
 
@@ -91,7 +93,9 @@ static stet_status load_sides(struct settling *settling, stet_error *err) {
         }
     }
     settling->has_base = settling->base.op != STORE_DELETE && !settling->base.pruned;
-    return STET_OK;
+    return settling->has_base && !staging->command->actor.admin
+               ? permit_base(staging, mutation, &settling->base, &settling->has_base, err)
+               : STET_OK;
 }
 
 /* Yours, where the preparation did not find the base of a patch or the version to go back to. */
@@ -108,9 +112,9 @@ static stet_status need_yours(struct settling *settling, stet_error *err) {
     if (!is_patch(mutation))
         return settle_prepare_late(settling->staging, mutation, settling->head, err);
     if (!settling->has_base) return conflict(err);
-    status = merging_patch(staging_arena(settling->staging), mutation->op, &mutation->body_doc,
-                           settling->base.data, &mutation->yours_data, &mutation->yours_doc,
-                           &mutation->yours_hash, err);
+    const struct veil veil = permit_veil(settling->staging, settling->policy);
+    status = veil_patch(&veil, mutation, &settling->base, &mutation->yours_data,
+                        &mutation->yours_doc, &mutation->yours_hash, err);
     mutation->has_yours = status == STET_OK;
     mutation->prepared_late = mutation->has_yours;
     return status;
@@ -193,8 +197,24 @@ static stet_status patch_head(struct staging *staging, struct mutation *mutation
             return STET_TOO_LARGE;
         }
     }
-    return merging_patch(arena, mutation->op, &mutation->body_doc, row.data, data, &result, hash,
-                         err);
+    const struct veil veil = permit_veil(staging, policy_staged(staging->space, mutation->type));
+    return veil_patch(&veil, mutation, &row, data, &result, hash, err);
+}
+
+/* On top of a record of which they do not see all, what they wrote leaves that as it stands now: not as it was when they read it. */
+static stet_status veil_on_top(struct settling *settling, stet_view *data, uint64_t *hash,
+                               stet_error *err) {
+    const struct veil veil = permit_veil(settling->staging, settling->policy);
+    struct store_change yours = {.data = *data};
+    stet_view seen = settling->mutation->shown;
+    struct doc doc;
+    stet_status status = STET_OK;
+    if (settling->head->deleted || !veil_is_on(&veil)) return STET_OK;
+    if (seen.bytes == NULL) status = veil_show(&veil, &yours, &seen, err);
+    if (status == STET_OK) status = veil_put(&veil, &settling->current, seen, data, err);
+    if (status == STET_OK) status = change_parse(veil.arena, *data, &doc, err);
+    if (status == STET_OK) *hash = doc_hash(&doc, 0);
+    return status;
 }
 
 /* Who loses what when `result` (NULL: a deletion) replaces the head. */
@@ -246,6 +266,8 @@ static stet_status apply_on_top(struct settling *settling, stet_error *err) {
         if (status != STET_OK) return status;
         data = mutation->yours_data;
         hash = mutation->yours_hash;
+        status = veil_on_top(settling, &data, &hash, err);
+        if (status != STET_OK) return status;
     }
     status = find_losses(settling, deletes ? NULL : &data, &losses, err);
     if (status != STET_OK) return status;
@@ -518,7 +540,10 @@ static stet_status revert_late(struct staging *staging, struct mutation *mutatio
     struct doc doc;
     stet_status status = staging_version(staging, mutation, head, mutation->revert_to, &row, err);
     if (status != STET_OK) return status;
-    if (row.op == STORE_DELETE || row.pruned) return STET_NOT_FOUND;
+    bool there = row.op != STORE_DELETE && !row.pruned;
+    if (there && !staging->command->actor.admin)
+        status = permit_base(staging, mutation, &row, &there, err);
+    if (status != STET_OK || !there) return status != STET_OK ? status : STET_NOT_FOUND;
     status = change_parse(arena, row.data, &doc, err);
     if (status != STET_OK) return status;
     mutation->yours_data = arena_copy(arena, row.data);

@@ -5,6 +5,7 @@
 #include "base/view.h"
 #include "core/merging.h"
 #include "core/space.h"
+#include "core/veil.h"
 
 static bool wants_merge(const struct policy *policy, const struct mutation *mutation,
                         stet_strategy *strategy) {
@@ -43,9 +44,12 @@ static stet_status merge_one(struct stet_command *command, struct mutation *muta
     /* The sequencer may have had it from a base that was not stored yet, and forgot it again. */
     if (!mutation->has_yours &&
         (mutation->op == STET_OP_PATCH || mutation->op == STET_OP_PATCH_JSON)) {
-        status =
-            merging_patch(arena, mutation->op, &mutation->body_doc, base.data,
-                          &mutation->yours_data, &mutation->yours_doc, &mutation->yours_hash, err);
+        const struct veil veil = {
+            .space = command->space, .policy = policy, .actor = &command->actor, .arena = arena};
+        status = veil_base(&veil, &base, err);
+        if (status == STET_OK)
+            status = veil_patch(&veil, mutation, &base, &mutation->yours_data, &mutation->yours_doc,
+                                &mutation->yours_hash, err);
         if (status != STET_OK) return status;
         mutation->has_yours = true;
         mutation->prepare_status = STET_OK;

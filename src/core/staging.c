@@ -8,6 +8,7 @@
 #include "base/view.h"
 #include "core/data.h"
 #include "core/index.h"
+#include "core/permit.h"
 #include "core/render.h"
 #include "core/retain.h"
 #include "store/spine.h"
@@ -42,7 +43,11 @@ static stet_status find_relative(struct staging *staging, stet_view address, con
     stet_view type, id;
     stet_status status = address_parse(&staging->command->arena, address, &type, &id, err);
     if (status == STET_OK) status = staging_read(staging, type, id, head, NULL, err);
-    if (status == STET_OK && (head->version == 0 || head->deleted))
+    bool there = status == STET_OK && head->version > 0 && !head->deleted;
+    /* What one may not read is nothing to stand below, or to be a copy of. */
+    if (status == STET_OK && there && !staging->command->actor.admin)
+        status = permit_reading(staging, type, head, &there, err);
+    if (status == STET_OK && !there)
         status = error_set(err, STET_NOT_FOUND, "\"%.*s\" does not exist", VIEW_ARG(address));
     if (status == STET_BAD_REQUEST || status == STET_NOT_FOUND) error_field(err, field, 0);
     if (status != STET_OK) return status;
@@ -256,13 +261,25 @@ static stet_status find_lineage(struct staging *staging, const struct mutation *
     return status;
 }
 
+/* What the change keeps beside its data: also that only an administrator could make it. Empty bytes: memory is out. */
+static stet_view origin_of(struct staging *staging, const struct mutation *mutation) {
+    stet_view origin = mutation->origin_json;
+    if (!mutation->bypass) return origin.bytes == NULL ? VIEW("") : origin;
+    if (origin.size < 2) return VIEW("{\"bypass\":true}");
+    return arena_format(staging_arena(staging), "{\"bypass\":true%s%.*s",
+                        origin.size == 2 ? "" : ",", (int)origin.size - 1, origin.bytes + 1);
+}
+
 /* Gives a mutation its change, built at preparation or here. */
 static stet_status need_change(struct staging *staging, struct mutation *mutation, enum store_op op,
                                stet_view data, uint64_t hash, stet_view merge,
                                const struct lineage *lineage, stet_error *err) {
     struct stet_command *command = staging->command;
     struct change *change = mutation->change;
+    stet_view origin = origin_of(staging, mutation);
+    if (origin.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a change");
     bool fits = change != NULL && view_equal(change->row.merge, merge) &&
+                view_equal(change->row.origin, origin) &&
                 view_equal(change->row.parent, lineage->parent) &&
                 view_equal(change->row.forked_from, lineage->forked_from) &&
                 data.size == change->row.data.size && hash == change->hash &&
@@ -277,7 +294,7 @@ static stet_status need_change(struct staging *staging, struct mutation *mutatio
             .key = command->key,
             .source = command->source,
             .merge = merge,
-            .origin = mutation->origin_json,
+            .origin = origin,
             .parent = lineage->parent,
             .forked_from = lineage->forked_from,
             .data = data,
@@ -372,6 +389,7 @@ stet_status staging_data(struct staging *staging, struct mutation *mutation, ste
     bool creates = head->version == 0 || head->deleted;
     enum store_op op = creates ? STORE_CREATE : STORE_UPDATE;
     stet_status status = data_check(staging, mutation, head, &data, &hash, err);
+    if (status == STET_OK) status = permit_staged(staging, mutation, op, head, data, err);
     if (status == STET_OK) status = ask_modules(staging, mutation, op, data, head, err);
     if (status != STET_OK) return status;
     return stage(staging, mutation, op, data, hash, merge, head, err);
@@ -387,7 +405,8 @@ stet_status staging_tombstone(struct staging *staging, struct mutation *mutation
         last = row.data;
         atomic_fetch_add_explicit(&staging->space->counters.retries, 1, memory_order_relaxed);
     }
-    stet_status status = ask_modules(staging, mutation, STORE_DELETE, last, head, err);
+    stet_status status = permit_staged(staging, mutation, STORE_DELETE, head, last, err);
+    if (status == STET_OK) status = ask_modules(staging, mutation, STORE_DELETE, last, head, err);
     if (status != STET_OK) return status;
     return stage(staging, mutation, STORE_DELETE, last, 0, merge, head, err);
 }

@@ -196,6 +196,27 @@ void command_cancel(struct stet_command *command) {
     sequencer_poke(space->sequencer, space);
 }
 
+/* What a command needs of its actor at all. What modules do they judge themselves. */
+static stet_status demand_scope(const struct stet_command *command, const stet_actor *actor,
+                                stet_error *err) {
+    switch (command->kind) {
+    case COMMAND_WRITE:
+    case COMMAND_RESOLVE: return actor_demand(actor, STET_SCOPE_WRITE, err);
+    case COMMAND_READ:
+    case COMMAND_LIST:
+    case COMMAND_HISTORY:
+    case COMMAND_DIFF: return actor_demand(actor, STET_SCOPE_READ, err);
+    case COMMAND_EXPORT: return actor_demand(actor, STET_SCOPE_EXPORT, err);
+    case COMMAND_RECEIPT: /* Of their own writes. */
+    case COMMAND_STATS:
+    case COMMAND_CHECK:
+    case COMMAND_MODULE:
+    case COMMAND_MODULE_READ:
+    case COMMAND_EMPTY: break;
+    }
+    return STET_OK;
+}
+
 stet_status command_submit(struct space *space, const stet_actor *actor,
                            struct stet_command *command, void *context, stet_error *err) {
     if (command->kind == COMMAND_EMPTY || command->submitted)
@@ -209,6 +230,11 @@ stet_status command_submit(struct space *space, const stet_actor *actor,
     command->context = context;
     command->space = space_ref(space);
     command->submitted = true;
+    command->status = demand_scope(command, &command->actor, &command->error);
+    if (command->status != STET_OK) {
+        command->done = true;
+        return STET_OK;
+    }
     switch (command->kind) {
     case COMMAND_WRITE:
     case COMMAND_RESOLVE:
