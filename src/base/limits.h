@@ -44,6 +44,7 @@
 /* Indexes of one type; as many unique ones besides; past it: INVALID_TYPE. */
 #define TYPE_INDEXES_MAX 32
 #define ACCESS_FIELDS_MAX 100    /* Fields with access rules in a definition; past it: TOO_LARGE. */
+#define TYPE_ALL_INDEXES_MAX 64  /* And both with its exclusive intervals; past it: INVALID_TYPE. */
 #define TYPE_TAGS_MAX 16         /* Tags of a definition; past it: INVALID_TYPE. */
 #define TYPE_TAG_BYTES_MAX 256   /* One tag; past it: INVALID_TYPE. */
 #define TYPE_TITLE_BYTES_MAX 256 /* A title in a definition; past it: INVALID_TYPE. */
@@ -85,6 +86,24 @@
 /* Bytes compared to tell who of them lost what; past it: all of them are told. */
 #define OVERWRITE_BYTES_MAX (8u * 1024u * 1024u)
 #define OVERWRITE_STEPS_MAX 250000 /* And fields; past it: all of them are told. */
+
+/* Bookings. */
+#define TYPE_EXCLUSIVE_MAX 8 /* Kinds of intervals that one type declares; past it: INVALID_TYPE. */
+#define SPAN_DAYS_MAX 366    /* Days that one booking takes; past it: INVALID_TIME. */
+/* Seconds kept free before a booking, and after it; past it: INVALID_TYPE. */
+#define SPAN_BUFFER_S_MAX (7 * 86400)
+#define SPAN_CAPACITY_MAX 100000 /* What fits into one resource at once; past it: INVALID_TYPE. */
+#define SPAN_RESOURCES_MAX 100   /* Resources that one booking takes; past it: TOO_LARGE. */
+/* Resources that one is chosen of; past it: TOO_LARGE. */
+#define SPAN_CANDIDATES_MAX 1000
+/* What a space's sequencer remembers of what is booked; the rest is read from the store. */
+#define SPANS_CACHE_BYTES_MAX (128u * 1024u * 1024u)
+#define SLOTS_IN_WAY_MAX 20 /* Bookings told that are in the way; further ones are counted. */
+#define NEXT_FREE_SHOWN 3   /* Times told at which there is room. */
+#define NEXT_FREE_DAYS 31   /* How far ahead these are looked for. */
+/* Places looked at for them; past it: fewer are told. */
+#define NEXT_FREE_STEPS_MAX 200
+#define SPAN_RESOURCE_BYTES_MAX 200 /* Of a resource's name; of longer ones a hash counts. */
 
 /* Expressions. */
 #define EXPR_BYTES_MAX 4096 /* An expression; past it: TOO_LARGE. */

@@ -23,6 +23,7 @@
 struct export;
 struct json_writer;
 struct merging;
+struct slot_taken; /* core/spans.h */
 struct rank;
 
 enum command_kind {
@@ -114,6 +115,7 @@ struct mutation {
     stet_strategy strategy; /* In force when the base was stale; else STET_STRATEGY_DEFAULT. */
     stet_view conflict_id;  /* Of the conflict record kept for it; empty: none. */
     stet_view taken_by; /* With UNIQUE_VIOLATION: the address of the record that has the value. */
+    struct slot_taken *taken; /* With SLOT_TAKEN: by what, and when there is room (core/spans.h). */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "core/permit.h"
 #include "core/reservations.h"
 #include "core/settle.h"
+#include "core/spans.h"
 
 #include <assert.h>
 
@@ -274,6 +275,9 @@ stet_status staging_decide(struct staging *staging) {
         decided = decide_mutation(staging, i);
         if (status == STET_OK) status = decided;
     }
+    /* All of it together: what one mutation gives up another one may take. */
+    if (status == STET_OK && command->hop == NULL)
+        status = spans_check(staging, &command->error);
     return status;
 }
 
@@ -341,6 +345,7 @@ static void accept(struct staging *staging, size_t first_change) {
     struct stet_command *command = staging->command;
     struct space *space = staging->space;
     struct batch *batch = staging->batch;
+    spans_accept(space, batch);
     for (size_t i = first_change; i < batch->change_count; i++) {
         struct change *change = batch->changes[i];
         change->row.transaction = space->seq;
@@ -490,6 +495,7 @@ void decide_reset(struct stet_command *command) {
         command->mutations[i].error = NULL;
         command->mutations[i].conflict_id = (stet_view){0};
         command->mutations[i].taken_by = (stet_view){0};
+        command->mutations[i].taken = NULL;
         command->mutations[i].strategy = STET_STRATEGY_DEFAULT;
         /* What it was computed from may not come again. */
         if (command->mutations[i].prepared_late) command->mutations[i].has_yours = false;

@@ -6,10 +6,10 @@
  *
  * Each declaration is an index of its own (core/index.h: index_def.exclusive), with a key for every interval of a record:
  *
- *     SPAN_KEY_TAG, resource, class of length, begin, end, start, weight, held until, original start
+ *     SPAN_KEY_TAG, resource, class of length, begin, end, weight, held until, original start
  *
  * in the order of memcmp, so that all of a resource are a range, and what overlaps an interval is found by one range for each class of
- * length. begin and end are with buffers, start without. So the rows in the store are the truth, and are kept by what keeps indexes: in
+ * length. begin and end are with buffers. So the rows in the store are the truth, and are kept by what keeps indexes: in
  * the commit of their record, filled when a type is declared over records, read by lists of the same snapshot.
  *
  * Times are nanoseconds since 1970 in UTC; intervals are half-open.
@@ -24,6 +24,7 @@
 #include "stet.h"
 
 struct expr;
+struct index_def; /* core/index.h */
 
 /* Where a time stands in the data: one text, or a date and a time apart from it. */
 struct exclusive_time {
@@ -44,13 +45,13 @@ struct exclusive {
     const struct exclusive *next; /* The type's next one; NULL: it was the last. */
     stet_view where;              /* Its place in the definition: "/exclusive", "/exclusive/1". */
     stet_view source;             /* Its text: equal ones are the same declaration. */
-    uint32_t number;              /* Of its index. */
+    struct index_def *index;      /* By which its spans are kept; numbered as others are. */
     stet_view resource;           /* Empty: one calendar for the type. */
     struct exclusive_time start;
     struct exclusive_time end; /* No pointer: there is a duration. */
     stet_view duration;        /* Pointer to seconds; or empty. */
     stet_view tz;              /* Pointer to the name of a zone; or empty. */
-    stet_view zone;            /* The zone where the record names none; empty: UTC. */
+    stet_view zone;            /* The zone where the record names none; empty: there is none. */
     const struct expr *unless; /* NULL: never. A record that it is true of takes nothing. */
     uint32_t capacity;         /* At least 1. */
     stet_view weight;          /* Pointer to a whole number; empty: 1. */
@@ -97,12 +98,12 @@ struct span_list {
  * The intervals that data takes: one for each resource and, where it repeats, each occurrence up to the horizon.
  *
  * @param horizon  Occurrences that start later are left out; for who does not repeat it has no meaning.
- * @param list     Out: in the arena; none for what takes nothing (`unless`, `allow_overlap`, weight 0, no start).
+ * @param list     Out: in the arena; none for what takes nothing (`unless`, `allow_overlap`, weight 0, no times, no resource).
  * @param err      Out: field is the pointer in the data.
  *
  * @return STET_OK
  *         STET_INVALID_TIME  a time that is none, start >= end, longer than SPAN_DAYS_MAX, a zone that does not exist, …
- *         STET_TOO_LARGE     more than SPAN_RESOURCES_MAX resources or SERIES_OCCURRENCES_MAX occurrences.
+ *         STET_TOO_LARGE     more than SPAN_RESOURCES_MAX resources or occurrences than a series may have.
  *         STET_UNAVAILABLE   it repeats, and what expands recurrences is not there.
  *         STET_NO_MEMORY
  *
@@ -123,7 +124,7 @@ stet_status exclusive_times(struct arena *arena, const struct exclusive *exclusi
 
 /* A time as it is written: "2026-03-01", "2026-03-01T09:30", "2026-03-01T09:30:00.5+01:00". */
 struct wall_time {
-    int32_t year; /* 1900 to 2262. */
+    int32_t year; /* 1970 to 2261. */
     uint8_t month, day, hour, minute, second;
     uint32_t nanosecond;
     bool is_date;     /* A day without a time: it begins at 00:00. */
@@ -137,8 +138,8 @@ bool wall_time_parse(stet_view text, stet_view clock, struct wall_time *wall);
 int64_t wall_time_ns(const struct wall_time *wall);
 
 /*
- * The instant of a wall time in a zone (empty: UTC); one that has its own offset needs no zone. The one place where zones are asked.
- * STET_INVALID_TIME: there is no such zone (no field).
+ * The instant of a wall time in a zone (empty: none, so that only a time with an offset and a day are instants, a day in UTC); one that has its own offset needs no zone. The one place where zones are asked.
+ * STET_INVALID_TIME: there is no such zone, or none was named; or it lies before 1970 or after 2261 (no field).
  */
 stet_status wall_time_to_utc(const struct wall_time *wall, stet_view zone, int64_t *ns,
                              stet_error *err);
@@ -163,13 +164,13 @@ bool span_key_read(const struct exclusive *exclusive, stet_view key, struct span
 /* The resource as keys have it: itself, or its beginning and a hash. In the arena. */
 stet_status span_resource(struct arena *arena, stet_view resource, stet_view *kept);
 
-enum { SPAN_CLASSES = 10 };
+enum { SPAN_CLASSES = 9 };
 
 /* Of the spans of a resource (as keys have it) in one class of length: those with begin < to and end > from are all in the half-open range
    of keys; others may be in it. In the arena. */
 stet_status span_range(struct arena *arena, stet_view resource, unsigned class, int64_t from,
                        int64_t to, stet_view *first, stet_view *end);
-/* All of a resource, or, without one, everything of the index. */
+/* All of a resource. */
 stet_status span_range_all(struct arena *arena, stet_view resource, stet_view *first,
                            stet_view *end);
 

@@ -9,9 +9,11 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "core/engine.h"
+#include "core/exclusive.h"
 #include "core/index_internal.h"
 #include "core/policy.h"
 #include "core/render.h"
+#include "core/spans.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -192,12 +194,25 @@ struct stager {
     struct doc before, after;
     bool has_before, has_after;
     struct store_entry *entries;
-    size_t entry_count;
+    size_t entry_count, entry_capacity;
     stet_view *taken_by;
     stet_error *err;
 };
 
+/* Room for so many more. */
+static stet_status make_room(struct stager *stager, size_t more) {
+    if (stager->entry_count + more <= stager->entry_capacity) return STET_OK;
+    size_t capacity = 2 * stager->entry_capacity + more;
+    struct store_entry *grown = arena_zalloc(stager->arena, capacity, sizeof *grown);
+    if (grown == NULL) return error_set(stager->err, STET_NO_MEMORY, "out of memory for an index");
+    memcpy(grown, stager->entries, stager->entry_count * sizeof *grown);
+    stager->entries = grown;
+    stager->entry_capacity = capacity;
+    return STET_OK;
+}
+
 static void collect(struct stager *stager, uint32_t index, stet_view key, bool remove) {
+    assert(stager->entry_count < stager->entry_capacity);
     stager->entries[stager->entry_count++] = (struct store_entry){
         .index = index, .key = key, .record = stager->change->record, .remove = remove};
 }
@@ -215,6 +230,37 @@ static stet_status refuse_taken(struct stager *stager, const struct index_def *d
     return STET_UNIQUE_VIOLATION;
 }
 
+/* What a change does to an index of spans: those that stay are not touched, and not judged. */
+static stet_status stage_spans(struct stager *stager, const struct index_def *def,
+                               struct index_build *build) {
+    struct index_span_keys old = {0}, new = {0};
+    stet_status status = STET_OK;
+    if (stager->has_before)
+        status = index_span_keys(stager->arena, def, &stager->before, true, &old, stager->err);
+    if (status == STET_OK && stager->has_after)
+        status =
+            index_span_keys(stager->arena, def, &stager->after, build != NULL, &new, stager->err);
+    if (status == STET_OK) status = make_room(stager, old.count + new.count);
+    if (status != STET_OK) return status;
+    for (size_t i = 0, j = 0; i < old.count || j < new.count;) {
+        int order = i == old.count   ? 1
+                    : j == new.count ? -1
+                                     : view_compare(old.keys[i], new.keys[j]);
+        if (order < 0) collect(stager, def->number, old.keys[i], true);
+        /* While the index is filled the old entry may be missing yet. */
+        if (order > 0 || (order == 0 && build != NULL))
+            collect(stager, def->number, new.keys[j], false);
+        if (order > 0 && build != NULL) {
+            status = index_build_judge(stager->space, stager->batch, build, def, new.keys[j],
+                                       stager->change->record, stager->err);
+            if (status != STET_OK) return status;
+        }
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return STET_OK;
+}
+
 /* build: what the index is being filled for, which refuses nothing yet; NULL: it is declared. */
 static stet_status stage_index(struct stager *stager, const struct index_def *def,
                                struct index_build *build) {
@@ -222,10 +268,13 @@ static stet_status stage_index(struct stager *stager, const struct index_def *de
     struct index_key_parts old = {0}, new = {0};
     uint64_t holder = 0;
     stet_status status = STET_OK;
+    if (def->exclusive != NULL) return stage_spans(stager, def, build);
     if (stager->has_before) status = index_key_make(stager->arena, def, &stager->before, &old);
     if (status == STET_OK && stager->has_after)
         status = index_key_make(stager->arena, def, &stager->after, &new);
     if (status != STET_OK) return error_set(stager->err, status, "out of memory for an index");
+    status = make_room(stager, 2);
+    if (status != STET_OK) return status;
     if (view_equal(old.key, new.key)) {
         /* While the index is filled the old entry may be missing yet; and a value that stays may be shared. */
         if (build == NULL || new.key.size == 0) return STET_OK;
@@ -239,7 +288,7 @@ static stet_status stage_index(struct stager *stager, const struct index_def *de
                           change->record, &holder, stager->err);
     if (status != STET_OK || holder == 0) return status;
     if (build == NULL) return refuse_taken(stager, def, holder);
-    index_build_suspect(build, def, new.key);
+    index_build_suspect(build, def, new.key, 0);
     return STET_OK;
 }
 
@@ -303,7 +352,8 @@ stet_status index_stage(struct space *space, struct batch *batch, struct arena *
                             .change = change,
                             .taken_by = taken_by,
                             .err = err};
-    stager.entries = arena_zalloc(arena, 2 * (declared + filling) + 3, sizeof *stager.entries);
+    stager.entry_capacity = 2 * (declared + filling) + 3;
+    stager.entries = arena_zalloc(arena, stager.entry_capacity, sizeof *stager.entries);
     if (stager.entries == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for an index");
     stet_status status = stage_tree(&stager);
     if (status == STET_OK && declared + filling > 0) status = parse_sides(&stager);

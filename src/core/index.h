@@ -39,6 +39,8 @@ struct batch;
 struct policy;
 struct space;
 
+struct exclusive; /* core/exclusive.h */
+
 struct index_field {
     stet_view pointer; /* JSON pointer into the data. */
     bool descending;
@@ -50,6 +52,8 @@ struct index_def {
     bool unique;
     size_t field_count; /* 1 to INDEX_FIELDS_MAX. */
     const struct index_field *fields;
+    /* Set: its keys are the spans that a record takes by this declaration, any number of them; there are no fields. */
+    const struct exclusive *exclusive;
 };
 
 /* ---- Keys: any thread ------------------------------------------------------------------------------------------------ */
@@ -226,6 +230,12 @@ stet_status index_build_collisions(struct space *space, struct batch *batch, str
                                    struct index_collision *examples, size_t example_max,
                                    size_t *example_count, uint64_t *collisions, bool *more,
                                    stet_error *err);
+
+/* Likewise: spans of records that there is no room for beside the others, in the new indexes of spans. */
+stet_status index_build_overlaps(struct space *space, struct batch *batch, struct arena *arena,
+                                 const struct index_build *build, struct index_collision *examples,
+                                 size_t example_max, size_t *example_count, uint64_t *overlaps,
+                                 bool *more, stet_error *err);
 
 /* kept false: its indexes are retired. Frees the build. Accepts NULL. */
 void index_build_end(struct space *space, struct index_build *build, bool kept);

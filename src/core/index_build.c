@@ -10,8 +10,10 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/exclusive.h"
 #include "core/heads.h"
 #include "core/index_internal.h"
+#include "core/spans.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -99,13 +101,20 @@ static stet_status row_keys(struct arena *arena, const struct index_build *build
                             stet_error *err) {
     struct doc doc;
     struct index_key_parts *keys = arena_zalloc(arena, build->count, sizeof *keys);
-    if (keys == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for an index");
+    struct index_span_keys *spans = arena_zalloc(arena, build->count, sizeof *spans);
+    if (keys == NULL || spans == NULL)
+        return error_set(err, STET_NO_MEMORY, "out of memory for an index");
     stet_status status = change_parse(arena, change->data, &doc, err);
     for (size_t i = 0; status == STET_OK && i < build->count; i++) {
+        if (build->defs[i].exclusive != NULL) {
+            status = index_span_keys(arena, &build->defs[i], &doc, true, &spans[i], err);
+            continue;
+        }
         status = index_key_make(arena, &build->defs[i], &doc, &keys[i]);
         if (status != STET_OK) error_set(err, status, "out of memory for an index");
     }
     row->keys = keys;
+    row->spans = spans;
     return status;
 }
 
@@ -142,9 +151,12 @@ stet_status index_build_chunk(const struct index_build *build, struct store_read
 
 /* ---- On the sequencer ------------------------------------------------------------------------------------------------ */
 
-void index_build_suspect(struct index_build *build, const struct index_def *def, stet_view key) {
+void index_build_suspect(struct index_build *build, const struct index_def *def, stet_view key,
+                         uint64_t record) {
     for (size_t i = 0; i < build->suspect_count; i++)
-        if (build->suspects[i].def == def && view_equal(build->suspects[i].key, key)) return;
+        if (build->suspects[i].def == def && build->suspects[i].record == record &&
+            view_equal(build->suspects[i].key, key))
+            return;
     if (build->suspect_count == INDEX_COLLISIONS_MAX) {
         build->more_suspects = true;
         return;
@@ -154,7 +166,17 @@ void index_build_suspect(struct index_build *build, const struct index_def *def,
         build->more_suspects = true;
         return;
     }
-    build->suspects[build->suspect_count++] = (struct index_suspect){.def = def, .key = copy};
+    build->suspects[build->suspect_count++] =
+        (struct index_suspect){.def = def, .key = copy, .record = record};
+}
+
+stet_status index_build_judge(struct space *space, struct batch *batch, struct index_build *build,
+                              const struct index_def *def, stet_view key, uint64_t record,
+                              stet_error *err) {
+    uint64_t in_the_way;
+    stet_status status = spans_collides(space, batch, def, key, record, &in_the_way, err);
+    if (status == STET_OK && in_the_way != 0) index_build_suspect(build, def, key, record);
+    return status;
 }
 
 /* Whether the head is still the one that was read, what is staged included. */
@@ -170,6 +192,23 @@ static stet_status is_as_read(struct space *space, struct batch *batch,
     return status;
 }
 
+/* Each is taken into the cache at once, for the next one to meet it. */
+static stet_status fill_spans(struct space *space, struct batch *batch, struct index_build *build,
+                              const struct index_def *def, const struct index_span_keys *keys,
+                              uint64_t record, stet_error *err) {
+    stet_status status = batch_reserve_entries(batch, keys->count, err);
+    for (size_t i = 0; status == STET_OK && i < keys->count; i++) {
+        const struct store_entry entry = {
+            .index = def->number, .key = keys->keys[i], .record = record};
+        status = index_build_judge(space, batch, build, def, entry.key, record, err);
+        if (status != STET_OK) break;
+        batch_add_entry(batch, &entry);
+        spans_accept(space, batch);
+        batch->entry_mark = batch->entry_count;
+    }
+    return status;
+}
+
 static stet_status fill_row(struct space *space, struct batch *batch, struct arena *arena,
                             struct index_build *build, const struct index_chunk_row *row,
                             stet_error *err) {
@@ -179,6 +218,10 @@ static stet_status fill_row(struct space *space, struct batch *batch, struct are
     for (size_t i = 0; status == STET_OK && same && i < build->count; i++) {
         const struct index_def *def = &build->defs[i];
         const struct index_key_parts *parts = &row->keys[i];
+        if (def->exclusive != NULL) {
+            status = fill_spans(space, batch, build, def, &row->spans[i], row->record, err);
+            continue;
+        }
         const struct store_entry entry = {
             .index = def->number, .key = parts->key, .record = row->record};
         batch_add_entry(batch, &entry);
@@ -187,7 +230,7 @@ static stet_status fill_row(struct space *space, struct batch *batch, struct are
         const struct index_key_parts by_key = {.key = parts->key, .exact = true};
         uint64_t holder;
         status = index_holder(space, batch, arena, def, &by_key, NULL, row->record, &holder, err);
-        if (status == STET_OK && holder != 0) index_build_suspect(build, def, parts->key);
+        if (status == STET_OK && holder != 0) index_build_suspect(build, def, parts->key, 0);
     }
     return status;
 }
@@ -274,6 +317,7 @@ stet_status index_build_collisions(struct space *space, struct batch *batch, str
     for (size_t i = 0; i < build->suspect_count; i++) {
         const struct index_suspect *suspect = &build->suspects[i];
         size_t count;
+        if (suspect->def->exclusive != NULL) continue;
         stet_status status =
             holders_of(space, batch, arena, suspect, holders, HOLDERS_MAX, &count, err);
         if (status == STET_OK) *more = *more || count == HOLDERS_MAX;
@@ -288,6 +332,57 @@ stet_status index_build_collisions(struct space *space, struct batch *batch, str
         status = index_address_of(space, batch, arena, holders[1], &example->address, err);
         if (status == STET_OK)
             status = index_address_of(space, batch, arena, holders[0], &example->taken_by, err);
+        if (status != STET_OK) return status;
+    }
+    return STET_OK;
+}
+
+/* Whether a span is still taken. */
+static stet_status is_there(struct space *space, struct batch *batch, struct arena *arena,
+                            const struct index_suspect *suspect, bool *there, stet_error *err) {
+    uint32_t index = suspect->def->number;
+    const struct store_entry *staged =
+        index_staged_entry(batch, index, suspect->key, suspect->record);
+    struct store_entry_row row;
+    size_t count;
+    *there = staged != NULL && !staged->remove;
+    if (staged != NULL) return STET_OK;
+    const struct store_entry_range range = {.index = index,
+                                            .from = suspect->key,
+                                            .after_key = suspect->key,
+                                            .after_record = suspect->record - 1};
+    stet_status status =
+        store_entries_scan(store_writer_reader(space->store), arena, &range, 1, &row, &count, err);
+    *there = status == STET_OK && count == 1 && row.record == suspect->record &&
+             view_equal(row.key, suspect->key);
+    return status;
+}
+
+stet_status index_build_overlaps(struct space *space, struct batch *batch, struct arena *arena,
+                                 const struct index_build *build, struct index_collision *examples,
+                                 size_t example_max, size_t *example_count, uint64_t *overlaps,
+                                 bool *more, stet_error *err) {
+    *example_count = 0;
+    *overlaps = 0;
+    *more = build->more_suspects;
+    for (size_t i = 0; i < build->suspect_count; i++) {
+        const struct index_suspect *suspect = &build->suspects[i];
+        uint64_t in_the_way = 0;
+        bool there;
+        if (suspect->def->exclusive == NULL) continue;
+        stet_status status = is_there(space, batch, arena, suspect, &there, err);
+        if (status == STET_OK && there)
+            status = spans_collides(space, batch, suspect->def, suspect->key, suspect->record,
+                                    &in_the_way, err);
+        if (status != STET_OK) return status;
+        if (in_the_way == 0) continue;
+        ++*overlaps;
+        if (*example_count == example_max) continue;
+        struct index_collision *example = &examples[(*example_count)++];
+        example->index = suspect->def->number;
+        status = index_address_of(space, batch, arena, suspect->record, &example->address, err);
+        if (status == STET_OK)
+            status = index_address_of(space, batch, arena, in_the_way, &example->taken_by, err);
         if (status != STET_OK) return status;
     }
     return STET_OK;

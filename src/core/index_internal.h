@@ -16,6 +16,19 @@ struct index_key_parts {
 stet_status index_key_make(struct arena *arena, const struct index_def *def, const struct doc *doc,
                            struct index_key_parts *parts);
 
+/* The keys of a record in an index of spans, in their order. */
+struct index_span_keys {
+    stet_view *keys;
+    size_t count;
+};
+
+/*
+ * lenient: a record whose times are none takes nothing, which is how such records are kept that were there before the declaration; else
+ * that is refused: INVALID_TIME, INVALID_DATA, TOO_LARGE. In the arena.
+ */
+stet_status index_span_keys(struct arena *arena, const struct index_def *def, const struct doc *doc,
+                            bool lenient, struct index_span_keys *keys, stet_error *err);
+
 /* One change of a key, cut to what the ring keeps. */
 struct index_ring_slot {
     uint64_t seq;
@@ -47,6 +60,7 @@ struct indexes {
 struct index_suspect {
     const struct index_def *def;
     stet_view key;
+    uint64_t record; /* Of a span: whose it is; else 0. */
 };
 
 struct index_build {
@@ -62,8 +76,9 @@ struct index_build {
 struct index_chunk_row {
     stet_view id;
     uint64_t record;
-    uint64_t seq;                       /* Of the head whose data the keys are of. */
-    const struct index_key_parts *keys; /* One for each index of the build. */
+    uint64_t seq;                        /* Of the head whose data the keys are of. */
+    const struct index_key_parts *keys;  /* One for each index of the build… */
+    const struct index_span_keys *spans; /* …or, for one of spans, these. */
 };
 
 /* As index_retire, not before that monotonic time; 0: at once, as nobody ever read it. */
@@ -74,8 +89,14 @@ void index_build_free(struct index_build *build);
 /* The build for a type, or NULL. */
 struct index_build *index_build_of(const struct space *space, stet_view type);
 
-/* Notes that records may share the value. */
-void index_build_suspect(struct index_build *build, const struct index_def *def, stet_view key);
+/* Notes that records may share the value. record: whose span it is; else 0. */
+void index_build_suspect(struct index_build *build, const struct index_def *def, stet_view key,
+                         uint64_t record);
+
+/* Notes a span that there is no room for. */
+stet_status index_build_judge(struct space *space, struct batch *batch, struct index_build *build,
+                              const struct index_def *def, stet_view key, uint64_t record,
+                              stet_error *err);
 
 /* The record, other than `record`, that has these values: staged changes count. *holder 0: none has. fields of `doc` are compared
    where the key is not exact. */

@@ -11,6 +11,7 @@
 #include "core/preview.h"
 #include "core/provenance.h"
 #include "core/render.h"
+#include "core/spans.h"
 
 #include <assert.h>
 
@@ -499,6 +500,12 @@ static stet_status render_refusal(struct rendering *rendering, struct mutation *
             *detail = VIEW("another record has this value already");
         }
         return STET_OK;
+    case STET_SLOT_TAKEN:
+        if (mutation->taken == NULL) return STET_OK;
+        json_key(writer, VIEW("address"));
+        render_address(writer, mutation->type, mutation->id);
+        return slot_taken_render(rendering->command->space, &rendering->command->actor,
+                                 rendering->arena, mutation->taken, writer, rendering->err);
     default:
         if (!rendering->command->transaction) return STET_OK;
         json_key(writer, VIEW("address"));

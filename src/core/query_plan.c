@@ -314,6 +314,8 @@ static void best_offer(const struct policy *policy, const struct query *query, b
     *best = (struct offer){0};
     for (size_t index = 0; policy != NULL && index < policy->index_count; index++) {
         struct offer offer;
+        /* Spans say nothing of a record's fields. */
+        if (policy->indexes[index]->exclusive != NULL) continue;
         judge(query, policy->indexes[index], &offer);
         /* Without a sort every order will do, which is no reason to use an index. */
         if (bounds_worth(&offer) == 0 && (query->sort_count == 0 || !offer.ordered)) continue;

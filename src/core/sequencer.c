@@ -11,6 +11,7 @@
 #include "core/due.h"
 #include "core/index.h"
 #include "core/reservations.h"
+#include "core/spans.h"
 #include "core/staging.h"
 #include "core/submit.h"
 
@@ -337,6 +338,7 @@ static void take_back(struct sequencer *sequencer, struct space *space, uint64_t
     receipts_undo(&space->receipts, receipts);
     space->seq = seq;
     space->stamp = stamp;
+    spans_reset(space->spans);
     /* Projections that cannot be trusted must not decide anything: they are loaded before the next batch. */
     space->modules_stale = space_load_modules(space, &err) != STET_OK;
     if (space->modules_stale)

@@ -341,7 +341,7 @@ static stet_status stage_merged(struct settling *settling, stet_error *err) {
     status = staging_data(staging, mutation, merging->result.merged, merging->hash,
                           merging->provenance, settling->head, err);
     /* Nobody wrote what breaks the type's rules: each of the two was right alone. */
-    if (status == STET_INVALID_DATA) {
+    if (status == STET_INVALID_DATA || status == STET_INVALID_TIME) {
         stet_error why = *err;
         error_set(err, STET_CONCURRENT_MODIFICATION, "the merged record is not valid: %s",
                   why.message);

@@ -132,6 +132,7 @@ struct space {
     size_t module_count;
     struct policies *policies;         /* core/policy.h */
     struct indexes *indexes;           /* core/index.h */
+    struct spans *spans;               /* core/spans.h; NULL until there is a booking. */
     struct retain *retain;             /* core/retain.h */
     struct reservations *reservations; /* core/reservations.h; NULL until there is one. */
     _Atomic int operations_sight;      /* enum operations_sight, by the space's settings. */

@@ -8,6 +8,7 @@
 #include "core/reservations.h"
 #include "core/retain.h"
 #include "core/space.h"
+#include "core/spans.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -221,6 +222,7 @@ void space_close(struct space *space) {
     receipts_done(&space->receipts);
     policies_destroy(space->policies);
     indexes_destroy(space->indexes);
+    spans_destroy(space->spans);
     retain_close(space);
     reservations_destroy(space->reservations);
     while (space->reader_count > 0)

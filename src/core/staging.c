@@ -11,6 +11,7 @@
 #include "core/permit.h"
 #include "core/render.h"
 #include "core/retain.h"
+#include "core/spans.h"
 #include "store/spine.h"
 
 #include <assert.h>
@@ -388,7 +389,8 @@ stet_status staging_data(struct staging *staging, struct mutation *mutation, ste
                          uint64_t hash, stet_view merge, struct store_head *head, stet_error *err) {
     bool creates = head->version == 0 || head->deleted;
     enum store_op op = creates ? STORE_CREATE : STORE_UPDATE;
-    stet_status status = data_check(staging, mutation, head, &data, &hash, err);
+    stet_status status = spans_choose(staging, mutation, head, &data, &hash, err);
+    if (status == STET_OK) status = data_check(staging, mutation, head, &data, &hash, err);
     if (status == STET_OK) status = permit_staged(staging, mutation, op, head, data, err);
     if (status == STET_OK) status = ask_modules(staging, mutation, op, data, head, err);
     if (status != STET_OK) return status;

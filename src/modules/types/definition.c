@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "core/access.h"
+#include "core/exclusive.h"
 #include "core/validate.h"
 #include "doc/pointer.h"
 #include "doc/write.h"
@@ -259,6 +260,9 @@ static stet_status read_index_field(struct compiler *compiler, doc_node node, co
 }
 
 bool definition_same_index(const struct index_def *a, const struct index_def *b) {
+    if (a->exclusive != NULL || b->exclusive != NULL)
+        return a->exclusive != NULL && b->exclusive != NULL &&
+               view_equal(a->exclusive->source, b->exclusive->source);
     bool same = a->unique == b->unique && a->field_count == b->field_count;
     for (size_t i = 0; same && i < a->field_count; i++)
         same = view_equal(a->fields[i].pointer, b->fields[i].pointer) &&
@@ -304,13 +308,31 @@ static stet_status read_numbers(struct compiler *compiler) {
     return STET_OK;
 }
 
+/* What must not overlap has an index each, behind those with fields. */
+static stet_status read_exclusive(struct compiler *compiler, struct index_def **defs) {
+    struct policy *policy = compiler->policy;
+    size_t count;
+    stet_status status = exclusive_compile(compiler->arena, &compiler->doc,
+                                           doc_member(&compiler->doc, 0, VIEW("exclusive")),
+                                           &policy->exclusive, &count, compiler->err);
+    if (status != STET_OK) return status;
+    if (policy->index_count + count > TYPE_ALL_INDEXES_MAX) {
+        error_set(compiler->err, STET_INVALID_TYPE, "and the indexes together are more than %d",
+                  TYPE_ALL_INDEXES_MAX);
+        return place(compiler, "/exclusive", -1, TYPE_ALL_INDEXES_MAX);
+    }
+    for (const struct exclusive *one = policy->exclusive; one != NULL; one = one->next)
+        defs[policy->index_count++] = one->index;
+    return STET_OK;
+}
+
 static stet_status read_indexes(struct compiler *compiler) {
     static const char *const names[] = {"index", "unique"};
     static const char *const places[] = {"/index", "/unique"};
     struct policy *policy = compiler->policy;
     const struct doc *doc = &compiler->doc;
     struct index_def **defs =
-        arena_zalloc(compiler->arena, 2 * TYPE_INDEXES_MAX, sizeof(struct index_def *));
+        arena_zalloc(compiler->arena, TYPE_ALL_INDEXES_MAX, sizeof(struct index_def *));
     if (defs == NULL) return no_memory(compiler);
     for (size_t kind = 0; kind < 2; kind++) {
         doc_node list;
@@ -337,6 +359,8 @@ static stet_status read_indexes(struct compiler *compiler) {
             defs[policy->index_count++] = def;
         }
     }
+    stet_status status = read_exclusive(compiler, defs);
+    if (status != STET_OK) return status;
     policy->indexes = (struct index_def *const *)defs;
     return read_numbers(compiler);
 }
@@ -404,20 +428,13 @@ static stet_status read_retention(struct compiler *compiler) {
 }
 
 static stet_status check_top(struct compiler *compiler) {
-    static const char *const later[] = {"exclusive"};
     static const char *const names[] = {
-        "title",  "description", "on_conflict", "allow_overrides", "ask",  "preconditions",
-        "fields", "units",       "index",       "unique",          "tags", "retain",
-        "cache",  "access",      "forced",      "_indexes",        NULL};
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        if (doc_member(&compiler->doc, 0, view_of(later[i])) == DOC_NONE) continue;
-        char field[16];
-        snprintf(field, sizeof field, "/%s", later[i]);
-        return REFUSE(compiler, field, "is not available yet: it comes in a later version");
-    }
+        "title",  "description", "on_conflict", "allow_overrides", "ask",       "preconditions",
+        "fields", "units",       "index",       "unique",          "exclusive", "tags",
+        "retain", "cache",       "access",      "forced",          "_indexes",  NULL};
     return check_names(compiler, 0, "", names,
                        "title, description, on_conflict, allow_overrides, ask, preconditions, "
-                       "fields, units, index, unique, tags, retain, cache and access");
+                       "fields, units, index, unique, exclusive, tags, retain, cache and access");
 }
 
 static stet_status read_fields(struct compiler *compiler) {

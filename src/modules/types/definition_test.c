@@ -46,7 +46,7 @@ TEST(each_member_is_checked) {
     (void)state;
     static const struct refusal table[] = {
         {"{\"colour\":1}", "/colour"},
-        {"{\"exclusive\":{}}", "/exclusive"},
+        {"{\"exclusive\":{}}", "/exclusive/start"},
         {"{\"access\":{\"read\":\"owner =\"}}", "/access/read"},
         {"{\"title\":1}", "/title"},
         {"{\"on_conflict\":\"sometimes\"}", "/on_conflict"},

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "core/batch.h"
+#include "core/exclusive.h"
 #include "core/render.h"
 #include "core/validate.h"
 #include "doc/diff.h"
@@ -53,6 +54,13 @@ static stet_status note_changed(struct arena *arena, struct put *put, const stru
     return STET_OK;
 }
 
+static bool has_new_exclusive(const struct policy *policy) {
+    const struct exclusive *one = policy->exclusive;
+    while (one != NULL && one->index->number != 0)
+        one = one->next;
+    return one != NULL;
+}
+
 /* What the definition takes over from the one before. */
 static stet_status compare(struct stet_command *command, struct mutation *mutation, struct put *put,
                            stet_view old_text, stet_error *err) {
@@ -70,9 +78,11 @@ static stet_status compare(struct stet_command *command, struct mutation *mutati
     }
     doc_node fields = doc_member(&mutation->body_doc, 0, VIEW("fields"));
     bool same = old != NULL && validator_same(&old_doc, old_fields, &mutation->body_doc, fields);
-    put->judges = put->policy->validator != NULL && !same;
-    put->forced = same && old_forced != DOC_NONE ? doc_text(&old_doc, old_forced) : (stet_view){0};
     put->new_indexes = definition_take_numbers(put->policy, old) > 0;
+    /* Times that are none are found when their intervals are declared. */
+    same = same && !has_new_exclusive(put->policy);
+    put->judges = (put->policy->validator != NULL || put->policy->exclusive != NULL) && !same;
+    put->forced = same && old_forced != DOC_NONE ? doc_text(&old_doc, old_forced) : (stet_view){0};
     if (old != NULL) status = note_changed(arena, put, &old_doc, &mutation->body_doc, err);
 done:
     policy_unref(old);
@@ -281,7 +291,7 @@ static stet_status has_records(struct types *types, const struct batch *batch, s
     return status;
 }
 
-static_assert(2 * TYPE_INDEXES_MAX <= 64, "a bit for each index");
+static_assert(TYPE_ALL_INDEXES_MAX <= 64, "a bit for each index");
 
 /* The indexes of a type without records are complete from the start; until records come, which may be before it is staged. */
 static void number(struct space *space, struct put *put) {
@@ -342,7 +352,16 @@ stet_status work_drive(struct types *types, struct stet_command *command, struct
 /* What a verdict says to the writer. */
 static stet_status refusal(const struct put *put, stet_error *err) {
     const struct survey_verdict *verdict = put->verdict;
-    if (verdict->collisions > 0) {
+    if (verdict->overlaps > 0) {
+        error_set(err, STET_TYPE_VIOLATED,
+                  "%s%llu bookings of existing records of type \"%.*s\" overlap others",
+                  verdict->more ? "at least " : "", (unsigned long long)verdict->overlaps,
+                  VIEW_ARG(put->name));
+        error_field_view(err,
+                         verdict->collided == NULL ? VIEW("/exclusive")
+                                                   : verdict->collided->exclusive->where,
+                         0);
+    } else if (verdict->collisions > 0) {
         error_set(err, STET_TYPE_VIOLATED,
                   "%s%llu existing records of type \"%.*s\" have a value that another one has, too",
                   verdict->more ? "at least " : "", (unsigned long long)verdict->collisions,
@@ -396,7 +415,7 @@ stet_status work_accept(struct types *types, struct stet_command *command, size_
             command->hop = hop_survey;
             return STET_OK;
         }
-        if (verdict.collisions > 0 || (verdict.violations > 0 && !work->force))
+        if (verdict.collisions > 0 || (verdict.violations + verdict.overlaps > 0 && !work->force))
             return refuse(put, &verdict, &command->arena, err);
     }
     types->ready[types->ready_count++] =
@@ -408,16 +427,26 @@ stet_status work_accept(struct types *types, struct stet_command *command, size_
 
 /* ---- Answering --------------------------------------------------------------------------- */
 
+static stet_view collided_field(const struct index_def *collided) {
+    if (collided == NULL) return VIEW("");
+    if (collided->exclusive == NULL) return collided->fields[0].pointer;
+    return collided->exclusive->resource.size > 0 ? collided->exclusive->resource
+                                                  : collided->exclusive->start.pointer;
+}
+
 static void explain(struct stet_command *command, size_t index, struct json_writer *writer) {
     const struct work *work = command->module_data;
     const struct put *put = &work->puts[index];
     const struct survey_verdict *verdict = put->verdict;
     if (work->apply) json_member_text(writer, VIEW("type_name"), put->name);
     if (verdict == NULL) return;
-    bool unique = verdict->collisions > 0;
+    bool unique = verdict->collisions > 0, shared = unique || verdict->overlaps > 0;
     json_key(writer, VIEW("violations"));
     json_object_begin(writer);
-    json_member_u64(writer, VIEW("count"), unique ? verdict->collisions : verdict->violations);
+    json_member_u64(writer, VIEW("count"),
+                    unique                  ? verdict->collisions
+                    : verdict->overlaps > 0 ? verdict->overlaps
+                                            : verdict->violations);
     if (verdict->more) json_member_bool(writer, VIEW("more"), true);
     /* Whether force=1 would store it all the same. */
     json_member_bool(writer, VIEW("forcible"), !unique);
@@ -426,11 +455,9 @@ static void explain(struct stet_command *command, size_t index, struct json_writ
     for (size_t i = 0; i < verdict->example_count; i++) {
         json_object_begin(writer);
         json_key(writer, VIEW("address"));
-        if (unique) {
+        if (shared) {
             json_text(writer, verdict->collision_examples[i].address);
-            json_member_text(writer, VIEW("field"),
-                             verdict->collided == NULL ? VIEW("")
-                                                       : verdict->collided->fields[0].pointer);
+            json_member_text(writer, VIEW("field"), collided_field(verdict->collided));
             json_member_text(writer, VIEW("taken_by"), verdict->collision_examples[i].taken_by);
         } else {
             render_address(writer, put->name, verdict->examples[i].id);

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "core/batch.h"
+#include "core/exclusive.h"
 #include "core/space.h"
 #include "core/validate.h"
 
@@ -72,13 +73,13 @@ void survey_release(struct survey *survey) {
 static stet_status begin_build(struct survey *survey, const struct survey_order *order,
                                stet_error *err) {
     struct policy *policy = order->policy;
-    struct index_def defs[2 * TYPE_INDEXES_MAX];
+    struct index_def defs[TYPE_ALL_INDEXES_MAX];
     size_t count = 0;
     for (size_t i = 0; i < policy->index_count; i++) {
         struct index_def *def = policy->indexes[i];
         if (def->number != 0) continue;
         def->number = index_number_new(survey->space);
-        if (!order->only_unique || def->unique) defs[count++] = *def;
+        if (!order->only_unique || def->unique || def->exclusive != NULL) defs[count++] = *def;
     }
     survey->filled = count == 0;
     if (count == 0) return STET_OK;
@@ -137,8 +138,15 @@ static stet_status judge(const struct survey *survey, struct arena *arena, stet_
     *fits = false;
     stet_status status = change_parse(arena, data, &doc, why);
     if (status == STET_OK) status = validate(arena, survey->policy->validator, &doc, NULL, why);
+    const struct exclusive *one = survey->policy->exclusive;
+    for (; status == STET_OK && one != NULL; one = one->next) {
+        struct span_list spans;
+        status = exclusive_spans(arena, one, &doc, INT64_MAX, &spans, why);
+    }
     if (status == STET_OK) *fits = true;
-    return status == STET_INVALID_DATA || status == STET_TOO_LARGE ? STET_OK : status;
+    return status == STET_INVALID_DATA || status == STET_INVALID_TIME || status == STET_TOO_LARGE
+               ? STET_OK
+               : status;
 }
 
 static stet_status judge_row(struct survey *survey, struct store_reader *reader,
@@ -299,7 +307,11 @@ stet_status survey_verdict(struct survey *survey, struct batch *batch, struct ar
     stet_status status = index_build_collisions(survey->space, batch, arena, survey->build,
                                                 verdict->collision_examples, SURVEY_EXAMPLES_MAX,
                                                 &count, &verdict->collisions, &verdict->more, err);
-    if (status != STET_OK || verdict->collisions == 0) return status;
+    if (status == STET_OK && verdict->collisions == 0)
+        status = index_build_overlaps(survey->space, batch, arena, survey->build,
+                                      verdict->collision_examples, SURVEY_EXAMPLES_MAX, &count,
+                                      &verdict->overlaps, &verdict->more, err);
+    if (status != STET_OK || verdict->collisions + verdict->overlaps == 0) return status;
     verdict->example_count = count;
     for (size_t i = 0; count > 0 && i < survey->policy->index_count; i++)
         if (survey->policy->indexes[i]->number == verdict->collision_examples[0].index)

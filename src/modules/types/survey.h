@@ -36,7 +36,8 @@ struct survey_example {
 struct survey_verdict {
     uint64_t violations; /* Records that do not fit. */
     uint64_t collisions; /* Records with a value in a unique index that another one has. */
-    bool more;           /* There are more collisions than were counted. */
+    uint64_t overlaps;   /* Bookings of records that there is no room for. */
+    bool more;           /* There are more collisions, or overlaps, than were counted. */
     const struct index_def *collided;
     struct survey_example examples[SURVEY_EXAMPLES_MAX];
     struct index_collision collision_examples[SURVEY_EXAMPLES_MAX];
