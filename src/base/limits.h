@@ -391,7 +391,8 @@
 #define RRULE_BYTES_MAX 1024 /* A recurrence rule; past it: INVALID_TIME. */
 /* What a recurrence rule may make the server look at, in days and occurrences; past it: TOO_LARGE. */
 #define RRULE_STEPS_MAX 400000
-#define SERIES_DATES_MAX 1000 /* Dates that a series leaves out, or adds, one by one; past it: TOO_LARGE. */
+#define SERIES_DATES_MAX                                                                           \
+    1000 /* Dates that a series leaves out, or adds, one by one; past it: TOO_LARGE. */
 
 /* One event of an .ics file that is imported; past it: TOO_LARGE. */
 #define ICAL_EVENT_BYTES_MAX (256u * 1024u)

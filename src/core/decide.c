@@ -276,8 +276,7 @@ stet_status staging_decide(struct staging *staging) {
         if (status == STET_OK) status = decided;
     }
     /* All of it together: what one mutation gives up another one may take. */
-    if (status == STET_OK && command->hop == NULL)
-        status = spans_check(staging, &command->error);
+    if (status == STET_OK && command->hop == NULL) status = spans_check(staging, &command->error);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "calendar/zone.h"
 #include "core/index.h"
 #include "doc/pointer.h"
 #include "expr/expr.h"
@@ -111,10 +112,8 @@ static stet_status read_number(struct compiler *compiler, const char *name, uint
 /* A pointer, or the name of a zone. */
 static stet_status read_zone(struct compiler *compiler) {
     doc_node node = doc_member(compiler->doc, compiler->node, VIEW("tz"));
-    struct wall_time any = {.year = 2000, .month = 1, .day = 1};
     stet_view text = {0};
-    stet_error ignored;
-    int64_t ns;
+    stet_error why = {0};
     if (node == DOC_NONE) return STET_OK;
     stet_status status = doc_string(compiler->arena, compiler->doc, node, &text);
     if (status == STET_NO_MEMORY) return no_memory(compiler->err);
@@ -122,13 +121,14 @@ static stet_status read_zone(struct compiler *compiler) {
         compiler->out->tz = text;
         return STET_OK;
     }
-    if (status != STET_OK || text.size == 0 || text.bytes[0] == '/' ||
-        wall_time_to_utc(&any, text, &ns, &ignored) != STET_OK)
-        return REFUSE(compiler, "tz",
-                      "is the JSON pointer of the field with a time zone, or the name of one, such "
-                      "as \"Europe/Berlin\"");
-    compiler->out->zone = text;
-    return STET_OK;
+    if (status == STET_OK && text.size > 0 && text.bytes[0] != '/')
+        status = zone_find(text, &compiler->out->zone, &why);
+    if (status == STET_OK && compiler->out->zone != NULL) return STET_OK;
+    if (status == STET_UNAVAILABLE || status == STET_NO_MEMORY || status == STET_IO)
+        return error_set(compiler->err, status, "%s", why.message);
+    return REFUSE(compiler, "tz",
+                  "is the JSON pointer of the field with a time zone, or the name of one, such as "
+                  "\"Europe/Berlin\"");
 }
 
 static stet_status read_unless(struct compiler *compiler) {
@@ -298,6 +298,9 @@ stet_status exclusive_compile(struct arena *arena, const struct doc *doc, doc_no
     return STET_OK;
 }
 
+/* The last second of 2261; what is later does not go into nanoseconds, or hardly. */
+#define YEAR_MAX_S INT64_C(9214646399)
+
 /* ---- The spans of a record ------------------------------------------------------------------------------------------- */
 
 struct reader {
@@ -343,26 +346,53 @@ static stet_status takes_nothing(struct reader *reader, bool *nothing) {
     return status;
 }
 
+/* A date and a time of day that stand apart, as one. */
+static bool parse_apart(stet_view date, stet_view clock, struct wall *wall) {
+    char joined[96];
+    if (date.size + 1 + clock.size > sizeof joined || !wall_parse(date, wall) || wall->has_time)
+        return false;
+    memcpy(joined, date.bytes, date.size);
+    joined[date.size] = 'T';
+    memcpy(joined + date.size + 1, clock.bytes, clock.size);
+    return wall_parse(view_make(joined, date.size + 1 + clock.size), wall);
+}
+
+stet_status exclusive_instant(stet_view text, stet_view clock, const struct zone *zone, int64_t *ns,
+                              stet_error *err) {
+    struct wall wall;
+    bool is = clock.size > 0 ? parse_apart(text, clock, &wall) : wall_parse(text, &wall);
+    if (!is || !wall.has_date) {
+        stet_view shown = clock.size > 0 ? clock : text;
+        if (shown.size > 64) shown.size = 64;
+        return error_set(err, STET_INVALID_TIME,
+                         "\"%.*s\" is not a time such as \"2026-03-01T09:30\", with an offset or "
+                         "a zone",
+                         VIEW_ARG(shown));
+    }
+    int64_t utc = wall.local;
+    if (wall.has_offset) {
+        utc -= wall.offset;
+    } else if (zone != NULL) {
+        utc = zone_resolve(zone, wall.local).utc;
+    } else if (wall.has_time) {
+        return error_set(err, STET_INVALID_TIME, "has neither an offset (Z, +01:00) nor a zone");
+    }
+    if (utc < 0) return error_set(err, STET_INVALID_TIME, "lies before 1970");
+    if (utc > YEAR_MAX_S) return error_set(err, STET_INVALID_TIME, "lies after 2261");
+    *ns = utc * CLOCK_NS_PER_S + wall.ns;
+    return STET_OK;
+}
+
 /* *there false: the record has no such time. */
 static stet_status instant_at(struct reader *reader, const struct exclusive_time *time,
-                              stet_view zone, bool *there, int64_t *ns) {
-    struct wall_time wall;
+                              const struct zone *zone, bool *there, int64_t *ns) {
     stet_view text, clock;
     stet_status status = text_at(reader, time->pointer, STET_INVALID_TIME, &text);
     if (status == STET_OK) status = text_at(reader, time->clock, STET_INVALID_TIME, &clock);
     if (status != STET_OK) return status;
     *there = text.size > 0;
     if (text.size == 0 && clock.size == 0) return STET_OK;
-    if (text.size == 0 || !wall_time_parse(text, clock, &wall)) {
-        stet_view shown = view_make(text.bytes, text.size > 64 ? 64 : text.size);
-        error_set(
-            reader->err, STET_INVALID_TIME,
-            "\"%.*s\" is not a time from 1970 to 2261: \"2026-03-01T09:30\", with an offset or "
-            "a zone",
-            VIEW_ARG(shown));
-        return refuse(reader, time->pointer, 0);
-    }
-    status = wall_time_to_utc(&wall, zone, ns, reader->err);
+    status = exclusive_instant(text, clock, zone, ns, reader->err);
     return status == STET_OK ? status : refuse(reader, time->pointer, 0);
 }
 
@@ -382,7 +412,7 @@ static stet_status duration_of(struct reader *reader, int64_t *ns) {
 }
 
 /* *there false: the record is not planned for any time. */
-static stet_status interval_of(struct reader *reader, stet_view zone, bool *there,
+static stet_status interval_of(struct reader *reader, const struct zone *zone, bool *there,
                                struct span *span) {
     const struct exclusive *exclusive = reader->exclusive;
     bool by_end = exclusive->end.pointer.size > 0, ends = false;
@@ -414,20 +444,17 @@ static stet_status interval_of(struct reader *reader, stet_view zone, bool *ther
     return STET_OK;
 }
 
-static stet_status zone_of(struct reader *reader, stet_view *zone) {
-    struct wall_time any = {.year = 2000, .month = 1, .day = 1};
-    int64_t ns;
-    stet_status status = text_at(reader, reader->exclusive->tz, STET_INVALID_TIME, zone);
+static stet_status zone_of(struct reader *reader, const struct zone **zone) {
+    stet_view name;
+    stet_status status = text_at(reader, reader->exclusive->tz, STET_INVALID_TIME, &name);
     if (status != STET_OK) return status;
-    if (zone->size == 0) {
-        *zone = reader->exclusive->zone;
-        return STET_OK;
-    }
-    status = wall_time_to_utc(&any, *zone, &ns, reader->err);
+    *zone = reader->exclusive->zone;
+    if (name.size == 0) return STET_OK;
+    status = zone_find(name, zone, reader->err);
     return status == STET_OK ? status : refuse(reader, reader->exclusive->tz, 0);
 }
 
-static stet_status hold_of(struct reader *reader, stet_view zone, struct span *span) {
+static stet_status hold_of(struct reader *reader, const struct zone *zone, struct span *span) {
     const struct exclusive_time time = {.pointer = reader->exclusive->hold_expires};
     int64_t until;
     bool there = false;
@@ -503,7 +530,7 @@ stet_status exclusive_times(struct arena *arena, const struct exclusive *exclusi
         .arena = arena, .exclusive = exclusive, .data = data, .err = err == NULL ? &own : err};
     struct span span = {0};
     bool there = false;
-    stet_view zone;
+    const struct zone *zone;
     *list = (struct span_list){0};
     (void)horizon;
     stet_status status = zone_of(&reader, &zone);

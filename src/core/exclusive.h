@@ -25,6 +25,7 @@
 
 struct expr;
 struct index_def; /* core/index.h */
+struct zone;      /* calendar/zone.h */
 
 /* Where a time stands in the data: one text, or a date and a time apart from it. */
 struct exclusive_time {
@@ -51,7 +52,7 @@ struct exclusive {
     struct exclusive_time end; /* No pointer: there is a duration. */
     stet_view duration;        /* Pointer to seconds; or empty. */
     stet_view tz;              /* Pointer to the name of a zone; or empty. */
-    stet_view zone;            /* The zone where the record names none; empty: there is none. */
+    const struct zone *zone;   /* Where the record names none; NULL: there is none. */
     const struct expr *unless; /* NULL: never. A record that it is true of takes nothing. */
     uint32_t capacity;         /* At least 1. */
     stet_view weight;          /* Pointer to a whole number; empty: 1. */
@@ -120,29 +121,13 @@ stet_status exclusive_times(struct arena *arena, const struct exclusive *exclusi
                             const struct doc *data, int64_t horizon, struct span_list *list,
                             stet_error *err);
 
-/* ---- Times in data --------------------------------------------------------------------------------------------------- */
-
-/* A time as it is written: "2026-03-01", "2026-03-01T09:30", "2026-03-01T09:30:00.5+01:00". */
-struct wall_time {
-    int32_t year; /* 1970 to 2261. */
-    uint8_t month, day, hour, minute, second;
-    uint32_t nanosecond;
-    bool is_date;     /* A day without a time: it begins at 00:00. */
-    bool has_offset;  /* With an offset, or "Z". */
-    int32_t offset_s; /* East of Greenwich. */
-};
-
-/* False: it is none. clock: the time of day where it stands apart; empty: text has it. */
-bool wall_time_parse(stet_view text, stet_view clock, struct wall_time *wall);
-/* Nanoseconds as if it were UTC: what is left to do is to take the offset away. */
-int64_t wall_time_ns(const struct wall_time *wall);
-
 /*
- * The instant of a wall time in a zone (empty: none, so that only a time with an offset and a day are instants, a day in UTC); one that has its own offset needs no zone. The one place where zones are asked.
- * STET_INVALID_TIME: there is no such zone, or none was named; or it lies before 1970 or after 2261 (no field).
+ * The instant of a time as it is written. clock: the time of day where it stands apart; empty: text has it. zone: NULL: there is none, so
+ * that only a time with an offset and a day (which is then one of UTC) are instants. calendar/zone.h tells what becomes of local times
+ * that do not exist, or twice. STET_INVALID_TIME: it is none, or lies before 1970 or after 2261 (no field).
  */
-stet_status wall_time_to_utc(const struct wall_time *wall, stet_view zone, int64_t *ns,
-                             stet_error *err);
+stet_status exclusive_instant(stet_view text, stet_view clock, const struct zone *zone, int64_t *ns,
+                              stet_error *err);
 
 /* ---- Keys ------------------------------------------------------------------------------------------------------------ */
 

@@ -133,11 +133,10 @@ static void times_are_read_as_people_write_them(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct wall_time wall;
         stet_error err = {0};
         int64_t ns = 0;
-        bool is = wall_time_parse(view_of(cases[i].text), view_of(cases[i].clock), &wall) &&
-                  wall_time_to_utc(&wall, (stet_view){0}, &ns, &err) == STET_OK;
+        bool is = exclusive_instant(view_of(cases[i].text), view_of(cases[i].clock), NULL, &ns,
+                                    &err) == STET_OK;
         if (is != (cases[i].utc != NULL)) fail_msg("%s %s", cases[i].text, cases[i].clock);
         if (is) assert_int_equal(ns, utc(cases[i].utc));
     }
@@ -153,6 +152,25 @@ static struct span_list spans_of(const struct exclusive *exclusive, const char *
 }
 
 #define AT "\"start\":\"2026-03-01T09:00Z\",\"end\":\"2026-03-01T10:00Z\""
+
+static void zones_are_the_records_or_the_declarations(void **state) {
+    (void)state;
+    const struct exclusive *own = must_compile("{\"start\":\"/s\",\"end\":\"/e\",\"tz\":\"/tz\"}");
+    const struct exclusive *fixed =
+        must_compile("{\"start\":\"/s\",\"end\":\"/e\",\"tz\":\"Europe/Berlin\"}");
+    const char *data =
+        "{\"s\":\"2026-07-01T09:00\",\"e\":\"2026-07-02\",\"tz\":\"America/New_York\"}";
+    struct span_list list = spans_of(own, data);
+    assert_int_equal(list.spans[0].start, utc("2026-07-01T13:00:00Z"));
+    assert_int_equal(list.spans[0].end, utc("2026-07-02T04:00:00Z"));
+    list = spans_of(fixed, data);
+    assert_int_equal(list.spans[0].start, utc("2026-07-01T07:00:00Z"));
+    struct doc doc =
+        parse("{\"s\":\"2026-07-01T09:00\",\"e\":\"2026-07-02\",\"tz\":\"Mars/Base\"}");
+    stet_error err = {0};
+    assert_int_equal(exclusive_spans(&arena, own, &doc, INT64_MAX, &list, &err), STET_INVALID_TIME);
+    assert_string_equal(err.field, "/tz");
+}
 
 static void each_resource_is_taken_once(void **state) {
     (void)state;
@@ -318,6 +336,7 @@ int main(void) {
         cmocka_unit_test(declarations_that_make_no_sense_are_refused_with_their_place),
         cmocka_unit_test(a_list_keeps_its_order),
         cmocka_unit_test(times_are_read_as_people_write_them),
+        cmocka_unit_test(zones_are_the_records_or_the_declarations),
         cmocka_unit_test(each_resource_is_taken_once),
         cmocka_unit_test(what_is_cancelled_allowed_or_unplanned_takes_nothing),
         cmocka_unit_test(data_that_cannot_be_booked_names_its_field),

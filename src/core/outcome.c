@@ -504,8 +504,8 @@ static stet_status render_refusal(struct rendering *rendering, struct mutation *
         if (mutation->taken == NULL) return STET_OK;
         json_key(writer, VIEW("address"));
         render_address(writer, mutation->type, mutation->id);
-        return slot_taken_render(rendering->command->space, &rendering->command->actor,
-                                 rendering->arena, mutation->taken, writer, rendering->err);
+        return slot_taken_render(rendering->command->space, &rendering->viewer, rendering->arena,
+                                 mutation->taken, writer, rendering->err);
     default:
         if (!rendering->command->transaction) return STET_OK;
         json_key(writer, VIEW("address"));

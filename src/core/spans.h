@@ -22,6 +22,7 @@
 
 struct json_writer;
 struct staging;
+struct viewer;
 
 struct spans; /* In struct space; NULL until there is a booking. */
 
@@ -69,8 +70,8 @@ stet_status spans_choose(struct staging *staging, const struct mutation *mutatio
 stet_status spans_collides(struct space *space, struct batch *batch, const struct index_def *def,
                            stet_view key, uint64_t record, uint64_t *in_the_way, stet_error *err);
 
-/* Members of the answer: "in_the_way", "next_free". Addresses are shown of what the actor may read. */
-stet_status slot_taken_render(struct space *space, const stet_actor *actor, struct arena *arena,
+/* Members of the answer: "in_the_way", "next_free". Addresses are shown of what the viewer may read. */
+stet_status slot_taken_render(struct space *space, const struct viewer *viewer, struct arena *arena,
                               const struct slot_taken *taken, struct json_writer *writer,
                               stet_error *err);
 

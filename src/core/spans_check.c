@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/index.h"
 #include "core/render.h"
 #include "core/spans_internal.h"
@@ -459,9 +460,9 @@ stet_status spans_choose(struct staging *staging, const struct mutation *mutatio
 
 /* ---- Rendering --------------------------------------------------------------------------------------------------------- */
 
-static stet_status find_addresses(struct space *space, const stet_actor *actor, struct arena *arena,
-                                  const struct slot_taken *taken, stet_view *addresses,
-                                  stet_error *err) {
+static stet_status find_addresses(struct space *space, const struct viewer *viewer,
+                                  struct arena *arena, const struct slot_taken *taken,
+                                  stet_view *addresses, stet_error *err) {
     uint64_t records[SLOTS_IN_WAY_MAX];
     struct store_head heads[SLOTS_IN_WAY_MAX];
     struct store_change rows[SLOTS_IN_WAY_MAX];
@@ -475,8 +476,7 @@ static stet_status find_addresses(struct space *space, const stet_actor *actor, 
     for (size_t i = 0; status == STET_OK && i < taken->way_count; i++) {
         struct buffer buffer;
         addresses[i] = taken->in_the_way[i].address;
-        if (addresses[i].size > 0 || heads[i].version == 0 ||
-            !space_may_read(space, actor, &rows[i]))
+        if (addresses[i].size > 0 || heads[i].version == 0 || !viewer_sees(viewer, &rows[i]))
             continue;
         buffer_init(&buffer, arena, 0);
         address_format(&buffer, rows[i].type, rows[i].id);
@@ -497,11 +497,11 @@ static void render_times(struct json_writer *writer, stet_view resource, int64_t
     json_rfc3339(writer, end);
 }
 
-stet_status slot_taken_render(struct space *space, const stet_actor *actor, struct arena *arena,
+stet_status slot_taken_render(struct space *space, const struct viewer *viewer, struct arena *arena,
                               const struct slot_taken *taken, struct json_writer *writer,
                               stet_error *err) {
     stet_view addresses[SLOTS_IN_WAY_MAX];
-    stet_status status = find_addresses(space, actor, arena, taken, addresses, err);
+    stet_status status = find_addresses(space, viewer, arena, taken, addresses, err);
     if (status != STET_OK) return status;
     json_key(writer, VIEW("in_the_way"));
     json_array_begin(writer);
