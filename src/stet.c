@@ -20,6 +20,7 @@
 #include "modules/handlers/handlers.h"
 #include "modules/locks/locks.h"
 #include "modules/operations/operations.h"
+#include "modules/people/people.h"
 #include "modules/settings/settings.h"
 #include "modules/spaces/spaces.h"
 #include "modules/trees/trees.h"
@@ -30,10 +31,19 @@
 
 #include <sodium.h>
 
-const struct module *const stet_modules[] = {
-    &types_module,     &auth_module,     &conflicts_module,  &handlers_module,
-    &functions_module, &locks_module,    &operations_module, &spaces_module,
-    &trees_module,     &settings_module, &alerts_module,     NULL};
+const struct module *const stet_modules[] = {&types_module,
+                                             &auth_module,
+                                             &people_module,
+                                             &conflicts_module,
+                                             &handlers_module,
+                                             &functions_module,
+                                             &locks_module,
+                                             &operations_module,
+                                             &spaces_module,
+                                             &trees_module,
+                                             &settings_module,
+                                             &alerts_module,
+                                             NULL};
 
 /* A stet_space is a counted reference to a struct space; the public name hides the inner one. */
 static struct space *space_of(stet_space *space) { return (struct space *)space; }
@@ -441,17 +451,6 @@ stet_status stet_command_token_list(stet_command *command, stet_error *err) {
 stet_status stet_command_token_revoke(stet_command *command, stet_view id, stet_error *err) {
     NEED(command != NULL);
     return auth_fill_revoke(command, id, err);
-}
-
-stet_status stet_authenticate(stet_client *client, stet_view token, stet_identity *identity,
-                              stet_error *err) {
-    NEED(client != NULL && identity != NULL);
-    return auth_identify(client, token, identity, err);
-}
-
-stet_status stet_has_tokens(stet_client *client, bool *any, stet_error *err) {
-    NEED(client != NULL && any != NULL);
-    return auth_any(client, any, err);
 }
 
 /* ---- Feed -------------------------------------------------------------------------------- */

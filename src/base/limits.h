@@ -184,6 +184,44 @@
 #define LOCK_TTL_S_MAX 3600     /* And at most; past it: BAD_REQUEST. */
 #define LOCK_NOTE_BYTES_MAX 256 /* The note of a lock; past it: BAD_REQUEST. */
 
+/* People. */
+/* A login name, without spaces, slashes and control characters; past it: BAD_REQUEST. */
+#define USER_BYTES_MAX 128
+#define USER_NAME_BYTES_MAX 256  /* A user's name for people; past it: BAD_REQUEST. */
+#define USER_EMAIL_BYTES_MAX 320 /* And address for mail; past it: BAD_REQUEST. */
+#define USERS_MAX 100000u        /* Users of one space; past it: TOO_LARGE. */
+#define ROLES_MAX 16             /* Roles of one user or token; past it: BAD_REQUEST. */
+#define ROLE_BYTES_MAX 64        /* A role's name; past it: BAD_REQUEST. */
+#define PASSWORD_BYTES_MIN 8     /* The shortest password; below it: INVALID_DATA. */
+/* The longest one; nothing is computed of longer ones; past it: TOO_LARGE. */
+#define PASSWORD_BYTES_MAX 1024
+#define PASSWORD_OPS 2 /* Passes of Argon2id over its memory, for each password judged. */
+#define PASSWORD_MEMORY_BYTES (64u * 1024u * 1024u) /* And that memory. */
+/* Threads that judge passwords, never more than half of the cores. */
+#define PASSWORD_THREADS_MAX 4
+#define PASSWORD_QUEUE_MAX 64 /* Passwords that wait to be judged; past it: BUSY. */
+/* Attempts to log in to one account within LOGIN_ATTEMPTS_S; past it: TOO_MANY_REQUESTS. */
+#define LOGIN_ATTEMPTS_ACCOUNT 10
+/* And from one address (of IPv6, one network of 64 bits); past it: TOO_MANY_REQUESTS. */
+#define LOGIN_ATTEMPTS_ADDRESS 50
+#define LOGIN_ATTEMPTS_S 900 /* In how many seconds all of these attempts come back. */
+/* Accounts and addresses whose attempts are remembered; past it: the oldest are forgotten. */
+#define LOGIN_REMEMBERED_MAX 8192
+#define SESSIONS_MAX 100000u /* Sessions in one space; past it: TOO_LARGE. */
+/* Sessions of one user; past it: the one that was not used for longest ends. */
+#define SESSIONS_PER_USER_MAX 200
+#define SESSION_NAME_BYTES_MAX 128     /* The name of a session; past it: BAD_REQUEST. */
+#define SESSION_TTL_S (30 * 24 * 3600) /* How long a session lasts, however much it is used. */
+#define SESSION_IDLE_S (24 * 3600)     /* And when it is not used. */
+#define SESSION_SWEEP_S 60             /* How often those that are over are removed. */
+#define SESSIONS_PER_SWEEP 64          /* And how many at a time. */
+#define LINKS_MAX 1000u /* Links of one space that wait to be used; past it: TOO_LARGE. */
+#define LINK_TTL_S_DEFAULT (72 * 3600)  /* How long a link can be used, unless it says otherwise. */
+#define LINK_TTL_S_MAX (30 * 24 * 3600) /* And at most; past it: BAD_REQUEST. */
+#define TICKETS_MAX 4096u        /* Tickets that wait to be used; past it: TOO_MANY_REQUESTS. */
+#define TICKETS_PER_ACTOR_MAX 64 /* Of them for one actor; past it: TOO_MANY_REQUESTS. */
+#define TICKET_TTL_S 30          /* How long a ticket can be used; past it: UNAUTHENTICATED. */
+
 /* Operations that meet others. */
 /* The longest pause before an operation's second rerun; before each further one twice as long. */
 #define RETRY_BASE_MS 10

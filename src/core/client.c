@@ -36,6 +36,7 @@ void client_destroy(stet_client *client) {
     if (client == NULL) return;
     if (client->feed != NULL) client->feed_destroy(client->feed);
     if (client->auth != NULL) client->auth_destroy(client->auth);
+    if (client->people != NULL) client->people_destroy(client->people);
     while (client->pool != NULL) {
         struct stet_command *command = client->pool;
         client->pool = command->next;

@@ -13,8 +13,9 @@
 #include "core/command.h"
 #include "core/engine.h"
 
-struct feed_client; /* modules/feed */
-struct auth_client; /* modules/auth */
+struct feed_client;   /* modules/feed */
+struct auth_client;   /* modules/auth */
+struct people_client; /* modules/people */
 
 struct stet_client {
     struct stet_engine *engine;
@@ -33,6 +34,8 @@ struct stet_client {
     void (*feed_destroy)(struct feed_client *feed);
     struct auth_client *auth;
     void (*auth_destroy)(struct auth_client *auth);
+    struct people_client *people;
+    void (*people_destroy)(struct people_client *people);
     struct stet_client *next; /* Among the idle ones of the blocking calls. */
 };
 

@@ -79,8 +79,7 @@ void command_destroy(struct stet_command *command) {
 
 /* ---- Names ------------------------------------------------------------------------------- */
 
-static stet_status check_name(stet_view name, size_t bytes_max, const char *field,
-                              stet_error *err) {
+stet_status check_word(stet_view name, size_t bytes_max, const char *field, stet_error *err) {
     const char *what = NULL;
     if (name.size == 0) what = "is missing";
     if (name.size > bytes_max) what = "is too long";
@@ -97,15 +96,15 @@ static stet_status check_name(stet_view name, size_t bytes_max, const char *fiel
 }
 
 stet_status check_type_name(stet_view type, const char *field, stet_error *err) {
-    return check_name(type, TYPE_BYTES_MAX, field, err);
+    return check_word(type, TYPE_BYTES_MAX, field, err);
 }
 
 stet_status check_id(stet_view id, const char *field, stet_error *err) {
-    return check_name(id, ID_BYTES_MAX, field, err);
+    return check_word(id, ID_BYTES_MAX, field, err);
 }
 
 stet_status check_actor(stet_view actor, stet_error *err) {
-    return check_name(actor, ACTOR_BYTES_MAX, "actor", err);
+    return check_word(actor, ACTOR_BYTES_MAX, "actor", err);
 }
 
 /* "mutations/3/" before a field of a transaction; a pointer into the body follows the body's own name. */
@@ -130,7 +129,7 @@ static void key_of(stet_view text, uint8_t out[STORE_KEY_BYTES]) {
 }
 
 stet_status command_set_key(struct stet_command *command, stet_view key, stet_error *err) {
-    stet_status status = check_name(key, MUTATION_KEY_BYTES_MAX, "client_mutation_id", err);
+    stet_status status = check_word(key, MUTATION_KEY_BYTES_MAX, "client_mutation_id", err);
     if (status != STET_OK) return status;
     command->key = arena_copy(&command->arena, key);
     if (command->key.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
@@ -324,7 +323,7 @@ static stet_status fill_history(struct stet_command *command, struct mutation *m
         *texts[i].kept = arena_copy(arena, texts[i].given);
         if (texts[i].kept->bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
         if (texts[i].given.size > 0)
-            status = check_name(texts[i].given, texts[i].bytes_max, texts[i].field, err);
+            status = check_word(texts[i].given, texts[i].bytes_max, texts[i].field, err);
         if (status != STET_OK) return status;
     }
     mutation->forked_from = mutation->origin.forked_from;
@@ -349,11 +348,11 @@ static stet_status fill_origin(struct stet_command *command, struct mutation *mu
         return STET_BAD_REQUEST;
     }
     if (origin->created_by.size > 0) {
-        stet_status status = check_name(origin->created_by, ACTOR_BYTES_MAX, "created_by", err);
+        stet_status status = check_word(origin->created_by, ACTOR_BYTES_MAX, "created_by", err);
         if (status != STET_OK) return status;
     }
     if (origin->updated_by.size > 0) {
-        stet_status status = check_name(origin->updated_by, ACTOR_BYTES_MAX, "updated_by", err);
+        stet_status status = check_word(origin->updated_by, ACTOR_BYTES_MAX, "updated_by", err);
         if (status != STET_OK) return status;
     }
     mutation->imported = true;

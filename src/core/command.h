@@ -170,6 +170,7 @@ struct stet_command {
      * back to the sequencer. hop may set command->hop again; a failure completes the command with it. Cleared before it runs.
      */
     stet_status (*hop)(struct stet_command *command, struct store_reader *reader, stet_error *err);
+    bool judges; /* Its hops judge passwords: on the engine's threads for that, not on a worker. */
     unsigned hops; /* How often the sequencer sent it on a detour. */
     /* Held: decided by the sequencer to wait (see staging_hold). */
     bool held;
@@ -272,6 +273,8 @@ const struct mutation *command_find_parked(const struct stet_command *command);
 stet_status check_type_name(stet_view type, const char *field, stet_error *err);
 stet_status check_id(stet_view id, const char *field, stet_error *err);
 stet_status check_actor(stet_view actor, stet_error *err);
+/* 1 to bytes_max bytes of UTF-8 without control characters. */
+stet_status check_word(stet_view name, size_t bytes_max, const char *field, stet_error *err);
 
 /* From the client's pool, or new; NULL when memory is out. Destroyed back into the pool. core/command.c */
 struct stet_command *command_create(struct stet_client *client);

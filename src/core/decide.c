@@ -388,6 +388,20 @@ static stet_status check_halted(const struct space *space, stet_error *err) {
                      space->name);
 }
 
+/* Whoever logged out changes nothing any more, not even by repeating what took effect before. */
+static stet_status enter(const struct staging *staging, stet_error *err) {
+    const struct space *space = staging->space;
+    const stet_actor *actor = &staging->command->actor;
+    if (view_is_empty(actor->session)) return STET_OK;
+    for (size_t i = 0; i < space->module_count; i++) {
+        const struct engine_module_state *module = &space->modules[i];
+        if (module->module->enter == NULL) continue;
+        stet_status status = module->module->enter(module->state, actor, &staging->time, err);
+        if (status != STET_OK) return status;
+    }
+    return STET_OK;
+}
+
 static void decide_write(struct staging *staging) {
     struct stet_command *command = staging->command;
     struct space *space = staging->space;
@@ -395,8 +409,13 @@ static void decide_write(struct staging *staging) {
     size_t first_change = staging->first_change;
     uint64_t seq = space->seq;
     atomic_fetch_add_explicit(&space->counters.commands, 1, memory_order_relaxed);
+    stet_status status = enter(staging, &command->error);
+    if (status != STET_OK) {
+        command->status = status;
+        count_refusal(space, status);
+        return;
+    }
     if (decide_by_key(staging)) return;
-    stet_status status = STET_OK;
     if (command->kind == COMMAND_MODULE) {
         /* It may only ask for something; then it is answered, too. */
         status = decide_by_module(staging);

@@ -397,6 +397,28 @@ stet_status engine_copies(stet_engine *engine, struct workers **copies, stet_err
     return status;
 }
 
+/* Half of the cores at most, so that who logs in does not keep the others from their work. */
+static size_t password_threads(void) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = cores > 1 ? (size_t)cores / 2 : 1;
+    return count < PASSWORD_THREADS_MAX ? count : PASSWORD_THREADS_MAX;
+}
+
+stet_status engine_passwords(stet_engine *engine, struct workers **passwords, stet_error *err) {
+    stet_status status = STET_OK;
+    pthread_mutex_lock(&engine->copies_lock);
+    if (atomic_load(&engine->stopping)) {
+        status = error_set(err, STET_SHUTTING_DOWN, "the engine is closing");
+    } else if (!engine->passwords_started) {
+        if (!engine->seams.manual)
+            status = workers_start(&engine->passwords, password_threads(), err);
+        engine->passwords_started = status == STET_OK;
+    }
+    pthread_mutex_unlock(&engine->copies_lock);
+    if (status == STET_OK) *passwords = &engine->passwords;
+    return status;
+}
+
 stet_status engine_accompany(stet_engine *engine, struct engine_companion *companion,
                              stet_error *err) {
     stet_status status = STET_OK;
@@ -488,8 +510,10 @@ static stet_status start_threads(stet_engine *engine, const stet_options *option
     if (workers_init(&engine->workers) != STET_OK)
         return error_set(err, STET_NO_MEMORY, "out of memory for threads");
     engine->workers_ready = true;
-    if (workers_init(&engine->copies) != STET_OK)
+    if (workers_init(&engine->copies) != STET_OK || workers_init(&engine->passwords) != STET_OK)
         return error_set(err, STET_NO_MEMORY, "out of memory for threads");
+    engine->passwords.waiting_max = PASSWORD_QUEUE_MAX;
+    engine->passwords.busy = "too many passwords wait to be judged";
     if (engine->seams.manual) return STET_OK;
     stet_status status = STET_OK;
     for (size_t i = 0; i < count && status == STET_OK; i++)
@@ -573,6 +597,7 @@ void engine_close(stet_engine *engine) {
     for (size_t i = 0; i < engine->sequencer_count; i++)
         sequencer_stop(&engine->sequencers[i]);
     if (engine->workers_ready) {
+        workers_stop(&engine->passwords);
         workers_stop(&engine->copies);
         workers_stop(&engine->workers);
     }
@@ -592,7 +617,9 @@ void engine_close(stet_engine *engine) {
         close_entry(engine, engine->spaces);
     }
     if (engine->sandboxes_destroy != NULL) engine->sandboxes_destroy(engine->sandboxes);
+    if (engine->people_destroy != NULL) engine->people_destroy(engine->people);
     if (engine->workers_ready) {
+        workers_done(&engine->passwords);
         workers_done(&engine->copies);
         workers_done(&engine->workers);
     }
@@ -616,7 +643,8 @@ bool engine_step(stet_engine *engine) {
     for (size_t i = 0; i < engine->sequencer_count; i++)
         while (sequencer_step(&engine->sequencers[i], engine->commit_batch_max))
             any = true;
-    while (workers_step(&engine->workers) || workers_step(&engine->copies))
+    while (workers_step(&engine->workers) || workers_step(&engine->copies) ||
+           workers_step(&engine->passwords))
         any = true;
     return any;
 }

@@ -27,6 +27,9 @@ struct engine_seams {
     /* Functions commit if nobody else wrote what they write, whatever became of what they read: snapshot isolation, so that a test can
        show what validating reads prevents. */
     bool unvalidated_reads;
+    /* How dear it is to judge a password. 0: PASSWORD_OPS, PASSWORD_MEMORY_BYTES. */
+    unsigned long long password_ops;
+    size_t password_memory_bytes;
 };
 
 /* Something that goes on beside the engine, with a thread of its own (src/backup), and ends before it. */
@@ -64,6 +67,10 @@ struct stet_engine {
        first copy, under copies_lock. */
     struct workers copies;
     bool copies_started;
+    /* Judging passwords takes long and much memory: a few at a time, and nobody else waits for it. Started by the first, under
+       copies_lock. */
+    struct workers passwords;
+    bool passwords_started;
     pthread_mutex_t copies_lock;
     struct engine_companion *companions; /* Under copies_lock. */
     struct {
@@ -81,6 +88,9 @@ struct stet_engine {
     /* What functions are run in; of the functions module. Set while the engine is opened. */
     void *sandboxes;
     void (*sandboxes_destroy)(void *sandboxes);
+    /* What is remembered of all spaces' people together (attempts, tickets); of the people module. Likewise. */
+    void *people;
+    void (*people_destroy)(void *people);
     bool sweep_due; /* Files of deleted spaces are to be removed. Under keeper_lock. */
     pthread_mutex_t clients_lock;
     struct stet_client *idle_clients; /* Of the blocking calls. */
@@ -109,6 +119,9 @@ bool engine_step_batch(stet_engine *engine, struct space *space, size_t max);
 
 /* The thread for copies; starts it. STET_SHUTTING_DOWN, STET_NO_MEMORY. */
 stet_status engine_copies(stet_engine *engine, struct workers **copies, stet_error *err);
+
+/* The threads for passwords; starts them. STET_SHUTTING_DOWN, STET_NO_MEMORY. */
+stet_status engine_passwords(stet_engine *engine, struct workers **passwords, stet_error *err);
 
 /* STET_SHUTTING_DOWN: the engine is closing; the companion stays the caller's. */
 stet_status engine_accompany(stet_engine *engine, struct engine_companion *companion,

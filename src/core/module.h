@@ -122,6 +122,13 @@ struct module {
     /* The loads are over. NULL: not interested. */
     stet_status (*loaded)(void *state, stet_error *err);
 
+    /*
+     * May refuse a command because of the session its actor acts in, before anything else is decided about it, and again whenever it is
+     * decided anew. Asked only for actors with a session. NULL: knows nothing of sessions.
+     */
+    stet_status (*enter)(void *state, const stet_actor *actor, const struct module_time *now,
+                         stet_error *err);
+
     /* May refuse a mutation before anything else is decided about it, whatever it would come to: also one that would change nothing, or
        wait. NULL: accepts everything. */
     stet_status (*admit)(void *state, const struct mutation *mutation, stet_error *err);

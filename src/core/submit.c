@@ -130,7 +130,6 @@ static size_t weight(const struct stet_command *command) {
 
 static void run_hop(struct job *job) {
     struct stet_command *command = command_of(job);
-    struct stet_engine *engine = command->client->engine;
     struct store_reader *reader;
     stet_status (*hop)(struct stet_command *, struct store_reader *, stet_error *) = command->hop;
     command->hop = NULL;
@@ -141,7 +140,7 @@ static void run_hop(struct job *job) {
     }
     if (status == STET_OK)
         status = command->hop != NULL
-                     ? workers_submit(&engine->workers, &command->job, &command->error)
+                     ? command_detour(command, &command->error)
                      : sequencer_resubmit(command->space->sequencer, command->space, command,
                                           &command->error);
     if (status == STET_OK) return;
@@ -158,8 +157,11 @@ static void run_hop(struct job *job) {
 }
 
 stet_status command_detour(struct stet_command *command, stet_error *err) {
+    struct workers *workers = &command->client->engine->workers;
+    stet_status status =
+        command->judges ? engine_passwords(command->client->engine, &workers, err) : STET_OK;
     command->job.run = run_hop;
-    return workers_submit(&command->client->engine->workers, &command->job, err);
+    return status == STET_OK ? workers_submit(workers, &command->job, err) : status;
 }
 
 static stet_status submit_write(struct stet_command *command, stet_error *err) {

@@ -8,7 +8,8 @@
 #include <string.h>
 
 stet_status workers_init(struct workers *workers) {
-    *workers = (struct workers){0};
+    *workers =
+        (struct workers){.waiting_max = READ_QUEUE_MAX, .busy = "too many reads are waiting"};
     pthread_mutex_init(&workers->lock, NULL);
     pthread_cond_init(&workers->wake, NULL);
     return STET_OK;
@@ -88,7 +89,7 @@ stet_status workers_submit(struct workers *workers, struct job *job, stet_error 
     pthread_mutex_lock(&workers->lock);
     if (workers->stopping) {
         status = STET_SHUTTING_DOWN;
-    } else if (workers->waiting >= READ_QUEUE_MAX) {
+    } else if (workers->waiting >= workers->waiting_max) {
         status = STET_BUSY;
     } else {
         if (workers->last == NULL)
@@ -101,8 +102,8 @@ stet_status workers_submit(struct workers *workers, struct job *job, stet_error 
     }
     pthread_mutex_unlock(&workers->lock);
     if (status == STET_BUSY) {
-        error_set(err, STET_BUSY, "too many reads are waiting");
-        error_field(err, "", READ_QUEUE_MAX);
+        error_set(err, STET_BUSY, "%s", workers->busy);
+        error_field(err, "", workers->waiting_max);
     } else if (status != STET_OK) {
         error_set(err, status, "the engine is closing");
     }

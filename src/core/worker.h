@@ -19,6 +19,8 @@ struct workers {
     pthread_cond_t wake;
     struct job *first, *last;
     size_t waiting;
+    size_t waiting_max; /* READ_QUEUE_MAX, unless set before the first job. */
+    const char *busy;   /* What is said when so many wait. */
     pthread_t *threads;
     size_t thread_count;
     bool stopping;

@@ -40,8 +40,11 @@ static struct world world;
 enum { WORLD_START_S = 1700000000 };
 
 static inline void world_reopen(void) {
-    const struct engine_seams seams = {
-        .manual = true, .clock = &world.clock.clock, .entropy = &world.entropy.entropy};
+    const struct engine_seams seams = {.manual = true,
+                                       .clock = &world.clock.clock,
+                                       .entropy = &world.entropy.entropy,
+                                       .password_ops = 1,
+                                       .password_memory_bytes = 8192};
     const stet_options options = {.data_dir = world.data_dir, .space_idle_s = 60};
     fixture_open_with(&world.fixture, &options, &seams, world.modules);
 }

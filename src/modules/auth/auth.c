@@ -4,6 +4,7 @@
 #include "base/view.h"
 #include "core/read.h"
 #include "core/render.h"
+#include "core/roles.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -11,7 +12,6 @@
 
 enum { SECRET_BYTES = 32, HASH_BYTES = 32, ID_BYTES = 16 };
 
-#define TOKEN_PREFIX "stet_"
 #define TYPE VIEW("stet.token")
 
 /* A token's hash as text: the id is its first half. */
@@ -37,6 +37,7 @@ static void hash_token(stet_view token, struct token_hash *hash) {
 struct token {
     stet_view actor, name, hash;
     bool admin;
+    struct rights rights;
     int64_t expires_at;
 };
 
@@ -63,6 +64,8 @@ static stet_status read_token(struct arena *arena, stet_view data, struct token 
     if (status != STET_OK) return status;
     node = doc_member(&doc, 0, VIEW("admin"));
     if (node != DOC_NONE) doc_bool(&doc, node, &token->admin);
+    status = rights_read(arena, &doc, &token->rights, NULL);
+    if (status != STET_OK) return status == STET_NO_MEMORY ? status : STET_CORRUPT;
     if (!view_is_empty(expires) && !clock_parse_rfc3339(expires, &token->expires_at))
         return STET_CORRUPT;
     return STET_OK;
@@ -153,6 +156,11 @@ static stet_status identify_by_hash(struct stet_client *client, stet_view text,
         snprintf(found->identity.actor, sizeof found->identity.actor, "%.*s",
                  VIEW_ARG(token.actor));
         found->identity.admin = token.admin;
+        rights_grant(&token.rights, &found->identity);
+        memcpy(found->identity.token, hash.hex, ID_BYTES * 2);
+        snprintf(found->identity.space, sizeof found->identity.space, "stet");
+        found->identity.expires_at = token.expires_at;
+        found->identity.credential_seq = head->row.seq;
     }
     change_unref(head);
     return status;
@@ -184,6 +192,22 @@ stet_status auth_identify(struct stet_client *client, stet_view text, stet_ident
         return error_set(err, STET_UNAUTHENTICATED, "the token has expired");
     *identity = found.identity;
     return STET_OK;
+}
+
+/* A token's record is never written twice, so that the same head says the same rights. */
+stet_status auth_check(struct stet_client *client, stet_identity *identity, bool *changed,
+                       stet_error *err) {
+    struct change *head;
+    if (changed != NULL) *changed = false;
+    stet_status status = find_token(client, view_of(identity->token), &head, err);
+    if (status != STET_OK) return status;
+    if (change_is_delete(head) || head->row.seq != identity->credential_seq)
+        status = error_set(err, STET_UNAUTHENTICATED, "the token was revoked");
+    change_unref(head);
+    if (status == STET_OK && identity->expires_at != 0 &&
+        clock_wall_ns(client->engine->clock) >= identity->expires_at)
+        status = error_set(err, STET_UNAUTHENTICATED, "the token has expired");
+    return status;
 }
 
 /* ---- Walking the tokens ------------------------------------------------------------------ */
@@ -224,18 +248,35 @@ static stet_status note_any(void *context, const struct store_change *change,
     return STET_OK;
 }
 
-stet_status auth_any(struct stet_client *client, bool *any, stet_error *err) {
+static stet_status note_admin(void *context, const struct store_change *change,
+                              const struct token *token, stet_error *err) {
+    (void)change;
+    (void)err;
+    if (token->admin) *(bool *)context = true;
+    return STET_OK;
+}
+
+static stet_status ask_tokens(struct stet_client *client, token_visit *visit, bool *any,
+                              stet_error *err) {
     struct store_reader *reader;
     struct arena arena;
     bool found = false;
     stet_status status = space_reader_take(client->engine->home, &reader, err);
     if (status != STET_OK) return status;
     arena_init(&arena, 4096);
-    status = visit_tokens(reader, &arena, note_any, &found, err);
+    status = visit_tokens(reader, &arena, visit, &found, err);
     arena_done(&arena);
     space_reader_give(client->engine->home, reader);
     if (status == STET_OK) *any = found;
     return status;
+}
+
+stet_status auth_any(struct stet_client *client, bool *any, stet_error *err) {
+    return ask_tokens(client, note_any, any, err);
+}
+
+stet_status auth_any_admin(struct stet_client *client, bool *any, stet_error *err) {
+    return ask_tokens(client, note_admin, any, err);
 }
 
 /* ---- Commands ---------------------------------------------------------------------------- */
@@ -307,7 +348,7 @@ static stet_status prepare_creation(struct stet_command *command, stet_error *er
 }
 
 static stet_view token_data(struct arena *arena, const stet_token_request *request,
-                            const struct token_hash *hash) {
+                            const struct rights *rights, const struct token_hash *hash) {
     struct buffer buffer;
     struct json_writer writer;
     buffer_init(&buffer, arena, 0);
@@ -316,6 +357,7 @@ static stet_view token_data(struct arena *arena, const stet_token_request *reque
     json_member_text(&writer, VIEW("actor"), request->actor);
     json_member_text(&writer, VIEW("name"), request->name);
     json_member_bool(&writer, VIEW("admin"), request->admin);
+    rights_write(&writer, rights);
     if (request->expires_at > 0) {
         json_key(&writer, VIEW("expires_at"));
         json_rfc3339(&writer, request->expires_at);
@@ -333,8 +375,12 @@ stet_status auth_fill_create(struct stet_command *command, const stet_token_requ
     uint8_t secret[SECRET_BYTES];
     char text[TEXT_BYTES] = TOKEN_PREFIX;
     struct token_hash hash;
+    struct rights rights;
     stet_status status = check_actor(request->actor, err);
     if (status == STET_OK && request->name.size > 0) status = check_id(request->name, "name", err);
+    if (status == STET_OK)
+        status =
+            rights_fill(arena, request->roles, request->role_count, request->scopes, &rights, err);
     if (status != STET_OK) return status;
     int64_t now = clock_wall_ns(command->client->engine->clock);
     if (request->expires_at < 0 || (request->expires_at > 0 && request->expires_at <= now)) {
@@ -347,7 +393,7 @@ stet_status auth_fill_create(struct stet_command *command, const stet_token_requ
                       sizeof secret, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     hash_token(view_of(text), &hash);
     struct creation *creation = arena_zalloc(arena, 1, sizeof *creation);
-    stet_view data = token_data(arena, request, &hash);
+    stet_view data = token_data(arena, request, &rights, &hash);
     if (creation == NULL || view_is_empty(data))
         return error_set(err, STET_NO_MEMORY, "out of memory");
     *creation = (struct creation){
@@ -406,6 +452,7 @@ static stet_status render_token(void *context, const struct store_change *change
     json_member_text(writer, VIEW("actor"), token->actor);
     json_member_text(writer, VIEW("name"), token->name);
     json_member_bool(writer, VIEW("admin"), token->admin);
+    rights_show(writer, &token->rights, token->admin);
     json_key(writer, VIEW("created_at"));
     json_rfc3339(writer, change->stamp);
     json_member_text(writer, VIEW("created_by"), change->by);

@@ -18,5 +18,14 @@ stet_status auth_fill_revoke(struct stet_command *command, stet_view id, stet_er
 stet_status auth_identify(struct stet_client *client, stet_view token, stet_identity *identity,
                           stet_error *err);
 stet_status auth_any(struct stet_client *client, bool *any, stet_error *err);
+/* Whether there is a token of an administrator. */
+stet_status auth_any_admin(struct stet_client *client, bool *any, stet_error *err);
+
+/* What API tokens begin with, and nothing else does. */
+#define TOKEN_PREFIX "stet_"
+
+/* See stet_identity_check, for the identity of a token. changed may be NULL. */
+stet_status auth_check(struct stet_client *client, stet_identity *identity, bool *changed,
+                       stet_error *err);
 
 #endif

@@ -131,6 +131,32 @@ TEST(replacing_revokes_the_older_of_that_name_in_the_same_transaction) {
     assert_int_equal(identify(new, &identity), STET_OK);
 }
 
+TEST(a_token_has_roles_and_scopes) {
+    (void)state;
+    stet_identity identity;
+    bool changed = true;
+    stet_view roles[] = {VIEW("sales"), VIEW("support")};
+    stet_token_request request = bobs;
+    request.roles = roles;
+    request.role_count = 2;
+    request.scopes = STET_SCOPE_READ;
+    struct answer made = must(create(request));
+    check_json(made.body, "/roles", "[\"sales\",\"support\"]");
+    const char *token = unquoted(json_at(made.body, "/token"));
+    assert_int_equal(identify(token, &identity), STET_OK);
+    assert_int_equal(identity.role_count, 2);
+    assert_string_equal(identity.roles[1], "support");
+    assert_int_equal(identity.scopes, STET_SCOPE_READ);
+    assert_string_equal(identity.token, unquoted(json_at(made.body, "/id")));
+    check_json(must(list()).body, "/tokens/0/scopes", "[\"read\"]");
+    assert_int_equal(auth_check(world.fixture.client, &identity, &changed, NULL), STET_OK);
+    assert_false(changed);
+    must(revoke(identity.token));
+    assert_int_equal(auth_check(world.fixture.client, &identity, NULL, NULL), STET_UNAUTHENTICATED);
+    request.scopes = 4096;
+    assert_string_equal(create(request).field, "scopes");
+}
+
 TEST(only_an_administrator_manages_tokens) {
     (void)state;
     world.fixture.actor.admin = false;
@@ -189,6 +215,7 @@ int main(void) {
         HOME(a_revoked_token_stands_for_nobody_at_once),
         HOME(a_token_expires_at_its_time),
         HOME(replacing_revokes_the_older_of_that_name_in_the_same_transaction),
+        HOME(a_token_has_roles_and_scopes),
         HOME(only_an_administrator_manages_tokens),
         HOME(bad_requests_name_their_field),
         HOME(the_first_token_can_be_told),
