@@ -272,7 +272,10 @@ stet_status staging_decide(struct staging *staging) {
         stet_status decided = STET_OK;
         if (command->bind != NULL) decided = command->bind(staging, i, &command->error);
         if (decided != STET_OK) return status != STET_OK ? status : decided;
+        const bool admin = command->actor.admin;
+        command->actor.admin = admin || command->mutations[i].as_admin;
         decided = decide_mutation(staging, i);
+        command->actor.admin = admin;
         if (status == STET_OK) status = decided;
     }
     /* All of it together: what one mutation gives up another one may take. */

@@ -49,6 +49,9 @@ struct function_runner {
                          stet_error *err);
     /* Whether there is such a function, as of the batch at hand. The sequencer's thread. */
     bool (*exists)(struct staging *staging, stet_view name);
+    /* Whether somebody may call the published function, if there is one: STET_FORBIDDEN. Any thread. NULL: everybody may. */
+    stet_status (*allows)(struct space *space, stet_view name, const stet_actor *actor,
+                          stet_error *err);
 };
 
 /* On the sequencer: validates what the run read and decides its mutations. STET_CONCURRENT_MODIFICATION: run it again. */

@@ -215,7 +215,10 @@ static stet_status host_patch(struct sandbox_call *call, void *context, stet_err
     if (status == STET_OK) status = call_keep(call, data.size, err);
     if (status == STET_OK) status = transaction_put(transaction, type, id, data, err);
     if (status == STET_OK) status = transaction_read(transaction, type, id, &record, err);
-    return status == STET_OK ? return_data(call, transaction, &record, err) : status;
+    if (status != STET_OK) return status;
+    /* It may have gone out of the caller's sight by that. */
+    return record.exists ? return_data(call, transaction, &record, err)
+                         : call_return_nil(call, err);
 }
 
 static stet_status host_delete(struct sandbox_call *call, void *context, stet_error *err) {
@@ -229,10 +232,15 @@ static stet_status host_delete(struct sandbox_call *call, void *context, stet_er
 
 static stet_status host_call(struct sandbox_call *call, void *context, stet_error *err) {
     struct definition *definition;
+    const stet_actor *before;
     stet_view name;
     stet_status status = call_text(call, 0, &name, err);
     if (status == STET_OK) status = run_need_function(context, name, &definition, err);
-    return status == STET_OK ? call_function(call, &definition->chunk, 1, err) : status;
+    if (status == STET_OK) status = run_enter(context, definition, &before, err);
+    if (status != STET_OK) return status;
+    status = call_function(call, &definition->chunk, 1, err);
+    run_leave(context, before);
+    return status;
 }
 
 static stet_status host_now(struct sandbox_call *call, void *context, stet_error *err) {

@@ -69,12 +69,14 @@ static stet_status hop_run(struct stet_command *command, struct store_reader *re
 /* Whose call it is, and what it may claim: known once the command is submitted. */
 static stet_status admit(struct stet_command *command, struct call_request *request,
                          stet_error *err) {
-    bool above = request->class_ > STET_CLASS_NORMAL;
-    if (above && !command->actor.admin) {
-        error_set(err, STET_FORBIDDEN, "a class above normal needs a permission");
-        error_field(err, "class", 0);
-        return STET_FORBIDDEN;
+    /* One that writes needs more: that is found when it does. */
+    bool may_call = actor_has_scopes(&command->actor, STET_SCOPE_WRITE);
+    stet_status status = may_call ? STET_OK : actor_demand(&command->actor, STET_SCOPE_READ, err);
+    if (status == STET_OK && request->class_ > STET_CLASS_NORMAL) {
+        status = actor_demand(&command->actor, STET_SCOPE_PRIORITY, err);
+        if (status != STET_OK) error_field(err, "class", 0);
     }
+    if (status != STET_OK) return status;
     if (request->class_ == STET_CLASS_DEFAULT) {
         struct definition *definition = functions_lookup(command->space, request->call.name);
         if (definition != NULL) request->class_ = definition->class_;

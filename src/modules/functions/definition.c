@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/actor.h"
 #include "doc/doc.h"
 #include "doc/pointer.h"
 #include "modules/functions/internal.h"
@@ -122,9 +123,58 @@ static stet_status read_class(struct definition *definition, const struct doc *d
     return refuse(err, "/class", 0);
 }
 
+static stet_status read_run_as(struct definition *definition, const struct doc *doc,
+                               stet_error *err) {
+    stet_view text = {0};
+    stet_status status = read_text(definition, doc, "run_as", "/run_as", 16, &text, err);
+    if (status != STET_OK) return status;
+    definition->as_admin = view_equal(text, VIEW("admin"));
+    if (doc_member(doc, 0, VIEW("run_as")) == DOC_NONE || definition->as_admin ||
+        view_equal(text, VIEW("caller")))
+        return STET_OK;
+    error_set(err, STET_INVALID_FUNCTION, "is caller or admin");
+    return refuse(err, "/run_as", 0);
+}
+
+static stet_status bad_roles(stet_error *err) {
+    error_set(err, STET_INVALID_FUNCTION, "is a list of 1 to %d roles of at most %d bytes each",
+              STET_ROLES_MAX, STET_ROLE_BYTES_MAX);
+    return refuse(err, "/roles", STET_ROLES_MAX);
+}
+
+static stet_status read_roles(struct definition *definition, const struct doc *doc,
+                              stet_error *err) {
+    doc_node list = doc_member(doc, 0, VIEW("roles"));
+    stet_view *roles;
+    if (list == DOC_NONE) return STET_OK;
+    size_t count = doc_kind(doc, list) == DOC_ARRAY ? doc_count(doc, list) : 0;
+    if (count == 0 || count > STET_ROLES_MAX) return bad_roles(err);
+    roles = arena_alloc(&definition->arena, count * sizeof *roles);
+    if (roles == NULL) return no_memory(err);
+    for (doc_node one = doc_first(doc, list); one != DOC_NONE; one = doc_next(doc, one)) {
+        stet_view *role = &roles[definition->role_count++];
+        stet_status status = doc_string(&definition->arena, doc, one, role);
+        if (status == STET_NO_MEMORY) return no_memory(err);
+        if (status != STET_OK || role->size == 0 || role->size > STET_ROLE_BYTES_MAX)
+            return bad_roles(err);
+    }
+    definition->roles = roles;
+    return STET_OK;
+}
+
+stet_status definition_check_caller(const struct definition *definition, const stet_actor *actor,
+                                    stet_error *err) {
+    if (actor->admin || definition->role_count == 0) return STET_OK;
+    for (size_t i = 0; i < definition->role_count; i++)
+        if (actor_has_role(actor, definition->roles[i])) return STET_OK;
+    return error_set(err, STET_FORBIDDEN, "the function \"%.*s\" is not for your roles",
+                     VIEW_ARG(definition->chunk.name));
+}
+
 static stet_status compile(struct definition *definition, stet_view name, stet_view text,
                            stet_error *err) {
-    static const char *const names[] = {"source", "description", "class", "limits", NULL};
+    static const char *const names[] = {"source", "description", "class", "limits",
+                                        "run_as", "roles",       NULL};
     struct doc doc;
     stet_view description = {0};
     text = arena_copy(&definition->arena, text);
@@ -136,7 +186,8 @@ static stet_status compile(struct definition *definition, stet_view name, stet_v
         error_set(err, STET_INVALID_FUNCTION, "is an object");
         return refuse(err, "", 0);
     }
-    status = check_members(&doc, 0, "", names, "source, description, class and limits", err);
+    status = check_members(&doc, 0, "", names,
+                           "source, description, class, limits, run_as and roles", err);
     if (status == STET_OK)
         status = read_text(definition, &doc, "source", "/source", FUNCTION_SOURCE_BYTES_MAX,
                            &definition->chunk.source, err);
@@ -148,6 +199,8 @@ static stet_status compile(struct definition *definition, stet_view name, stet_v
         status = read_text(definition, &doc, "description", "/description",
                            FUNCTION_DESCRIPTION_BYTES_MAX, &description, err);
     if (status == STET_OK) status = read_class(definition, &doc, err);
+    if (status == STET_OK) status = read_run_as(definition, &doc, err);
+    if (status == STET_OK) status = read_roles(definition, &doc, err);
     return status == STET_OK ? read_limits(definition, &doc, err) : status;
 }
 

@@ -250,8 +250,18 @@ static bool runner_exists(struct staging *staging, stet_view name) {
            head.version > 0 && !head.deleted;
 }
 
+static stet_status runner_allows(struct space *space, stet_view name, const stet_actor *actor,
+                                 stet_error *err) {
+    struct definition *definition = functions_lookup(space, name);
+    if (definition == NULL) return STET_OK;
+    stet_status status = definition_check_caller(definition, actor, err);
+    definition_unref(definition);
+    return status;
+}
+
 const struct function_runner functions_runner = {
     .run = runner_run,
     .merge = run_function_merge,
     .exists = runner_exists,
+    .allows = runner_allows,
 };

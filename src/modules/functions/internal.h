@@ -28,6 +28,9 @@ struct definition {
     stet_class class_; /* DEFAULT: normal. */
     struct sandbox_limits limits;
     size_t reads_max, writes_max;
+    bool as_admin;          /* It sees and does everything, whoever calls it. */
+    const stet_view *roles; /* Whose callers it has; none: everybody's. */
+    size_t role_count;
     /* Calls that are not to be tried inline: the last one that was tried was too long. */
     atomic_uint not_inline;
     struct arena arena; /* Holds all of it. */
@@ -39,6 +42,9 @@ struct definition {
  */
 stet_status definition_parse(stet_view name, stet_view text, struct definition **out,
                              stet_error *err);
+/* STET_FORBIDDEN: it is for others. */
+stet_status definition_check_caller(const struct definition *definition, const stet_actor *actor,
+                                    stet_error *err);
 void definition_unref(struct definition *definition); /* Accepts NULL. Any thread. */
 
 /* The published function of this name, with a reference; NULL: there is none. Any thread. */
@@ -60,6 +66,12 @@ struct run {
 /* The function of this name as the run may use it: noted as read. STET_NOT_FOUND; the run keeps the reference. */
 stet_status run_need_function(struct run *run, stet_view name, struct definition **definition,
                               stet_error *err);
+
+/* A function begins, the outermost or one that another calls: from here on its own declaration says who looks and writes. before: out, for
+   run_leave. STET_FORBIDDEN: it is not for those who call it. */
+stet_status run_enter(struct run *run, const struct definition *definition,
+                      const stet_actor **before, stet_error *err);
+void run_leave(struct run *run, const stet_actor *before);
 
 /* As function_runner.run. *too_long: it was brief, and that was not enough; the status then says nothing more. May be NULL. */
 stet_status run_function(struct stet_command *command, struct store_reader *reader,

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/actor.h"
 #include "core/client.h"
 #include "core/render.h"
 #include "modules/functions/internal.h"
@@ -44,6 +45,19 @@ static stet_status check_current(struct run *run, stet_view name, uint64_t versi
         status = error_set(err, STET_CONCURRENT_MODIFICATION, "the function is being changed");
     return status;
 }
+
+stet_status run_enter(struct run *run, const struct definition *definition,
+                      const stet_actor **before, stet_error *err) {
+    struct transaction *transaction = &run->transaction;
+    stet_status status = definition_check_caller(definition, transaction->actor, err);
+    *before = transaction->actor;
+    if (status == STET_OK)
+        transaction->actor =
+            definition->as_admin ? &transaction->admin : &transaction->command->actor;
+    return status;
+}
+
+void run_leave(struct run *run, const stet_actor *before) { run->transaction.actor = before; }
 
 stet_status run_need_function(struct run *run, stet_view name, struct definition **out,
                               stet_error *err) {
@@ -86,7 +100,16 @@ static const char *class_name(stet_class class_) {
     return "normal";
 }
 
-/* {"id", "operation"?: {"id", "class", "retries"}} */
+static void write_roles(struct json_writer *writer, const stet_actor *actor) {
+    json_key(writer, VIEW("roles"));
+    json_array_begin(writer);
+    if (actor->role_count == 0) json_text(writer, ROLE_MEMBER);
+    for (size_t i = 0; i < actor->role_count; i++)
+        json_text(writer, actor->roles[i]);
+    json_array_end(writer);
+}
+
+/* {"id", "roles", "admin"?, "operation"?: {"id", "class", "retries"}} */
 static stet_status describe_actor(const struct run *run, struct doc *doc, stet_error *err) {
     struct stet_command *command = run->transaction.command;
     const struct operation_cause *operation = run->call->operation;
@@ -96,6 +119,8 @@ static stet_status describe_actor(const struct run *run, struct doc *doc, stet_e
     json_begin(&writer, &buffer);
     json_object_begin(&writer);
     json_member_text(&writer, VIEW("id"), command->actor.id);
+    write_roles(&writer, &command->actor);
+    if (command->actor.admin) json_member_bool(&writer, VIEW("admin"), true);
     if (operation != NULL) {
         json_key(&writer, VIEW("operation"));
         json_object_begin(&writer);
@@ -123,7 +148,9 @@ static stet_status name_inputs(struct run *run, stet_view *inputs, stet_error *e
     json_array_begin(&writer);
     for (size_t i = 0; i < reads->point_count; i++) {
         const struct read_point *point = &reads->points[i];
-        if (point->version == 0 || view_equal(point->type, TYPE_FUNCTION)) continue;
+        if (point->version == 0 || view_equal(point->type, TYPE_FUNCTION) ||
+            !transaction_may_name(&run->transaction, point))
+            continue;
         if (shown == FUNCTION_INPUTS_MAX) {
             left++;
             continue;
@@ -234,6 +261,7 @@ stet_status run_function(struct stet_command *command, struct store_reader *read
     bool brief = is_brief(place), tried = false;
     int64_t began = clock_monotonic_ns(command->client->engine->clock);
     struct run run = {.call = call};
+    const stet_actor *before;
     struct definition *definition;
     struct sandbox *sandbox = NULL;
     stet_error local = {0};
@@ -244,6 +272,8 @@ stet_status run_function(struct stet_command *command, struct store_reader *read
     call->result = call->log = (stet_view){0};
     run.transaction = (struct transaction){.command = command,
                                            .space = command->space,
+                                           .actor = &command->actor,
+                                           .admin = {.id = command->actor.id, .admin = true},
                                            .arena = &command->arena,
                                            .reader = reader,
                                            .staging = staging,
@@ -260,6 +290,8 @@ stet_status run_function(struct stet_command *command, struct store_reader *read
         *too_long = true;
         goto done;
     }
+    status = run_enter(&run, definition, &before, err);
+    if (status != STET_OK) goto done;
     call->version = definition->chunk.version;
     transaction_begin(&run.transaction);
     run.transaction.reads_max = brief && definition->reads_max > FUNCTION_INLINE_READS_MAX

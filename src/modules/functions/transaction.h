@@ -6,6 +6,9 @@
  * of a transaction, whatever others commit meanwhile; that it was overtaken is found when it is validated (core/readset.h). On the
  * sequencer, alone, it reads what is staged instead, and cannot be overtaken.
  *
+ * Everything is read whole, and shown as far as who looks may see it: the caller, or an administrator where a function is declared so. What
+ * the caller does not see counts as absent; fields hidden from them are left out, and stay as they are when they write the record.
+ *
  * Everything is in the command's arena. Thread: whichever runs the function.
  */
 #ifndef MODULES_FUNCTIONS_TRANSACTION_H
@@ -23,16 +26,21 @@ struct transaction_record {
     uint64_t first; /* The position of its first version. */
     stet_view data;
     struct doc *doc; /* The data parsed; count 0: nobody asked for it yet. In the arena. */
+    /* What access rules are asked about; NULL: none bind whoever may look. In the arena. */
+    const struct store_change *row;
+    bool met; /* Of what is remembered: the caller was shown it. */
 };
 
 /* A record about to be written; the last write counts. */
 struct transaction_write {
     uint64_t hash; /* Of its name. */
     stet_view type, id;
-    uint64_t version; /* Of the head that was read; 0: it never existed. */
-    bool lived;       /* That head was no tombstone. */
-    uint64_t first;   /* As of the record. */
-    stet_view before; /* Its data. */
+    uint64_t version;               /* Of the head that was read; 0: it never existed. */
+    bool lived;                     /* That head was no tombstone. */
+    uint64_t first;                 /* As of the record. */
+    stet_view before;               /* Its data. */
+    const struct store_change *row; /* As of the record that was read. */
+    bool by_caller; /* The caller wrote it, and not only functions that run as an administrator. */
     bool deletes;
     stet_view data;
     struct doc *doc; /* As of a record. */
@@ -41,6 +49,8 @@ struct transaction_write {
 struct transaction {
     struct stet_command *command;
     struct space *space;
+    const stet_actor *actor; /* Who looks and writes now: the command's, or `admin`. */
+    stet_actor admin;        /* The same, as an administrator. */
     struct arena *arena;
     struct store_reader *reader; /* NULL: one is taken when it is needed. */
     struct staging *staging;     /* Set: alone on the sequencer. */
@@ -65,11 +75,12 @@ struct transaction {
  * STET_CONCURRENT_MODIFICATION: what the snapshot had is no longer kept, run it again; STET_NO_MEMORY, STET_IO, STET_CORRUPT.
  */
 
-/* STET_BAD_REQUEST: no name of a record. STET_FORBIDDEN: the actor may not read it. */
+/* STET_BAD_REQUEST: no name of a record. STET_FORBIDDEN: a system record that the actor may not read. */
 stet_status transaction_read(struct transaction *transaction, stet_view type, stet_view id,
                              struct transaction_record *record, stet_error *err);
 
-/* Creates or replaces. data: a JSON object in the arena. STET_SYSTEM_TYPE, STET_BAD_REQUEST, STET_TOO_LARGE. */
+/* Creates or replaces. data: a JSON object in the arena. STET_FORBIDDEN: what they do not see stands there, or has a value in data;
+   STET_SYSTEM_TYPE, STET_BAD_REQUEST, STET_TOO_LARGE. */
 stet_status transaction_put(struct transaction *transaction, stet_view type, stet_view id,
                             stet_view data, stet_error *err);
 /* STET_NOT_FOUND as well. */
@@ -96,6 +107,9 @@ stet_status transaction_no_memory(stet_error *err);
 stet_status transaction_count_reads(struct transaction *transaction, stet_error *err);
 /* So many bytes more were looked at. */
 stet_status transaction_count_bytes(struct transaction *transaction, size_t bytes, stet_error *err);
+
+/* Whether a point that was read may be named where others read it: not what only functions that run as an administrator looked at. */
+bool transaction_may_name(const struct transaction *transaction, const struct read_point *point);
 
 /* What was written becomes the command's mutations, each from the version that was read, prepared. */
 stet_status transaction_finish(struct transaction *transaction, stet_error *err);

@@ -42,7 +42,7 @@ static stet_status add(struct listing *listing, const struct store_change *chang
     }
     stet_view data;
     const struct transaction *transaction = listing->transaction;
-    struct viewer viewer = command_viewer(transaction->command);
+    const struct viewer viewer = {.space = transaction->space, .actor = transaction->actor};
     stet_status status = viewer_data(&viewer, arena, change, &data);
     if (status != STET_OK) return transaction_no_memory(err);
     struct row *row = &listing->rows[listing->count];
@@ -124,9 +124,13 @@ static stet_status add_on_top(struct listing *listing, const struct store_change
                               stet_error *err) {
     stet_view key;
     bool matches;
-    struct viewer viewer = command_viewer(listing->transaction->command);
+    const struct transaction *transaction = listing->transaction;
+    const struct viewer viewer = {.space = transaction->space, .actor = transaction->actor};
+    struct store_change shown = *change;
     if (!viewer_sees(&viewer, change)) return STET_OK;
-    stet_status status = sort_key(listing, change, &key, &matches, err);
+    /* What is hidden counts as absent in what is asked, too. */
+    stet_status status = viewer_data(&viewer, transaction->arena, change, &shown.data);
+    if (status == STET_OK) status = sort_key(listing, &shown, &key, &matches, err);
     return status == STET_OK && matches ? add(listing, change, key, err) : status;
 }
 
@@ -210,7 +214,7 @@ static stet_status collect(struct listing *listing, unsigned limit, stet_error *
                              .sort = listing->list->sort,
                              .limit = limit};
     struct list_collect collected = {.space = transaction->space,
-                                     .actor = &transaction->command->actor,
+                                     .actor = transaction->actor,
                                      .list = &asked,
                                      .query = listing->query,
                                      .snapshot = transaction_begin(transaction),

@@ -207,6 +207,7 @@ static stet_status spawn(struct staging *staging, const struct reaction *reactio
         .by = follower->by,
         .handler = follower->name,
         .cause_seq = reaction->seq,
+        .input_for_those_who_may_read = reaction->guarded,
         .request = {.id = arena_copy(staging_arena(staging), view_make(text, sizeof text)),
                     .lane = handler->lane,
                     .class_ = handler->class_,

@@ -89,6 +89,7 @@ struct reaction {
     uint64_t seq;
     unsigned event;
     stet_view input, parent, target;
+    bool guarded; /* It tells of a record whose type has access rules. */
 };
 
 struct follow {

@@ -159,6 +159,14 @@ static stet_status write_change(struct look *look, struct json_writer *writer, s
     return STET_OK;
 }
 
+static bool has_rules(const struct look *look) {
+    stet_view subject = look->subject_type.size > 0 ? look->subject_type : look->change->type;
+    const struct policy *policy = policy_find(look->space, subject);
+    bool has = policy != NULL && policy->access != NULL;
+    policy_unref(policy);
+    return has;
+}
+
 static stet_status add_reaction(struct look *look, struct follow *follow, struct follower *follower,
                                 unsigned event, stet_error *err) {
     struct reaction *reaction = arena_zalloc(look->arena, 1, sizeof *reaction);
@@ -182,6 +190,7 @@ static stet_status add_reaction(struct look *look, struct follow *follow, struct
     if (json_end(&writer) != STET_OK || buffer_status(&target) != STET_OK ||
         reaction->parent.bytes == NULL)
         return no_memory(err);
+    reaction->guarded = has_rules(look);
     reaction->follower = follower;
     reaction->seq = look->change->seq;
     reaction->event = event;

@@ -293,7 +293,7 @@ struct shown {
     /* What need not be read in its data, as the command has written that itself; visible is empty where it has not. */
     stet_view visible, by;
     int64_t created_at;
-    bool input_apart, result_apart;
+    bool input_apart, input_veiled, result_apart;
     bool open;  /* Of a list from the store: it was not finished when it was read there. */
     bool waits; /* What follows is of one that waits. */
     bool delayed;

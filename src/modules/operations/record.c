@@ -239,6 +239,7 @@ static void take_all(struct reading *reading, struct operation_record *record) {
     record->after = (int64_t)take_u64(reading, "_after");
     record->done = take_text(reading, "_done");
     record->results = take_json(reading, "_results");
+    record->input_veiled = take_bool(reading, "_veiled");
     record->by_admin = take_bool(reading, "_admin");
     record->by_scopes = take_unsigned(reading, "_scopes");
     record->by_roles = take_list(reading, "_roles");
@@ -414,6 +415,7 @@ stet_view record_write(struct arena *arena, struct operation_record *record) {
     put_u64(&writer, "_after", (uint64_t)record->after);
     put_text(&writer, "_done", record->done);
     put_json(&writer, "_results", record->results);
+    put_flag(&writer, "_veiled", record->input_veiled);
     put_flag(&writer, "_admin", record->by_admin);
     put_u64(&writer, "_scopes", record->by_scopes);
     put_list(&writer, "_roles", &record->by_roles);

@@ -42,6 +42,7 @@ struct operation_record {
     uint64_t cause_seq;
     stet_view input; /* JSON; empty with a payload, or null. */
     bool input_apart;
+    bool input_veiled; /* It tells of a record: shown as far as its reader may see that. */
     stet_view target, parent, batch_key;
     unsigned depth;
     struct text_list depends_on;

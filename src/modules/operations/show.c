@@ -3,6 +3,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/render.h"
 #include "modules/operations/internal.h"
 
@@ -83,6 +84,7 @@ void shown_staged(struct shown *shown, const struct store_change *row,
     shown->by = record->by;
     shown->created_at = record->created_at;
     shown->input_apart = record->input_apart;
+    shown->input_veiled = record->input_veiled;
     shown->result_apart = record->result_apart;
 }
 
@@ -136,9 +138,65 @@ void shown_render_place(struct json_writer *writer, const struct shown *shown) {
     }
 }
 
+/* The change in a reaction's input, with as much of its data as they may see. */
+static stet_status render_seen(struct stet_command *command, struct json_writer *writer,
+                               const struct doc *doc, doc_node change, stet_error *err) {
+    const struct viewer viewer = command_viewer(command);
+    struct arena *arena = &command->arena;
+    struct store_change row = {.op = STORE_UPDATE, .by = VIEW("")};
+    stet_view address = {0}, seen = {0};
+    doc_node data = doc_member(doc, change, VIEW("data"));
+    doc_node where = doc_member(doc, change, VIEW("address"));
+    doc_node version = doc_member(doc, change, VIEW("version"));
+    bool sees = false;
+    if (data != DOC_NONE && where != DOC_NONE && version != DOC_NONE &&
+        doc_string(arena, doc, where, &address) == STET_OK &&
+        address_parse(arena, address, &row.type, &row.id, NULL) == STET_OK) {
+        doc_node by = doc_member(doc, change, VIEW("by"));
+        row.data = doc_text(doc, data);
+        (void)doc_u64(doc, version, &row.version);
+        if (by == DOC_NONE || doc_string(arena, doc, by, &row.by) != STET_OK) row.by = VIEW("");
+        /* Conflicts and operations hold data of others than themselves. */
+        sees = !type_is_system(row.type) && viewer_sees(&viewer, &row);
+        stet_status status = sees ? viewer_data(&viewer, arena, &row, &seen) : STET_OK;
+        if (status != STET_OK) return error_set(err, status, "could not show an operation's input");
+    }
+    json_object_begin(writer);
+    for (doc_node one = doc_first(doc, change); one != DOC_NONE; one = doc_next(doc, one)) {
+        if (one == data && !sees) continue;
+        json_key_raw(writer, doc_key_raw(doc, one));
+        json_raw(writer, one == data ? seen : doc_text(doc, one));
+    }
+    json_object_end(writer);
+    return STET_OK;
+}
+
+/* Of a reaction to a record with access rules. */
+static stet_status render_veiled(struct stet_command *command, struct json_writer *writer,
+                                 stet_view input, stet_error *err) {
+    struct doc doc;
+    stet_status status = doc_parse(&command->arena, input, NULL, &doc, err);
+    if (status != STET_OK) return status;
+    json_key(writer, VIEW("input"));
+    json_object_begin(writer);
+    for (doc_node one = doc_first(&doc, 0); one != DOC_NONE && status == STET_OK;
+         one = doc_next(&doc, one)) {
+        json_key_raw(writer, doc_key_raw(&doc, one));
+        if (view_equal(doc_key_raw(&doc, one), VIEW("change")) &&
+            doc_kind(&doc, one) == DOC_OBJECT) {
+            status = render_seen(command, writer, &doc, one, err);
+        } else {
+            json_raw(writer, doc_text(&doc, one));
+        }
+    }
+    json_object_end(writer);
+    return status;
+}
+
 /* A value that stands in a record of its own. One that is not there any more is left out. */
 static stet_status render_payload(struct stet_command *command, struct json_writer *writer,
-                                  stet_view operation, const char *what, stet_error *err) {
+                                  stet_view operation, const char *what, bool veiled,
+                                  stet_error *err) {
     struct change *head;
     struct doc doc;
     stet_view id = payload_id(&command->arena, operation, what);
@@ -152,7 +210,11 @@ static stet_status render_payload(struct stet_command *command, struct json_writ
     status = change_parse(&command->arena, head->row.data, &doc, err);
     if (status == STET_OK && !change_is_delete(head)) {
         doc_node value = doc_member(&doc, 0, VIEW("value"));
-        if (value != DOC_NONE) json_member_raw(writer, view_of(what), doc_text(&doc, value));
+        if (value != DOC_NONE && veiled && !command->actor.admin) {
+            status = render_veiled(command, writer, doc_text(&doc, value), err);
+        } else if (value != DOC_NONE) {
+            json_member_raw(writer, view_of(what), doc_text(&doc, value));
+        }
     }
     change_unref(head);
     return status;
@@ -160,13 +222,14 @@ static stet_status render_payload(struct stet_command *command, struct json_writ
 
 /* What its version says. */
 static stet_status render_version(struct stet_command *command, struct json_writer *writer,
-                                  const struct shown *shown, bool *input_apart, bool *result_apart,
-                                  stet_error *err) {
+                                  const struct shown *shown, bool *input_apart, bool *veiled,
+                                  bool *result_apart, stet_error *err) {
     if (!view_is_empty(shown->visible)) {
         const struct created created = {.at = shown->created_at, .by = shown->by};
         render_flat_head(writer, &shown->row, &created);
         json_members_raw(writer, shown->visible);
         *input_apart = shown->input_apart;
+        *veiled = shown->input_veiled;
         *result_apart = shown->result_apart;
         return STET_OK;
     }
@@ -176,19 +239,21 @@ static stet_status render_version(struct stet_command *command, struct json_writ
     const struct created created = {.at = record.created_at, .by = record.by};
     render_flat_members(writer, &shown->row, &created);
     *input_apart = record.input_apart;
+    *veiled = record.input_veiled;
     *result_apart = record.result_apart;
     return STET_OK;
 }
 
 stet_status shown_render(struct stet_command *command, struct json_writer *writer,
                          const struct shown *shown, enum show_part part, stet_error *err) {
-    bool input_apart, result_apart;
+    bool input_apart, veiled, result_apart;
     json_object_begin(writer);
-    stet_status status = render_version(command, writer, shown, &input_apart, &result_apart, err);
+    stet_status status =
+        render_version(command, writer, shown, &input_apart, &veiled, &result_apart, err);
     if (status == STET_OK && input_apart && part == SHOW_WHOLE && !command->dry_run)
-        status = render_payload(command, writer, shown->row.id, "input", err);
+        status = render_payload(command, writer, shown->row.id, "input", veiled, err);
     if (status == STET_OK && result_apart && part == SHOW_WHOLE)
-        status = render_payload(command, writer, shown->row.id, "result", err);
+        status = render_payload(command, writer, shown->row.id, "result", false, err);
     if (status != STET_OK) return status;
     shown_render_place(writer, shown);
     if (shown->leased) {

@@ -305,7 +305,10 @@ static stet_status check_depends(struct operations *operations, struct staging *
 static stet_status check_function(struct staging *staging, stet_view name, stet_error *err) {
     const struct function_runner *functions = staging->space->engine->functions;
     if (view_is_empty(name)) return STET_OK;
-    if (functions != NULL && functions->exists(staging, name)) return STET_OK;
+    if (functions != NULL && functions->exists(staging, name))
+        return functions->allows == NULL
+                   ? STET_OK
+                   : functions->allows(staging->space, name, &staging->command->actor, err);
     error_set(err, STET_NOT_FOUND, "there is no function \"%.*s\"", VIEW_ARG(name));
     error_field(err, "function", 0);
     return STET_NOT_FOUND;
@@ -341,6 +344,7 @@ static void fill_record(const struct operation_spawn *spawn, struct staging *sta
     record->queued_at = staging->now;
     record->input_apart =
         request->input.size > OPERATION_INLINE_BYTES || spawn->input_for_those_who_may_read;
+    record->input_veiled = spawn->input_for_those_who_may_read;
     if (record->input_apart) record->input = (stet_view){0};
 }
 
