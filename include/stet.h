@@ -1320,6 +1320,9 @@ typedef enum stet_event_kind {
     /* What happened to an operation, for who names the type "stet.operation". data: {"seq", "transaction", "event":
        "OperationStarted", "operation"}. */
     STET_EVENT_OPERATION,
+    /* A record went out of the subscriber's sight; data: {"seq", "op": "revoked", "type", "id", "address"}. Or all records of a type did, by
+       a change of its access rules: {"seq", "op": "revoked", "type"}. */
+    STET_EVENT_REVOKED,
 } stet_event_kind;
 
 typedef struct stet_event {

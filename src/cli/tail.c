@@ -188,6 +188,15 @@ static void conflict_event_show(struct tail *tail, struct arena *arena, const st
     line_end(&line);
 }
 
+static void revoked_show(struct tail *tail, struct arena *arena, const struct doc *doc) {
+    struct shown_line line = {.tail = tail, .width = columns_now(tail->cli)};
+    stet_view address = answer_text(arena, doc, 0, "address");
+    line_add(&line, COLOR_DIM, VIEW("revoked  "));
+    line_add(&line, COLOR_BOLD, address.size > 0 ? address : answer_text(arena, doc, 0, "type"));
+    line_add(&line, COLOR_DIM, VIEW("  (not yours to read any more)"));
+    line_end(&line);
+}
+
 /* ---- Events ------------------------------------------------------------------------------ */
 
 static void reset_say(struct tail *tail, uint64_t seq) {
@@ -222,8 +231,9 @@ static bool event_take(struct tail *tail, stet_view name, stet_view data) {
         return false;
     }
     bool conflict = view_equal(name, VIEW("conflict"));
+    bool revoked = view_equal(name, VIEW("revoked"));
     uint64_t seq = answer_u64(&doc, 0, "seq");
-    if (conflict || view_equal(name, VIEW("change"))) {
+    if (conflict || revoked || view_equal(name, VIEW("change"))) {
         if (seq > tail->shown_seq) {
             tail->shown_seq = seq;
             tail->shown += 1;
@@ -231,6 +241,8 @@ static bool event_take(struct tail *tail, stet_view name, stet_view data) {
                 cli_print_json(tail->cli, data);
             } else if (conflict) {
                 conflict_event_show(tail, &arena, &doc);
+            } else if (revoked) {
+                revoked_show(tail, &arena, &doc);
             } else {
                 change_show(tail, &arena, &doc);
             }

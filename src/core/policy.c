@@ -37,6 +37,7 @@ struct policies {
     /* Made ahead, so that publishing cannot fail. */
     struct policies_entry *spare;
     size_t spare_count;
+    atomic_uint generation; /* How often what is published changed. */
 };
 
 struct policy *policy_ref(const struct policy *policy) {
@@ -282,8 +283,13 @@ void policies_publish(struct policies *policies) {
     pthread_rwlock_wrlock(&policies->lock);
     for (size_t i = 0; i < policies->staged_count; i++)
         publish_one(policies, &policies->staged[i]);
+    atomic_fetch_add_explicit(&policies->generation, 1, memory_order_release);
     pthread_rwlock_unlock(&policies->lock);
     drop_staged(policies);
+}
+
+unsigned policies_generation(const struct space *space) {
+    return atomic_load_explicit(&space->policies->generation, memory_order_acquire);
 }
 
 void policies_reset(struct policies *policies) { drop_staged(policies); }

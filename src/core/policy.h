@@ -60,6 +60,9 @@ void policy_unref(const struct policy *policy);         /* Accepts NULL. Any thr
 /* The published policy of a type, with a reference; NULL: none. Any thread. */
 const struct policy *policy_find(struct space *space, stet_view type);
 
+/* Grows whenever published policies change: what was found before it did may be out of date. Any thread. */
+unsigned policies_generation(const struct space *space);
+
 /* The policy in force for the command at hand; NULL: none. Borrowed until the next policies_ call. The sequencer's thread. */
 const struct policy *policy_staged(const struct space *space, stet_view type);
 

@@ -171,6 +171,7 @@ static bool poll_collect(struct poll *poll) {
         case STET_EVENT_CHANGE:
         case STET_EVENT_CONFLICT:
         case STET_EVENT_OPERATION:
+        case STET_EVENT_REVOKED:
             if (poll->count++ > 0) buffer_append_char(&poll->changes, ',');
             buffer_append_view(&poll->changes, event.data);
             whole = event.resume != 0;

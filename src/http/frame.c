@@ -7,6 +7,7 @@ static const char *event_name(stet_event_kind kind) {
     case STET_EVENT_CHANGE: return "change";
     case STET_EVENT_CONFLICT: return "conflict";
     case STET_EVENT_OPERATION: return "operation";
+    case STET_EVENT_REVOKED: return "revoked";
     case STET_EVENT_READY: return "ready";
     case STET_EVENT_BOOKMARK: return "bookmark";
     case STET_EVENT_RESET: return "reset";

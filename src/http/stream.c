@@ -156,8 +156,8 @@ static char *put_piece(char *out, const struct piece *piece, size_t breaks) {
 
 static void count_piece(struct stream *stream, struct fill *fill, const struct piece *piece) {
     enum stet_event_kind kind = piece->event.kind;
-    bool comes_again =
-        kind == STET_EVENT_CHANGE || kind == STET_EVENT_CONFLICT || kind == STET_EVENT_OPERATION;
+    bool comes_again = kind == STET_EVENT_CHANGE || kind == STET_EVENT_CONFLICT ||
+                       kind == STET_EVENT_OPERATION || kind == STET_EVENT_REVOKED;
     if (!piece->is_event) return;
     fill->events++;
     stream->mark = piece->event.resume;

@@ -59,6 +59,17 @@ static void route_to(struct topic_node *node, struct feed_space *home, struct ch
     }
 }
 
+/* Some who follow the type may see none of its records any more. */
+static void route_definition(struct feed_space *home, struct change *change) {
+    struct stet_subscription *subscription = home->subscriptions;
+    for (; subscription != NULL; subscription = subscription->next) {
+        struct topic_node node = {.subscription = subscription};
+        const struct filter *filter = subscription->filter;
+        if (!filter->actor.admin && filter_follows(filter, change->row.id))
+            route_to(&node, home, change);
+    }
+}
+
 static void route(struct feed_space *home, struct change *change) {
     struct index_hits hits = index_find(&home->index, &change->row);
     bool system = type_is_system(change->row.type);
@@ -66,6 +77,7 @@ static void route(struct feed_space *home, struct change *change) {
     route_to(hits.lists[0], home, change);
     route_to(hits.lists[1], home, change);
     if (!system) route_to(hits.lists[2], home, change);
+    if (view_equal(change->row.type, VIEW("stet.type"))) route_definition(home, change);
     home->processed = change->row.seq;
     if (change->row.transaction == change->row.seq) home->whole = change->row.seq;
 }

@@ -1,6 +1,9 @@
 /*
  * What one subscriber wants to see, and who it is. Immutable and counted by reference: the pages read for it on workers share it.
  *
+ * Who may not read a record is told nothing of it, but that it went out of their sight when a change did that: FILTER_REVOKED. From the past
+ * they are shown only what is of records that they may read now.
+ *
  * With `where`, a change is for it when the record matches after the change, or did before it: whoever keeps a list of the
  * matching records learns what to take off it. The version before is looked at only when the one after does not match.
  */
@@ -10,6 +13,7 @@
 #include "core/client.h"
 #include "core/query.h"
 #include "core/space.h"
+#include "doc/write.h"
 
 struct filter_record {
     stet_view type;
@@ -18,9 +22,10 @@ struct filter_record {
 
 struct filter {
     atomic_uint refs;
-    stet_actor actor;
-    size_t type_count;
-    size_t record_count;
+    bool is_member;
+    stet_actor actor; /* With its roles; in no session. */
+    unsigned type_count;
+    unsigned record_count;
     stet_view *types;              /* Behind the struct, in the same block, as all its texts. */
     struct filter_record *records; /* Likewise. */
     struct filter_where *where;    /* A reference; NULL: whatever the names let through. */
@@ -54,7 +59,9 @@ void filter_leave(struct filter_table *table, struct filter *filter);
 enum filter_verdict {
     FILTER_NO,
     FILTER_YES,
-    FILTER_LEFT, /* It matched before the change and does not any more; or nobody can tell. */
+    FILTER_LEFT,    /* It matched before the change and does not any more; or nobody can tell. */
+    FILTER_REVOKED, /* They could read the record before the change, and cannot any more. */
+    FILTER_TYPE_REVOKED, /* A change of a type's rules, by which they can read none of its records any more. */
 };
 
 /* How a thread looks at changes for where: its own memory, and what it looked at last, so that many subscribers to one change
@@ -67,6 +74,10 @@ struct filter_look {
     struct query_record record;
     struct arena arena;
     struct arena before_arena;
+    /* The policy of the type of the change that was asked about last. */
+    uint64_t policy_seq; /* Of that change; 0: none was. */
+    unsigned policy_generation;
+    const struct policy *policy;
 };
 
 void filter_look_init(struct filter_look *look, struct space *space, stet_client *client,
@@ -88,6 +99,14 @@ enum filter_verdict filter_judge(const struct filter *filter, struct filter_look
 static inline bool filter_is_shared(const struct filter *filter) {
     return filter->where != NULL && filter->where->verdicts != NULL;
 }
+
+/* Whether the event of a change that is for them has fields that they may not see, so that it is not to be shared with others. */
+bool filter_is_partial(const struct filter *filter, struct filter_look *look,
+                       const struct store_change *row);
+
+/* The event of FILTER_REVOKED or FILTER_TYPE_REVOKED. */
+void filter_write_revoked(struct json_writer *writer, const struct store_change *row,
+                          enum filter_verdict verdict);
 
 /* Adds "left": true to the event rendered last: an object at the end of the buffer. */
 void filter_mark_left(struct buffer *event);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/engine.h"
 #include "core/read.h"
 #include "core/render.h"
@@ -161,11 +162,32 @@ static stet_status look_ahead(struct reading *reading, size_t index, stet_error 
     return STET_OK;
 }
 
-static stet_status add_event(struct reading *reading, size_t index, bool left, stet_error *err) {
+/* What is told of one change, behind what is in the page already. */
+static stet_status write_event(struct reading *reading, const struct store_change *change,
+                               enum filter_verdict verdict, stet_error *err) {
     struct page *page = reading->page;
-    const struct store_change *change = &reading->rows[index];
+    const struct viewer viewer = {.space = page->space, .actor = &page->filter->actor};
     struct json_writer writer;
     struct created created;
+    json_begin(&writer, &page->text);
+    if (verdict == FILTER_REVOKED || verdict == FILTER_TYPE_REVOKED) {
+        filter_write_revoked(&writer, change, verdict);
+    } else {
+        stet_status status = created_of(reading, change, &created, err);
+        if (status != STET_OK) return status;
+        bool partial = filter_is_partial(page->filter, &reading->look, change);
+        render_event(&writer, partial ? &viewer : NULL, change, &created);
+    }
+    if (json_end(&writer) == STET_OK && verdict == FILTER_LEFT) filter_mark_left(&page->text);
+    if (buffer_status(&page->text) != STET_OK)
+        return error_set(err, buffer_status(&page->text), "could not render a page");
+    return STET_OK;
+}
+
+static stet_status add_event(struct reading *reading, size_t index, enum filter_verdict verdict,
+                             stet_error *err) {
+    struct page *page = reading->page;
+    const struct store_change *change = &reading->rows[index];
     size_t offset = page->text.size;
     bool last = change->transaction == change->seq;
     stet_status status = STET_OK;
@@ -174,19 +196,15 @@ static stet_status add_event(struct reading *reading, size_t index, bool left, s
         if (status != STET_OK) return status;
         last = reading->transaction_match == change->seq;
     }
-    status = created_of(reading, change, &created, err);
+    status = write_event(reading, change, verdict, err);
     if (status != STET_OK) return status;
-    json_begin(&writer, &page->text);
-    render_event(&writer, NULL, change, &created);
-    if (json_end(&writer) == STET_OK && left) filter_mark_left(&page->text);
-    if (buffer_status(&page->text) != STET_OK)
-        return error_set(err, buffer_status(&page->text), "could not render a page");
+    bool revoked = verdict == FILTER_REVOKED || verdict == FILTER_TYPE_REVOKED;
     page->events[page->event_count++] =
         (struct page_event){.seq = change->seq,
                             .resume = last ? change->transaction : 0,
                             .offset = offset,
                             .size = page->text.size - offset,
-                            .kind = change_event_kind(change)};
+                            .kind = revoked ? STET_EVENT_REVOKED : change_event_kind(change)};
     return STET_OK;
 }
 
@@ -210,7 +228,7 @@ static stet_status add_rows(struct reading *reading, bool *more, stet_error *err
         }
         enum filter_verdict verdict = judge(reading, change);
         if (verdict != FILTER_NO) {
-            stet_status status = add_event(reading, index, verdict == FILTER_LEFT, err);
+            stet_status status = add_event(reading, index, verdict, err);
             if (status != STET_OK) return status;
         }
         page->end = change->seq;

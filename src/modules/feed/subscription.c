@@ -106,8 +106,21 @@ void tally_flush(struct feed_space *home) {
     *tally = (struct tally){0};
 }
 
-static enum step deliver(struct stet_subscription *subscription, uint64_t seq, bool left,
-                         stet_event *event) {
+static stet_status text_for(struct stet_subscription *subscription, struct change *change,
+                            enum filter_verdict verdict, stet_view *text) {
+    struct feed_space *home = subscription->home;
+    bool partial = filter_is_partial(subscription->filter, &home->look, &change->row);
+    if (verdict == FILTER_YES && !partial) return window_text(&home->window, change, text);
+    return window_text_for(&home->window, change, subscription->filter, partial, verdict, text);
+}
+
+static stet_event_kind kind_for(const struct store_change *row, enum filter_verdict verdict) {
+    bool revoked = verdict == FILTER_REVOKED || verdict == FILTER_TYPE_REVOKED;
+    return revoked ? STET_EVENT_REVOKED : change_event_kind(row);
+}
+
+static enum step deliver(struct stet_subscription *subscription, uint64_t seq,
+                         enum filter_verdict verdict, stet_event *event) {
     struct window *window = &subscription->home->window;
     struct change *change = window_get(window, seq);
     uint64_t transaction;
@@ -124,8 +137,8 @@ static enum step deliver(struct stet_subscription *subscription, uint64_t seq, b
         if (change == NULL) return STEP_LOST;
     }
     *event = (stet_event){
-        .kind = change_event_kind(&change->row), .seq = seq, .resume = last ? transaction : 0};
-    status = window_text(window, change, left, &event->data);
+        .kind = kind_for(&change->row, verdict), .seq = seq, .resume = last ? transaction : 0};
+    status = text_for(subscription, change, verdict, &event->data);
     if (status != STET_OK) {
         subscription->failure = (uint8_t)status;
         return STEP_FAILED;
@@ -144,8 +157,7 @@ static enum step step_ring(struct stet_subscription *subscription, uint64_t last
         struct change *change = window_get(&subscription->home->window, subscription->cursor + 1);
         if (change == NULL) return STEP_LOST;
         enum filter_verdict verdict = judge(subscription, change);
-        if (verdict != FILTER_NO)
-            return deliver(subscription, change->row.seq, verdict == FILTER_LEFT, event);
+        if (verdict != FILTER_NO) return deliver(subscription, change->row.seq, verdict, event);
         pass(subscription, change);
         if (++scanned >= SCAN_CHANGES_MAX) return STEP_YIELD;
     }

@@ -2,8 +2,8 @@
 
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/render.h"
-#include "modules/feed/filter.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,8 @@ struct change *window_get(struct window *window, uint64_t seq) {
     return change;
 }
 
-static stet_status render(struct window *window, const struct change *change) {
+static stet_status render(struct window *window, const struct viewer *viewer,
+                          const struct change *change) {
     struct json_writer writer;
     struct created created;
     stet_status status;
@@ -62,7 +63,7 @@ static stet_status render(struct window *window, const struct change *change) {
         client_created(window->client, window->space, &change->row, &window->arena, &created, NULL);
     if (status != STET_OK) return status;
     json_begin(&writer, &window->text);
-    render_event(&writer, NULL, &change->row, &created);
+    render_event(&writer, viewer, &change->row, &created);
     return json_end(&writer);
 }
 
@@ -84,19 +85,33 @@ static bool text_keep(struct window *window, size_t slot) {
     return true;
 }
 
-stet_status window_text(struct window *window, struct change *change, bool left, stet_view *text) {
+static stet_status render_revoked(struct window *window, const struct change *change,
+                                  enum filter_verdict verdict) {
+    struct json_writer writer;
+    buffer_reset(&window->text);
+    json_begin(&writer, &window->text);
+    filter_write_revoked(&writer, &change->row, verdict);
+    return json_end(&writer);
+}
+
+stet_status window_text_for(struct window *window, struct change *change,
+                            const struct filter *filter, bool partial, enum filter_verdict verdict,
+                            stet_view *text) {
+    const struct viewer viewer = {.space = window->space, .actor = &filter->actor};
+    bool revoked = verdict == FILTER_REVOKED || verdict == FILTER_TYPE_REVOKED;
+    stet_status status = revoked ? render_revoked(window, change, verdict)
+                                 : render(window, partial ? &viewer : NULL, change);
+    if (status != STET_OK) return status;
+    if (verdict == FILTER_LEFT) filter_mark_left(&window->text);
+    *text = buffer_view(&window->text);
+    return buffer_status(&window->text);
+}
+
+stet_status window_text(struct window *window, struct change *change, stet_view *text) {
     size_t slot = change->row.seq % WINDOW_CHANGES;
     bool inside = window->slots[slot].change == change;
-    if (left) {
-        /* Only for those whose list it left: not to be shared with the others. */
-        stet_status status = render(window, change);
-        if (status != STET_OK) return status;
-        filter_mark_left(&window->text);
-        *text = buffer_view(&window->text);
-        return buffer_status(&window->text);
-    }
     if (!inside || window->slots[slot].text == NULL) {
-        stet_status status = render(window, change);
+        stet_status status = render(window, NULL, change);
         if (status != STET_OK) return status;
         if (!inside || !text_keep(window, slot)) {
             *text = buffer_view(&window->text);

@@ -1,6 +1,6 @@
 /*
  * The newest changes of a space as one client sees them, with their rendered texts: ten thousand subscribers of this client to one
- * type get the same bytes, rendered once. What has left the window is taken from the ring and rendered again.
+ * type get the same bytes, rendered once. Only who may not see all of them gets text of their own. What has left the window is taken from the ring and rendered again.
  *
  * Thread: the client's.
  */
@@ -9,6 +9,7 @@
 
 #include "core/client.h"
 #include "core/space.h"
+#include "modules/feed/filter.h"
 
 enum { WINDOW_CHANGES = 256 }; /* A power of two. */
 
@@ -35,7 +36,12 @@ void window_put(struct window *window, struct change *change);
 /* The change at a seq, or NULL when the ring no longer has it. Borrowed until the next call. */
 struct change *window_get(struct window *window, uint64_t seq);
 
-/* The event of a change that window_get gave out. Borrowed until the next call. left: see FILTER_LEFT. */
-stet_status window_text(struct window *window, struct change *change, bool left, stet_view *text);
+/* The event of a change that window_get gave out, whole. Borrowed until the next call. */
+stet_status window_text(struct window *window, struct change *change, stet_view *text);
+
+/* The same for one subscriber alone: partial: without what they may not see; verdict: not FILTER_NO. */
+stet_status window_text_for(struct window *window, struct change *change,
+                            const struct filter *filter, bool partial, enum filter_verdict verdict,
+                            stet_view *text);
 
 #endif
