@@ -37,6 +37,8 @@ enum mode {
     MODE_STALE,
     MODE_FRESH_PATCH,
     MODE_STALE_PATCH,
+    MODE_BOOK,
+    MODE_SLOT,
     MODES,
     /* Not to be measured: all records once. */
     MODE_FILL = MODES,
@@ -76,8 +78,9 @@ struct site {
     struct target *target;
     struct workload tasks; /* Written whole. */
     struct workload pairs; /* Records in which two fields change by turns; see workload.h. */
-    bool counters, filled, paired;
-    const char *variant; /* The way `tasks` was written. */
+    bool counters, filled, paired, booked;
+    uint64_t bookings, wishes; /* Numbers that were given out. */
+    const char *variant;       /* The way `tasks` was written. */
 };
 
 struct connection {
@@ -91,6 +94,7 @@ struct connection {
     char id[WORKLOAD_ID_BYTES];
     char key[WORKLOAD_KEY_BYTES];
     char data[WORKLOAD_DATA_BYTES];
+    struct booking booking;
 };
 
 /* One run of one mode. */
@@ -106,7 +110,8 @@ struct load {
     size_t fill_next;
     uint64_t version, count; /* incr, add: of the counter at the start. */
     uint64_t lost;           /* incr, add: writes that came too late, in the time counted. */
-    uint64_t won;            /* incr, add: all increments, warm-up included. */
+    uint64_t won;     /* incr, add: all increments, warm-up included. book, slot: all bookings. */
+    uint64_t booking; /* slot: what everybody is after. */
     struct histogram histogram;
 };
 
@@ -126,6 +131,13 @@ enum step mode_answered(struct load *load, struct connection *connection,
 void mode_end(struct load *load);
 /* At the end of all: every record is read, and must be what the last acknowledged write of it left, or the program ends. */
 void site_audit(const struct settings *settings, struct site *site);
+
+/* ---- Bookings (load_bookings.c): what the functions above do for them -------------------- */
+
+void bookings_begin(struct load *load);
+void bookings_next(struct load *load, struct connection *connection);
+bool bookings_good(struct load *load, const struct reply *reply);
+void bookings_end(struct load *load);
 
 /* ---- Running (load.c) -------------------------------------------------------------------- */
 

@@ -13,7 +13,7 @@ enum { IMPORT_LINES = 20000, IMPORT_LINE_BYTES = WORKLOAD_DATA_BYTES + 256, SLOW
 #define PAIR_TYPE "pair"
 
 const char *const mode_names[] = {"put", "update", "get", "get304", "echo", "incr", "post", "add",
-                                  "fresh", "stale", "fresh-patch", "stale-patch",
+                                  "fresh", "stale", "fresh-patch", "stale-patch", "book", "slot",
                                   /* Not to be measured. */
                                   "fill", "fill", "fill", "audit", "audit"};
 
@@ -256,6 +256,8 @@ bool mode_suits(const struct settings *settings, enum mode mode, const struct ta
     case MODE_STALE:
     case MODE_FRESH_PATCH:
     case MODE_STALE_PATCH: return can(target, variant, OP_PATCH, minimal);
+    case MODE_BOOK:
+    case MODE_SLOT: return can(target, variant, OP_BOOK, true);
     case MODE_FILL:
     case MODE_FILL_PAIRS:
     case MODE_TURN_PAIRS:
@@ -342,6 +344,8 @@ void mode_begin(struct load *load) {
         read_counter(load, &load->version, &load->count);
         break;
     case MODE_INCR: read_counter(load, &load->version, &load->count); break;
+    case MODE_BOOK:
+    case MODE_SLOT: bookings_begin(load); break;
     case MODE_ECHO:
     case MODE_POST:
     case MODE_FILL:
@@ -396,6 +400,8 @@ bool mode_next(struct load *load, struct connection *connection) {
         op->kind = load->mode == MODE_GET ? OP_GET : OP_GET_IF_MOVED;
         break;
     case MODE_ECHO: op->kind = OP_ECHO; break;
+    case MODE_BOOK:
+    case MODE_SLOT: bookings_next(load, connection); break;
     case MODE_INCR:
     case MODE_ADD:
         op->type = counter_type(load->mode);
@@ -431,6 +437,8 @@ enum step mode_answered(struct load *load, struct connection *connection,
     case MODE_ECHO: good = reply->kind == REPLY_OK && reply->body.size > 0; break;
     case MODE_INCR: return incr_answered(load, connection, reply);
     case MODE_ADD: good = add_good(load, connection, reply); break;
+    case MODE_BOOK:
+    case MODE_SLOT: good = bookings_good(load, reply); break;
     case MODE_FILL_PAIRS:
     case MODE_TURN_PAIRS:
     case MODE_FRESH:
@@ -450,6 +458,7 @@ enum step mode_answered(struct load *load, struct connection *connection,
 
 void mode_end(struct load *load) {
     uint64_t version, count;
+    bookings_end(load);
     if (load->mode != MODE_INCR && load->mode != MODE_ADD) return;
     read_counter(load, &version, &count);
     if (count - load->count == load->won && version - load->version == load->won) return;

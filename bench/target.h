@@ -25,7 +25,25 @@ enum op_kind {
      * `base`; one that retries reads for itself. The body of the reply holds the new count.
      */
     OP_ADD,
+    OP_BOOK, /* A record that takes a time of a room; REPLY_CONFLICT: somebody has it. */
     OP_ECHO, /* Nothing: what an answer costs that no record has a part in. */
+};
+
+enum {
+    BOOKING_ID_BYTES = 24,
+    BOOKING_ROOM_BYTES = 12,
+    BOOKING_TIME_BYTES = 20,
+    BOOKING_DATA_BYTES = 256
+};
+#define BOOKING_TYPE "booking"
+
+/* NUL-terminated texts, but data. */
+struct booking {
+    char id[BOOKING_ID_BYTES];
+    char room[BOOKING_ROOM_BYTES];
+    char start[BOOKING_TIME_BYTES + 1], end[BOOKING_TIME_BYTES + 1]; /* "2027-01-01T09:00:00Z" */
+    char data[BOOKING_DATA_BYTES]; /* A JSON object that says all this. */
+    size_t data_size;
 };
 
 struct op {
@@ -36,7 +54,8 @@ struct op {
     stet_view data;
     stet_view key; /* A fresh UUIDv7 for writes. */
     uint64_t base;
-    bool minimal; /* Ask for the version alone. */
+    const struct booking *booking; /* OP_BOOK */
+    bool minimal;                  /* Ask for the version alone. */
 };
 
 enum reply_kind { REPLY_OK, REPLY_CREATED, REPLY_NOT_MODIFIED, REPLY_CONFLICT, REPLY_REFUSED };
@@ -97,6 +116,9 @@ struct target {
      * May be NULL.
      */
     void (*import)(struct target *target, stet_view space, stet_view lines, size_t count);
+    /* Makes what bookings need, with a meeting of an hour every two hours in so many rooms from 2027 on, `spans` in all. NULL: declare and
+       import do. */
+    void (*keep_bookings)(struct target *target, size_t rooms, size_t spans);
     /* Kills the server as a lost process would be, and starts it again on what it left. May be NULL. */
     void (*crash)(struct target *target);
     /* May be NULL. */

@@ -152,6 +152,7 @@ static bool etcd_can(const char *variant, const struct op *op) {
     case OP_PUT: return op->minimal;
     case OP_PATCH:
     case OP_POST:
+    case OP_BOOK:
     case OP_GET_IF_MOVED:
     case OP_ADD:
     case OP_ECHO: return false;

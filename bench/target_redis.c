@@ -227,6 +227,7 @@ static bool redis_can(const char *variant, const struct op *op) {
     case OP_PUT: return op->minimal;
     case OP_PATCH:
     case OP_POST:
+    case OP_BOOK:
     case OP_GET_IF_MOVED:
     case OP_ECHO: return false;
     }
@@ -270,6 +271,7 @@ static size_t encode(const struct op *op, char *out) {
         break;
     case OP_PATCH:
     case OP_POST:
+    case OP_BOOK:
     case OP_GET_IF_MOVED:
     case OP_ECHO: spawn_fail(&spawn, "an operation", "that is not written for it");
     }

@@ -63,6 +63,7 @@ static size_t encode(const struct op *op, char *out) {
     char *end = out;
     switch (op->kind) {
     case OP_CREATE:
+    case OP_BOOK:
         end = put_line(end, "PUT", op);
         end = PUT_TEXT(end, "If-None-Match: *\r\n");
         end = put_write(end, op, "json");
