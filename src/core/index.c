@@ -288,7 +288,7 @@ static stet_status stage_index(struct stager *stager, const struct index_def *de
                           change->record, &holder, stager->err);
     if (status != STET_OK || holder == 0) return status;
     if (build == NULL) return refuse_taken(stager, def, holder);
-    index_build_suspect(build, def, new.key, 0);
+    index_build_suspect(build, def, new.key);
     return STET_OK;
 }
 

@@ -151,31 +151,46 @@ stet_status index_build_chunk(const struct index_build *build, struct store_read
 
 /* ---- On the sequencer ------------------------------------------------------------------------------------------------ */
 
-void index_build_suspect(struct index_build *build, const struct index_def *def, stet_view key,
-                         uint64_t record) {
-    for (size_t i = 0; i < build->suspect_count; i++)
-        if (build->suspects[i].def == def && build->suspects[i].record == record &&
-            view_equal(build->suspects[i].key, key))
+/* slot: NULL where it is a value. */
+static void suspect(struct index_build *build, const struct index_def *def, stet_view key,
+                    const struct slot *slot) {
+    for (size_t i = 0; i < build->suspect_count; i++) {
+        const struct index_suspect *other = &build->suspects[i];
+        if (other->def == def && view_equal(other->key, key) &&
+            (slot == NULL || (other->slot.record == slot->record &&
+                              other->slot.begin == slot->begin && other->slot.end == slot->end)))
             return;
-    if (build->suspect_count == INDEX_COLLISIONS_MAX) {
-        build->more_suspects = true;
-        return;
     }
-    stet_view copy = arena_copy(&build->arena, key);
+    stet_view copy = {0};
+    if (build->suspect_count < INDEX_COLLISIONS_MAX) copy = arena_copy(&build->arena, key);
     if (copy.bytes == NULL) {
         build->more_suspects = true;
         return;
     }
-    build->suspects[build->suspect_count++] =
-        (struct index_suspect){.def = def, .key = copy, .record = record};
+    build->suspects[build->suspect_count] = (struct index_suspect){.def = def, .key = copy};
+    if (slot != NULL) build->suspects[build->suspect_count].slot = *slot;
+    build->suspect_count++;
+}
+
+void index_build_suspect(struct index_build *build, const struct index_def *def, stet_view key) {
+    suspect(build, def, key, NULL);
 }
 
 stet_status index_build_judge(struct space *space, struct batch *batch, struct index_build *build,
                               const struct index_def *def, stet_view key, uint64_t record,
                               stet_error *err) {
-    uint64_t in_the_way;
-    stet_status status = spans_collides(space, batch, def, key, record, &in_the_way, err);
-    if (status == STET_OK && in_the_way != 0) index_build_suspect(build, def, key, record);
+    struct slot_list hits = {0};
+    struct slot slot;
+    stet_view resource;
+    bool room = true;
+    if (!slot_of_key(key, record, &resource, &slot)) return STET_OK;
+    stet_status status = spans_collide(space, batch, def, resource, &slot, NULL, &hits, &room, err);
+    if (status == STET_OK && !room) {
+        suspect(build, def, resource, &slot);
+        for (size_t i = 0; i < hits.count; i++)
+            suspect(build, def, resource, &hits.slots[i]);
+    }
+    slot_list_done(&hits);
     return status;
 }
 
@@ -230,7 +245,7 @@ static stet_status fill_row(struct space *space, struct batch *batch, struct are
         const struct index_key_parts by_key = {.key = parts->key, .exact = true};
         uint64_t holder;
         status = index_holder(space, batch, arena, def, &by_key, NULL, row->record, &holder, err);
-        if (status == STET_OK && holder != 0) index_build_suspect(build, def, parts->key, 0);
+        if (status == STET_OK && holder != 0) index_build_suspect(build, def, parts->key);
     }
     return status;
 }
@@ -337,53 +352,31 @@ stet_status index_build_collisions(struct space *space, struct batch *batch, str
     return STET_OK;
 }
 
-/* Whether a span is still taken. */
-static stet_status is_there(struct space *space, struct batch *batch, struct arena *arena,
-                            const struct index_suspect *suspect, bool *there, stet_error *err) {
-    uint32_t index = suspect->def->number;
-    const struct store_entry *staged =
-        index_staged_entry(batch, index, suspect->key, suspect->record);
-    struct store_entry_row row;
-    size_t count;
-    *there = staged != NULL && !staged->remove;
-    if (staged != NULL) return STET_OK;
-    const struct store_entry_range range = {.index = index,
-                                            .from = suspect->key,
-                                            .after_key = suspect->key,
-                                            .after_record = suspect->record - 1};
-    stet_status status =
-        store_entries_scan(store_writer_reader(space->store), arena, &range, 1, &row, &count, err);
-    *there = status == STET_OK && count == 1 && row.record == suspect->record &&
-             view_equal(row.key, suspect->key);
-    return status;
-}
-
 stet_status index_build_overlaps(struct space *space, struct batch *batch, struct arena *arena,
                                  const struct index_build *build, struct index_collision *examples,
                                  size_t example_max, size_t *example_count, uint64_t *overlaps,
                                  bool *more, stet_error *err) {
+    struct slot_list hits = {0};
+    stet_status status = STET_OK;
     *example_count = 0;
     *overlaps = 0;
     *more = build->more_suspects;
-    for (size_t i = 0; i < build->suspect_count; i++) {
-        const struct index_suspect *suspect = &build->suspects[i];
-        uint64_t in_the_way = 0;
-        bool there;
-        if (suspect->def->exclusive == NULL) continue;
-        stet_status status = is_there(space, batch, arena, suspect, &there, err);
-        if (status == STET_OK && there)
-            status = spans_collides(space, batch, suspect->def, suspect->key, suspect->record,
-                                    &in_the_way, err);
-        if (status != STET_OK) return status;
-        if (in_the_way == 0) continue;
+    for (size_t i = 0; status == STET_OK && i < build->suspect_count; i++) {
+        const struct index_suspect *one = &build->suspects[i];
+        bool there, room;
+        if (one->def->exclusive == NULL) continue;
+        status =
+            spans_collide(space, batch, one->def, one->key, &one->slot, &there, &hits, &room, err);
+        if (status != STET_OK || room || !there) continue;
         ++*overlaps;
         if (*example_count == example_max) continue;
         struct index_collision *example = &examples[(*example_count)++];
-        example->index = suspect->def->number;
-        status = index_address_of(space, batch, arena, suspect->record, &example->address, err);
+        example->index = one->def->number;
+        status = index_address_of(space, batch, arena, one->slot.record, &example->address, err);
         if (status == STET_OK)
-            status = index_address_of(space, batch, arena, in_the_way, &example->taken_by, err);
-        if (status != STET_OK) return status;
+            status = index_address_of(space, batch, arena, hits.slots[0].record, &example->taken_by,
+                                      err);
     }
-    return STET_OK;
+    slot_list_done(&hits);
+    return status;
 }

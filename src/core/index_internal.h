@@ -4,6 +4,7 @@
 
 #include "core/batch.h"
 #include "core/index.h"
+#include "core/slots.h"
 #include "core/space.h"
 
 struct index_key_parts {
@@ -59,8 +60,8 @@ struct indexes {
 /* A value that several records have in a unique index that is being filled, or had when it was put in. */
 struct index_suspect {
     const struct index_def *def;
-    stet_view key;
-    uint64_t record; /* Of a span: whose it is; else 0. */
+    stet_view key;    /* Of a span: its resource. */
+    struct slot slot; /* Of a span. */
 };
 
 struct index_build {
@@ -89,11 +90,10 @@ void index_build_free(struct index_build *build);
 /* The build for a type, or NULL. */
 struct index_build *index_build_of(const struct space *space, stet_view type);
 
-/* Notes that records may share the value. record: whose span it is; else 0. */
-void index_build_suspect(struct index_build *build, const struct index_def *def, stet_view key,
-                         uint64_t record);
+/* Notes that records may share the value. */
+void index_build_suspect(struct index_build *build, const struct index_def *def, stet_view key);
 
-/* Notes a span that there is no room for. */
+/* Where there is no room for a span, notes it and what is in its way: which of them came first is only known when all are there. */
 stet_status index_build_judge(struct space *space, struct batch *batch, struct index_build *build,
                               const struct index_def *def, stet_view key, uint64_t record,
                               stet_error *err);

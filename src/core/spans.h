@@ -66,9 +66,13 @@ stet_status spans_choose(struct staging *staging, const struct mutation *mutatio
                          const struct store_head *head, stet_view *data, uint64_t *hash,
                          stet_error *err);
 
-/* While an index is filled: the record of a span that has the room of this one; 0: there is room. The entry need not be there yet. */
-stet_status spans_collides(struct space *space, struct batch *batch, const struct index_def *def,
-                           stet_view key, uint64_t record, uint64_t *in_the_way, stet_error *err);
+/*
+ * While an index is filled: whether there is room for a slot, which need not be there yet, beside those of other records; these are put into
+ * hits, a list of the caller's. there: NULL, or set to whether it is there, and then only records that are older than its own count.
+ */
+stet_status spans_collide(struct space *space, const struct batch *batch,
+                          const struct index_def *def, stet_view resource, const struct slot *slot,
+                          bool *there, struct slot_list *hits, bool *room, stet_error *err);
 
 /* Members of the answer: "in_the_way", "next_free". Addresses are shown of what the viewer may read. */
 stet_status slot_taken_render(struct space *space, const struct viewer *viewer, struct arena *arena,

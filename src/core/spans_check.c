@@ -59,34 +59,40 @@ static stet_status fits(struct span_source *source, const struct exclusive *excl
     return STET_OK;
 }
 
-stet_status spans_collides(struct space *space, struct batch *batch, const struct index_def *def,
-                           stet_view key, uint64_t record, uint64_t *in_the_way, stet_error *err) {
-    const struct exclusive *exclusive = def->exclusive;
+stet_status spans_collide(struct space *space, const struct batch *batch,
+                          const struct index_def *def, stet_view resource, const struct slot *slot,
+                          bool *there, struct slot_list *hits, bool *room, stet_error *err) {
     struct span_source source;
-    struct slot_list hits = {0};
-    struct slot slot;
-    stet_view resource;
-    *in_the_way = 0;
-    if (!slot_of_key(key, record, &resource, &slot)) return STET_OK;
-    int64_t now = clock_wall_ns(space->engine->clock);
-    if (slot.held_until <= now) return STET_OK;
-    span_source_init(&source, space, batch, def->number, NULL, now);
-    stet_status status = slots_gather(&source.source, resource, slot.begin, slot.end, &hits, err);
+    int64_t now = clock_wall_ns(space->engine->clock), at;
     size_t kept = 0;
-    uint64_t sum = slot.weight;
-    for (size_t i = 0; status == STET_OK && i < hits.count; i++) {
-        if (hits.slots[i].record == record) continue;
-        hits.slots[kept++] = hits.slots[i];
-        sum += hits.slots[i].weight;
-        *in_the_way = hits.slots[i].record;
+    uint64_t sum = slot->weight;
+    hits->count = 0;
+    *room = true;
+    if (slot->held_until <= now) return STET_OK;
+    span_source_init(&source, space, batch, def->number, NULL, now);
+    stet_status status = slots_gather(&source.source, resource, slot->begin, slot->end, hits, err);
+    if (status != STET_OK) return status;
+    if (there != NULL) *there = false;
+    for (size_t i = 0; i < hits->count; i++) {
+        const struct slot *hit = &hits->slots[i];
+        bool self = hit->record == slot->record;
+        if (self && there != NULL)
+            *there = *there || (hit->begin == slot->begin && hit->end == slot->end &&
+                                hit->weight == slot->weight);
+        if (self || (there != NULL && hit->record > slot->record)) continue;
+        sum += hit->weight;
+        hits->slots[kept++] = *hit;
     }
-    hits.count = kept;
-    if (status == STET_OK && sum > exclusive->capacity && exclusive->capacity > 1) {
-        int64_t at;
-        sum = slots_peak(&hits, slot.begin, slot.end, &at) + slot.weight;
-    }
-    if (sum <= exclusive->capacity) *in_the_way = 0;
-    slot_list_done(&hits);
+    hits->count = kept;
+    *room = sum <= def->exclusive->capacity;
+    if (*room || def->exclusive->capacity == 1) return STET_OK;
+    struct slot_list sweep = {0};
+    for (size_t i = 0; status == STET_OK && i < kept; i++)
+        if (slot_list_add(&sweep, &hits->slots[i]) != STET_OK) status = no_memory(err);
+    if (status == STET_OK)
+        *room = slots_peak(&sweep, slot->begin, slot->end, &at) + slot->weight <=
+                def->exclusive->capacity;
+    slot_list_done(&sweep);
     return status;
 }
 
