@@ -309,8 +309,8 @@ static bool people_due(void *state, const struct module_time *now, bool refused,
     }
     upkeep->noted_count = roster_take_notes(&people->roster, arena, SESSIONS_PER_SWEEP,
                                             upkeep->noted, upkeep->used_at);
+    if (upkeep->noted_count > 0 || !roster_has_notes(&people->roster)) people->notes_at = 0;
     if (!has_work(upkeep)) return false;
-    people->notes_at = 0;
     upkeep->task.decide = decide_upkeep;
     command->kind = COMMAND_MODULE;
     command->actor.id = SYSTEM_ACTOR;
