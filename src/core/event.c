@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/render.h"
 
 enum { ARENA_BYTES = 4096 };
@@ -60,7 +61,7 @@ static void render_conflict(struct json_writer *writer, const struct store_chang
     for (doc_node child = doc_first(doc, 0); child != DOC_NONE; child = doc_next(doc, child)) {
         stet_view key = doc_key_raw(doc, child);
         /* As large as a record: who wants it asks for the conflict. */
-        if (view_equal(key, VIEW("yours"))) continue;
+        if (view_equal(key, VIEW("yours")) || viewer_never_sees(key)) continue;
         json_key_raw(writer, key);
         json_raw(writer, doc_text(doc, child));
     }

@@ -10,40 +10,18 @@
 
 #include <cmocka.h>
 
-#include "core/access.h"
 #include "core/write_fixture.h"
 
+#include "core/access_fixture.h"
 #include "core/policy_fixture.h"
 
 #define TEST(name) static void name(void **state)
 
 /* ---- People and rules --------------------------------------------------------------------- */
 
-static stet_view role;
-
-static void as(const char *id, const char *with_role) {
-    role = view_of(with_role);
-    world.fixture.actor =
-        (stet_actor){.id = view_of(id), .roles = &role, .role_count = with_role == NULL ? 0 : 1};
-}
-
-/* Gives the type that is declared an "access", as in its definition; quotes may be single ones. */
 static void declare_access(stet_strategy strategy, const char *fields, const char *access) {
-    stet_error err = {0};
-    struct doc *definition = NULL;
     declare_type(strategy, fields);
-    const struct policy *declared = policy_staged(world.fixture.space, VIEW("task"));
-    struct policy *policy = policy_ref(declared);
-    struct arena *arena = &policy->arena;
-    definition = arena_zalloc(arena, 1, sizeof *definition);
-    stet_view text = arena_format(arena, "{\"access\":%s}", access);
-    for (size_t i = 0; i < text.size; i++)
-        if (text.bytes[i] == '`') ((char *)(uintptr_t)text.bytes)[i] = '"';
-    if (doc_parse(arena, text, NULL, definition, &err) != STET_OK) fail_msg("%s", err.message);
-    if (access_compile(arena, definition, doc_member(definition, 0, VIEW("access")),
-                       &policy->access, &err) != STET_OK)
-        fail_msg("%s %s", err.field, err.message);
-    policy_unref(policy);
+    give_access(access);
 }
 
 #define BOSS "actor.roles contains 'boss'"

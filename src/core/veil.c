@@ -66,10 +66,14 @@ stet_status veil_yours(const struct veil *veil, stet_view data,
                        stet_error *err) {
     const struct store_change yours = {.data = data};
     stet_view seen, whole;
-    *shown = data;
-    if (!veil_is_on(veil)) return STET_OK;
-    stet_status status = veil_show(veil, &yours, &seen, err);
+    stet_error unseen = {0};
     *shown = (stet_view){0};
+    stet_status status = veil_base(veil, &yours, &unseen);
+    if (status == STET_NOT_FOUND) return STET_OK;
+    if (status != STET_OK && err != NULL) *err = unseen;
+    if (status == STET_OK && !veil_is_on(veil)) *shown = data;
+    if (status != STET_OK || !veil_is_on(veil)) return status;
+    status = veil_show(veil, &yours, &seen, err);
     for (size_t i = 0; i < count && status == STET_OK; i++) {
         stet_error why = {0};
         status = veil_put(veil, beside[i], seen, &whole, &why);

@@ -38,7 +38,7 @@ stet_status veil_put(const struct veil *veil, const struct store_change *from, s
                      stet_view *whole, stet_error *err);
 
 /*
- * Data that somebody else wrote, as the actor would see a record with it. But what is hidden may depend on the data: of what is hidden in one
+ * Data that somebody else wrote, as the actor would see a record with it, if they would. But what is hidden may depend on the data: of what is hidden in one
  * of the other versions beside which it is shown, it may show nothing. *shown: no bytes where it would.
  */
 stet_status veil_yours(const struct veil *veil, stet_view data,

@@ -248,6 +248,8 @@ static stet_status park(struct conflicts *conflicts, struct staging *staging,
         .deletes = settlement->deletes,
         .yours = settlement->deletes ? (stet_view){0} : settlement->yours,
         .by = command->actor.id,
+        .roles = {.items = command->actor.roles, .count = command->actor.role_count},
+        .admin = command->actor.admin,
         .strategy = settlement->strategy,
         .client_mutation_id = command->key,
     };
@@ -296,6 +298,11 @@ static stet_status fill_parked(struct staging *staging, const struct task *task,
     mutation->id = record->id;
     mutation->base = (stet_base){.kind = STET_BASE_VERSION, .value = record->base_version};
     mutation->on_conflict = task->fallback;
+    mutation->whole = true; /* Yours was made whole when it was parked. */
+    /* What they might do then, they may have done for them now. */
+    command->actor.roles = record->roles.items;
+    command->actor.role_count = record->roles.count;
+    command->actor.admin = record->admin;
     /* What a patch did not name is nobody's to overwrite: on top it goes as it was sent. */
     bool patches = task->fallback == STET_STRATEGY_LAST_WRITER_WINS && record->patch.size > 0;
     if (!record->deletes) {
@@ -483,7 +490,9 @@ static stet_status decide_task(void *state, struct staging *staging, struct stet
                                const struct module_time *now, stet_error *err) {
     struct task *task = command->module_data;
     (void)now;
-    return task->decide(state, staging, task, err);
+    stet_status status =
+        task->scope == 0 ? STET_OK : actor_demand(&command->actor, task->scope, err);
+    return status == STET_OK ? task->decide(state, staging, task, err) : status;
 }
 
 struct task *task_begin(struct stet_command *command, stet_error *err) {
@@ -493,7 +502,11 @@ struct task *task_begin(struct stet_command *command, stet_error *err) {
         return NULL;
     }
     task = arena_zalloc(&command->arena, 1, sizeof *task);
-    if (task == NULL) error_set(err, STET_NO_MEMORY, "out of memory");
+    if (task == NULL) {
+        error_set(err, STET_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    task->scope = STET_SCOPE_READ;
     command->module_data = task;
     command->owner = &conflicts_module;
     return task;
@@ -514,15 +527,6 @@ void task_finish_read(struct stet_command *command,
     command->read_rows = read;
 }
 
-/* Conflicts are the business of everybody who works with the records; rules of access come with users. */
-static bool may_read(const struct space *space, const stet_actor *actor,
-                     const struct store_change *change) {
-    (void)space;
-    (void)actor;
-    (void)change;
-    return true;
-}
-
 static const char *const types[] = {"stet.conflict", NULL};
 
 const struct module conflicts_module = {
@@ -539,5 +543,5 @@ const struct module conflicts_module = {
     .keeps = keeps,
     .apply = apply,
     .published = published,
-    .may_read = may_read,
+    .may_read = conflicts_may_read,
 };

@@ -92,6 +92,9 @@ static stet_status answer_inbox(struct stet_command *command, struct json_writer
         if (status != STET_OK) return status;
         task->page_bytes += record.yours.size;
         if (!record_concerns(&record, command->actor.id)) continue; /* Gone since. */
+        bool may; /* It is for them, whatever they see of it. */
+        status = conflicts_show(command, NULL, &command->arena, &record, &may, err);
+        if (status != STET_OK) return status;
         render_line(writer, task->found[i], version, seq, &record, command->actor.id, now);
     }
     json_array_end(writer);
@@ -225,6 +228,7 @@ stet_status inbox_fill_read(struct stet_command *command, const stet_view *ids, 
     task->ids = kept;
     task->id_count = count;
     task->all = ids == NULL;
+    task->scope = STET_SCOPE_WRITE;
     task->decide = decide_read;
     task_finish(command, task, answer_read);
     return STET_OK;
@@ -256,6 +260,7 @@ stet_status inbox_fill_dismiss(struct stet_command *command, stet_view id, stet_
     if (task == NULL) return err == NULL ? STET_NO_MEMORY : err->status;
     task->id = arena_copy(&command->arena, id);
     if (task->id.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    task->scope = STET_SCOPE_WRITE;
     task->decide = decide_dismiss;
     task_finish(command, task, conflicts_answer);
     return STET_OK;

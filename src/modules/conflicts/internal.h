@@ -37,6 +37,7 @@ struct lost_yours {
 struct task {
     stet_status (*decide)(struct conflicts *conflicts, struct staging *staging, struct task *task,
                           stet_error *err);
+    unsigned scope; /* Demanded of the actor; 0: none, it is the space itself that acts. */
     stet_view id;
     stet_strategy fallback;  /* Expiry. */
     bool after_failure;      /* Expiry: its own fallback was refused. */
@@ -77,6 +78,17 @@ void task_finish(struct stet_command *command, struct task *task,
 void task_finish_read(struct stet_command *command,
                       stet_status (*read)(struct stet_command *command, struct store_reader *reader,
                                           struct buffer *out, stet_error *err));
+
+/*
+ * What the command's actor sees of a conflict: *record loses the rest. *may false: they do not see it at all. reader: NULL, then one is taken
+ * where it is needed. Any thread but the sequencer's (sight.c).
+ */
+stet_status conflicts_show(struct stet_command *command, struct store_reader *reader,
+                           struct arena *arena, struct conflict_record *record, bool *may,
+                           stet_error *err);
+/* Whether anything of it is theirs to see: struct module.may_read. */
+bool conflicts_may_read(const struct space *space, const stet_actor *actor,
+                        const struct store_change *change);
 
 /* Whether the page ends before found[index], whose reading would keep others waiting: then the next one begins there. list.c */
 bool task_page_is_full(struct task *task, size_t index);

@@ -3,6 +3,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/render.h"
 #include "modules/conflicts/internal.h"
 
@@ -74,6 +75,31 @@ static stet_status list_record(struct arena *arena, const stet_conflict_list *li
     return status;
 }
 
+/* How many there are, of those that the actor surely sees: where it depends on each record, only their own. */
+static size_t count_open(const struct staging *staging, const struct board *board) {
+    const stet_actor *actor = &staging->command->actor;
+    const struct viewer viewer = command_viewer(staging->command);
+    stet_view type = {0};
+    bool sees = false;
+    size_t count = 0;
+    if (actor->admin) return board->open_count;
+    for (size_t i = 0; i < board->open_count; i++) {
+        const struct entry *entry = board->open[i];
+        if (type.bytes == NULL || !view_equal(type, entry->type)) {
+            struct sight sight;
+            type = entry->type;
+            sight_begin(&sight, &viewer, type);
+            sees = sight.reads == EXPR_TRUE;
+            sight_end(&sight);
+        }
+        bool own = sees || view_equal(entry->by, actor->id);
+        for (size_t p = 0; p < entry->place_count && !own; p++)
+            own = view_equal(entry->places[p].person, actor->id);
+        count += own;
+    }
+    return count;
+}
+
 static stet_status decide_list(struct conflicts *conflicts, struct staging *staging,
                                struct task *task, stet_error *err) {
     const struct board *board = &conflicts->board;
@@ -95,7 +121,7 @@ static stet_status decide_list(struct conflicts *conflicts, struct staging *stag
         return error_set(err, STET_NO_MEMORY, "out of memory for a list");
     task->found_count = 0;
     task->more = false;
-    task->total = board->open_count;
+    task->total = count_open(staging, board);
     for (size_t looked = 0; at < board->open_count; at++, looked++) {
         if (task->found_count == list->limit || looked == LIST_ROWS_MAX) {
             task->more = true;
@@ -127,6 +153,10 @@ static stet_status answer_list(struct stet_command *command, struct json_writer 
         task->page_bytes += record.yours.size;
         /* Settled since: it is not what was asked for any more. */
         if (record.state != CONFLICT_OPEN) continue;
+        bool may;
+        status = conflicts_show(command, NULL, &command->arena, &record, &may, err);
+        if (status != STET_OK) return status;
+        if (!may) continue;
         render_line(writer, task->found[i], version, seq, &record, (stet_view){0}, now);
     }
     json_array_end(writer);
@@ -178,6 +208,9 @@ static stet_status scan_row(struct scan *scan, const struct store_row *stored, s
     if (status == STET_NOT_FOUND) return STET_OK;
     if (status == STET_OK) status = record_decode(&scan->record_arena, row.data, &record, err);
     if (status != STET_OK || !scan_wants(scan, &record, now)) return status;
+    bool may;
+    status = conflicts_show(scan->command, scan->reader, &scan->record_arena, &record, &may, err);
+    if (status != STET_OK || !may) return status;
     render_line(scan->writer, stored->id, row.version, row.seq, &record, (stet_view){0}, now);
     scan->shown++;
     return STET_OK;
@@ -214,6 +247,8 @@ static stet_status read_all(struct stet_command *command, struct store_reader *r
                             struct buffer *out, stet_error *err) {
     const struct task *task = command->module_data;
     struct json_writer writer;
+    stet_status demanded = actor_demand(&command->actor, task->scope, err);
+    if (demanded != STET_OK) return demanded;
     struct scan scan = {.command = command,
                         .reader = reader,
                         .writer = &writer,

@@ -158,6 +158,13 @@ static void take_lost(struct decoding *decoding, struct conflict_record *record)
     record->lost = lost;
 }
 
+/* before: its name in records of before there were rules of access. */
+static stet_view take_json(struct decoding *decoding, const char *name, const char *before) {
+    doc_node node = member(decoding, name);
+    if (node == DOC_NONE) node = member(decoding, before);
+    return node == DOC_NONE ? (stet_view){0} : doc_text(&decoding->doc, node);
+}
+
 stet_status record_decode(struct arena *arena, stet_view data, struct conflict_record *record,
                           stet_error *err) {
     struct decoding decoding = {.arena = arena};
@@ -171,6 +178,8 @@ stet_status record_decode(struct arena *arena, stet_view data, struct conflict_r
         .current_version = take_u64(&decoding, "current_version"),
         .deletes = take_bool(&decoding, "deletes"),
         .by = take_text(&decoding, "by"),
+        .roles = take_list(&decoding, "_roles"),
+        .admin = take_bool(&decoding, "_admin"),
         .persons = take_list(&decoding, "for"),
         .conflict_type = take_text(&decoding, "conflict_type"),
         .pointers = take_list(&decoding, "affected_data"),
@@ -197,10 +206,8 @@ stet_status record_decode(struct arena *arena, stet_view data, struct conflict_r
         .clean = take_bool(&decoding, "clean"),
     };
     take_lost(&decoding, record);
-    doc_node yours = member(&decoding, "yours");
-    if (yours != DOC_NONE) record->yours = doc_text(&decoding.doc, yours);
-    doc_node patch = member(&decoding, "patch");
-    if (patch != DOC_NONE) record->patch = doc_text(&decoding.doc, patch);
+    record->yours = take_json(&decoding, "_yours", "yours");
+    record->patch = take_json(&decoding, "_patch", "patch");
     if (!conflict_state_parse(take_text(&decoding, "state"), &record->state))
         decoding.status = decoding.status == STET_OK ? STET_CORRUPT : decoding.status;
     if (decoding.status != STET_OK)
@@ -308,8 +315,10 @@ stet_view record_encode(struct arena *arena, const struct conflict_record *recor
     json_begin(&writer, &buffer);
     json_object_begin(&writer);
     put_members(&writer, record, RECORD_WHOLE);
-    if (!view_is_empty(record->yours)) json_member_raw(&writer, VIEW("yours"), record->yours);
-    if (!view_is_empty(record->patch)) json_member_raw(&writer, VIEW("patch"), record->patch);
+    if (!view_is_empty(record->yours)) json_member_raw(&writer, VIEW("_yours"), record->yours);
+    if (!view_is_empty(record->patch)) json_member_raw(&writer, VIEW("_patch"), record->patch);
+    if (record->roles.count > 0) put_list(&writer, "_roles", &record->roles);
+    if (record->admin) json_member_bool(&writer, VIEW("_admin"), true);
     if (record->read_by.count > 0) put_list(&writer, "read_by", &record->read_by);
     if (record->dismissed) json_member_bool(&writer, VIEW("dismissed"), true);
     json_object_end(&writer);

@@ -52,10 +52,13 @@ struct conflict_record {
     stet_view event;    /* What happened last: "opened", "changed", "resolved", … */
     stet_view type, id; /* Of the record the conflict is about. */
     uint64_t base_version, current_version;
-    bool deletes;             /* The writer wanted to delete. */
-    stet_view yours;          /* JSON: what the writer wanted. */
-    stet_view patch;          /* JSON, where they sent a patch: an array is a JSON Patch. */
-    stet_view by;             /* Whose write it is; of a notice: whose value was lost. */
+    bool deletes;    /* The writer wanted to delete. */
+    stet_view yours; /* JSON: what the writer wanted. */
+    stet_view patch; /* JSON, where they sent a patch: an array is a JSON Patch. */
+    stet_view by;    /* Whose write it is; of a notice: whose value was lost. */
+    /* The rights with which they wrote it, and with which it is settled when nobody does. */
+    struct view_list roles;
+    bool admin;
     struct view_list persons; /* For whom it waits, or whom it tells. */
     stet_view conflict_type;
     struct view_list pointers; /* The fields concerned. */
@@ -85,6 +88,8 @@ struct conflict_record {
 
     struct view_list read_by;
     bool dismissed;
+
+    bool withheld; /* Never stored: whoever looks is concerned, but may not read the record. */
 };
 
 const char *conflict_state_name(enum conflict_state state);
@@ -103,7 +108,7 @@ enum record_part {
     RECORD_BESIDE_DOCUMENT, /* Without what the conflict document beside it says. */
 };
 
-/* The members people see, without yours. now: for auto_resolve_in; 0: leave that out. */
+/* The members people see, without yours and what else is stored under names of the module's own ("_…"), which show what may be hidden. now: for auto_resolve_in; 0: leave that out. */
 void record_render(struct json_writer *writer, const struct conflict_record *record,
                    enum record_part part, int64_t now);
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/view.h"
 #include "core/access.h"
+#include "core/permit.h"
 #include "core/policy.h"
 #include "core/provenance.h"
 #include "core/render.h"
@@ -31,34 +32,51 @@ static stet_status already(struct task *task, stet_error *err) {
 /* How it ended, beside ALREADY_RESOLVED. */
 static void explain(struct stet_command *command, struct json_writer *writer) {
     const struct task *task = command->module_data;
-    if (!task->has_record) return;
+    struct conflict_record record = task->record;
+    bool may;
+    if (!task->has_record ||
+        conflicts_show(command, NULL, &command->arena, &record, &may, NULL) != STET_OK || !may)
+        return;
     json_key(writer, VIEW("conflict"));
     json_object_begin(writer);
     json_member_text(writer, VIEW("id"), task->id);
     if (task->after.version > 0) json_member_u64(writer, VIEW("version"), task->after.version);
-    record_render(writer, &task->record, RECORD_WHOLE, 0);
+    record_render(writer, &record, RECORD_WHOLE, 0);
     json_object_end(writer);
 }
 
-static stet_status load_version(struct resolve_sides *sides, struct store_reader *reader,
-                                const struct store_head *head, uint64_t version, struct doc *doc,
-                                bool *there, stet_error *err) {
-    struct store_change row;
-    *there = false;
-    if (version == 0 || version > head->version) return STET_OK;
-    stet_status status =
-        store_find(reader, sides->arena, head, STORE_BOUND_VERSION, version, &row, err);
-    if (status == STET_NOT_FOUND || status == STET_PRUNED) return STET_OK;
+/* Yours, as the resolver sees it. */
+static stet_status load_yours(const struct veil *veil, struct store_reader *reader,
+                              const struct store_head *head, const struct conflict_record *record,
+                              const struct resolve_token *token, struct resolve_sides *sides,
+                              stet_error *err) {
+    struct store_change rows[2];
+    const struct store_change *beside[2];
+    const uint64_t versions[] = {record->base_version, token->current};
+    stet_view shown;
+    size_t count = 0;
+    for (size_t i = 0; i < 2 && veil_is_on(veil); i++) {
+        if (!(i == 0 ? sides->has_base : sides->has_current)) continue;
+        stet_status status = store_find(reader, veil->arena, head, STORE_BOUND_VERSION, versions[i],
+                                        &rows[count], err);
+        if (status != STET_OK) return status;
+        beside[count] = &rows[count];
+        count++;
+    }
+    stet_status status = veil_yours(veil, record->yours, beside, count, &shown, err);
     if (status != STET_OK) return status;
-    if (row.version != version || row.op == STORE_DELETE || row.pruned) return STET_OK;
-    *there = true;
-    return change_parse(sides->arena, row.data, doc, err);
+    sides->has_yours = shown.bytes != NULL;
+    return sides->has_yours ? change_parse(sides->arena, shown, &sides->yours, err) : STET_OK;
 }
 
 /* The sides of the conflict, with the record as the resolver saw it; without a token, as it is. */
 static stet_status load_sides(struct stet_command *command, const struct conflict_record *record,
                               struct resolve_token *token, struct resolve_sides *sides,
                               stet_error *err) {
+    const struct veil veil = {.space = command->space,
+                              .policy = sides->policy,
+                              .actor = &command->actor,
+                              .arena = sides->arena};
     struct store_reader *reader;
     struct store_head head;
     stet_status status = space_reader_take(command->space, &reader, err);
@@ -68,14 +86,14 @@ static stet_status load_sides(struct stet_command *command, const struct conflic
         status = error_set(err, STET_NOT_FOUND, "the record does not exist");
     if (token->current == 0) token->current = head.version;
     if (status == STET_OK)
-        status = load_version(sides, reader, &head, record->base_version, &sides->base,
-                              &sides->has_base, err);
+        status = resolve_load_side(&veil, reader, &head, record->base_version, &sides->base,
+                                   &sides->has_base, err);
     if (status == STET_OK)
-        status = load_version(sides, reader, &head, token->current, &sides->current,
-                              &sides->has_current, err);
-    space_reader_give(command->space, reader);
+        status = resolve_load_side(&veil, reader, &head, token->current, &sides->current,
+                                   &sides->has_current, err);
     if (status == STET_OK && !record->deletes)
-        status = change_parse(sides->arena, record->yours, &sides->yours, err);
+        status = load_yours(&veil, reader, &head, record, token, sides, err);
+    space_reader_give(command->space, reader);
     return status;
 }
 
@@ -113,7 +131,7 @@ static stet_status check_yours(const struct task *task, const struct resolve_sid
     if (view_is_empty(task->resolution.yours)) return STET_OK;
     stet_status status = doc_parse(sides->arena, task->resolution.yours, NULL, &yours, err);
     if (status != STET_OK) return status;
-    if (!task->record.deletes && doc_hash(&yours, 0) == doc_hash(&sides->yours, 0)) return STET_OK;
+    if (sides->has_yours && doc_hash(&yours, 0) == doc_hash(&sides->yours, 0)) return STET_OK;
     error_set(err, STET_BAD_REQUEST, "\"yours\" is not what the conflict is about");
     error_field(err, "yours", 0);
     return STET_BAD_REQUEST;
@@ -149,34 +167,53 @@ static stet_status fill_mutation(struct stet_command *command, const struct task
     return STET_OK;
 }
 
+static stet_status choose(struct stet_command *command, struct task *task,
+                          const struct resolve_token *token, struct resolve_sides *sides,
+                          stet_error *err) {
+    const stet_conflict_resolution *asked = &task->resolution;
+    enum resolve_effect effect;
+    stet_view data, provenance = {0};
+    bool merges = asked->choice == STET_CHOICE_MERGED || asked->choice == STET_CHOICE_FIELDS;
+    if (merges && !sides->deletes && !sides->has_yours) {
+        error_set(err, STET_FORBIDDEN, "what its writer wanted is not yours to see");
+        error_field(err, "choice", 0);
+        return STET_FORBIDDEN;
+    }
+    stet_status status =
+        resolve_choose(sides, asked->choice, asked->fields, asked->data, &effect, &data, err);
+    if (status == STET_OK)
+        status = resolve_provenance(sides, asked->choice, effect, data, token->base, token->current,
+                                    &provenance, err);
+    return status == STET_OK ? fill_mutation(command, task, token, effect, data, provenance, err)
+                             : status;
+}
+
 static stet_status prepare_resolution(struct stet_command *command, stet_error *err) {
     struct task *task = command->module_data;
     struct resolve_sides sides = {
         .space = command->space, .arena = &command->arena, .conflict_id = task->id};
     struct resolve_token token;
-    enum resolve_effect effect;
-    stet_view data;
     uint64_t version, seq;
-    stet_status status = conflicts_read(command, task->id, &version, &seq, &task->record, err);
+    bool may;
+    stet_status status = actor_demand(&command->actor, task->scope, err);
+    if (status == STET_OK)
+        status = conflicts_read(command, task->id, &version, &seq, &task->record, err);
+    if (status != STET_OK) return status;
+    struct conflict_record shown = task->record;
+    status = conflicts_show(command, NULL, &command->arena, &shown, &may, err);
+    if (status == STET_OK && !may) status = no_such_conflict(task->id, err);
     if (status != STET_OK) return status;
     task->after.version = version;
     if (task->record.state != CONFLICT_OPEN) return already(task, err);
     status = read_token(command, task, &token, err);
-    if (status == STET_OK) status = load_sides(command, &task->record, &token, &sides, err);
-    if (status == STET_OK) status = check_yours(task, &sides, err);
     if (status != STET_OK) return status;
     sides.deletes = task->record.deletes;
-    sides.has_yours = !task->record.deletes;
     sides.policy = policy_find(command->space, task->record.type);
-    status = resolve_choose(&sides, task->resolution.choice, task->resolution.fields,
-                            task->resolution.data, &effect, &data, err);
-    stet_view provenance = {0};
-    if (status == STET_OK)
-        status = resolve_provenance(&sides, task->resolution.choice, effect, data, token.base,
-                                    token.current, &provenance, err);
+    status = load_sides(command, &task->record, &token, &sides, err);
+    if (status == STET_OK) status = check_yours(task, &sides, err);
+    if (status == STET_OK) status = choose(command, task, &token, &sides, err);
     policy_unref(sides.policy);
-    if (status != STET_OK) return status;
-    return fill_mutation(command, task, &token, effect, data, provenance, err);
+    return status;
 }
 
 /* ---- Resolution: decided ----------------------------------------------------------------- */
@@ -212,7 +249,10 @@ static stet_status decide_resolution(struct conflicts *conflicts, struct staging
         return already(task, err);
     }
     const struct mutation *mutation = &command->mutations[0];
-    status = staging_decide(staging);
+    /* To let the record stand takes somebody's write from them: that is for who may change the record, or wrote it. */
+    if (mutation->op == STET_OP_CHECK && !view_equal(record.by, command->actor.id))
+        status = permit_change(staging, record.type, record.id, err);
+    if (status == STET_OK) status = staging_decide(staging);
     if (status == STET_CONCURRENT_MODIFICATION) {
         stet_status restored = restore_conflict(staging, task, err);
         return restored == STET_OK ? status : restored;
@@ -250,7 +290,11 @@ static stet_status render_record_after(struct stet_command *command, struct json
         status = client_created(command->client, command->space, &change->row, &command->arena,
                                 &created, err);
     struct viewer viewer = command_viewer(command);
-    if (status == STET_OK) render_record(writer, &viewer, &change->row, &created);
+    if (status == STET_OK && viewer_sees(&viewer, &change->row)) {
+        render_record(writer, &viewer, &change->row, &created);
+    } else if (status == STET_OK) {
+        json_null(writer);
+    }
     change_unref(change);
     return status;
 }
@@ -259,15 +303,19 @@ static stet_status answer_resolution(struct stet_command *command, struct json_w
                                      stet_error *err) {
     const struct task *task = command->module_data;
     const struct mutation *mutation = &command->mutations[0];
+    struct conflict_record record = task->record;
+    bool may;
+    stet_status status = conflicts_show(command, NULL, &command->arena, &record, &may, err);
+    if (status != STET_OK) return status;
     command->outcome.version = mutation->after_version;
     command->outcome.unchanged = mutation->decision != DECISION_STAGED;
     json_object_begin(writer);
     json_member_text(writer, VIEW("id"), task->id);
     json_member_u64(writer, VIEW("version"), task->after.version);
     json_member_u64(writer, VIEW("seq"), command->decided_seq);
-    record_render(writer, &task->record, RECORD_WHOLE, 0);
+    record_render(writer, &record, RECORD_WHOLE, 0);
     if (command->outcome.unchanged) json_member_bool(writer, VIEW("unchanged"), true);
-    stet_status status = render_record_after(command, writer, err);
+    status = render_record_after(command, writer, err);
     json_object_end(writer);
     return status;
 }
@@ -301,6 +349,7 @@ stet_status conflicts_fill_resolve(struct stet_command *command,
         task->resolution.yours.bytes == NULL || task->resolution.fields.bytes == NULL ||
         task->resolution.data.bytes == NULL)
         return error_set(err, STET_NO_MEMORY, "out of memory");
+    task->scope = STET_SCOPE_WRITE;
     command->dry_run = resolution->dry_run;
     command->prepare = prepare_resolution;
     command->explain = explain;
@@ -348,7 +397,9 @@ static stet_status add_person(struct staging *staging, struct conflict_record *r
 static stet_status reopen(struct conflicts *conflicts, struct staging *staging, struct task *task,
                           const struct conflict_record *old, stet_error *err) {
     struct store_head target;
-    stet_status status = conflicts_check_room(conflicts, old->type, old->id, old->by, err);
+    stet_status status = permit_change(staging, old->type, old->id, err);
+    if (status == STET_OK)
+        status = conflicts_check_room(conflicts, old->type, old->id, old->by, err);
     if (status == STET_OK) status = staging_read(staging, old->type, old->id, &target, NULL, err);
     if (status != STET_OK) return status;
     struct conflict_record record = {
@@ -361,6 +412,9 @@ static stet_status reopen(struct conflicts *conflicts, struct staging *staging, 
         .deletes = old->deletes,
         .yours = old->yours,
         .by = old->by,
+        .roles = {.items = staging->command->actor.roles,
+                  .count = staging->command->actor.role_count},
+        .admin = staging->command->actor.admin,
         .conflict_type = old->conflict_type,
         .pointers = old->pointers,
         .pointers_left_out = old->pointers_left_out,
@@ -425,8 +479,16 @@ static stet_status prepare_reopen(struct stet_command *command, stet_error *err)
     struct task *task = command->module_data;
     struct store_reader *reader;
     uint64_t version, seq;
-    stet_status status = conflicts_read(command, task->id, &version, &seq, &task->record, err);
+    bool may = true;
+    stet_status status = actor_demand(&command->actor, task->scope, err);
+    if (status != STET_OK) return status;
+    status = conflicts_read(command, task->id, &version, &seq, &task->record, err);
     task->after.version = status == STET_OK ? version : 0;
+    if (status == STET_OK) {
+        struct conflict_record shown = task->record;
+        status = conflicts_show(command, NULL, &command->arena, &shown, &may, err);
+        if (status == STET_OK && !may) return no_such_conflict(task->id, err);
+    }
     if (status == STET_OK && record_is_notice(&task->record))
         status = prepare_lost(command, task, err);
     if (status != STET_NOT_FOUND || task->after.version != 0) return status;
@@ -450,6 +512,7 @@ stet_status conflicts_fill_reopen(struct stet_command *command, stet_view id,
     if (task == NULL) return err == NULL ? STET_NO_MEMORY : err->status;
     task->id = arena_copy(&command->arena, id);
     if (task->id.bytes == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
+    task->scope = STET_SCOPE_WRITE;
     task->precondition = precondition;
     task->decide = decide_reopen;
     command->prepare = prepare_reopen;

@@ -7,6 +7,7 @@
 #include "core/conflict.h"
 #include "core/provenance.h"
 #include "core/read.h"
+#include "core/veil.h"
 #include "modules/conflicts/internal.h"
 
 static int64_t now_of(const struct stet_command *command) {
@@ -52,10 +53,13 @@ stet_status conflicts_read(struct stet_command *command, stet_view id, uint64_t 
 stet_status conflicts_answer(struct stet_command *command, struct json_writer *writer,
                              stet_error *err) {
     struct task *task = command->module_data;
-    (void)err;
+    struct conflict_record record = task->record;
+    bool may; /* It was asked before it was decided. */
+    stet_status status = conflicts_show(command, NULL, &command->arena, &record, &may, err);
+    if (status != STET_OK) return status;
     command->outcome.version = task->after.version;
-    render_line(writer, task->id, task->after.version, task->after.seq, &task->record,
-                (stet_view){0}, now_of(command));
+    render_line(writer, task->id, task->after.version, task->after.seq, &record, (stet_view){0},
+                now_of(command));
     return STET_OK;
 }
 
@@ -74,62 +78,106 @@ stet_status conflicts_row_at(struct store_reader *reader, struct arena *arena,
 
 /* ---- One conflict ------------------------------------------------------------------------ */
 
-/* What one side was; null: it was not there, or is not kept. */
-static stet_status render_version(struct json_writer *writer, const char *name,
-                                  struct store_reader *reader, struct arena *arena,
-                                  const struct store_head *head, uint64_t version,
-                                  struct store_change *row, stet_error *err) {
+/* A conflict that is over, or never was one, while its sides are shown. */
+struct sides {
+    struct stet_command *command;
+    struct store_reader *reader;
+    struct store_head head; /* The record's. */
+    struct veil veil;
+    struct json_writer *writer;
+    struct store_change shown[2]; /* Base and current, where they were. */
+    const struct store_change *beside[2];
+    size_t beside_count;
+    stet_error *err;
+};
+
+/* What one side was; null: it was not there, is not kept, or is not theirs to see (*row is empty then). */
+static stet_status render_version(struct sides *sides, const char *name, uint64_t version,
+                                  struct store_change *row) {
+    struct arena *arena = &sides->command->arena;
+    stet_view data = {0};
+    stet_error why = {0};
     *row = (struct store_change){0};
-    json_key(writer, view_of(name));
-    stet_status status =
-        version == 0 || version > head->version
-            ? STET_NOT_FOUND
-            : store_find(reader, arena, head, STORE_BOUND_VERSION, version, row, err);
-    if (status != STET_OK && status != STET_NOT_FOUND && status != STET_PRUNED) return status;
-    bool there = status == STET_OK && row->version == version && row->op != STORE_DELETE &&
-                 !view_is_empty(row->data);
-    if (there) {
-        json_raw(writer, row->data);
-    } else {
-        json_null(writer);
+    json_key(sides->writer, view_of(name));
+    stet_status status = version == 0 || version > sides->head.version
+                             ? STET_NOT_FOUND
+                             : store_find(sides->reader, arena, &sides->head, STORE_BOUND_VERSION,
+                                          version, row, &why);
+    bool kept = status == STET_OK && row->version == version && !row->pruned;
+    if (kept) status = veil_base(&sides->veil, row, &why);
+    if (status != STET_OK && status != STET_NOT_FOUND && status != STET_PRUNED) {
+        *sides->err = why;
+        return status;
     }
-    if (err != NULL) *err = (stet_error){0};
+    if (status != STET_OK || !kept) *row = (struct store_change){0};
+    bool there = row->version > 0 && row->op != STORE_DELETE && !view_is_empty(row->data);
+    status = there ? veil_show(&sides->veil, row, &data, sides->err) : STET_OK;
+    if (status != STET_OK) return status;
+    if (there) {
+        json_raw(sides->writer, data);
+    } else {
+        json_null(sides->writer);
+    }
     return STET_OK;
 }
 
-/* A conflict that is over, or never was one: the sides as they were, and what came of them. */
-static stet_status render_sides(struct stet_command *command, struct store_reader *reader,
-                                const struct conflict_record *record, struct json_writer *writer,
-                                stet_error *err) {
-    struct arena *arena = &command->arena;
-    struct store_head head;
-    struct store_change row;
+/* Base or current, which are remembered. */
+static stet_status render_side(struct sides *sides, const char *name, uint64_t version) {
+    struct store_change *row = &sides->shown[sides->beside_count];
+    stet_status status = render_version(sides, name, version, row);
+    if (status == STET_OK && row->version > 0 && row->op != STORE_DELETE)
+        sides->beside[sides->beside_count++] = row;
+    return status;
+}
+
+/* To its writer as to others: what they sent may be of another time, when they saw more. */
+static stet_status render_yours(struct sides *sides, const struct conflict_record *record) {
+    struct arena *arena = &sides->command->arena;
     struct lost_yours lost = {0};
-    uint64_t before =
-        record->previous_version != 0 ? record->previous_version : record->current_version;
-    stet_status status = store_head(reader, record->type, record->id, &head, err);
-    if (status == STET_OK)
-        status =
-            render_version(writer, "base", reader, arena, &head, record->base_version, &row, err);
-    if (status == STET_OK)
-        status = render_version(writer, "current", reader, arena, &head, before, &row, err);
-    if (status != STET_OK) return status;
-    stet_view yours = record->yours;
-    if (record_is_notice(record)) {
-        status = lost_collect(reader, arena, &head, record, &lost, err);
+    stet_view yours = record->yours, shown = {0};
+    stet_status status = STET_OK;
+    /* What is put together for a notice begins with what the record is, or was. */
+    if (record->withheld && record_is_notice(record)) yours = (stet_view){0};
+    if (!record->withheld && record_is_notice(record)) {
+        status = lost_collect(sides->reader, arena, &sides->head, record, &lost, sides->err);
         if (status != STET_OK) return status;
         yours = lost.data;
         /* So many of what is listed above are not in yours. */
-        if (lost.gone > 0) json_member_u64(writer, VIEW("not_kept"), lost.gone);
+        if (lost.gone > 0) json_member_u64(sides->writer, VIEW("not_kept"), lost.gone);
     }
-    json_member_raw(writer, VIEW("yours"), view_is_empty(yours) ? VIEW("null") : yours);
-    status =
-        render_version(writer, "result", reader, arena, &head, record->result_version, &row, err);
+    if (!view_is_empty(yours))
+        status =
+            veil_yours(&sides->veil, yours, sides->beside, sides->beside_count, &shown, sides->err);
+    json_member_raw(sides->writer, VIEW("yours"), view_is_empty(shown) ? VIEW("null") : shown);
+    return status;
+}
+
+static stet_status render_sides(struct stet_command *command, struct store_reader *reader,
+                                const struct conflict_record *record, struct json_writer *writer,
+                                stet_error *err) {
+    stet_error local = {0};
+    struct viewer viewer = command_viewer(command);
+    struct store_change row;
+    struct sides sides = {.command = command,
+                          .reader = reader,
+                          .veil = {.space = command->space,
+                                   .policy = policy_find(command->space, record->type),
+                                   .actor = &command->actor,
+                                   .arena = &command->arena},
+                          .writer = writer,
+                          .err = err == NULL ? &local : err};
+    uint64_t before =
+        record->previous_version != 0 ? record->previous_version : record->current_version;
+    stet_status status = store_head(reader, record->type, record->id, &sides.head, sides.err);
+    if (status == STET_OK) status = render_side(&sides, "base", record->base_version);
+    if (status == STET_OK) status = render_side(&sides, "current", before);
+    if (status == STET_OK) status = render_yours(&sides, record);
+    if (status == STET_OK) status = render_version(&sides, "result", record->result_version, &row);
     if (status == STET_OK && !view_is_empty(row.merge)) {
         json_key(writer, VIEW("merge"));
-        struct viewer viewer = command_viewer(command);
         provenance_render(writer, &viewer, &row);
     }
+    policy_unref(sides.veil.policy);
     return status;
 }
 
@@ -143,14 +191,14 @@ static stet_status render_document(struct stet_command *command, struct store_re
         .type = record->type,
         .id = record->id,
         .base = {.kind = STET_BASE_VERSION, .value = record->base_version},
-        .has_yours = !record->deletes,
+        .has_yours = !record->deletes && !view_is_empty(record->yours),
         .yours_data = record->yours,
         .conflict_id = id,
     };
     struct doc doc;
     struct conflict_summary summary = {0};
     stet_status status = STET_OK;
-    if (!record->deletes) {
+    if (mutation.has_yours) {
         status = doc_parse(arena, record->yours, NULL, &doc, err);
         if (status != STET_OK) return status;
         mutation.yours_hash = doc_hash(&doc, 0);
@@ -242,7 +290,8 @@ static stet_status read_one(struct stet_command *command, struct store_reader *r
     struct store_change row = {0};
     struct json_writer writer;
     command->decided_seq = ring_published(&command->space->ring);
-    stet_status status = store_head(reader, CONFLICT_TYPE, task->id, &head, err);
+    stet_status status = actor_demand(&command->actor, task->scope, err);
+    if (status == STET_OK) status = store_head(reader, CONFLICT_TYPE, task->id, &head, err);
     if (status == STET_OK)
         status = conflicts_row_at(reader, &command->arena, &head, command->decided_seq, &row, err);
     if (status == STET_NOT_FOUND) {
@@ -251,13 +300,18 @@ static stet_status read_one(struct stet_command *command, struct store_reader *r
         status = record_decode(&command->arena, row.data, &record, err);
     }
     if (status != STET_OK) return status;
-    bool open = record.state == CONFLICT_OPEN;
+    bool may, open = record.state == CONFLICT_OPEN;
+    status = conflicts_show(command, reader, &command->arena, &record, &may, err);
+    if (status == STET_OK && !may) status = no_such_conflict(task->id, err);
+    if (status != STET_OK) return status;
     command->outcome.version = row.version;
     json_begin(&writer, out);
     json_object_begin(&writer);
     render_metadata(&writer, task->id, row.version, row.seq);
     json_member_text(&writer, VIEW("conflict_id"), task->id);
     record_render(&writer, &record, open ? RECORD_BESIDE_DOCUMENT : RECORD_WHOLE, now_of(command));
+    /* Of a record they may not read, there is nothing beside what they wrote themselves. */
+    if (record.withheld) record.base_version = 0;
     status = open ? render_document(command, reader, task->id, &record, &writer, err)
                   : render_sides(command, reader, &record, &writer, err);
     json_object_end(&writer);
@@ -308,8 +362,8 @@ static stet_status answer_concurrency(struct stet_command *command, struct json_
     struct viewer viewer = command_viewer(command);
     if (!viewer_sees(&viewer, &head->row)) {
         change_unref(head);
-        return error_set(err, STET_FORBIDDEN, "record \"%.*s/%.*s\" is not yours to read",
-                         VIEW_ARG(type), VIEW_ARG(id));
+        return error_set(err, STET_NOT_FOUND, "there is no record \"%.*s/%.*s\"", VIEW_ARG(type),
+                         VIEW_ARG(id));
     }
     json_object_begin(writer);
     json_member_u64(writer, VIEW("current_version"), head->row.version);
