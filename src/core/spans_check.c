@@ -255,13 +255,15 @@ static stet_status tell_next_free(struct verdict *verdict, const struct exclusiv
         if (status == STET_OK)
             status = candidates_of(arena, exclusive, &doc, &candidates, &count, verdict->err);
         wish.resource_count = 1;
+        if (status != STET_OK) return status;
         for (size_t i = 0; status == STET_OK && i < count && steps > 0; i++) {
             if (span_resource(arena, candidates[i], &resources[0]) != STET_OK)
                 return no_memory(verdict->err);
             status = look_ahead(verdict, exclusive, &wish, add->slot.begin, &steps, candidates[i],
                                 taken);
         }
-        return status;
+        if (status != STET_OK || count > 0) return status;
+        wish.resource_count = 0;
     }
     /* What the record takes at this time together. */
     for (size_t i = 0; i < pending->add_count && wish.resource_count < SPAN_RESOURCES_MAX; i++) {
