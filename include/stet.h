@@ -550,7 +550,8 @@ typedef struct stet_list {
     unsigned limit;  /* 0: the default. */
     stet_view after; /* "next" of the page before; empty: from the start. */
     stet_seq min_seq;
-    bool total; /* Count the records too: the type's live ones, with `where` those that match. */
+    bool
+        total; /* Count the records too: the type's live ones, with `where` those that match; of what the actor may read. */
     /* An expression (docs/expressions.md): only the records that match. Empty: all. */
     stet_view where;
     /* Fields to sort by, commas between, "-" before one for descending: "-$updated_at,amount". Empty: by id, or in the order of the
@@ -580,7 +581,7 @@ typedef struct stet_history {
 STET_API stet_status stet_command_history(stet_command *command, const stet_history *history,
                                           stet_error *err);
 
-/** One page of an export. Needs actor.admin. */
+/** One page of an export: what the actor may read. Needs the scope STET_SCOPE_EXPORT. */
 typedef struct stet_export {
     const stet_view *types; /* Only these; none: all but system types. */
     size_t type_count;

@@ -725,7 +725,11 @@ static void report_failure(struct space *space, stet_view type, stet_status fail
 void sight_begin(struct sight *sight, const struct viewer *viewer, stet_view type) {
     *sight = (struct sight){.viewer = viewer, .reads = EXPR_TRUE};
     sight->system = type_is_system(type);
-    if (viewer == NULL || sight->system || viewer->actor->admin) return;
+    if (viewer == NULL || viewer->actor->admin) return;
+    if (sight->system) {
+        sight->reads = EXPR_DEPENDS; /* On what the module says of each. */
+        return;
+    }
     sight->policy = policy_find(viewer->space, type);
     sight->reads = verb_truth(sight->policy, viewer->actor, ACCESS_READ);
     sight->hides = fields_bind(sight->policy, viewer->actor, false);
@@ -841,9 +845,22 @@ bool hidden_touches(const stet_view *pointers, size_t count, stet_view pointer) 
     return false;
 }
 
-const struct expr *sight_rule(const struct sight *sight) {
+bool sight_may_hide(const struct sight *sight, stet_view pointer) {
+    return sight->hides && access_may_hide(sight->policy, sight->viewer->actor, pointer);
+}
+
+stet_status sight_bounds(const struct sight *sight, struct arena *arena, const struct expr *also,
+                         const struct expr **out, stet_error *err) {
     const struct access_rules *rules = rules_of(sight->policy);
-    return sight->reads == EXPR_DEPENDS && rules != NULL ? rules->verbs[ACCESS_READ].expr : NULL;
+    struct expr *expr = NULL;
+    *out = NULL;
+    if (sight->reads != EXPR_DEPENDS || rules == NULL) return STET_OK;
+    struct expr_subject subject = subject_of(sight->viewer->actor);
+    stet_status status =
+        expr_for_actor(arena, rules->verbs[ACCESS_READ].expr, &subject, also, &expr);
+    if (status != STET_OK) return error_set(err, status, "out of memory for a list");
+    *out = expr;
+    return STET_OK;
 }
 
 struct viewer command_viewer(const struct stet_command *command) {
@@ -860,6 +877,14 @@ bool viewer_sees(const struct viewer *viewer, const struct store_change *change)
     sight_end(&sight);
     arena_done(&arena);
     return sees;
+}
+
+bool viewer_sees_all(const struct viewer *viewer, stet_view type) {
+    struct sight sight;
+    sight_begin(&sight, viewer, type);
+    bool all = sight.reads == EXPR_TRUE;
+    sight_end(&sight);
+    return all;
 }
 
 stet_status viewer_data(const struct viewer *viewer, struct arena *arena,

@@ -93,6 +93,8 @@ struct viewer command_viewer(const struct stet_command *command);
 /* Whether they may see this version by itself: the module's say for system types, the read rule for others. A tombstone is judged by
    the last data. What cannot be judged is not seen: also a version whose data is no longer kept, where the rule asks for it. */
 bool viewer_sees(const struct viewer *viewer, const struct store_change *change);
+/* Whether they may read every record of a type: then addresses and counts of them are no secrets. */
+bool viewer_sees_all(const struct viewer *viewer, stet_view type);
 /* What they may see of its data: of a system record without its module's own members ("_…"), of others without hidden fields. */
 stet_status viewer_data(const struct viewer *viewer, struct arena *arena,
                         const struct store_change *change, stet_view *data);
@@ -109,7 +111,7 @@ struct sight {
     const struct viewer *viewer; /* NULL: sees all. */
     const struct policy *policy; /* Its reference. NULL also for system types. */
     bool system;
-    enum expr_truth reads; /* The read rule. */
+    enum expr_truth reads; /* The read rule; of a system type the module decides. */
     bool hides;            /* Some field may be hidden. */
 };
 void sight_begin(struct sight *sight, const struct viewer *viewer, stet_view type);
@@ -129,7 +131,14 @@ stet_status sight_hidden(const struct sight *sight, struct arena *arena,
 /* Whether a field is one of them, in one of them, or holds one of them. */
 bool hidden_touches(const stet_view *pointers, size_t count, stet_view pointer);
 
-/* The read rule as an expression of its own, for who looks for bounds in it; NULL: it is settled, or there is none. */
-const struct expr *sight_rule(const struct sight *sight);
+/* Whether a field may be hidden in some record. */
+bool sight_may_hide(const struct sight *sight, stet_view pointer);
+
+/*
+ * What a list may expect of the records its viewer may read, and of `also` (NULL: nothing) besides: for expr_bounds. *out NULL: the read rule
+ * expects nothing. STET_OK, STET_NO_MEMORY.
+ */
+stet_status sight_bounds(const struct sight *sight, struct arena *arena, const struct expr *also,
+                         const struct expr **out, stet_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * Access rules by themselves: what compiles, what is settled for an actor alone, what a record decides, and what is left out and put
- * back. access_read_test.c tests the paths by which records are read.
+ * back. test/core/access_test.c tests the paths by which records are read.
  */
 #include "core/access.h"
 

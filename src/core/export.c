@@ -87,6 +87,7 @@ struct reading {
     struct store_type *types; /* With their floors, when history is asked for. */
     size_t type_count;
     size_t scanned;
+    bool bound; /* The actor is no administrator: each version is judged by itself. */
     struct memo memos[MEMO_SIZE];
 };
 
@@ -112,22 +113,36 @@ static stet_status find_created(void *context, struct arena *arena,
     return read_created(reading->reader, arena, change, created, NULL);
 }
 
+/* Whether the export is to have a record, as far as the actor sees it. */
 static stet_status judge(struct reading *reading, const struct store_change *change, bool *matches,
                          stet_error *err) {
-    struct query_record record = {.change = change,
+    struct viewer viewer = command_viewer(reading->command);
+    struct store_change seen = *change;
+    struct query_record record = {.change = &seen,
                                   .arena = &reading->record_arena,
                                   .find_created = find_created,
                                   .context = reading};
-    *matches = false;
-    struct viewer viewer = command_viewer(reading->command);
-    if (!viewer_sees(&viewer, change)) return STET_OK;
-    *matches = true;
-    if (reading->export->where == NULL || view_is_empty(change->data)) return STET_OK;
-    stet_status status = query_record_init(&record, err);
+    *matches = viewer_sees(&viewer, change);
+    if (!*matches || reading->export->where == NULL || view_is_empty(change->data)) return STET_OK;
+    stet_status status = viewer_data(&viewer, &reading->record_arena, change, &seen.data);
+    if (status == STET_OK) status = query_record_init(&record, err);
     if (status != STET_OK) return status;
     *matches = query_record_matches(&record, reading->export->where);
     if (record.status == STET_OK) return STET_OK;
     return error_set(err, record.status, "could not read a record of an export");
+}
+
+/* Who may not read a record as it is now does not see what it was. */
+static stet_status judge_head(struct reading *reading, const struct store_change *newest,
+                              struct memo *memo, stet_error *err) {
+    struct viewer viewer = command_viewer(reading->command);
+    struct store_change now;
+    if (!memo->matches || memo->head.seq == newest->seq || viewer_sees_all(&viewer, newest->type))
+        return STET_OK;
+    stet_status status =
+        store_change_at(reading->reader, &reading->record_arena, memo->head.seq, &now, err);
+    if (status == STET_OK) memo->matches = viewer_sees(&viewer, &now);
+    return status;
 }
 
 /* The lowest version from which on none up to the newest at as_of was let go. */
@@ -169,7 +184,7 @@ static stet_status look(struct reading *reading, const struct store_change *chan
     *memo = (struct memo){.head = *head, .matches = true};
     if (head->seq <= options->as_of) {
         memo->newest = head->seq;
-        if (head->seq != change->seq && reading->export->where != NULL)
+        if (head->seq != change->seq && (reading->export->where != NULL || reading->bound))
             status =
                 store_change_at(reading->reader, &reading->record_arena, head->seq, &newest, err);
     } else {
@@ -182,6 +197,7 @@ static stet_status look(struct reading *reading, const struct store_change *chan
                 store_change_at(reading->reader, &reading->record_arena, head->seq, &newest, err);
     }
     if (status == STET_OK) status = judge(reading, &newest, &memo->matches, err);
+    if (status == STET_OK) status = judge_head(reading, &newest, memo, err);
     if (status == STET_OK && memo->matches && options->history) {
         const bool is_head = head->seq <= options->as_of;
         memo->passed_over =
@@ -241,6 +257,8 @@ static stet_status show_version(struct reading *reading, const struct store_chan
         reading->export->page.pruned++;
         return STET_OK;
     }
+    struct viewer viewer = command_viewer(reading->command);
+    if (reading->bound && !viewer_sees(&viewer, change)) return STET_OK;
     stet_status status = is_after_gap(reading, change, &after_gap, err);
     if (status != STET_OK) return status;
     bool first = after_gap || change->version == memo->shown_from || change->seq == change->first;
@@ -305,8 +323,8 @@ static stet_status take_chunk(struct reading *reading, bool *end, stet_error *er
 static stet_status check_request(struct stet_command *command, stet_error *err) {
     stet_export *options = &command->export->options;
     uint64_t published = ring_published(&command->space->ring);
-    if (!command->actor.admin)
-        return error_set(err, STET_FORBIDDEN, "only an administrator may export");
+    stet_status scope = actor_demand(&command->actor, STET_SCOPE_EXPORT, err);
+    if (scope != STET_OK) return scope;
     for (size_t i = 0; i < options->type_count; i++) {
         stet_status status = read_type_allowed(command, options->types[i], err);
         if (status != STET_OK) return status;
@@ -341,6 +359,7 @@ stet_status export_run(struct stet_command *command, struct store_reader *reader
     struct reading *reading = calloc(1, sizeof *reading);
     if (reading == NULL) return error_set(err, STET_NO_MEMORY, "could not read an export");
     reading->command = command;
+    reading->bound = !command->actor.admin;
     reading->export = export;
     reading->reader = reader;
     reading->out = out;

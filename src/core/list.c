@@ -46,26 +46,53 @@ static stet_status find_created(void *context, struct arena *arena,
     return read_created(page->reader, arena, change, created, NULL);
 }
 
+/* Whether nothing has to be known of a record's data to decide whether it is on the list, and where. */
+static bool is_blind(const struct list_page *page) {
+    bool sorts = page->plan.kind != PLAN_IDS;
+    bool asks = page->query != NULL && page->query->where != NULL;
+    return !sorts && !asks && (page->sight.system || page->sight.reads == EXPR_TRUE);
+}
+
+/* From here on the record is what the actor sees of it. */
+static stet_status hide_fields(struct list_page *page, struct query_record *record,
+                               stet_error *err) {
+    const struct store_change *change = record->change;
+    if (!page->sight.hides) return STET_OK;
+    stet_status status =
+        sight_data(&page->sight, &page->record_arena, change, &record->doc, &page->visible, err);
+    if (status != STET_OK || page->visible.bytes == record->doc.text.bytes) return status;
+    return doc_parse(&page->record_arena, page->visible, NULL, &record->doc, err);
+}
+
 stet_status list_wants(struct list_page *page, const struct store_change *change,
                        struct query_record *record, bool *wants, stet_error *err) {
     stet_status status;
-    struct viewer viewer = command_viewer(page->command);
-    *wants = viewer_sees(&viewer, change);
+    page->visible = (stet_view){0};
     *record = (struct query_record){.change = change,
                                     .arena = &page->record_arena,
                                     .find_created = find_created,
                                     .context = page};
-    if (!*wants || page->query == NULL) return STET_OK;
-    if (page->query->where == NULL && page->plan.kind == PLAN_IDS) return STET_OK;
+    if (is_blind(page)) {
+        *wants = sight_sees(&page->sight, &page->record_arena, change, NULL);
+        return STET_OK;
+    }
+    *wants = false;
     status = query_record_init(record, err);
     if (status != STET_OK) return status;
-    if (page->query->where != NULL) *wants = query_record_matches(record, page->query->where);
+    *wants = sight_sees(&page->sight, &page->record_arena, change, &record->doc);
+    if (!*wants) return STET_OK;
+    status = hide_fields(page, record, err);
+    if (status != STET_OK) return status;
+    if (page->query != NULL && page->query->where != NULL)
+        *wants = query_record_matches(record, page->query->where);
     if (record->status != STET_OK)
         return error_set(err, record->status, "could not read a record of a list");
     return STET_OK;
 }
 
-stet_status list_show(struct list_page *page, const struct store_change *change, stet_error *err) {
+stet_status list_show(struct list_page *page, const struct store_change *change, stet_view visible,
+                      stet_error *err) {
+    struct arena *arena = &page->record_arena;
     struct store_change shown = *change;
     struct created created;
     if (page->take != NULL) {
@@ -73,15 +100,16 @@ stet_status list_show(struct list_page *page, const struct store_change *change,
         return page->take(page->take_context, change, err);
     }
     struct doc doc;
-    stet_status status = read_created(page->reader, &page->record_arena, change, &created, err);
+    stet_status status = read_created(page->reader, arena, change, &created, err);
+    shown.data = visible;
+    if (status == STET_OK && visible.bytes == NULL)
+        status = sight_data(&page->sight, arena, change, NULL, &shown.data, err);
     if (status == STET_OK && page->query != NULL && page->query->field_count > 0) {
-        status = change_parse(&page->record_arena, change->data, &doc, err);
-        if (status == STET_OK)
-            status = query_project(page->query, &page->record_arena, &doc, &shown.data, err);
+        status = change_parse(arena, shown.data, &doc, err);
+        if (status == STET_OK) status = query_project(page->query, arena, &doc, &shown.data, err);
     }
     if (status != STET_OK) return status;
-    struct viewer viewer = command_viewer(page->command);
-    render_record(page->writer, &viewer, &shown, &created);
+    render_record(page->writer, NULL, &shown, &created);
     page->shown++;
     return STET_OK;
 }
@@ -99,6 +127,11 @@ void list_end_at(struct list_page *page, stet_view key, uint64_t record) {
     page->next.record = record;
 }
 
+/* Whether records of the type may not be on the list. */
+static bool is_filtered(const struct list_page *page) {
+    return page->sight.reads != EXPR_TRUE || (page->query != NULL && page->query->where != NULL);
+}
+
 /* ---- In the order of ids ------------------------------------------------------------------ */
 
 static stet_status show_row(struct list_page *page, const struct store_row *row, stet_error *err) {
@@ -112,14 +145,13 @@ static stet_status show_row(struct list_page *page, const struct store_row *row,
     if (status == STET_OK) status = list_wants(page, &change, &record, &wants, err);
     if (status != STET_OK || !wants) return status;
     page->rows_matched++;
-    return list_show(page, &change, err);
+    return list_show(page, &change, page->visible, err);
 }
 
 /* *end: there are no more rows, or the page is full and page->more says that a row is left. */
 static stet_status show_chunk(struct list_page *page, bool *end, stet_error *err) {
     struct store_row rows[ROWS_CHUNK];
-    bool filtered = page->query != NULL && page->query->where != NULL;
-    size_t chunk = filtered ? ROWS_CHUNK : page->limit - page->shown + 1;
+    size_t chunk = is_filtered(page) ? ROWS_CHUNK : page->limit - page->shown + 1;
     size_t count = 0;
     stet_status status;
     if (chunk > ROWS_CHUNK) chunk = ROWS_CHUNK;
@@ -167,7 +199,36 @@ static stet_status count_live(struct list_page *page, stet_error *err) {
 static const uint64_t *cursor_hash(const struct list_page *page) {
     const struct query *query = page->query;
     bool plain = query == NULL || (query->where == NULL && query->sort_count == 0);
-    return plain ? NULL : &query->hash;
+    if (plain && !is_filtered(page)) return NULL;
+    return query == NULL ? &page->plain_hash : &query->hash;
+}
+
+/* Nobody learns an order that values they may not see have made. */
+static stet_status check_sort(const struct list_page *page, stet_error *err) {
+    const struct query *query = page->query;
+    for (size_t i = 0; query != NULL && i < query->sort_count; i++) {
+        const struct expr_field *field = &query->sort[i].field;
+        if (field->meta != EXPR_META_NONE || !sight_may_hide(&page->sight, field->pointer))
+            continue;
+        error_set(err, STET_FORBIDDEN, "the field \"%.*s\" may be hidden from you",
+                  VIEW_ARG(field->pointer));
+        error_field(err, "sort", 0);
+        return STET_FORBIDDEN;
+    }
+    return STET_OK;
+}
+
+/* What the actor may see at all, and what that says of the records. viewer: lives as long as the page. */
+static stet_status look(struct list_page *page, const struct viewer *viewer, stet_error *err) {
+    struct stet_command *command = page->command;
+    const struct expr *where = page->query == NULL ? NULL : page->query->where;
+    sight_begin(&page->sight, viewer, command->list.type);
+    page->plain_hash = view_hash(command->list.type, 0);
+    stet_status status = check_sort(page, err);
+    if (status == STET_OK)
+        status = sight_bounds(&page->sight, &command->arena, where, &page->bounds, err);
+    if (page->bounds == NULL) page->bounds = where;
+    return status;
 }
 
 static stet_status take_cursor(struct list_page *page, stet_error *err) {
@@ -217,14 +278,16 @@ static void render_explain(struct list_page *page) {
     }
     json_member_bool(writer, VIEW("sorted"),
                      plan->kind == PLAN_CANDIDATES || plan->kind == PLAN_SCAN);
-    json_member_u64(writer, VIEW("rows_examined"), page->rows_seen);
+    /* How many there are that the actor may not see is not theirs to know. */
+    if (page->sight.reads == EXPR_TRUE)
+        json_member_u64(writer, VIEW("rows_examined"), page->rows_seen);
     json_member_u64(writer, VIEW("rows_matched"), page->rows_matched);
     json_object_end(writer);
 }
 
 static stet_status page_end(struct list_page *page, stet_error *err) {
     const stet_list *request = &page->command->list;
-    bool filtered = page->query != NULL && page->query->where != NULL;
+    bool filtered = is_filtered(page);
     stet_status status = STET_OK;
     json_member_u64(page->writer, VIEW("seq"), page->snapshot);
     if (page->more) {
@@ -240,18 +303,36 @@ static stet_status page_end(struct list_page *page, stet_error *err) {
     return status;
 }
 
+static stet_status choose(struct list_page *page, const struct policy *policy, bool count_all,
+                          stet_error *err) {
+    static const struct query plain = {0};
+    stet_view index = {0};
+    const struct plan_request request = {.policy = policy,
+                                         .sight = &page->sight,
+                                         .query = page->query == NULL ? &plain : page->query,
+                                         .bounds = page->bounds,
+                                         .live = page->live,
+                                         .count_all = count_all,
+                                         .cursor = page->has_cursor ? &page->cursor : NULL};
+    stet_status status =
+        plan_choose(&page->command->arena, page->reader, &request, &page->plan, &index, err);
+    if (page->query != NULL) page->query->index = index;
+    return status;
+}
+
 static stet_status page_fill(struct list_page *page, const struct policy *policy, stet_error *err) {
     stet_status status = STET_OK;
-    bool count_all = page->command->list.total && page->query != NULL && page->query->where != NULL;
     page->plan = (struct plan){.kind = PLAN_IDS, .key = PLAN_KEY_ID};
-    if (cursor_hash(page) != NULL)
-        status = plan_choose(&page->command->arena, page->reader, policy, page->query, page->live,
-                             count_all, page->has_cursor ? &page->cursor : NULL, &page->plan, err);
+    bool never = page->sight.reads == EXPR_FALSE;
+    if (cursor_hash(page) != NULL && !never)
+        status = choose(page, policy, page->command->list.total && is_filtered(page), err);
     if (status != STET_OK) return status;
     json_object_begin(page->writer);
     json_key(page->writer, VIEW("records"));
     json_array_begin(page->writer);
-    if (page->plan.kind == PLAN_IDS) {
+    if (never) {
+        /* Nothing of the type is theirs to see. */
+    } else if (page->plan.kind == PLAN_IDS) {
         if (page->has_cursor) list_end_at(page, page->cursor.key, page->cursor.record);
         status = list_by_id(page, err);
     } else {
@@ -268,15 +349,19 @@ stet_status list_run(struct stet_command *command, struct store_reader *reader,
     struct list_page page = {
         .command = command, .reader = reader, .writer = writer, .query = command->query};
     const struct policy *policy = NULL;
-    stet_status status = page_begin(&page, err);
-    if (status != STET_OK) return status;
-    arena_init(&page.rows_arena, SCRATCH_BYTES);
-    arena_init(&page.record_arena, SCRATCH_BYTES);
-    if (cursor_hash(&page) != NULL) policy = policy_find(command->space, command->list.type);
-    status = page_fill(&page, policy, err);
-    policy_unref(policy);
-    arena_done(&page.rows_arena);
-    arena_done(&page.record_arena);
+    struct viewer viewer = command_viewer(command);
+    stet_status status = look(&page, &viewer, err);
+    if (status == STET_OK) status = page_begin(&page, err);
+    if (status == STET_OK) {
+        arena_init(&page.rows_arena, SCRATCH_BYTES);
+        arena_init(&page.record_arena, SCRATCH_BYTES);
+        if (cursor_hash(&page) != NULL) policy = policy_find(command->space, command->list.type);
+        status = page_fill(&page, policy, err);
+        policy_unref(policy);
+        arena_done(&page.rows_arena);
+        arena_done(&page.record_arena);
+    }
+    sight_end(&page.sight);
     return status;
 }
 
@@ -293,14 +378,13 @@ static stet_status collect_page(struct list_page *page, const struct policy *pol
     stet_status status = read_type_allowed(page->command, page->command->list.type, err);
     bool queried = cursor_hash(page) != NULL;
     if (status == STET_OK && queried) status = count_live(page, err);
-    if (status == STET_OK && queried)
-        status = plan_choose(&page->command->arena, page->reader, policy, page->query, page->live,
-                             false, NULL, &page->plan, err);
+    if (status == STET_OK && queried) status = choose(page, policy, false, err);
     if (status != STET_OK) return status;
     if (page->plan.kind == PLAN_IDS || page->plan.kind == PLAN_SCAN) {
         status = note_type(page, err);
         if (status != STET_OK) return status;
     }
+    if (page->sight.reads == EXPR_FALSE) return STET_OK;
     return page->plan.kind == PLAN_IDS ? list_by_id(page, err) : list_sorted(page, err);
 }
 
@@ -321,9 +405,12 @@ stet_status list_collect(struct list_collect *collect, struct store_reader *read
     arena_init(&command.arena, SCRATCH_BYTES);
     arena_init(&page.rows_arena, SCRATCH_BYTES);
     arena_init(&page.record_arena, SCRATCH_BYTES);
+    struct viewer viewer = {.space = collect->space, .actor = collect->actor};
+    stet_status status = look(&page, &viewer, err);
     if (cursor_hash(&page) != NULL) policy = policy_find(collect->space, collect->list->type);
-    stet_status status = collect_page(&page, policy, err);
+    if (status == STET_OK) status = collect_page(&page, policy, err);
     policy_unref(policy);
+    sight_end(&page.sight);
     collect->more = page.more && page.shown < page.limit;
     arena_done(&page.rows_arena);
     arena_done(&page.record_arena);

@@ -46,7 +46,11 @@ struct list_page {
     struct stet_command *command;
     struct store_reader *reader;
     struct json_writer *writer;
-    struct query *query; /* NULL: a plain list. */
+    struct query *query;       /* NULL: a plain list. */
+    struct sight sight;        /* Of the actor. */
+    const struct expr *bounds; /* What holds for all that is shown: where, and the read rule. */
+    stet_view visible; /* Of the record that list_wants let pass: its data as the actor sees it. */
+    uint64_t plain_hash; /* Of the cursors of a list that only the read rule narrows. */
     struct plan plan;
     struct arena rows_arena;   /* One chunk of rows. */
     struct arena record_arena; /* One record. */
@@ -75,12 +79,17 @@ stet_status list_expired(stet_error *err);
 stet_status list_change_at(struct list_page *page, const struct store_head *head,
                            struct store_change *change, stet_error *err);
 
-/* Whether the actor may see a record, and the query wants it. record: set when the query has a where; in record_arena. */
+/* Whether the actor may see a record, and the query wants it as far as they see it. record: what they see of it, set where it had to be
+   parsed; in record_arena. */
 stet_status list_wants(struct list_page *page, const struct store_change *change,
                        struct query_record *record, bool *wants, stet_error *err);
 
-/* Renders a record into the page. record_arena is in use. */
-stet_status list_show(struct list_page *page, const struct store_change *change, stet_error *err);
+/*
+ * Renders a record into the page. record_arena is in use. visible: its data as the actor sees it, where list_wants has just found out
+ * (page->visible); bytes NULL: it is found out here.
+ */
+stet_status list_show(struct list_page *page, const struct store_change *change, stet_view visible,
+                      stet_error *err);
 
 /* Whether there is no room for another record. */
 bool list_is_full(const struct list_page *page);

@@ -342,7 +342,7 @@ static stet_status take_ordered(struct sorted *sorted, stet_error *err) {
         size_t left = sorted->count_max - sorted->count;
         size_t chunk = left < ENTRIES_CHUNK ? left : ENTRIES_CHUNK;
         size_t count = 0;
-        if (page->query->where != NULL && chunk < ENTRIES_CHUNK / 2) chunk = ENTRIES_CHUNK / 2;
+        if (page->bounds != NULL && chunk < ENTRIES_CHUNK / 2) chunk = ENTRIES_CHUNK / 2;
         arena_reset(&page->rows_arena);
         stet_status status = store_entries_scan(page->reader, &page->rows_arena, &range, chunk,
                                                 entries, &count, err);
@@ -474,11 +474,11 @@ static stet_status show_row(struct sorted *sorted, const struct sorted_row *row,
     struct store_change change;
     stet_status status;
     arena_reset(&page->record_arena);
-    if (row->change != NULL) return list_show(page, &row->change->row, err);
+    if (row->change != NULL) return list_show(page, &row->change->row, (stet_view){0}, err);
     status = store_change_at(page->reader, &page->record_arena, row->seq, &change, err);
     if (status == STET_PRUNED || (status == STET_OK && view_is_empty(change.data)))
         return list_expired(err);
-    return status == STET_OK ? list_show(page, &change, err) : status;
+    return status == STET_OK ? list_show(page, &change, (stet_view){0}, err) : status;
 }
 
 static stet_status show_rows(struct sorted *sorted, stet_error *err) {

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/index.h"
 #include "core/render.h"
 
@@ -127,7 +128,13 @@ stet_status query_parse(struct arena *arena, const stet_list *list, struct query
 stet_status query_record_init(struct query_record *record, stet_error *err) {
     record->has_created = false;
     record->status = STET_OK;
-    return change_parse(record->arena, record->change->data, &record->doc, err);
+    stet_view data = record->change->data;
+    /* What is a module's own cannot be asked about either. */
+    stet_status status = type_is_system(record->change->type)
+                             ? viewer_data(NULL, record->arena, record->change, &data)
+                             : STET_OK;
+    if (status != STET_OK) return error_set(err, status, "could not read a record");
+    return change_parse(record->arena, data, &record->doc, err);
 }
 
 static const struct created *created_of(struct query_record *record) {

@@ -97,11 +97,12 @@ static void judge_order(const struct query *query, struct offer *offer) {
     offer->ordered = true;
 }
 
-static void judge(const struct query *query, const struct index_def *def, struct offer *offer) {
+static void judge(const struct plan_request *request, const struct index_def *def,
+                  struct offer *offer) {
     *offer = (struct offer){.index = def};
-    for (size_t field = 0; query->where != NULL && field < def->field_count; field++) {
+    for (size_t field = 0; request->bounds != NULL && field < def->field_count; field++) {
         struct expr_bounds *bounds = &offer->bounds[field];
-        expr_bounds(query->where, def->fields[field].pointer, bounds);
+        expr_bounds(request->bounds, def->fields[field].pointer, bounds);
         if (is_one_value(bounds)) {
             offer->equal_count++;
             continue;
@@ -110,7 +111,7 @@ static void judge(const struct query *query, const struct index_def *def, struct
         offer->listed = is_some_values(bounds);
         break;
     }
-    judge_order(query, offer);
+    judge_order(request->query, offer);
 }
 
 static int bounds_worth(const struct offer *offer) {
@@ -230,14 +231,19 @@ static void suggest_field(struct json_writer *writer, stet_view pointer, bool de
 }
 
 /* First what has one value, then what is sorted by, then what has several or a range. */
-static void suggest(const struct query *query, struct json_writer *writer, size_t *count) {
+static void suggest(const struct plan_request *request, struct json_writer *writer, size_t *count) {
+    const struct query *query = request->query;
     stet_view fields[INDEX_FIELDS_MAX];
     stet_view named[INDEX_FIELDS_MAX];
     struct expr_bounds bounds;
-    size_t field_count =
-        query->where == NULL ? 0 : expr_bounded_fields(query->where, fields, INDEX_FIELDS_MAX);
+    size_t bounded = request->bounds == NULL
+                         ? 0
+                         : expr_bounded_fields(request->bounds, fields, INDEX_FIELDS_MAX);
+    size_t field_count = 0;
+    for (size_t index = 0; index < bounded; index++)
+        if (!sight_may_hide(request->sight, fields[index])) fields[field_count++] = fields[index];
     for (size_t index = 0; index < field_count; index++) {
-        expr_bounds(query->where, fields[index], &bounds);
+        expr_bounds(request->bounds, fields[index], &bounds);
         if (is_one_value(&bounds)) suggest_field(writer, fields[index], false, named, count);
     }
     for (size_t index = 0; index < query->sort_count; index++) {
@@ -246,29 +252,30 @@ static void suggest(const struct query *query, struct json_writer *writer, size_
                       named, count);
     }
     for (size_t index = 0; index < field_count; index++) {
-        expr_bounds(query->where, fields[index], &bounds);
+        expr_bounds(request->bounds, fields[index], &bounds);
         if (!is_one_range(&bounds) && !is_some_values(&bounds)) continue;
         suggest_field(writer, fields[index], false, named, count);
         break;
     }
 }
 
-static stet_status index_required(struct arena *arena, struct query *query, stet_error *err) {
+static stet_status index_required(struct arena *arena, const struct plan_request *request,
+                                  stet_view *index, stet_error *err) {
     struct buffer buffer;
     struct json_writer writer;
     size_t count = 0;
     buffer_init(&buffer, arena, 0);
     json_begin(&writer, &buffer);
     json_array_begin(&writer);
-    suggest(query, &writer, &count);
+    suggest(request, &writer, &count);
     json_array_end(&writer);
     if (json_end(&writer) != STET_OK)
         return error_set(err, STET_NO_MEMORY, "out of memory for a list");
     if (count > 0) {
-        query->index = buffer_view(&buffer);
+        *index = buffer_view(&buffer);
         error_set(err, STET_INDEX_REQUIRED,
                   "this list would look at more than %d records; declare the index %.*s",
-                  SCAN_RECORDS_MAX, VIEW_ARG(query->index));
+                  SCAN_RECORDS_MAX, VIEW_ARG(*index));
     } else {
         error_set(
             err, STET_INDEX_REQUIRED,
@@ -276,7 +283,9 @@ static stet_status index_required(struct arena *arena, struct query *query, stet
             "an index could help with",
             SCAN_RECORDS_MAX);
     }
-    error_field(err, query->where != NULL ? "where" : "sort", SCAN_RECORDS_MAX);
+    error_field(err,
+                request->query->sort_count == 0 || request->query->where != NULL ? "where" : "sort",
+                SCAN_RECORDS_MAX);
     return STET_INDEX_REQUIRED;
 }
 
@@ -308,17 +317,26 @@ static stet_status plan_with(struct arena *arena, const struct query *query,
     return STET_OK;
 }
 
+/* Whether its order would tell of values that the viewer may not see. */
+static bool is_out_of_sight(const struct sight *sight, const struct index_def *index) {
+    for (size_t i = 0; i < index->field_count; i++)
+        if (sight_may_hide(sight, index->fields[i].pointer)) return true;
+    return false;
+}
+
 /* The best index that `fits`; NULL in best->index: none. */
-static void best_offer(const struct policy *policy, const struct query *query, bool ordered,
-                       struct offer *best) {
+static void best_offer(const struct plan_request *request, bool ordered, struct offer *best) {
+    const struct policy *policy = request->policy;
     *best = (struct offer){0};
     for (size_t index = 0; policy != NULL && index < policy->index_count; index++) {
         struct offer offer;
         /* Spans say nothing of a record's fields. */
         if (policy->indexes[index]->exclusive != NULL) continue;
-        judge(query, policy->indexes[index], &offer);
+        if (is_out_of_sight(request->sight, policy->indexes[index])) continue;
+        judge(request, policy->indexes[index], &offer);
         /* Without a sort every order will do, which is no reason to use an index. */
-        if (bounds_worth(&offer) == 0 && (query->sort_count == 0 || !offer.ordered)) continue;
+        if (bounds_worth(&offer) == 0 && (request->query->sort_count == 0 || !offer.ordered))
+            continue;
         if (ordered && !offer.ordered) continue;
         if (best->index == NULL || worth(&offer) > worth(best)) *best = offer;
     }
@@ -332,44 +350,55 @@ static stet_status expired(stet_error *err) {
 }
 
 /* As the page before was made. Its cursor is genuine, so what does not fit is what changed since. */
-static stet_status plan_again(struct arena *arena, const struct policy *policy,
-                              const struct query *query, bool count_all,
-                              const struct cursor *cursor, struct plan *plan, stet_error *err) {
+static stet_status plan_again(struct arena *arena, const struct plan_request *request,
+                              struct plan *plan, stet_error *err) {
+    const struct policy *policy = request->policy;
+    const struct cursor *cursor = request->cursor;
     if (cursor->index == 0) {
-        plan_without_index(query, count_all, plan);
+        plan_without_index(request->query, request->count_all, plan);
         return STET_OK;
     }
     for (size_t index = 0; policy != NULL && index < policy->index_count; index++) {
         struct offer offer;
-        if (policy->indexes[index]->number != cursor->index) continue;
-        judge(query, policy->indexes[index], &offer);
-        stet_status status = plan_with(arena, query, &offer, count_all, plan, err);
+        if (policy->indexes[index]->number != cursor->index ||
+            is_out_of_sight(request->sight, policy->indexes[index]))
+            continue;
+        judge(request, policy->indexes[index], &offer);
+        stet_status status =
+            plan_with(arena, request->query, &offer, request->count_all, plan, err);
         if (status == STET_OK && plan->reverse != cursor->reverse) return expired(err);
         return status;
     }
     return expired(err);
 }
 
+/* A list that only its viewer's rights narrow can always go through all records by id. */
+static bool is_plain(const struct plan_request *request) {
+    return request->query->where == NULL && is_by_id(request->query) && !request->count_all;
+}
+
 stet_status plan_choose(struct arena *arena, struct store_reader *reader,
-                        const struct policy *policy, struct query *query, uint64_t live,
-                        bool count_all, const struct cursor *cursor, struct plan *plan,
+                        const struct plan_request *request, struct plan *plan, stet_view *index,
                         stet_error *err) {
+    const struct query *query = request->query;
+    bool count_all = request->count_all;
     struct offer best;
     uint64_t entries = 0;
     stet_status status;
-    if (cursor != NULL) return plan_again(arena, policy, query, count_all, cursor, plan, err);
-    best_offer(policy, query, false, &best);
+    if (request->cursor != NULL) return plan_again(arena, request, plan, err);
+    best_offer(request, false, &best);
     if (best.index != NULL) {
         status = plan_with(arena, query, &best, count_all, plan, err);
         if (status != STET_OK || plan->kind == PLAN_ORDERED) return status;
         status = count_entries(reader, plan, &entries, err);
         if (status != STET_OK || entries <= SCAN_RECORDS_MAX) return status;
-        best_offer(policy, query, true, &best);
-        if (best.index == NULL || count_all) return index_required(arena, query, err);
-        return plan_with(arena, query, &best, count_all, plan, err);
+        best_offer(request, true, &best);
+        if (best.index != NULL && !count_all)
+            return plan_with(arena, query, &best, count_all, plan, err);
+        if (!is_plain(request)) return index_required(arena, request, index, err);
     }
     plan_without_index(query, count_all, plan);
-    if (query->where == NULL && plan->kind == PLAN_IDS) return STET_OK;
-    if (live > SCAN_RECORDS_MAX) return index_required(arena, query, err);
+    if (is_plain(request)) return STET_OK;
+    if (request->live > SCAN_RECORDS_MAX) return index_required(arena, request, index, err);
     return STET_OK;
 }

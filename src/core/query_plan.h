@@ -14,6 +14,7 @@
 #ifndef CORE_QUERY_PLAN_H
 #define CORE_QUERY_PLAN_H
 
+#include "core/access.h"
 #include "core/cursor.h"
 #include "core/index.h"
 #include "core/policy.h"
@@ -35,15 +36,23 @@ struct plan {
     bool reverse; /* From the greatest key down. */
 };
 
-/*
- * Chooses. policy may be NULL. cursor: of the page before, or NULL; a list goes on as it began, and one whose index is gone is
- * STET_CURSOR_EXPIRED. count_all: everything that matches will be counted, so nothing can stop early.
- *
- * STET_INDEX_REQUIRED: query->index is set.
- */
+/* What a plan is chosen by. */
+struct plan_request {
+    const struct policy *policy; /* Has the indexes; may be NULL. */
+    /* Who looks: indexes on what may be hidden from them are not for them. */
+    const struct sight *sight;
+    const struct query *query;
+    /* What holds for every record of the list: query->where, and what the viewer's read rule demands. NULL: nothing. */
+    const struct expr *bounds;
+    uint64_t live;  /* Records of the type. */
+    bool count_all; /* Everything that matches will be counted, so nothing can stop early. */
+    /* Of the page before, or NULL: a list goes on as it began, and one whose index is gone is STET_CURSOR_EXPIRED. */
+    const struct cursor *cursor;
+};
+
+/* STET_INDEX_REQUIRED: *index is the one that would help, a JSON array, or empty. */
 stet_status plan_choose(struct arena *arena, struct store_reader *reader,
-                        const struct policy *policy, struct query *query, uint64_t live,
-                        bool count_all, const struct cursor *cursor, struct plan *plan,
+                        const struct plan_request *request, struct plan *plan, stet_view *index,
                         stet_error *err);
 
 /* As type definitions name a field of an index: its pointer, "-" before one that is descending. */

@@ -127,16 +127,20 @@ static stet_status record_at(struct stet_command *command, struct store_reader *
     else
         status = store_find(reader, &command->arena, head, STORE_BOUND_SEQ, seq, change, err);
     if (status == STET_NOT_FOUND) return no_such_record(type, id, err);
-    if (status == STET_OK && !viewer_sees(&viewer, change))
-        status = error_set(err, STET_FORBIDDEN, "record \"%.*s/%.*s\" is not yours to read",
-                           VIEW_ARG(type), VIEW_ARG(id));
-    return status;
+    if (status != STET_OK || viewer_sees(&viewer, change)) return status;
+    return type_is_system(type)
+               ? error_set(err, STET_FORBIDDEN, "record \"%.*s/%.*s\" is not yours to read",
+                           VIEW_ARG(type), VIEW_ARG(id))
+               : no_such_record(type, id, err);
 }
 
 /* ---- History ----------------------------------------------------------------------------- */
 
 struct history_page {
     struct stet_command *command;
+    struct viewer viewer;
+    struct sight sight;
+    bool data; /* Versions are read with their data: to be shown, or to be judged by. */
     struct store_reader *reader;
     struct json_writer *writer;
     struct store_head head;
@@ -156,13 +160,12 @@ static stet_status history_chunk(struct history_page *page, struct arena *arena,
                                  stet_error *err) {
     const stet_history *request = &page->command->history;
     struct store_change changes[HISTORY_CHUNK];
-    struct viewer viewer = command_viewer(page->command);
-    size_t chunk = request->data ? HISTORY_CHUNK_WITH_DATA : HISTORY_CHUNK;
+    size_t chunk = page->data ? HISTORY_CHUNK_WITH_DATA : HISTORY_CHUNK;
     size_t count = 0;
     stet_status status;
     /* One more than is shown tells whether anything is older. */
     if (chunk > page->left + 1) chunk = page->left + 1;
-    status = store_history(page->reader, arena, &page->head, page->before, chunk, request->data,
+    status = store_history(page->reader, arena, &page->head, page->before, chunk, page->data,
                            changes, &count, err);
     if (status != STET_OK) return status;
     *end = count < chunk;
@@ -177,8 +180,8 @@ static stet_status history_chunk(struct history_page *page, struct arena *arena,
             break;
         }
         page->before = changes[index].version;
-        if (!viewer_sees(&viewer, &changes[index])) continue;
-        render_history_entry(page->writer, &viewer, &changes[index], request->data);
+        if (!sight_sees(&page->sight, arena, &changes[index], NULL)) continue;
+        render_history_entry(page->writer, &page->viewer, &changes[index], request->data);
         page->left--;
     }
     /* The first version has nothing before it, and a bound of 0 would mean the head. */
@@ -200,6 +203,10 @@ static stet_status run_history(struct stet_command *command, struct store_reader
     stet_status status = record_at(command, reader, request->type, request->id,
                                    command->decided_seq, &page.head, &newest, err);
     if (status != STET_OK) return status;
+    page.viewer = command_viewer(command);
+    sight_begin(&page.sight, &page.viewer, request->type);
+    page.data = request->data || page.sight.hides ||
+                (!page.sight.system && page.sight.reads == EXPR_DEPENDS);
     page.left = request->limit == 0 ? HISTORY_LIMIT_DEFAULT : request->limit;
     if (page.left > HISTORY_LIMIT_MAX) page.left = HISTORY_LIMIT_MAX;
     arena_init(&arena, SCRATCH_BYTES);
@@ -213,6 +220,7 @@ static stet_status run_history(struct stet_command *command, struct store_reader
     json_array_end(writer);
     if (page.more) json_member_u64(writer, VIEW("next"), page.before);
     json_object_end(writer);
+    sight_end(&page.sight);
     arena_done(&arena);
     return status;
 }
@@ -240,9 +248,7 @@ static stet_status version_doc(struct stet_command *command, struct store_reader
     if (change->version != version || change->seq > command->decided_seq)
         return no_such_version(field, version, err);
     struct viewer viewer = command_viewer(command);
-    if (!viewer_sees(&viewer, change))
-        return error_set(err, STET_FORBIDDEN, "version %llu is not yours to read",
-                         (unsigned long long)version);
+    if (!viewer_sees(&viewer, change)) return no_such_version(field, version, err);
     if (change->op == STORE_DELETE) {
         *doc = (struct doc){0};
         return STET_OK;
@@ -317,13 +323,15 @@ static stet_status run_diff(struct stet_command *command, struct store_reader *r
 
 /* ---- Stats, check ------------ ----------------------------------------------------------- */
 
-static void render_heat(struct space *space, struct json_writer *writer) {
+static void render_heat(struct stet_command *command, struct json_writer *writer) {
     struct heat_record hottest[HOT_RECORDS_SHOWN];
-    size_t count = heat_top(&space->heat, hottest, HOT_RECORDS_SHOWN);
+    struct viewer viewer = command_viewer(command);
+    size_t count = heat_top(&command->space->heat, hottest, HOT_RECORDS_SHOWN);
     json_key(writer, VIEW("hot_records"));
     json_array_begin(writer);
     for (size_t i = 0; i < count; i++) {
         const struct heat_record *record = &hottest[i];
+        if (!viewer_sees_all(&viewer, view_make(record->type, record->type_bytes))) continue;
         json_object_begin(writer);
         json_key(writer, VIEW("address"));
         render_address(writer, view_make(record->type, record->type_bytes),
@@ -361,6 +369,7 @@ static stet_status run_stats(struct stet_command *command, struct store_reader *
                              struct json_writer *writer, stet_error *err) {
     struct store_type *types;
     struct store_usage usage;
+    struct viewer viewer = command_viewer(command);
     size_t count;
     stet_status status = store_types(reader, &command->arena, &types, &count, err);
     if (status != STET_OK) return status;
@@ -371,15 +380,23 @@ static stet_status run_stats(struct stet_command *command, struct store_reader *
     json_key(writer, VIEW("types"));
     json_object_begin(writer);
     for (size_t index = 0; index < count; index++) {
-        if (type_is_system(types[index].name) && !command->actor.admin) continue;
-        json_key(writer, types[index].name);
-        json_object_begin(writer);
-        json_member_u64(writer, VIEW("records"), types[index].live);
-        json_object_end(writer);
+        struct sight sight;
+        sight_begin(&sight, &viewer, types[index].name);
+        /* Of what the actor may see some records of, how many there are is not theirs to know. */
+        if (!sight.system || command->actor.admin) {
+            if (sight.reads != EXPR_FALSE) {
+                json_key(writer, types[index].name);
+                json_object_begin(writer);
+                if (sight.reads == EXPR_TRUE)
+                    json_member_u64(writer, VIEW("records"), types[index].live);
+                json_object_end(writer);
+            }
+        }
+        sight_end(&sight);
     }
     json_object_end(writer);
     render_conflict_counts(command->space, writer);
-    render_heat(command->space, writer);
+    render_heat(command, writer);
     json_member_u64(writer, VIEW("bytes"), usage.file_bytes);
     json_member_u64(writer, VIEW("log_bytes"), usage.log_bytes);
     json_member_u64(writer, VIEW("checkpoints"), usage.checkpoints);
@@ -431,6 +448,10 @@ stet_status read_run(struct stet_command *command, struct store_reader *reader, 
     struct json_writer writer;
     stet_status status = STET_MISUSE;
     if (command->kind == COMMAND_EXPORT) return export_run(command, reader, out, err);
+    if (command->kind != COMMAND_CHECK) {
+        status = actor_demand(&command->actor, STET_SCOPE_READ, err);
+        if (status != STET_OK) return status;
+    }
     json_begin(&writer, out);
     /* Before anything is looked up: the answer must hold what was published when it was asked for. */
     command->decided_seq = ring_published(&command->space->ring);

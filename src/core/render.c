@@ -340,31 +340,94 @@ static bool is_making(stet_view raw) {
            view_equal(raw, VIEW("inputs")) || view_equal(raw, VIEW("bypass"));
 }
 
+/* What is told of a version beside its data, and what of it must not be. */
+struct telling {
+    struct json_writer *writer;
+    struct arena *arena;
+    const struct viewer *viewer;
+    const stet_view *hidden; /* Pointers of fields. */
+    size_t hidden_count;
+};
+
+static void telling_begin(struct telling *telling, struct json_writer *writer, struct arena *arena,
+                          const struct viewer *viewer, const struct store_change *change) {
+    struct sight sight;
+    *telling = (struct telling){.writer = writer, .arena = arena, .viewer = viewer};
+    if (viewer == NULL) return;
+    sight_begin(&sight, viewer, change->type);
+    stet_status status =
+        sight_hidden(&sight, arena, change, &telling->hidden, &telling->hidden_count, NULL);
+    sight_end(&sight);
+    if (status != STET_OK && writer->buffer->status == STET_OK) writer->buffer->status = status;
+}
+
+/* Addresses that a function looked at, of types of which the viewer may read every record. */
+static void tell_inputs(const struct telling *telling, const struct doc *doc, doc_node inputs) {
+    struct json_writer *writer = telling->writer;
+    json_array_begin(writer);
+    for (doc_node one = doc_first(doc, inputs); one != DOC_NONE; one = doc_next(doc, one)) {
+        stet_view text, type, id;
+        if (doc_string(telling->arena, doc, one, &text) != STET_OK) continue;
+        const char *at = memchr(text.bytes, '@', text.size);
+        if (at != NULL) text.size = (size_t)(at - text.bytes);
+        if (address_parse(telling->arena, text, &type, &id, NULL) == STET_OK &&
+            viewer_sees_all(telling->viewer, type))
+            json_raw(writer, doc_text(doc, one));
+    }
+    json_array_end(writer);
+}
+
+/* A member of the origin. */
+static void tell_member(const struct telling *telling, const struct doc *doc, doc_node node) {
+    struct json_writer *writer = telling->writer;
+    stet_view raw = doc_key_raw(doc, node);
+    json_key_raw(writer, raw);
+    if (telling->viewer != NULL && view_equal(raw, VIEW("inputs")) &&
+        doc_kind(doc, node) == DOC_ARRAY)
+        tell_inputs(telling, doc, node);
+    else if (telling->hidden_count > 0 && view_equal(raw, VIEW("merge")))
+        provenance_render_without(writer, telling->arena, doc_text(doc, node), telling->hidden,
+                                  telling->hidden_count, NULL);
+    else
+        json_raw(writer, doc_text(doc, node));
+}
+
+/* Members of the origin: those that say by what the version was made, or the others. */
+static void tell_members(const struct telling *telling, const struct doc *doc, bool making) {
+    for (doc_node node = doc_first(doc, 0); node != DOC_NONE; node = doc_next(doc, node))
+        if (is_making(doc_key_raw(doc, node)) == making) tell_member(telling, doc, node);
+}
+
+static bool has_others(const struct doc *doc) {
+    for (doc_node node = doc_first(doc, 0); node != DOC_NONE; node = doc_next(doc, node))
+        if (!is_making(doc_key_raw(doc, node))) return true;
+    return false;
+}
+
 /* By what it was made, each as a member; the rest of the origin, as it is told elsewhere, as one. */
-static void render_origin(struct json_writer *writer, const struct store_change *change) {
+static void render_origin(struct json_writer *writer, const struct viewer *viewer,
+                          const struct store_change *change) {
+    struct telling telling;
     struct arena arena;
     struct doc doc;
-    bool others = false;
     if (view_is_empty(change->origin)) return;
     arena_init(&arena, ORIGIN_ARENA_BYTES);
-    /* What made a version elsewhere is not what made it here. */
-    if (doc_parse(&arena, change->origin, NULL, &doc, NULL) == STET_OK &&
-        doc_member(&doc, 0, VIEW("history")) == DOC_NONE) {
-        for (doc_node node = doc_first(&doc, 0); node != DOC_NONE; node = doc_next(&doc, node)) {
-            bool making = is_making(doc_key_raw(&doc, node));
-            others |= !making;
-            if (making) json_member_raw(writer, doc_key_raw(&doc, node), doc_text(&doc, node));
-        }
-        if (others) {
+    telling_begin(&telling, writer, &arena, viewer, change);
+    stet_status status = doc_parse(&arena, change->origin, NULL, &doc, NULL);
+    if (status == STET_OK) {
+        /* What made a version elsewhere is not what made it here. */
+        bool elsewhere = doc_member(&doc, 0, VIEW("history")) != DOC_NONE;
+        if (!elsewhere) tell_members(&telling, &doc, true);
+        if (elsewhere || has_others(&doc)) {
             json_key(writer, VIEW("origin"));
             json_object_begin(writer);
+            if (elsewhere) tell_members(&telling, &doc, true);
+            tell_members(&telling, &doc, false);
+            json_object_end(writer);
         }
-        for (doc_node node = doc_first(&doc, 0); node != DOC_NONE; node = doc_next(&doc, node))
-            if (!is_making(doc_key_raw(&doc, node)))
-                json_member_raw(writer, doc_key_raw(&doc, node), doc_text(&doc, node));
-        if (others) json_object_end(writer);
-    } else {
-        json_member_raw(writer, VIEW("origin"), change->origin);
+    } else if (writer->buffer->status == STET_OK) {
+        /* Ours and valid, so only memory can have failed. */
+        writer->buffer->status = STET_NO_MEMORY;
     }
     arena_done(&arena);
 }
@@ -382,7 +445,7 @@ void render_history_entry(struct json_writer *writer, const struct viewer *viewe
     json_rfc3339(writer, change->stamp);
     json_member_text(writer, VIEW("by"), change->by);
     render_source(writer, change->source);
-    render_origin(writer, change);
+    render_origin(writer, viewer, change);
     if (!view_is_empty(change->merge)) {
         json_key(writer, VIEW("merge"));
         provenance_render(writer, viewer, change);
@@ -396,27 +459,29 @@ void render_history_entry(struct json_writer *writer, const struct viewer *viewe
 }
 
 /* A member of the origin as it was given, or nothing. */
-static void render_given(struct json_writer *writer, const struct doc *origin, stet_view name) {
+static void render_given(const struct telling *telling, const struct doc *origin, stet_view name) {
     doc_node node = doc_member(origin, 0, name);
-    if (node != DOC_NONE) json_member_raw(writer, name, doc_text(origin, node));
+    if (node != DOC_NONE) tell_member(telling, origin, node);
 }
 
 /* How a version came about. Of one that was imported with its history, what it said of itself there. */
 static void render_provenance(struct json_writer *writer, const struct viewer *viewer,
                               struct arena *arena, const struct store_change *change) {
+    struct telling telling;
     struct doc doc;
+    telling_begin(&telling, writer, arena, viewer, change);
     bool has_origin = !view_is_empty(change->origin) &&
                       doc_parse(arena, change->origin, NULL, &doc, NULL) == STET_OK;
-    if (has_origin) render_given(writer, &doc, VIEW("modified_at"));
-    if (has_origin) render_given(writer, &doc, VIEW("operation"));
-    if (has_origin) render_given(writer, &doc, VIEW("function"));
-    if (has_origin) render_given(writer, &doc, VIEW("inputs"));
-    if (has_origin) render_given(writer, &doc, VIEW("bypass"));
+    if (has_origin) render_given(&telling, &doc, VIEW("modified_at"));
+    if (has_origin) render_given(&telling, &doc, VIEW("operation"));
+    if (has_origin) render_given(&telling, &doc, VIEW("function"));
+    if (has_origin) render_given(&telling, &doc, VIEW("inputs"));
+    if (has_origin) render_given(&telling, &doc, VIEW("bypass"));
     if (has_origin && doc_member(&doc, 0, VIEW("history")) != DOC_NONE) {
-        render_given(writer, &doc, VIEW("source"));
-        render_given(writer, &doc, VIEW("client_mutation_id"));
-        render_given(writer, &doc, VIEW("merge"));
-        render_given(writer, &doc, VIEW("forked_from"));
+        render_given(&telling, &doc, VIEW("source"));
+        render_given(&telling, &doc, VIEW("client_mutation_id"));
+        render_given(&telling, &doc, VIEW("merge"));
+        render_given(&telling, &doc, VIEW("forked_from"));
         return;
     }
     if (!view_is_empty(change->source)) json_member_text(writer, VIEW("source"), change->source);

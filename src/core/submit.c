@@ -14,6 +14,23 @@ static stet_status read_head(struct stet_command *command, stet_error *err) {
                        &command->head, err);
 }
 
+/* A version is shown to those who may read the record as it is now. What they may not read is not there. */
+static stet_status check_head(struct stet_command *command, struct store_reader *reader,
+                              const struct store_head *head, stet_error *err) {
+    struct viewer viewer = command_viewer(command);
+    struct sight sight;
+    struct store_change newest;
+    stet_status status = STET_OK;
+    sight_begin(&sight, &viewer, command->read.type);
+    if (!sight.system && sight.reads != EXPR_TRUE) {
+        status = store_change_at(reader, &command->arena, head->seq, &newest, err);
+        if (status == STET_OK && !sight_sees(&sight, &command->arena, &newest, NULL))
+            status = error_set(err, STET_NOT_FOUND, "the record does not exist");
+    }
+    sight_end(&sight);
+    return status;
+}
+
 static stet_status read_past(struct stet_command *command, stet_error *err) {
     const stet_read *read = &command->read;
     struct space *space = command->space;
@@ -26,6 +43,7 @@ static stet_status read_past(struct stet_command *command, stet_error *err) {
     status = store_head(reader, read->type, read->id, &head, err);
     if (status == STET_OK && head.version == 0)
         status = error_set(err, STET_NOT_FOUND, "the record does not exist");
+    if (status == STET_OK) status = check_head(command, reader, &head, err);
     if (status == STET_OK) {
         enum store_bound bound = read->at == STET_AT_VERSION ? STORE_BOUND_VERSION
                                  : read->at == STET_AT_TIME  ? STORE_BOUND_STAMP
@@ -58,14 +76,19 @@ static stet_status read_past(struct stet_command *command, stet_error *err) {
 
 static void run_read(struct stet_command *command) {
     stet_error *err = &command->error;
-    stet_status status =
-        command->read.at == STET_AT_HEAD ? read_head(command, err) : read_past(command, err);
+    stet_status status = actor_demand(&command->actor, STET_SCOPE_READ, err);
+    if (status == STET_OK)
+        status =
+            command->read.at == STET_AT_HEAD ? read_head(command, err) : read_past(command, err);
     struct viewer viewer = command_viewer(command);
     if (status == STET_OK && !viewer_sees(&viewer, &command->head->row)) {
         change_unref(command->head);
         command->head = NULL;
-        status = error_set(err, STET_FORBIDDEN, "records of type \"%.*s\" are not read this way",
-                           VIEW_ARG(command->read.type));
+        status =
+            type_is_system(command->read.type)
+                ? error_set(err, STET_FORBIDDEN, "records of type \"%.*s\" are not read this way",
+                            VIEW_ARG(command->read.type))
+                : error_set(err, STET_NOT_FOUND, "the record does not exist");
     }
     if (status == STET_OK && change_is_delete(command->head))
         status = error_set(err, STET_DELETED, "the record was deleted by %.*s at version %llu",

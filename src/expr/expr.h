@@ -97,6 +97,14 @@ enum expr_truth { EXPR_FALSE, EXPR_TRUE, EXPR_DEPENDS };
 /* actor: only actor_… of it are looked at. */
 enum expr_truth expr_truth(const struct expr *expr, const struct expr_subject *actor);
 
+/*
+ * For expr_bounds: what is left of a rule that depends on the record, once the actor is known, and `also` (NULL: nothing) besides.
+ * STET_OK, STET_NO_MEMORY.
+ */
+stet_status expr_for_actor(struct arena *arena, const struct expr *rule,
+                           const struct expr_subject *actor, const struct expr *also,
+                           struct expr **out);
+
 /* Whether old.… or new.… stands in it. */
 bool expr_names_old(const struct expr *expr);
 bool expr_names_new(const struct expr *expr);

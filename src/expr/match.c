@@ -261,11 +261,11 @@ static bool has_right(const struct expr_node *node) {
     return node->kind != NODE_TRUE && node->kind != NODE_IS_NULL && node->kind != NODE_IS_NOT_NULL;
 }
 
-static enum expr_truth node_truth(const struct expr *expr, const struct expr_subject *actor,
-                                  const struct expr_node *node) {
+enum expr_truth expr_node_truth(const struct expr *expr, const struct expr_subject *actor,
+                                const struct expr_node *node) {
     bool depends = false;
     if (node->kind == NODE_NOT) {
-        enum expr_truth truth = node_truth(expr, actor, node->first);
+        enum expr_truth truth = expr_node_truth(expr, actor, node->first);
         return truth == EXPR_DEPENDS ? truth : truth == EXPR_TRUE ? EXPR_FALSE : EXPR_TRUE;
     }
     if (node->kind != NODE_AND && node->kind != NODE_OR) {
@@ -276,7 +276,7 @@ static enum expr_truth node_truth(const struct expr *expr, const struct expr_sub
     /* One part that is false settles &&, one that is true settles ||. */
     enum expr_truth settles = node->kind == NODE_AND ? EXPR_FALSE : EXPR_TRUE;
     for (const struct expr_node *part = node->first; part != NULL; part = part->next) {
-        enum expr_truth truth = node_truth(expr, actor, part);
+        enum expr_truth truth = expr_node_truth(expr, actor, part);
         if (truth == settles) return settles;
         depends = depends || truth == EXPR_DEPENDS;
     }
@@ -284,7 +284,7 @@ static enum expr_truth node_truth(const struct expr *expr, const struct expr_sub
 }
 
 enum expr_truth expr_truth(const struct expr *expr, const struct expr_subject *actor) {
-    return node_truth(expr, actor, expr->root);
+    return expr_node_truth(expr, actor, expr->root);
 }
 
 static bool names(const struct expr_node *node, enum operand_kind kind) {

@@ -64,6 +64,10 @@ bool expr_time(stet_view text, int64_t *ns);
 /* <0, 0, >0 into *order; false when the two have no order: other kinds, or neither numbers, strings nor times. */
 bool expr_order(const struct expr_value *a, const struct expr_value *b, int *order);
 
+/* expr_truth of a part. */
+enum expr_truth expr_node_truth(const struct expr *expr, const struct expr_subject *actor,
+                                const struct expr_node *node);
+
 struct expr_value expr_value_of(const struct doc *doc, doc_node node);
 
 #endif

@@ -354,7 +354,9 @@ static stet_status answer_concurrency(struct stet_command *command, struct json_
     const struct task *task = command->module_data;
     stet_view type = task->record.type, id = task->record.id;
     struct change *head;
-    stet_status status = client_head(command->client, command->space, type, id, &head, err);
+    stet_status status = actor_demand(&command->actor, STET_SCOPE_READ, err);
+    if (status == STET_OK)
+        status = client_head(command->client, command->space, type, id, &head, err);
     if (status == STET_NOT_FOUND)
         return error_set(err, STET_NOT_FOUND, "there is no record \"%.*s/%.*s\"", VIEW_ARG(type),
                          VIEW_ARG(id));

@@ -11,8 +11,9 @@
 struct rendering {
     struct stet_command *command;
     struct store_reader *reader;
-    struct viewer viewer;
+    const struct viewer *viewer;
     const struct tree *tree;
+    bool *seen; /* Of each node: it and all that it stands below. */
     struct json_writer *writer;
     stet_error *err;
 };
@@ -25,15 +26,26 @@ static stet_status render_node(struct rendering *rendering, const struct tree_no
                                       &created, rendering->err);
     if (status != STET_OK) return status;
     json_object_begin(writer);
-    render_record_members(writer, &rendering->viewer, &node->row, &created);
+    render_record_members(writer, rendering->viewer, &node->row, &created);
     json_key(writer, VIEW("children"));
     json_array_begin(writer);
     for (uint32_t child = node->first_child; child != TREE_NONE && status == STET_OK;
          child = rendering->tree->nodes[child].next_sibling)
-        status = render_node(rendering, &rendering->tree->nodes[child]);
+        if (rendering->seen[child]) status = render_node(rendering, &rendering->tree->nodes[child]);
     json_array_end(writer);
     json_object_end(writer);
     return status;
+}
+
+/* Parents come before their children. Returns how many are seen. */
+static size_t mark_seen(const struct tree *tree, const struct viewer *viewer, bool *seen) {
+    size_t count = 0;
+    for (size_t i = 0; i < tree->count; i++) {
+        seen[i] =
+            (i == 0 || seen[tree->nodes[i].parent]) && viewer_sees(viewer, &tree->nodes[i].row);
+        count += seen[i];
+    }
+    return count;
 }
 
 static stet_status read_rows(struct stet_command *command, struct store_reader *reader,
@@ -43,26 +55,31 @@ static stet_status read_rows(struct stet_command *command, struct store_reader *
     struct json_writer writer;
     struct viewer viewer = command_viewer(command);
     char text[TREE_VERSION_BYTES_MAX];
-    stet_status status = read_wait(space, command->read.min_seq, err);
+    stet_status status = actor_demand(&command->actor, STET_SCOPE_READ, err);
+    if (status == STET_OK) status = read_wait(space, command->read.min_seq, err);
     if (status == STET_OK)
         status = trees_read(space, reader, &command->arena, command->read.type, command->read.id,
                             &tree, err);
     if (status != STET_OK) return status;
-    for (size_t i = 0; i < tree.count; i++)
-        if (!viewer_sees(&viewer, &tree.nodes[i].row))
-            return error_set(err, STET_FORBIDDEN, "a record of the tree may not be read");
+    bool *seen = arena_zalloc(&command->arena, tree.count, sizeof *seen);
+    if (seen == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a tree");
+    size_t count = mark_seen(&tree, &viewer, seen);
+    if (count == 0)
+        return error_set(err, STET_NOT_FOUND, "there is no record \"%.*s/%.*s\"",
+                         VIEW_ARG(command->read.type), VIEW_ARG(command->read.id));
     command->decided_seq = tree.seq;
     struct tree_version version = tree_version_of(&tree);
     json_begin(&writer, out);
     json_object_begin(&writer);
     json_member_text(&writer, VIEW("tree_version"), tree_version_format(&version, text));
     json_member_u64(&writer, VIEW("seq"), tree.seq);
-    json_member_u64(&writer, VIEW("count"), tree.count);
+    json_member_u64(&writer, VIEW("count"), count);
     json_key(&writer, VIEW("tree"));
     struct rendering rendering = {.command = command,
                                   .reader = reader,
-                                  .viewer = viewer,
+                                  .viewer = &viewer,
                                   .tree = &tree,
+                                  .seen = seen,
                                   .writer = &writer,
                                   .err = err};
     status = render_node(&rendering, &tree.nodes[0]);
