@@ -12,6 +12,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/render.h"
 #include "doc/write.h"
 #include "modules/trees/interference.h"
@@ -221,16 +222,23 @@ static void touch(struct edit *edit, uint32_t spot) {
     }
 }
 
-static stet_status is_changed(struct arena *arena, const struct edit *edit, const struct spot *spot,
-                              bool *changed, stet_error *err) {
+/* Whether what is wanted differs from what they see of the node. */
+static stet_status is_changed(struct stet_command *command, const struct edit *edit,
+                              const struct spot *spot, bool *changed, stet_error *err) {
+    const struct viewer viewer = command_viewer(command);
+    struct arena *arena = &command->arena;
+    stet_view shown;
     const struct tree_node *node = &edit->tree.nodes[spot->was];
     doc_node data = spot->wanted == TREE_NONE ? DOC_NONE : edit->wanted[spot->wanted].data;
     struct doc now;
     *changed = false;
     if (data == DOC_NONE || view_equal(doc_text(&edit->doc, data), node->row.data)) return STET_OK;
     *changed = true;
-    if (doc_hash(&edit->doc, data) != node->head.hash) return STET_OK;
-    stet_status status = change_parse(arena, node->row.data, &now, err);
+    stet_status status = viewer_data(&viewer, arena, &node->row, &shown);
+    if (status != STET_OK) return error_set(err, status, "a tree could not be compared");
+    bool whole = shown.bytes == node->row.data.bytes;
+    if (whole && doc_hash(&edit->doc, data) != node->head.hash) return STET_OK;
+    status = change_parse(arena, shown, &now, err);
     if (status == STET_OK) *changed = !doc_equal(&edit->doc, data, &now, 0);
     return status;
 }
@@ -276,7 +284,7 @@ static stet_status compare(struct stet_command *command, struct edit *edit, stet
             touch(edit, i);
             continue;
         }
-        stet_status status = is_changed(&command->arena, edit, spot, &spot->changed, err);
+        stet_status status = is_changed(command, edit, spot, &spot->changed, err);
         if (status != STET_OK) return status;
         uint32_t old_parent = tree->nodes[spot->was].parent;
         spot->moved = i != 0 && edit->spots[spot->parent].was != old_parent;
@@ -308,6 +316,7 @@ static struct mutation *plan_spot(struct plan *plan, struct edit *edit, const st
     struct mutation *mutation =
         plan_put(plan, spot->type, spot->id, node->head.version, data, hash);
     mutation->touches = true;
+    mutation->whole = !spot->changed;
     return mutation;
 }
 
@@ -394,7 +403,7 @@ static stet_status edit_hop(struct stet_command *command, struct store_reader *r
     struct edit *edit = command->module_data;
     edit->planned = false;
     stet_status status =
-        trees_read(command->space, reader, &command->arena, edit->type, edit->id, &edit->tree, err);
+        trees_read_for(command, reader, TREE_WHOLE, edit->type, edit->id, &edit->tree, err);
     if (status == STET_OK)
         status = count_above(reader, &command->arena, &edit->tree, &edit->above, err);
     if (status != STET_OK) return status;
@@ -519,6 +528,7 @@ static stet_status edit_answer(struct stet_command *command, struct json_writer 
 /* Who changed what in the meantime. */
 static void edit_explain(struct stet_command *command, struct json_writer *writer) {
     const struct edit *edit = command->module_data;
+    const struct viewer viewer = command_viewer(command);
     char text[TREE_VERSION_BYTES_MAX];
     if (command->status != STET_CONCURRENT_MODIFICATION) return;
     json_member_text(writer, VIEW("tree_version"), tree_version_format(&edit->now, text));
@@ -526,6 +536,7 @@ static void edit_explain(struct stet_command *command, struct json_writer *write
     json_array_begin(writer);
     for (size_t i = 0; i < edit->in_the_way.count; i++) {
         const struct interference *node = &edit->in_the_way.rows[i];
+        if (!viewer_sees(&viewer, &node->row)) continue;
         json_object_begin(writer);
         json_key(writer, VIEW("address"));
         render_address(writer, node->row.type, node->row.id);

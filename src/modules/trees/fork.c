@@ -21,14 +21,11 @@ static stet_status plan_copies(struct stet_command *command, const struct fork *
                                const struct tree *tree, stet_error *err) {
     struct arena *arena = &command->arena;
     struct plan plan;
-    struct viewer viewer = command_viewer(command);
     stet_status status = plan_begin(&plan, command, tree->count, err);
     if (status != STET_OK) return status;
     for (size_t i = 0; i < tree->count; i++) {
         const struct tree_node *node = &tree->nodes[i];
         bool top = i == 0;
-        if (!viewer_sees(&viewer, &node->row))
-            return error_set(err, STET_FORBIDDEN, "a record of the tree may not be read");
         stet_view id = top && fork->new_id.size > 0 ? fork->new_id : plan_new_id(command);
         struct mutation *mutation =
             plan_create(&plan, node->row.type, id, node->row.data, node->head.hash);
@@ -50,8 +47,8 @@ static stet_status fork_hop(struct stet_command *command, struct store_reader *r
                             stet_error *err) {
     struct fork *fork = command->module_data;
     struct tree tree;
-    stet_status status = (fork->tree ? trees_read : trees_read_top)(
-        command->space, reader, &command->arena, fork->type, fork->id, &tree, err);
+    stet_status status = trees_read_for(command, reader, fork->tree ? TREE_WHOLE : TREE_TOP,
+                                        fork->type, fork->id, &tree, err);
     if (status == STET_OK) status = plan_copies(command, fork, &tree, err);
     fork->planned = status == STET_OK;
     return status;

@@ -199,8 +199,8 @@ static stet_status plan_deletions(struct plan *plan, struct merge *merge,
     struct arena *arena = &command->arena;
     struct tree original;
     size_t gone_count = 0;
-    stet_status status = trees_read(command->space, reader, arena, merge->pairs[0].type,
-                                    merge->pairs[0].id, &original, err);
+    stet_status status = trees_read_for(command, reader, TREE_WHOLE, merge->pairs[0].type,
+                                        merge->pairs[0].id, &original, err);
     if (status == STET_NOT_FOUND || status == STET_DELETED) {
         /* Whoever writes it is told so. */
         if (err != NULL) *err = (stet_error){0};
@@ -273,8 +273,8 @@ static stet_status plan_merge(struct stet_command *command, struct merge *merge,
 static stet_status merge_hop(struct stet_command *command, struct store_reader *reader,
                              stet_error *err) {
     struct merge *merge = command->module_data;
-    stet_status status = (merge->whole_tree ? trees_read : trees_read_top)(
-        command->space, reader, &command->arena, merge->type, merge->id, &merge->fork, err);
+    stet_status status = trees_read_for(command, reader, merge->whole_tree ? TREE_WHOLE : TREE_TOP,
+                                        merge->type, merge->id, &merge->fork, err);
     if (status == STET_OK) status = plan_merge(command, merge, reader, err);
     merge->planned = status == STET_OK;
     return status;

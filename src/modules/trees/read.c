@@ -60,13 +60,14 @@ static stet_status read_rows(struct stet_command *command, struct store_reader *
     if (status == STET_OK)
         status = trees_read(space, reader, &command->arena, command->read.type, command->read.id,
                             &tree, err);
+    if (status == STET_DELETED &&
+        !trees_shows_tombstone(command, reader, command->read.type, command->read.id))
+        status = error_set(err, STET_NOT_FOUND, "the record does not exist");
     if (status != STET_OK) return status;
     bool *seen = arena_zalloc(&command->arena, tree.count, sizeof *seen);
     if (seen == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a tree");
     size_t count = mark_seen(&tree, &viewer, seen);
-    if (count == 0)
-        return error_set(err, STET_NOT_FOUND, "there is no record \"%.*s/%.*s\"",
-                         VIEW_ARG(command->read.type), VIEW_ARG(command->read.id));
+    if (count == 0) return error_set(err, STET_NOT_FOUND, "the record does not exist");
     command->decided_seq = tree.seq;
     struct tree_version version = tree_version_of(&tree);
     json_begin(&writer, out);

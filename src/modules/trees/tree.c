@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "core/access.h"
 #include "core/render.h"
 
 #include <stdio.h>
@@ -256,6 +257,34 @@ stet_status trees_read_top(struct space *space, struct store_reader *reader, str
                                         .first_child = TREE_NONE,
                                         .next_sibling = TREE_NONE};
     return STET_OK;
+}
+
+bool trees_shows_tombstone(struct stet_command *command, struct store_reader *reader,
+                           stet_view type, stet_view id) {
+    const struct viewer viewer = command_viewer(command);
+    struct store_head head;
+    struct store_change row;
+    stet_error ignored;
+    return store_head(reader, type, id, &head, &ignored) == STET_OK && head.version > 0 &&
+           store_change_at(reader, &command->arena, head.seq, &row, &ignored) == STET_OK &&
+           viewer_sees(&viewer, &row);
+}
+
+stet_status trees_read_for(struct stet_command *command, struct store_reader *reader,
+                           enum tree_extent extent, stet_view type, stet_view id, struct tree *tree,
+                           stet_error *err) {
+    const struct viewer viewer = command_viewer(command);
+    stet_status status = (extent == TREE_WHOLE ? trees_read : trees_read_top)(
+        command->space, reader, &command->arena, type, id, tree, err);
+    if (command->actor.admin) return status;
+    if (status == STET_DELETED && !trees_shows_tombstone(command, reader, type, id))
+        return error_set(err, STET_NOT_FOUND, "the record does not exist");
+    for (size_t i = 0; status == STET_OK && i < tree->count; i++) {
+        if (viewer_sees(&viewer, &tree->nodes[i].row)) continue;
+        status = i == 0 ? error_set(err, STET_NOT_FOUND, "the record does not exist")
+                        : error_set(err, STET_FORBIDDEN, "a record of the tree may not be read");
+    }
+    return status;
 }
 
 uint32_t trees_find(const struct tree *tree, stet_view type, stet_view id) {

@@ -43,6 +43,19 @@ stet_status trees_read(struct space *space, struct store_reader *reader, struct 
 stet_status trees_read_top(struct space *space, struct store_reader *reader, struct arena *arena,
                            stet_view type, stet_view id, struct tree *tree, stet_error *err);
 
+/* Whether the command's actor may know that a deleted record was there. */
+bool trees_shows_tombstone(struct stet_command *command, struct store_reader *reader,
+                           stet_view type, stet_view id);
+
+/*
+ * Either of both for a command's actor, who must be allowed to read all of it: STET_FORBIDDEN. A top that they may not read is
+ * STET_NOT_FOUND, also when it is deleted.
+ */
+enum tree_extent { TREE_TOP, TREE_WHOLE };
+stet_status trees_read_for(struct stet_command *command, struct store_reader *reader,
+                           enum tree_extent extent, stet_view type, stet_view id, struct tree *tree,
+                           stet_error *err);
+
 /* The node of a record; TREE_NONE: it is not in the tree. */
 uint32_t trees_find(const struct tree *tree, stet_view type, stet_view id);
 
