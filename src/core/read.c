@@ -55,11 +55,13 @@ struct listing {
     struct store_reader *reader;
     struct arena *arena;
     struct json_writer writer;
+    struct viewer viewer;
 };
 
 static stet_status list_one(void *context, const struct store_change *change, stet_error *err) {
     struct listing *listing = context;
     struct created created;
+    if (!viewer_sees(&listing->viewer, change)) return STET_OK;
     stet_status status = read_created(listing->reader, listing->arena, change, &created, err);
     if (status != STET_OK) return status;
     json_object_begin(&listing->writer);
@@ -70,7 +72,8 @@ static stet_status list_one(void *context, const struct store_change *change, st
 
 stet_status read_list_live(struct stet_command *command, struct store_reader *reader,
                            stet_view type, stet_view member, struct buffer *out, stet_error *err) {
-    struct listing listing = {.reader = reader, .arena = &command->arena};
+    struct listing listing = {
+        .reader = reader, .arena = &command->arena, .viewer = command_viewer(command)};
     command->decided_seq = ring_published(&command->space->ring);
     json_begin(&listing.writer, out);
     json_object_begin(&listing.writer);

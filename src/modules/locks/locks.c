@@ -360,12 +360,27 @@ static void decide_list(struct locks *locks, struct lock_request *request,
     request->row_count = kept;
 }
 
+/* Any who may write may hold locks: they say nothing about records. */
+static stet_status check_scope(enum wish wish, const stet_actor *actor, stet_error *err) {
+    switch (wish) {
+    case WISH_ACQUIRE:
+    case WISH_RENEW:
+    case WISH_RELEASE: return actor_demand(actor, STET_SCOPE_WRITE, err);
+    case WISH_READ:
+    case WISH_LIST: return actor_demand(actor, STET_SCOPE_READ, err);
+    case WISH_EXPIRE: break;
+    }
+    return STET_OK;
+}
+
 static stet_status locks_decide(void *state, struct staging *staging, struct stet_command *command,
                                 const struct module_time *now, stet_error *err) {
     struct locks *locks = state;
     struct lock_request *request = command->module_data;
     request->locks = locks;
     locks->now = now->monotonic;
+    stet_status status = check_scope(request->wish, &command->actor, err);
+    if (status != STET_OK) return status;
     switch (request->wish) {
     case WISH_ACQUIRE: return decide_acquire(locks, staging, request, now, err);
     case WISH_RENEW: return decide_renew(locks, staging, request, now, err);

@@ -133,6 +133,19 @@ TEST(a_lock_has_one_holder) {
     must_acquire("bob", "y");
 }
 
+TEST(to_hold_needs_another_scope_than_to_look) {
+    (void)state;
+    const stet_lock_request request = {.name = VIEW("y")};
+    must_acquire("ann", "x");
+    world.fixture.actor.scopes = STET_SCOPE_READ;
+    must(look("x"));
+    check_status(take(ask(&request)), STET_FORBIDDEN);
+    world.fixture.actor.scopes = STET_SCOPE_WRITE;
+    must(take(ask(&request)));
+    check_status(look("x"), STET_FORBIDDEN);
+    check_status(list("", 0), STET_FORBIDDEN);
+}
+
 TEST(a_lock_is_not_reentrant) {
     (void)state;
     must_acquire("ann", "x");
@@ -486,6 +499,7 @@ int main(void) {
 #define DISK(name) cmocka_unit_test_setup_teardown(name, setup_folder, teardown_folder)
     const struct CMUnitTest tests[] = {
         MEMORY(a_lock_has_one_holder),
+        MEMORY(to_hold_needs_another_scope_than_to_look),
         MEMORY(a_lock_is_not_reentrant),
         MEMORY(tokens_rise_with_every_acquisition),
         MEMORY(only_the_holder_or_an_administrator_lets_go),
