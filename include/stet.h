@@ -716,13 +716,13 @@ typedef struct stet_operation_request {
  * Puts an operation into its lane. Answers the operation: {"id", "version", "seq", "lane", "class", "status", …, "position", "ahead",
  * "estimated_wait_s", "estimated_wait_range_s": [low, high], "average_processing_s"}.
  *
- * In the outcome: STET_QUEUE_FULL, a limit of the lane; body has "retry_after". STET_FORBIDDEN: the class needs a permission.
- * STET_NOT_FOUND: parent, a dependency or the function; err->field says which. STET_OPERATION_DEPTH: too deep below its parents.
+ * In the outcome: STET_QUEUE_FULL, a limit of the lane; body has "retry_after". STET_FORBIDDEN: a scope is missing (write; for a class above
+ * normal priority), or the function is not for the actor's roles. STET_NOT_FOUND: parent, a dependency or the function; err->field says which. STET_OPERATION_DEPTH: too deep below its parents.
  */
 STET_API stet_status stet_command_operation_submit(stet_command *command,
                                                    const stet_operation_request *request,
                                                    stet_error *err);
-/** One operation, with its place in the queue while it waits, its input and its result. */
+/** One operation, with its place in the queue while it waits, its input and its result. STET_NOT_FOUND in the outcome also for who may not see it. */
 STET_API stet_status stet_command_operation_get(stet_command *command, stet_view id,
                                                 stet_error *err);
 
@@ -819,7 +819,7 @@ STET_API stet_status stet_command_operation_fail(stet_command *command,
 /** {"id", "width", …, "paused", "draining", "queued": {class: n}, "running", "average_processing_s", "estimated_wait_s", …} */
 STET_API stet_status stet_command_lane_get(stet_command *command, stet_view lane, stet_error *err);
 STET_API stet_status stet_command_lane_list(stet_command *command, stet_error *err);
-/** settings: a JSON object with those that are to change: width, max_queued, max_queued_per_actor, age_s, timeout_s, fair, paused; null: the default. */
+/** settings: a JSON object with those that are to change: width, max_queued, max_queued_per_actor, age_s, timeout_s, fair, paused; null: the default. Needs STET_SCOPE_OPERATE, as stet_command_lane_move. */
 STET_API stet_status stet_command_lane_put(stet_command *command, stet_view lane,
                                            stet_view settings, stet_base base, stet_error *err);
 typedef enum stet_lane_move {
@@ -835,7 +835,8 @@ STET_API stet_status stet_command_lane_move(stet_command *command, stet_view lan
 typedef struct stet_function_write {
     stet_view name;
     bool deletes;
-    stet_view definition; /* JSON {"source", "description"?, "class"?, "limits"?: {…}}. */
+    stet_view
+        definition; /* JSON {"source", "description"?, "class"?, "limits"?: {…}, "run_as"?, "roles"?}. */
     stet_base base;
     stet_view mutation_key;
     bool dry_run;

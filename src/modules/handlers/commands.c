@@ -3,6 +3,7 @@
  */
 #include "base/error.h"
 #include "base/view.h"
+#include "core/actor.h"
 #include "core/function.h"
 #include "core/render.h"
 #include "core/staging.h"
@@ -134,20 +135,34 @@ static stet_status add_row(void *context, const struct store_change *change, ste
     return STET_OK;
 }
 
+static stet_status no_handler(const struct show *show, stet_error *err) {
+    error_set(err, STET_NOT_FOUND, "there is no handler \"%.*s\"", VIEW_ARG(show->name));
+    error_field(err, "name", 0);
+    return STET_NOT_FOUND;
+}
+
+/* What is reacted to, and where it is told, is for those who work on everything or look after the queue. */
+static bool may_look(const stet_actor *actor) {
+    return actor->admin || actor_has_role(actor, ROLE_MEMBER) ||
+           actor_has_scopes(actor, STET_SCOPE_OPERATE);
+}
+
+/* For others there are none. */
+static stet_status no_handler_to_see(const struct show *show, stet_error *err) {
+    return view_is_empty(show->name) ? STET_OK : no_handler(show, err);
+}
+
 /* On a worker: the records. How far they have come is known on the sequencer, where the command goes next. */
 static stet_status show_hop(struct stet_command *command, struct store_reader *reader,
                             stet_error *err) {
     struct show *show = command->module_data;
     struct store_head head;
     struct store_change row;
+    if (!may_look(&command->actor)) return no_handler_to_see(show, err);
     if (view_is_empty(show->name))
         return read_each_live(reader, &command->arena, HANDLER_TYPE, add_row, command, err);
     stet_status status = store_head(reader, HANDLER_TYPE, show->name, &head, err);
-    if (status == STET_OK && (head.version == 0 || head.deleted)) {
-        error_set(err, STET_NOT_FOUND, "there is no handler \"%.*s\"", VIEW_ARG(show->name));
-        error_field(err, "name", 0);
-        return STET_NOT_FOUND;
-    }
+    if (status == STET_OK && (head.version == 0 || head.deleted)) return no_handler(show, err);
     if (status == STET_OK) status = store_change_at(reader, &command->arena, head.seq, &row, err);
     return status == STET_OK ? add_row(command, &row, err) : status;
 }
