@@ -68,14 +68,46 @@ static void render_conflict(struct json_writer *writer, const struct store_chang
     json_object_end(writer);
 }
 
-void render_conflict_event(struct json_writer *writer, const struct store_change *change) {
+/* Whether rules may keep something of the record from them that the conflict tells of. */
+static bool is_bound(const struct viewer *viewer, struct arena *arena, const struct doc *doc) {
+    struct sight sight;
+    stet_view type, id;
+    if (viewer == NULL || viewer->actor->admin) return false;
+    if (address_parse(arena, text_member(arena, doc, "address"), &type, &id, NULL) != STET_OK)
+        return true;
+    sight_begin(&sight, viewer, type);
+    bool bound = sight.reads != EXPR_TRUE || sight.hides;
+    sight_end(&sight);
+    return bound;
+}
+
+/* For who is bound by rules: that it happened, and to what. What they may see of it they find in the conflict itself, which is judged by
+   the record as it stands. */
+static void render_conflict_briefly(struct json_writer *writer, const struct store_change *change,
+                                    const struct doc *doc) {
+    copy_member(writer, doc, "event", "event");
+    copy_member(writer, doc, "address", "address");
+    json_key(writer, VIEW("conflict"));
+    json_object_begin(writer);
+    json_member_text(writer, VIEW("id"), change->id);
+    json_member_u64(writer, VIEW("version"), change->version);
+    copy_member(writer, doc, "state", "state");
+    copy_member(writer, doc, "address", "address");
+    json_object_end(writer);
+}
+
+void render_conflict_event(struct json_writer *writer, const struct viewer *viewer,
+                           const struct store_change *change) {
     struct arena arena;
     struct doc doc;
     arena_init(&arena, ARENA_BYTES);
     json_object_begin(writer);
     json_member_u64(writer, VIEW("seq"), change->seq);
     json_member_u64(writer, VIEW("transaction"), change->transaction);
-    if (doc_parse(&arena, change->data, NULL, &doc, NULL) == STET_OK) {
+    bool parsed = doc_parse(&arena, change->data, NULL, &doc, NULL) == STET_OK;
+    if (parsed && is_bound(viewer, &arena, &doc)) {
+        render_conflict_briefly(writer, change, &doc);
+    } else if (parsed) {
         copy_member(writer, &doc, "event", "event");
         json_member_text(writer, VIEW("user"), change->by);
         copy_member(writer, &doc, "address", "address");

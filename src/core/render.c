@@ -529,7 +529,7 @@ void render_export_line(struct json_writer *writer, const struct viewer *viewer,
 void render_event(struct json_writer *writer, const struct viewer *viewer,
                   const struct store_change *change, const struct created *created) {
     if (change_is_conflict(change)) {
-        render_conflict_event(writer, change);
+        render_conflict_event(writer, viewer, change);
         return;
     }
     if (change_is_operation(change)) {

@@ -45,8 +45,9 @@ void render_event(struct json_writer *writer, const struct viewer *viewer,
 /* Whether a change is one of a conflict's record, of which the feed has an event of its own kind. */
 bool change_is_conflict(const struct store_change *change);
 /* That event's data: {seq, transaction, event, user, address, conflict_type, affected_data, resolution_options?, auto_resolve_in?,
-   conflict: {id, version, …}}. core/event.c */
-void render_conflict_event(struct json_writer *writer, const struct store_change *change);
+   conflict: {id, version, …}}; for a viewer who is bound by access rules of the record's type only event, address and conflict. core/event.c */
+void render_conflict_event(struct json_writer *writer, const struct viewer *viewer,
+                           const struct store_change *change);
 
 /* Likewise of an operation's: {seq, transaction, event, user, operation: {id, version, …}}, without the input. core/event.c */
 bool change_is_operation(const struct store_change *change);

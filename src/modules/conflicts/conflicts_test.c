@@ -443,7 +443,7 @@ static const char *last_event(void) {
     arena_init(&arena, 1024);
     buffer_init(&buffer, &arena, 0);
     json_begin(&writer, &buffer);
-    render_conflict_event(&writer, &change->row);
+    render_conflict_event(&writer, NULL, &change->row);
     assert_int_equal(json_end(&writer), STET_OK);
     const char *text = world_text(buffer_view(&buffer));
     arena_done(&arena);

@@ -2,6 +2,7 @@
 #include "modules/feed/feed.h"
 
 #include "base/view.h"
+#include "modules/conflicts/conflicts.h"
 #include "modules/feed/subscription.h"
 #include "modules/operations/operations.h"
 #include "modules/types/types.h"
@@ -19,7 +20,8 @@
 
 #define TEST(name) static void name(void **state)
 
-static const struct module *const modules[] = {&types_module, &operations_module, NULL};
+static const struct module *const modules[] = {&types_module, &conflicts_module, &operations_module,
+                                               NULL};
 static const stet_view sales[] = {{"sales", 5}};
 static stet_client *reader;
 static char folder[64];
@@ -351,6 +353,27 @@ TEST(operations_are_told_to_who_asked_for_them) {
     feed_unsubscribe(eva);
 }
 
+TEST(a_conflict_is_told_briefly_to_who_is_bound_by_rules) {
+    (void)state;
+    static const stet_view type = {"stet.conflict", 13};
+    stet_feed_options asked = from_now;
+    asked.types = &type;
+    asked.type_count = 1;
+    stet_subscription *ben = follow("ben", asked);
+    put("a", "{\"owner\":\"ben\",\"n\":1,\"cost\":\"SECRET\"}");
+    put("a", "{\"owner\":\"ben\",\"n\":2,\"cost\":\"SECRET 2\"}");
+    stet_mutation late =
+        mutation(STET_OP_PUT, "a", at(1), "{\"owner\":\"ben\",\"cost\":\"SECRET 3\"}");
+    late.on_conflict = STET_STRATEGY_ASK;
+    assert_true(apply_one(late).parked);
+    assert_int_equal(taken(ben)[0], 'x');
+    check_json(last, "/event", "\"opened\"");
+    check_json(last, "/address", "\"task/a\"");
+    check_json(last, "/conflict/state", "\"open\"");
+    check_no_json(last, "/affected_data");
+    feed_unsubscribe(ben);
+}
+
 TEST(reading_needs_its_scope) {
     (void)state;
     stet_actor actor = seller("ben");
@@ -377,6 +400,7 @@ int main(void) {
         ACCESS(new_rules_hold_for_what_is_delivered_from_then_on),
         ACCESS(a_type_without_rules_is_for_members),
         ACCESS(operations_are_told_to_who_asked_for_them),
+        ACCESS(a_conflict_is_told_briefly_to_who_is_bound_by_rules),
         ACCESS(reading_needs_its_scope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
