@@ -496,6 +496,32 @@ static void an_answer_to_a_write_shows_no_hidden_field(void **state) {
     check_without("margin");
 }
 
+/* ---- The documentation ------------------------------------------------------------------- */
+
+/* Every definition of docs/access.md is one. */
+static void the_examples_of_the_documentation_are_types(void **state) {
+    (void)state;
+    static char page[65536];
+    const char *path = getenv("ACCESS_PAGE");
+    FILE *file = path == NULL ? NULL : fopen(path, "rb");
+    if (file == NULL) fail_msg("could not open the page: set ACCESS_PAGE");
+    size_t size = fread(page, 1, sizeof page - 1, file);
+    fclose(file);
+    page[size] = '\0';
+    stet_version version = 1;
+    char *block = page;
+    while ((block = strstr(block, "```json\n")) != NULL) {
+        block += strlen("```json\n");
+        char *end = strstr(block, "```");
+        assert_non_null(end);
+        *end = '\0';
+        declare(block, version);
+        assert_int_equal(stet_result_outcome(result)->version, ++version);
+        block = end + 1;
+    }
+    assert_true(version >= 5);
+}
+
 #define STORY(name) cmocka_unit_test_setup_teardown(name, open_company, close_company)
 
 int main(void) {
@@ -519,6 +545,7 @@ int main(void) {
         STORY(an_export_has_what_one_may_read),
         STORY(without_the_scope_nothing_is_read),
         STORY(an_answer_to_a_write_shows_no_hidden_field),
+        STORY(the_examples_of_the_documentation_are_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
