@@ -423,6 +423,71 @@ static void queue_one(fill *story) {
     assert_int_equal(run(space, fill_claim, NULL), STET_OK);
 }
 
+/* ---- People ------------------------------------------------------------------------------ */
+
+static char link_token[65];
+
+static stet_status fill_user(stet_command *command, stet_error *err) {
+    const stet_view roles[] = {VIEW("sales")};
+    return stet_command_user_create(command,
+                                    &(stet_user){.id = VIEW("bob"),
+                                                 .name = VIEW("Bob"),
+                                                 .roles = roles,
+                                                 .role_count = 1,
+                                                 .password = VIEW("correct horse")},
+                                    err);
+}
+static stet_status fill_login(stet_command *command, stet_error *err) {
+    return stet_command_login(command,
+                              &(stet_login){.user = VIEW("bob"),
+                                            .password = VIEW("correct horse"),
+                                            .name = VIEW("laptop"),
+                                            .address = VIEW("::1"),
+                                            .show_token = true},
+                              err);
+}
+static stet_status fill_password(stet_command *command, stet_error *err) {
+    return stet_command_password(
+        command, &(stet_password_change){.user = VIEW("bob"), .new_password = VIEW("another one")},
+        err);
+}
+static stet_status fill_disable(stet_command *command, stet_error *err) {
+    return stet_command_user_patch(command, VIEW("bob"), VIEW("{\"disabled\":true}"),
+                                   (stet_base){0}, err);
+}
+static stet_status fill_end_all(stet_command *command, stet_error *err) {
+    return stet_command_session_end_all(command, VIEW("bob"), false, err);
+}
+static stet_status fill_link(stet_command *command, stet_error *err) {
+    return stet_command_link_create(
+        command, &(stet_link){.kind = STET_LINK_RESET, .user = VIEW("bob"), .replace = true}, err);
+}
+static stet_status fill_redeem(stet_command *command, stet_error *err) {
+    return stet_command_link_redeem(
+        command, &(stet_redemption){.token = view_of(link_token), .password = VIEW("another one")},
+        err);
+}
+
+static bool needs_person(fill *story) {
+    return story == fill_login || story == fill_password || story == fill_disable ||
+           story == fill_end_all || story == fill_link || story == fill_redeem;
+}
+
+/* A user who is in, and has a link for a new password. */
+static void invite(void) {
+    assert_int_equal(run(space, fill_user, NULL), STET_OK);
+    assert_int_equal(run(space, fill_login, NULL), STET_OK);
+    stet_command *command = stet_command_create(client);
+    must(fill_link(command, err));
+    must(stet_submit(space, &actor, command, NULL, err));
+    while (engine_step(engine)) {}
+    while (stet_client_next(client) != NULL) {}
+    stet_view secret = stet_command_secret(command);
+    assert_true(secret.size > 0);
+    snprintf(link_token, sizeof link_token, "%.*s", (int)secret.size, secret.bytes);
+    stet_command_destroy(command);
+}
+
 /* A tree of two and its fork, and the tree's version. */
 static void plant(void) {
     assert_int_equal(run(space, fill_top, NULL), STET_OK);
@@ -448,7 +513,8 @@ static bool needs_tree(fill *story) {
 }
 
 static void open_engine(void) {
-    const struct engine_seams seams = {.manual = true};
+    const struct engine_seams seams = {
+        .manual = true, .password_ops = 1, .password_memory_bytes = 8192};
     const stet_options options = {.data_dir = data_dir, .sequencer_threads = 1};
     must(engine_open(&options, &seams, stet_modules, &engine, err));
     must(stet_client_create(engine, &client, err));
@@ -481,6 +547,7 @@ static unsigned sweep(fill *story, bool in_home, stet_status expected, enum fail
         open_engine();
         if (needs_tree(story)) plant();
         if (needs_operation(story)) queue_one(story);
+        if (needs_person(story)) invite();
         stet_space *where = in_home ? home : space;
         stet_seq before = stet_space_seq(where);
         failing = how;
@@ -540,6 +607,13 @@ static void sweep_all(enum failing how) {
         {"failure", fill_failure, false, STET_OK},
         {"cancelling", fill_cancel, false, STET_OK},
         {"lane", fill_lane, false, STET_OK},
+        {"user", fill_user, false, STET_OK},
+        {"login", fill_login, false, STET_OK},
+        {"password", fill_password, false, STET_OK},
+        {"disabling", fill_disable, false, STET_OK},
+        {"logging out everywhere", fill_end_all, false, STET_OK},
+        {"link", fill_link, false, STET_OK},
+        {"redemption", fill_redeem, false, STET_OK},
         {"space", fill_space, true, STET_OK},
         {"token", fill_token, true, STET_OK},
     };
