@@ -103,6 +103,8 @@
 #define NEXT_FREE_DAYS 31   /* How far ahead these are looked for. */
 /* Places looked at for them; past it: fewer are told. */
 #define NEXT_FREE_STEPS_MAX 200
+/* Places that one search for a free time looks at; past it: none is found. */
+#define FREE_STEPS_MAX 10000
 #define SPAN_RESOURCE_BYTES_MAX 200 /* Of a resource's name; of longer ones a hash counts. */
 
 /* Expressions. */

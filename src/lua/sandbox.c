@@ -148,6 +148,7 @@ bool sandbox_catchable(stet_status status) {
     case STET_ALREADY_EXISTS:
     case STET_PATCH_FAILED:
     case STET_INVALID_DATA:
+    case STET_INVALID_TIME:
     case STET_INDEX_REQUIRED:
     case STET_UNIQUE_VIOLATION:
     case STET_TREE_CYCLE:

@@ -7,6 +7,8 @@
  *   patch(type, id, patch)    a merge patch (RFC 7396); the data it leaves
  *   delete(type, id)
  *   list(type, options)       {where?, sort?, limit?}; a list of {id, version, data}
+ *   free(type, resource, duration_s, from)  when a resource next has room for so long; nil: not soon
+ *   book(type, id, data)      puts, if there is room for it: true; else nil and what is in the way
  *   call(name, input)         another function, in the same transaction; what it returns
  *   now(), uuid()             the time of the run; an id that a rerun draws again only by chance
  */
@@ -21,7 +23,7 @@
 #include "modules/functions/internal.h"
 
 /* Work of the store for one record, in instructions: a thousand reads are not to cost what a thousand additions do. */
-enum { READ_COST = 20, ROW_COST = 5 };
+enum { READ_COST = 20, ROW_COST = 5, SLOTS_COST = 100 };
 
 static struct transaction *transaction_of(void *context) {
     return &((struct run *)context)->transaction;
@@ -228,6 +230,52 @@ static stet_status host_delete(struct sandbox_call *call, void *context, stet_er
     return status == STET_OK ? transaction_delete(transaction_of(context), type, id, err) : status;
 }
 
+/* ---- Bookings ----------------------------------------------------------------------------- */
+
+static stet_status host_free(struct sandbox_call *call, void *context, stet_error *err) {
+    struct transaction *transaction = transaction_of(context);
+    struct transaction_gap gap = {.from = transaction->now};
+    char text[CLOCK_RFC3339_BYTES];
+    stet_view from;
+    uint64_t seconds = 0;
+    bool found;
+    int64_t start;
+    stet_status status = call_text(call, 0, &gap.type, err);
+    if (status == STET_OK && call_kind(call, 1) != VALUE_ABSENT)
+        status = call_text(call, 1, &gap.resource, err);
+    if (status == STET_OK) status = call_u64(call, 2, &seconds, err);
+    if (status == STET_OK && call_kind(call, 3) != VALUE_ABSENT) {
+        status = call_text(call, 3, &from, err);
+        if (status == STET_OK && !clock_parse_rfc3339(from, &gap.from)) {
+            error_set(err, STET_BAD_REQUEST, "is a time with an offset, as now() has it");
+            error_field(err, "from", 0);
+            return STET_BAD_REQUEST;
+        }
+    }
+    if (status == STET_OK) status = call_charge(call, SLOTS_COST, err);
+    if (status != STET_OK) return status;
+    gap.length = seconds > INT32_MAX ? 0 : (int64_t)seconds * CLOCK_NS_PER_S;
+    status = transaction_free(transaction, &gap, &found, &start, err);
+    if (status != STET_OK) return status;
+    if (!found) return call_return_nil(call, err);
+    clock_format_rfc3339(start, text);
+    return call_return_text(call, view_make(text, sizeof text), err);
+}
+
+static stet_status host_book(struct sandbox_call *call, void *context, stet_error *err) {
+    struct transaction *transaction = transaction_of(context);
+    struct transaction_record record;
+    stet_view type, id, data, in_the_way;
+    stet_status status = read_record(call, context, &type, &id, &record, err);
+    if (status == STET_OK) status = take_data(call, transaction, 2, &record, &data, err);
+    if (status == STET_OK) status = call_charge(call, SLOTS_COST, err);
+    if (status == STET_OK) status = transaction_book(transaction, type, id, data, &in_the_way, err);
+    if (status != STET_OK) return status;
+    if (in_the_way.size == 0) return call_return_bool(call, true, err);
+    status = call_return_nil(call, err);
+    return status == STET_OK ? call_return_json(call, in_the_way, err) : status;
+}
+
 /* ---- The rest ---------------------------------------------------------------------------- */
 
 static stet_status host_call(struct sandbox_call *call, void *context, stet_error *err) {
@@ -256,8 +304,8 @@ static stet_status host_uuid(struct sandbox_call *call, void *context, stet_erro
 }
 
 const struct sandbox_host functions_hosts[] = {
-    {"get", host_get},     {"put", host_put},       {"create", host_create},
-    {"patch", host_patch}, {"delete", host_delete}, {"list", host_list},
-    {"call", host_call},   {"now", host_now},       {"uuid", host_uuid},
+    {"get", host_get},       {"put", host_put},   {"create", host_create}, {"patch", host_patch},
+    {"delete", host_delete}, {"list", host_list}, {"free", host_free},     {"book", host_book},
+    {"call", host_call},     {"now", host_now},   {"uuid", host_uuid},
 };
 const size_t functions_host_count = sizeof functions_hosts / sizeof functions_hosts[0];

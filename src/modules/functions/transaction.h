@@ -100,6 +100,21 @@ struct transaction_row {
 stet_status transaction_list(struct transaction *transaction, const struct transaction_list *list,
                              struct transaction_row **rows, size_t *count, stet_error *err);
 
+/* A time that is looked for. Without buffers; for one that weighs 1, by the type's first declaration. */
+struct transaction_gap {
+    stet_view type;
+    stet_view resource; /* Empty: the type's one calendar. */
+    int64_t length, from;
+};
+/* The first start, `from` or later and within NEXT_FREE_DAYS, at which there is room. STET_BAD_REQUEST: the type declares nothing exclusive;
+   STET_FORBIDDEN. transaction_slots.c */
+stet_status transaction_free(struct transaction *transaction, const struct transaction_gap *gap,
+                             bool *found, int64_t *start, stet_error *err);
+/* Puts a record if there is room for it; else nothing is written, and in_the_way is a JSON list of what is: in the arena; empty: it was
+   written. Statuses of transaction_free, transaction_put and exclusive_spans. */
+stet_status transaction_book(struct transaction *transaction, stet_view type, stet_view id,
+                             stet_view data, stet_view *in_the_way, stet_error *err);
+
 /* The snapshot, which the first one of these fixes. */
 uint64_t transaction_begin(struct transaction *transaction);
 stet_status transaction_no_memory(stet_error *err);
