@@ -434,6 +434,7 @@
 #define SERIES_DATES_MAX                                                                           \
     1000 /* Dates that a series leaves out, or adds, one by one; past it: TOO_LARGE. */
 
+/* Calendar files. */
 /* One event of an .ics file that is imported; past it: TOO_LARGE. */
 #define ICAL_EVENT_BYTES_MAX (256u * 1024u)
 
