@@ -16,6 +16,7 @@
 #include "core/query.h"
 #include "core/read.h"
 #include "core/validate.h"
+#include "doc/glimpse.h"
 #include "doc/pointer.h"
 #include "doc/write.h"
 
@@ -35,8 +36,14 @@ struct field_rules {
         fallback; /* The default of the type's definition: nobody's to answer for. count 0: none. */
 };
 
+/* The read rule looks at few members of the data, most often: these, and no others. */
+enum { GLIMPSE_KEYS_MAX = 8 };
+
 struct access_rules {
     struct rule verbs[ACCESS_DELETE + 1];
+    bool glimpses; /* What `keys` names is enough to judge the read rule by. */
+    stet_view keys[GLIMPSE_KEYS_MAX];
+    size_t key_count;
     const struct field_rules *fields;
     size_t field_count;
 };
@@ -194,6 +201,27 @@ static stet_status compile_fields(struct compiler *compiler, doc_node access,
     return STET_OK;
 }
 
+/* Finds out which members the read rule looks at. */
+static stet_status note_keys(struct compiler *compiler, struct access_rules *rules) {
+    const struct expr *expr = rules->verbs[ACCESS_READ].expr;
+    stet_view pointers[GLIMPSE_KEYS_MAX], key;
+    if (expr == NULL) return STET_OK;
+    size_t count = expr_fields(expr, pointers, GLIMPSE_KEYS_MAX);
+    if (count > GLIMPSE_KEYS_MAX) return STET_OK;
+    for (size_t i = 0; i < count; i++) {
+        stet_view rest = pointers[i];
+        if (!pointer_next(&rest, &key)) return STET_OK; /* The data as a whole. */
+        if (pointer_decode(compiler->arena, key, &key) != STET_OK) return no_memory(compiler->err);
+        size_t known = 0;
+        while (known < rules->key_count && !view_equal(rules->keys[known], key))
+            known++;
+        rules->keys[known] = key;
+        if (known == rules->key_count) rules->key_count++;
+    }
+    rules->glimpses = true;
+    return STET_OK;
+}
+
 stet_status access_compile(struct arena *arena, const struct doc *definition, doc_node access,
                            const struct access_rules **out, stet_error *err) {
     static const char *const names[] = {"read", "create", "update", "delete", "fields", NULL};
@@ -218,6 +246,7 @@ stet_status access_compile(struct arena *arena, const struct doc *definition, do
         status =
             compile_rule(&compiler, access, names[verb], speaks[verb], &where, &rules->verbs[verb]);
     if (status == STET_OK) status = compile_fields(&compiler, access, &where, rules);
+    if (status == STET_OK) status = note_keys(&compiler, rules);
     if (status == STET_OK) *out = rules;
     return status;
 }
@@ -755,6 +784,18 @@ static bool module_shows(const struct viewer *viewer, const struct store_change 
            owner->may_read(viewer->space, viewer->actor, change);
 }
 
+/* Whether the read rule, which depends on the record, holds for it. */
+static bool reads(const struct sight *sight, const struct store_change *change,
+                  const struct doc *doc, stet_status *status) {
+    const struct viewer *viewer = sight->viewer;
+    const struct access_record record = {.change = change, .data = doc, .space = viewer->space};
+    struct judging judging;
+    judging_begin(&judging, sight->policy, viewer->actor, &record);
+    bool sees = holds(&judging, &sight->policy->access->verbs[ACCESS_READ], doc);
+    *status = judging_end(&judging);
+    return sees && *status == STET_OK;
+}
+
 bool sight_sees(const struct sight *sight, struct arena *arena, const struct store_change *change,
                 const struct doc *doc) {
     const struct viewer *viewer = sight->viewer;
@@ -763,14 +804,14 @@ bool sight_sees(const struct sight *sight, struct arena *arena, const struct sto
     if (sight->system) return module_shows(viewer, change);
     if (sight->reads != EXPR_DEPENDS) return sight->reads == EXPR_TRUE;
     if (doc == NULL && view_is_empty(change->data)) return false;
+    const struct access_rules *rules = rules_of(sight->policy);
+    if (doc == NULL && rules->glimpses &&
+        doc_glimpse(arena, change->data, rules->keys, rules->key_count, &own))
+        doc = &own;
     stet_status status = data_of(arena, change, &doc, &own, NULL);
-    if (status == STET_OK) {
-        struct access_record record = {.change = change, .data = doc, .space = viewer->space};
-        status = access_check(sight->policy, viewer->actor, ACCESS_READ, &record, NULL, NULL);
-    }
-    if (status != STET_OK && status != STET_NOT_FOUND)
-        report_failure(viewer->space, change->type, status);
-    return status == STET_OK;
+    bool sees = status == STET_OK && reads(sight, change, doc, &status);
+    if (status != STET_OK) report_failure(viewer->space, change->type, status);
+    return sees;
 }
 
 /* Without what is its module's own. */

@@ -46,11 +46,12 @@ static stet_status find_created(void *context, struct arena *arena,
     return read_created(page->reader, arena, change, created, NULL);
 }
 
-/* Whether nothing has to be known of a record's data to decide whether it is on the list, and where. */
+/* Whether nothing has to be known of a record's data to decide whether it is on the list, and where, but what the read rule looks at. */
 static bool is_blind(const struct list_page *page) {
     bool sorts = page->plan.kind != PLAN_IDS;
     bool asks = page->query != NULL && page->query->where != NULL;
-    return !sorts && !asks && (page->sight.system || page->sight.reads == EXPR_TRUE);
+    bool judges = !page->sight.system && page->sight.reads != EXPR_TRUE;
+    return !sorts && !asks && !(judges && page->sight.hides);
 }
 
 /* From here on the record is what the actor sees of it. */

@@ -162,3 +162,19 @@ static size_t add_fields(const struct expr_node *node, stet_view *pointers, size
 size_t expr_bounded_fields(const struct expr *expr, stet_view *pointers, size_t max) {
     return add_fields(expr->root, pointers, 0, max);
 }
+
+static size_t add_all(const struct expr_node *node, stet_view *pointers, size_t count, size_t max) {
+    const struct operand *operands[] = {&node->left, &node->right};
+    for (const struct expr_node *part = node->first; part != NULL; part = part->next)
+        count = add_all(part, pointers, count, max);
+    for (size_t i = 0; i < 2; i++) {
+        if (operands[i]->kind != OPERAND_DATA) continue;
+        if (count < max) pointers[count] = operands[i]->pointer;
+        count++;
+    }
+    return count;
+}
+
+size_t expr_fields(const struct expr *expr, stet_view *pointers, size_t max) {
+    return add_all(expr->root, pointers, 0, max);
+}

@@ -105,6 +105,9 @@ stet_status expr_for_actor(struct arena *arena, const struct expr *rule,
                            const struct expr_subject *actor, const struct expr *also,
                            struct expr **out);
 
+/* Pointers of all fields of the data that it looks at, some perhaps several times: up to max of them. Returns how many there are. */
+size_t expr_fields(const struct expr *expr, stet_view *pointers, size_t max);
+
 /* Whether old.… or new.… stands in it. */
 bool expr_names_old(const struct expr *expr);
 bool expr_names_new(const struct expr *expr);

@@ -89,12 +89,24 @@ static void old_and_new_are_found_wherever_they_stand(void **state) {
     assert_false(expr_names_old(must_parse_rule("new.old = 1")));
 }
 
+static void all_fields_are_known(void **state) {
+    (void)state;
+    stet_view pointers[2];
+    size_t count = expr_fields(must_parse_rule("!(a = actor.id) || (b.c in d && $version > old.e)"),
+                               pointers, 2);
+    assert_int_equal(count, 3);
+    assert_true(view_equal(pointers[0], VIEW("/a")));
+    assert_true(view_equal(pointers[1], VIEW("/b/c")));
+    assert_int_equal(expr_fields(must_parse_rule("actor.id = 'x'"), pointers, 2), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         ARENA_TEST(who_somebody_is_settles_what_it_can),
         ARENA_TEST(what_is_left_has_the_bounds_of_the_actor),
         ARENA_TEST(both_conditions_bound),
         ARENA_TEST(a_where_is_left_as_it_was),
+        ARENA_TEST(all_fields_are_known),
         ARENA_TEST(old_and_new_are_found_wherever_they_stand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
