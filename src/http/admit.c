@@ -24,10 +24,12 @@ struct header_word {
 static const struct header_word header_words[] = {
     HEADER("Host", host, true),
     HEADER("Accept", accept, false),
+    HEADER("Cookie", cookie, true),
     HEADER("Expect", expect, false),
     HEADER("Origin", origin, true),
     HEADER("Prefer", prefer, false),
     HEADER("If-Match", if_match, true),
+    HEADER("Stet-CSRF", csrf, true),
     HEADER("Stet-Actor", actor, true),
     HEADER("Content-Type", content_type, true),
     HEADER("X-Request-Id", request_id, false),
@@ -39,6 +41,7 @@ static const struct header_word header_words[] = {
     HEADER("Idempotency-Key", idempotency_key, true),
     HEADER("X-Forwarded-For", forwarded_for, false),
     HEADER("Transfer-Encoding", transfer_encoding, true),
+    HEADER("X-Forwarded-Proto", forwarded_proto, false),
     HEADER("Access-Control-Request-Method", request_method, false),
     HEADER("Access-Control-Request-Headers", request_headers, false),
 };
@@ -117,85 +120,6 @@ static void take_request_id(struct request *request) {
     request->id = view_make(request->id_bytes, given.size);
 }
 
-static bool equal_in_constant_time(stet_view a, stet_view b) {
-    if (a.size != b.size) return false;
-    unsigned char differs = 0;
-    for (size_t i = 0; i < a.size; i++)
-        differs |= (unsigned char)(a.bytes[i] ^ b.bytes[i]);
-    return differs == 0;
-}
-
-/* Who may do everything anyhow may say for whom: Stet-Actor, else `otherwise`. */
-static void take_stet_actor(struct request *request, stet_view otherwise) {
-    stet_view actor = request->headers.actor;
-    stet_error err;
-    request->actor_admin = true;
-    request->actor_id = otherwise;
-    if (actor.bytes == NULL) return;
-    if (actor.size == 0 || actor.size > ACTOR_BYTES_MAX) {
-        refuse_later_field(request, STET_BAD_REQUEST, "Stet-Actor", ACTOR_BYTES_MAX,
-                           "Stet-Actor must have 1 to 256 bytes");
-    } else if (text_check(actor, "Stet-Actor", &err) != STET_OK) {
-        request_refuse_later(request, &err, 0);
-    } else {
-        request->actor_id = actor;
-    }
-}
-
-/* The header's token; empty when it is of another form. */
-static stet_view bearer_token(stet_view header) {
-    stet_view scheme = {0};
-    stet_view token = header;
-    text_next(&token, ' ', &scheme);
-    return view_equal_nocase(scheme, VIEW("Bearer")) ? text_trim(token) : (stet_view){0};
-}
-
-static bool is_local_token(const struct request *request, stet_view token) {
-    const char *local = request->loop->server->options.local_token;
-    return local != NULL && equal_in_constant_time(token, view_of(local));
-}
-
-stet_view request_revocable_token(const struct request *request) {
-    stet_view token = bearer_token(request->headers.authorization);
-    return is_local_token(request, token) ? (stet_view){0} : token;
-}
-
-/* Sets the actor, or refuses. */
-static void authenticate(struct request *request) {
-    const struct http_options *options = &request->loop->server->options;
-    stet_view header = request->headers.authorization;
-    if (header.size == 0) {
-        if (options->no_auth) {
-            take_stet_actor(request, VIEW("anonymous"));
-            return;
-        }
-        refuse_later_field(request, STET_UNAUTHENTICATED, "Authorization", 0,
-                           "send a token: Authorization: Bearer TOKEN");
-        return;
-    }
-    stet_view token = bearer_token(header);
-    if (token.size == 0) {
-        refuse_later_field(request, STET_UNAUTHENTICATED, "Authorization", 0,
-                           "only Authorization: Bearer TOKEN is understood");
-        return;
-    }
-    if (is_local_token(request, token)) {
-        take_stet_actor(request, VIEW("local"));
-        return;
-    }
-    stet_identity identity;
-    stet_error err;
-    stet_status status = stet_authenticate(request->loop->client, token, &identity, &err);
-    if (status != STET_OK) {
-        if (status == STET_UNAUTHENTICATED) error_field(&err, "Authorization", 0);
-        request_refuse_later(request, &err, 0);
-        return;
-    }
-    request->actor_id = arena_copy(&request->arena, view_of(identity.actor));
-    request->actor_admin = identity.admin;
-    if (request->actor_id.bytes == NULL) request->failed = true;
-}
-
 /* Only this machine can ask: neither listening elsewhere nor behind a proxy. */
 static bool metrics_are_open(const struct request *request) {
     const struct http_server *server = request->loop->server;
@@ -203,17 +127,35 @@ static bool metrics_are_open(const struct request *request) {
            request->headers.forwarded_for.bytes == NULL && request->headers.authorization.size == 0;
 }
 
+/* Whether the actor may come in here at all; what of it is theirs the engine knows. */
+static bool is_let_in(const struct request *request) {
+    bool system_space = view_equal(request->match.captures[CAPTURE_SPACE], VIEW("stet"));
+    switch (request->call->access) {
+    case ACCESS_NONE:
+    case ACCESS_LOGIN:
+    case ACCESS_LEAVE: return true;
+    case ACCESS_PERSON: /* The server's own people have their place there; tokens that are no administrator's do not. */
+        return !system_space || request->actor.admin || request->identity->session[0] != '\0';
+    case ACCESS_ACTOR:
+    case ACCESS_FEED: return !system_space || request->actor.admin;
+    case ACCESS_ADMIN: return request->actor.admin;
+    case ACCESS_METRICS: /* A program that collects them has a token, and need not be able to do more. */
+        return request_is_server_admin(request) || request->identity->token[0] != '\0';
+    case ACCESS_SERVER: return request_is_server_admin(request);
+    }
+    return false;
+}
+
 static void check_access(struct request *request) {
     enum access access = request->call->access;
-    bool system_space = view_equal(request->match.captures[CAPTURE_SPACE], VIEW("stet"));
-    if (access == ACCESS_NONE) return;
+    if (access == ACCESS_NONE || access == ACCESS_LOGIN || access == ACCESS_LEAVE) return;
     if (access == ACCESS_METRICS && metrics_are_open(request)) return;
-    authenticate(request);
-    if (request->refusal != NULL || request->failed || request->actor_admin) return;
-    if (access == ACCESS_ADMIN || system_space) {
-        refuse_later_field(request, STET_FORBIDDEN, "Authorization", 0,
-                           "only an administrator may do this");
-    }
+    request_identify(request);
+    if (request->refusal != NULL || request->failed || is_let_in(request)) return;
+    refuse_later_field(request, STET_FORBIDDEN, "Authorization", 0,
+                       access == ACCESS_SERVER || access == ACCESS_METRICS
+                           ? "only an administrator of the server may do this"
+                           : "only an administrator may do this");
 }
 
 /* A page of another site must not act with what its visitor's machine can reach. */

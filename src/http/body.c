@@ -97,6 +97,17 @@ static const stet_view names[MEMBER_COUNT] = {
     NAME(MEMBER_RETRY, "retry"),
     NAME(MEMBER_RETRY_AFTER_S, "retry_after_s"),
     NAME(MEMBER_ASYNC, "async"),
+    NAME(MEMBER_USER, "user"),
+    NAME(MEMBER_PASSWORD, "password"),
+    NAME(MEMBER_OLD, "old"),
+    NAME(MEMBER_NEW, "new"),
+    NAME(MEMBER_ROLES, "roles"),
+    NAME(MEMBER_SCOPES, "scopes"),
+    NAME(MEMBER_EMAIL, "email"),
+    NAME(MEMBER_DISABLED, "disabled"),
+    NAME(MEMBER_KIND, "kind"),
+    NAME(MEMBER_LINK, "link"),
+    NAME(MEMBER_DEVICE, "device"),
 #undef NAME
 };
 

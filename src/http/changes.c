@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "http/bearer.h"
 #include "http/handlers.h"
 #include "http/stream.h"
 
@@ -25,6 +26,7 @@ struct poll {
     bool caught_up; /* The backlog is through. */
     bool waiting;
     stet_seq next; /* Where the next poll goes on. */
+    stet_seq start;
     stet_view reset;
 };
 
@@ -121,8 +123,10 @@ static bool take_question(struct request *request, struct question *question) {
     uint64_t limit = CHANGES_LIMIT_DEFAULT;
     uint64_t wait_s = 0;
     struct params *params = &request->params;
+    stet_view ticket; /* Used up when the actor was found out, unless Authorization beat it. */
     stet_feed_options *options = &question->options;
     stet_status status = take_since(request, options, &err);
+    if (status == STET_OK) status = params_text(params, "ticket", &ticket, &err);
     if (status == STET_OK)
         status = take_list(request, "type", &options->types, &options->type_count, &err);
     if (status == STET_OK)
@@ -189,18 +193,25 @@ static bool poll_collect(struct poll *poll) {
     return true;
 }
 
-/* Who may no longer read must not be told what happened since. */
+/* Who may no longer read must not be told what happened since. Who may read something else is told nothing, and asks again. */
 static bool poll_may_answer(struct poll *poll) {
     struct request *request = poll->request;
-    stet_view token = request_revocable_token(request);
-    stet_identity identity;
     stet_error err;
-    if (!poll->waiting || token.size == 0 ||
-        stet_authenticate(request->loop->client, token, &identity, &err) != STET_UNAUTHENTICATED)
-        return true;
-    error_field(&err, "Authorization", 0);
-    request_refuse(request, &err);
-    return false;
+    if (!poll->waiting) return true;
+    switch (bearer_check_request(request, &err)) {
+    case BEARER_GOOD: break;
+    case BEARER_CHANGED:
+        buffer_reset(&poll->changes);
+        poll->count = 1; /* Where to go on is known. */
+        poll->next = poll->start;
+        poll->reset = (stet_view){0};
+        break;
+    case BEARER_OVER:
+        error_field(&err, "Authorization", 0);
+        request_refuse(request, &err);
+        return false;
+    }
+    return true;
 }
 
 static void poll_answer(struct poll *poll) {
@@ -250,6 +261,12 @@ static void poll_stop(struct request *request) {
     poll_time_up(&((struct poll *)request->state)->timer);
 }
 
+static void poll_over(struct request *request, const stet_error *why) {
+    struct poll *poll = request->state;
+    (void)why;
+    if (!request->answered) poll_answer(poll);
+}
+
 static void poll_start(struct request *request, const struct question *question) {
     stet_error err;
     struct poll *poll = arena_zalloc(&request->arena, 1, sizeof *poll);
@@ -268,6 +285,9 @@ static void poll_start(struct request *request, const struct question *question)
     request->state = poll;
     request->release = poll_release;
     poll->patient = question->wait_s > 0;
+    stet_event start;
+    stet_subscription_bookmark(poll->subscription, &start);
+    poll->start = start.resume != 0 ? start.resume : start.seq;
     if (poll_collect(poll) || request->loop->stopping) {
         poll_answer(poll);
         return;
@@ -275,6 +295,8 @@ static void poll_start(struct request *request, const struct question *question)
     poll->waiting = true;
     metric_add(&request->loop->metrics.long_polls, 1);
     request->stop = poll_stop;
+    request->over = poll_over;
+    bearer_watch(request->loop);
     /* Who does not wait for changes still waits until those there are have been read. */
     unsigned wait_s = poll->patient ? question->wait_s : WAIT_S_MAX;
     timer_set(&request->loop->wheel, &poll->timer, request->loop->now_ms + (int64_t)wait_s * 1000);

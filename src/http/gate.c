@@ -242,6 +242,16 @@ bool gate_trusts(const struct gate *gate, const struct sockaddr *address) {
            trusts_bytes(gate, bytes);
 }
 
+bool gate_is_secure(const struct gate *gate, const struct sockaddr *peer,
+                    stet_view forwarded_proto) {
+    if (forwarded_proto.size == 0 || !gate_trusts(gate, peer))
+        return strncmp(gate->public_origin, "https://", 8) == 0;
+    /* The client's end is the first of them, and what an untrusted client wrote there only hurts itself. */
+    stet_view first = {0};
+    text_next(&forwarded_proto, ',', &first);
+    return view_equal_nocase(first, VIEW("https"));
+}
+
 stet_view gate_client(const struct gate *gate, const struct sockaddr *peer, stet_view forwarded_for,
                       char out[GATE_ADDRESS_BYTES]) {
     out[0] = '\0';

@@ -59,6 +59,11 @@ bool gate_origin_is_own(const struct gate *gate, stet_view origin, stet_view hos
 
 bool gate_trusts(const struct gate *gate, const struct sockaddr *address);
 
+/* Whether the client speaks TLS to whoever it sees, as far as we know: to a trusted proxy that says so, or, where none says anything,
+ * to where the public URL leads. Of a server that does TLS itself this is not asked. */
+bool gate_is_secure(const struct gate *gate, const struct sockaddr *peer,
+                    stet_view forwarded_proto);
+
 /* "127.0.0.1", "::1"; the client's address behind trusted proxies when they say it. */
 enum { GATE_ADDRESS_BYTES = 64 };
 stet_view gate_client(const struct gate *gate, const struct sockaddr *peer, stet_view forwarded_for,

@@ -140,6 +140,29 @@ static void forwarded_addresses_are_believed_from_proxies_only(void **state) {
     expect_client("192.168.1.2", "9.9.9.9", "192.168.1.2");
 }
 
+static void expect_secure(const char *peer, const char *proto, bool secure) {
+    struct sockaddr_storage address = v4(peer, 1);
+    assert_true(gate_is_secure(&gate, (const struct sockaddr *)&address, view_of(proto)) == secure);
+}
+
+static void what_is_secure_is_said_by_the_proxy_or_the_public_url(void **state) {
+    const char *proxies[] = {"10.0.0.0/8"};
+    (void)state;
+    struct http_options options = {.trusted_proxies = proxies, .trusted_proxy_count = 1};
+    open_gate("127.0.0.1", 1, options);
+    expect_secure("10.1.2.3", "https", true);
+    expect_secure("10.1.2.3", "HTTPS, http", true);
+    expect_secure("10.1.2.3", "http, https", false);
+    expect_secure("10.1.2.3", ",", false);
+    expect_secure("10.1.2.3", "", false);
+    expect_secure("127.0.0.1", "https", false); /* Not one of ours. */
+    options.public_url = "https://stet.example.org";
+    open_gate("127.0.0.1", 1, options);
+    expect_secure("127.0.0.1", "", true);
+    expect_secure("127.0.0.1", "http", true);
+    expect_secure("10.1.2.3", "http", false);
+}
+
 static void bad_networks_are_refused(void **state) {
     static const char *const bad[] = {"10.0.0.0/33", "10.0.0/8", "x", "::1/129", "10.0.0.0/x"};
     struct sockaddr_storage address = v4("127.0.0.1", 1);
@@ -163,6 +186,7 @@ int main(void) {
         TEST(as_many_sockets_as_may_be_have_all_their_names),
         TEST(origins_are_compared_whole),
         TEST(forwarded_addresses_are_believed_from_proxies_only),
+        TEST(what_is_secure_is_said_by_the_proxy_or_the_public_url),
         TEST(bad_networks_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

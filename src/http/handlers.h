@@ -19,6 +19,28 @@ void handle_token_list(struct request *request);
 void handle_token_create(struct request *request);
 void handle_token_revoke(struct request *request);
 
+/* sessions.c */
+void handle_login(struct request *request);
+void handle_logout(struct request *request);
+void handle_session_get(struct request *request);
+void handle_link_redeem(struct request *request);
+void handle_password(struct request *request);
+void handle_session_list(struct request *request);
+void handle_session_end(struct request *request);
+void handle_session_end_all(struct request *request);
+void handle_session_rename(struct request *request);
+void handle_ticket_create(struct request *request);
+
+/* users.c */
+void handle_user_list(struct request *request);
+void handle_user_create(struct request *request);
+void handle_user_get(struct request *request);
+void handle_user_patch(struct request *request);
+void handle_user_password(struct request *request);
+void handle_link_list(struct request *request);
+void handle_link_create(struct request *request);
+void handle_link_revoke(struct request *request);
+
 /* backup.c */
 void handle_backup(struct request *request);
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "http/bearer.h"
 #include "http/body.h"
 
 #include <assert.h>
@@ -20,13 +21,19 @@ struct lease {
     stet_space *space;
     stet_command *command; /* Under way; NULL: none. */
     uint64_t token;
-    bool admin;
-    size_t id_size, actor_size;
-    char text[]; /* Id and actor. */
+    /* Who claimed it. Without their session: what they no longer hold is given back also when they logged out. */
+    stet_actor actor;
+    stet_view id;
+    stet_view roles[]; /* The actor's; behind them the texts of all views. */
 };
 
-static stet_view lease_id(const struct lease *lease) {
-    return view_make(lease->text, lease->id_size);
+static stet_view lease_id(const struct lease *lease) { return lease->id; }
+
+static stet_view text_put(char **at, stet_view text) {
+    char *copy = *at;
+    if (text.size > 0) memcpy(copy, text.bytes, text.size);
+    *at += text.size;
+    return view_make(copy, text.size);
 }
 
 static void lease_destroy(struct lease *lease) {
@@ -37,16 +44,22 @@ static void lease_destroy(struct lease *lease) {
 
 /* NULL: memory is out, or the space is gone. */
 static struct lease *lease_create(struct request *request, stet_view id, uint64_t token) {
-    stet_actor actor = request_actor(request);
-    struct lease *lease = calloc(1, sizeof *lease + id.size + actor.id.size);
+    const stet_actor *actor = &request->actor;
+    size_t size = id.size + actor->id.size + actor->role_count * sizeof(stet_view);
+    for (size_t i = 0; i < actor->role_count; i++)
+        size += actor->roles[i].size;
+    struct lease *lease = calloc(1, sizeof *lease + size);
     if (lease == NULL) return NULL;
+    char *text = (char *)&lease->roles[actor->role_count];
     lease->loop = request->loop;
     lease->token = token;
-    lease->admin = actor.admin;
-    lease->id_size = id.size;
-    lease->actor_size = actor.id.size;
-    memcpy(lease->text, id.bytes, id.size);
-    memcpy(lease->text + id.size, actor.id.bytes, actor.id.size);
+    lease->actor = *actor;
+    lease->actor.session = (stet_view){0};
+    lease->id = text_put(&text, id);
+    lease->actor.id = text_put(&text, actor->id);
+    for (size_t i = 0; i < actor->role_count; i++)
+        lease->roles[i] = text_put(&text, actor->roles[i]);
+    lease->actor.roles = lease->roles;
     if (stet_space_open(request->loop->client, request->match.captures[CAPTURE_SPACE],
                         &lease->space, NULL) == STET_OK)
         return lease;
@@ -57,10 +70,8 @@ static struct lease *lease_create(struct request *request, stet_view id, uint64_
 
 /* False: it was not submitted, and done will not be called. */
 static bool lease_submit(struct lease *lease, void (*done)(struct waiter *, stet_command *)) {
-    stet_actor actor = {.id = view_make(lease->text + lease->id_size, lease->actor_size),
-                        .admin = lease->admin};
     lease->waiter.done = done;
-    if (stet_submit(lease->space, &actor, lease->command, &lease->waiter, NULL) != STET_OK)
+    if (stet_submit(lease->space, &lease->actor, lease->command, &lease->waiter, NULL) != STET_OK)
         return false;
     lease->loop->commands++;
     if (stet_command_is_done(lease->command)) done(&lease->waiter, lease->command);
@@ -285,6 +296,11 @@ bool leases_keep(struct peer *peer) {
 
 static void wait_cancel(struct request *request) { stet_cancel(request->command); }
 
+static void wait_over(struct request *request, const stet_error *why) {
+    request_refuse_later(request, why, 0);
+    stet_cancel(request->command);
+}
+
 /* The answer did not go out. */
 static void answer_lost(struct request *request) {
     if (!request->loop->stopping) return_all(leases_of(request));
@@ -302,11 +318,14 @@ static void wait_done(struct request *request) {
     stet_error err;
     request->gone = NULL;
     request->stop = NULL;
+    request->over = NULL;
     if (request->answered || request->peer == NULL) {
         return_all(leases_of(request));
     } else if (outcome->status == STET_CANCELLED && request->loop->stopping) {
         error_set(&err, STET_SHUTTING_DOWN, "the server is stopping");
         request_refuse(request, &err);
+    } else if (outcome->status == STET_CANCELLED && request->refusal != NULL) {
+        request_refuse(request, request->refusal);
     } else if (has_left(request->peer)) {
         return_all(leases_of(request));
         request_fail(request);
@@ -329,7 +348,10 @@ void leases_submit(struct request *request, struct lease_wait *wait) {
     }
     request_submit(request, wait_done);
     if (request->suspended) {
-        if (wait->waits) peer_watch(request->peer);
+        if (!wait->waits) return;
+        request->over = wait_over;
+        bearer_watch(request->loop);
+        peer_watch(request->peer);
     } else if (!stet_command_is_done(request->command)) {
         request->gone = NULL;
         request_unref(request); /* Refused: wait_done will not be called. */

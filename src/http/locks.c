@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "doc/doc.h"
+#include "http/bearer.h"
 #include "http/body.h"
 #include "http/handlers.h"
 #include "http/terms.h"
@@ -42,6 +43,11 @@ static void reply_lock(struct request *request) {
 
 static void acquire_cancel(struct request *request) { stet_cancel(request->command); }
 
+static void acquire_over(struct request *request, const stet_error *why) {
+    request_refuse_later(request, why, 0);
+    stet_cancel(request->command);
+}
+
 /* Its client may have left: then there is nobody to answer, and this was the last that was wanted of the request. */
 static void acquire_done(struct request *request) {
     if (request->answered || request->peer == NULL) {
@@ -50,11 +56,14 @@ static void acquire_done(struct request *request) {
     }
     request->gone = NULL;
     request->stop = NULL;
+    request->over = NULL;
     const stet_outcome *outcome = stet_command_outcome(request->command);
     if (outcome->status == STET_CANCELLED && request->loop->stopping) {
         stet_error err;
         error_set(&err, STET_SHUTTING_DOWN, "the server is stopping");
         request_refuse(request, &err);
+    } else if (outcome->status == STET_CANCELLED && request->refusal != NULL) {
+        request_refuse(request, request->refusal);
     } else {
         reply_lock(request);
     }
@@ -126,6 +135,8 @@ void handle_lock_acquire(struct request *request) {
     request->references++; /* acquire_done's. */
     request_submit(request, acquire_done);
     if (request->suspended) {
+        request->over = acquire_over;
+        bearer_watch(request->loop);
         peer_watch(request->peer);
     } else if (!stet_command_is_done(command)) {
         request->gone = NULL;

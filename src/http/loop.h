@@ -122,7 +122,12 @@ struct loop {
 
     struct peer *peers;
     struct stream *streams;
+    unsigned stream_count;
     struct stream *turn_first, *turn_last; /* Streams that have something to send, in turn. */
+    struct stream *bearer_next;            /* Whose bearer is asked about next. */
+    struct timer bearer_timer;
+    unsigned bearer_portion;
+    bool bearer_requests;        /* Some that wait were let in with what can end. */
     struct stream *dead_streams; /* Freed after the round, as events may still name them. */
     struct request *request_pool;
     unsigned request_pool_count;

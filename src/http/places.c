@@ -41,10 +41,9 @@ static void places_free(struct places *places) {
 
 static bool copy_options(struct places *places, const struct places_options *options) {
     struct arena *arena = &places->arena;
-    places->actor = options->actor;
-    places->actor.id = arena_copy(arena, options->actor.id);
+    if (!actor_keep(arena, &options->actor, &places->actor)) return false;
     places->ids = arena_alloc(arena, options->count * sizeof *places->ids);
-    if (places->actor.id.bytes == NULL || places->ids == NULL) return false;
+    if (places->ids == NULL) return false;
     for (size_t i = 0; i < options->count; i++) {
         places->ids[i] = arena_copy(arena, options->ids[i]);
         if (places->ids[i].bytes == NULL) return false;

@@ -108,6 +108,8 @@ bool request_params_done(struct request *request) {
 
 bool request_open_space_named(struct request *request, stet_view name) {
     stet_error err;
+    stet_space_close(request->space);
+    request->space = NULL;
     stet_status status = stet_space_open(request->loop->client, name, &request->space, &err);
     if (status == STET_NOT_FOUND) {
         error_set(&err, STET_NOT_FOUND, "there is no space \"%.*s\"", VIEW_ARG(name));
@@ -117,6 +119,7 @@ bool request_open_space_named(struct request *request, stet_view name) {
 }
 
 bool request_open_space(struct request *request) {
+    if (request->space != NULL) return true; /* By who asked for the actor. */
     return request_open_space_named(request, request->match.captures[CAPTURE_SPACE]);
 }
 
@@ -350,6 +353,14 @@ enum MHD_Result request_callback_handle(void *context, struct MHD_Connection *mh
     return request->failed || request->taken_over ? MHD_NO : MHD_YES;
 }
 
+/* The target as the log may have it: a ticket may not have been used up yet. */
+static stet_view target_to_log(const struct request *request) {
+    stet_view target = request->target;
+    const char *mark = target.size == 0 ? NULL : memchr(target.bytes, '?', target.size);
+    if (mark == NULL || !params_has(&request->params, "ticket")) return target;
+    return view_make(target.bytes, (size_t)(mark - target.bytes));
+}
+
 void request_account(struct request *request, bool complete) {
     struct loop *loop = request->loop;
     if (!request->begun) return;
@@ -367,8 +378,8 @@ void request_account(struct request *request, bool complete) {
     stet_view client = gate_client(&loop->server->gate, info == NULL ? NULL : info->client_addr,
                                    request->headers.forwarded_for, address);
     LOG(LOG_INFO, "request", log_text("request_id", request->id), log_text("client", client),
-        log_text("actor", request->actor_id), log_text("method", view_of(method_name(method))),
-        log_text("target", request->target),
+        log_text("actor", request->actor.id), log_text("method", view_of(method_name(method))),
+        log_text("target", target_to_log(request)),
         log_text("operation", view_of(request->call == NULL ? "" : request->call->operation)),
         log_u64("status", (uint64_t)http), log_u64("bytes_in", request->body.size),
         log_u64("bytes_out", request->reply_bytes), log_u64("us", (uint64_t)(elapsed_ns / 1000)),

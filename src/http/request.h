@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "doc/doc.h"
+#include "http/cookie.h"
 #include "http/loop.h"
 #include "http/params.h"
 #include "http/route.h"
@@ -32,7 +33,7 @@ struct headers {
     stet_view host, authorization, content_type, content_length, transfer_encoding, expect;
     stet_view if_match, if_none_match, prefer, idempotency_key, accept, last_event_id;
     stet_view origin, fetch_site, request_method, request_headers;
-    stet_view request_id, actor, forwarded_for;
+    stet_view request_id, actor, forwarded_for, forwarded_proto, cookie, csrf;
     const char *repeated;     /* The name of a header that must not stand twice and does. */
     const char *end_repeated; /* Likewise, of one that says where the request ends. */
     bool blank_in_name;       /* "Content-Length : 5", which others may read as we do not. */
@@ -58,14 +59,17 @@ struct request {
     uint64_t body_discarded;
     stet_view id; /* X-Request-Id. */
     char id_bytes[REQUEST_ID_BYTES_MAX + 1];
-    stet_view actor_id;
-    bool actor_admin;
+    stet_actor actor;
+    const stet_identity
+        *identity; /* Of a token or session; NULL: it is an actor that no one can revoke. */
 
     stet_space *space;
     stet_command *command;
-    void (*next)(struct request *request);    /* What to do with the completed command. */
-    void (*gone)(struct request *request);    /* The client left while we waited; no answer. */
-    void (*stop)(struct request *request);    /* The server stops while we wait: come to an end. */
+    void (*next)(struct request *request); /* What to do with the completed command. */
+    void (*gone)(struct request *request); /* The client left while we waited; no answer. */
+    void (*stop)(struct request *request); /* The server stops while we wait: come to an end. */
+    /* Who waits may do so no longer, or with other rights only (bearer.h). why: borrowed. */
+    void (*over)(struct request *request, const stet_error *why);
     void (*release)(struct request *request); /* Frees what `state` holds. */
     void *state;                              /* The handler's own. */
 
@@ -83,9 +87,7 @@ struct request {
     struct request *pool_next;
 };
 
-static inline stet_actor request_actor(const struct request *request) {
-    return (stet_actor){.id = request->actor_id, .admin = request->actor_admin};
-}
+static inline stet_actor request_actor(const struct request *request) { return request->actor; }
 
 /* ---- What handlers end in ---- */
 
@@ -171,8 +173,23 @@ stet_status request_bad_media(const char *wanted, stet_error *err);
 /* Reads the headers, finds the route and the actor. What is wrong is left in request->refusal. */
 void request_admit(struct request *request, struct MHD_Connection *mhd, const char *method,
                    const char *version);
-/* The token that may be revoked while the request waits; empty: there is none. Borrowed. */
-stet_view request_revocable_token(const struct request *request);
+/* ---- Who it is (identify.c) ---- */
+
+#define COOKIE_SESSION VIEW("stet_session")
+#define COOKIE_ADMIN VIEW("stet_admin")
+
+/* The cookie that counts here; COOKIE_FOUND: *token, borrowed. *whose: the space whose session it may hold. */
+enum cookie_found request_cookie(const struct request *request, stet_view *token, stet_view *whose);
+/* Sets the actor, or notes a refusal. */
+void request_identify(struct request *request);
+/* identity and roles (room for STET_ROLES_MAX): in the request's arena. */
+void request_become(struct request *request, const stet_identity *identity, stet_view *roles);
+/* Copies an actor with its texts into an arena. False: memory is out. */
+bool actor_keep(struct arena *arena, const stet_actor *actor, stet_actor *copy);
+/* The space in the path; "stet" where there is none. */
+stet_view request_space_name(const struct request *request);
+bool request_is_server_admin(const struct request *request);
+
 /* Notes a refusal unless there is one. http 0: the status table's. */
 void request_refuse_later(struct request *request, const stet_error *err, int http);
 

@@ -22,9 +22,14 @@ enum method {
 
 enum access {
     ACCESS_NONE,
-    ACCESS_ACTOR,
-    ACCESS_ADMIN,
-    ACCESS_METRICS, /* Anybody where only this machine can listen, else an actor. */
+    ACCESS_LOGIN,   /* Nobody is asked who they are: that is what it is about. */
+    ACCESS_LEAVE,   /* The handler finds out: a session that is over is an answer there. */
+    ACCESS_PERSON,  /* An actor, also of the space "stet". */
+    ACCESS_ACTOR,   /* An actor; in the space "stet" an administrator. */
+    ACCESS_FEED,    /* Likewise; a session is not used by it, so that a forgotten page times out. */
+    ACCESS_ADMIN,   /* An administrator of the space. */
+    ACCESS_SERVER,  /* An administrator of the server. */
+    ACCESS_METRICS, /* Anybody where only this machine can listen, else the server's. */
 };
 
 /* What stands in a path between the fixed words. */

@@ -7,6 +7,7 @@
 #include "doc/write.h"
 #include "http/body.h"
 #include "http/handlers.h"
+#include "http/people.h"
 #include "http/request.h"
 
 #define SYSTEM_SPACE VIEW("stet")
@@ -81,7 +82,7 @@ static void write_spaces(struct request *request, struct json_writer *writer, st
             stet_view name = {0};
             doc_node node = doc_member(&doc, space, VIEW("name"));
             if (node == DOC_NONE || doc_string(&request->arena, &doc, node, &name) != STET_OK ||
-                (view_equal(name, SYSTEM_SPACE) && !request->actor_admin))
+                (view_equal(name, SYSTEM_SPACE) && !request_is_server_admin(request)))
                 continue;
             json_raw(writer, doc_text(&doc, space));
         }
@@ -102,8 +103,8 @@ static void root_reply(struct request *request) {
     json_object_begin(&writer);
     json_member_text(&writer, VIEW("name"), VIEW("stet"));
     json_member_text(&writer, VIEW("version"), view_of(stet_version_text()));
-    json_member_text(&writer, VIEW("actor"), request->actor_id);
-    json_member_bool(&writer, VIEW("admin"), request->actor_admin);
+    json_member_text(&writer, VIEW("actor"), request->actor.id);
+    json_member_bool(&writer, VIEW("admin"), request->actor.admin);
     json_key(&writer, VIEW("limits"));
     json_object_begin(&writer);
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
@@ -117,7 +118,7 @@ static void root_reply(struct request *request) {
 
 void handle_root(struct request *request) {
     stet_error err;
-    stet_actor actor = {.id = request->actor_id, .admin = true};
+    stet_actor actor = {.id = request->actor.id, .admin = true};
     if (!request_params_done(request) || !request_open_space_named(request, SYSTEM_SPACE)) return;
     stet_command *command = request_command(request);
     if (command == NULL) return;
@@ -273,7 +274,8 @@ static stet_status read_token_request(struct request *request, stet_token_reques
         status = body_read(&body, &request->arena, doc, 0,
                            MEMBER_BIT(MEMBER_ACTOR) | MEMBER_BIT(MEMBER_NAME) |
                                MEMBER_BIT(MEMBER_ADMIN) | MEMBER_BIT(MEMBER_EXPIRES_AT) |
-                               MEMBER_BIT(MEMBER_REPLACE),
+                               MEMBER_BIT(MEMBER_REPLACE) | MEMBER_BIT(MEMBER_ROLES) |
+                               MEMBER_BIT(MEMBER_SCOPES),
                            "", err);
     }
     if (status == STET_OK) status = body_text(&body, MEMBER_ACTOR, &token->actor, err);
@@ -283,6 +285,9 @@ static stet_status read_token_request(struct request *request, stet_token_reques
     if (status == STET_OK) status = body_flag(&body, MEMBER_ADMIN, &token->admin, err);
     if (status == STET_OK) status = body_flag(&body, MEMBER_REPLACE, &token->replace, err);
     if (status == STET_OK) status = body_time(&body, MEMBER_EXPIRES_AT, &token->expires_at, err);
+    if (status == STET_OK)
+        status = body_texts(&body, MEMBER_ROLES, &token->roles, &token->role_count, err);
+    if (status == STET_OK) status = people_scopes(&body, &token->scopes, err);
     return status;
 }
 

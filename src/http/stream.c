@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/view.h"
+#include "http/bearer.h"
 #include "http/frame.h"
 #include "http/places.h"
 
@@ -41,8 +42,10 @@ struct stream {
     stet_subscription *subscription;
     struct places *places; /* NULL: it follows no operation. */
     struct timer timer;    /* Bookmarks; or the patience with a reader that takes nothing. */
-    char *token;           /* Asked about again before anything is sent; NULL: there is none. */
-    char *rest;            /* Rendered and not yet sent. */
+    struct bearer *
+        bearer; /* Asked about before anything is sent, and now and then; NULL: nothing can end it. */
+    const char *farewell; /* The event that is sent last, when its bearer may listen no longer. */
+    char *rest;           /* Rendered and not yet sent. */
     size_t rest_at, rest_size;
     stet_seq
         mark; /* The subscription can be taken back to behind the event rendered last; 0: it cannot. */
@@ -51,7 +54,7 @@ struct stream {
     bool bookmark_due; /* Quiet for so long that a position is sent. */
     bool blocked;      /* The socket takes nothing now. */
     bool idle;         /* The subscription said false; stet_client_ready will name it. */
-    bool stopping, revoked;
+    bool stopping;
     bool ended; /* Everything up to the end event is rendered. */
     bool dead;
     struct stream *prev, *next;
@@ -77,10 +80,14 @@ static bool next_piece(struct stream *stream, struct piece *piece) {
         return true;
     }
     if (stream->ended) return false;
-    if (stream->revoked || stream->stopping) {
-        *event = (stet_event){.kind = STET_EVENT_END,
-                              .data = stream->revoked ? VIEW("{\"code\":\"UNAUTHENTICATED\"}")
-                                                      : VIEW("{\"code\":\"SHUTTING_DOWN\"}")};
+    if (stream->farewell != NULL) {
+        piece->is_event = false;
+        piece->text = view_of(stream->farewell);
+        stream->ended = true;
+        return true;
+    }
+    if (stream->stopping) {
+        *event = (stet_event){.kind = STET_EVENT_END, .data = VIEW("{\"code\":\"SHUTTING_DOWN\"}")};
         stream->ended = true;
         return true;
     }
@@ -102,12 +109,25 @@ static bool next_piece(struct stream *stream, struct piece *piece) {
     return true;
 }
 
-/* Who may no longer read must not be sent what happened since. */
-static void check_token(struct stream *stream) {
-    stet_identity identity;
-    if (stream->token != NULL && stet_authenticate(stream->loop->client, view_of(stream->token),
-                                                   &identity, NULL) == STET_UNAUTHENTICATED)
-        stream->revoked = true;
+/* Who may no longer read must not be sent what happened since; who may read something else asks for it anew. */
+static void check_bearer(struct stream *stream) {
+    stet_error err;
+    if (stream->farewell != NULL) return;
+    switch (bearer_check(stream->loop, stream->space, stream->bearer, &err)) {
+    case BEARER_GOOD: break;
+    case BEARER_CHANGED:
+        stream->farewell = "event: auth\ndata: {\"changed\":true,\"detail\":\"your rights were "
+                           "changed: connect again\"}\n\n";
+        break;
+    case BEARER_OVER:
+        stream->farewell =
+            err.status == STET_SESSION_ENDED
+                ? "event: auth\ndata: {\"code\":\"SESSION_ENDED\",\"detail\":\"the "
+                  "session is over: log in again\"}\n\n"
+                : "event: auth\ndata: {\"code\":\"UNAUTHENTICATED\",\"detail\":\"the "
+                  "token was revoked or has expired\"}\n\n";
+        break;
+    }
 }
 
 /* Where the subscription can be taken back to, should the socket take no more than up to `end`. */
@@ -158,6 +178,7 @@ static void count_piece(struct stream *stream, struct fill *fill, const struct p
     enum stet_event_kind kind = piece->event.kind;
     bool comes_again = kind == STET_EVENT_CHANGE || kind == STET_EVENT_CONFLICT ||
                        kind == STET_EVENT_OPERATION || kind == STET_EVENT_REVOKED;
+    if (stream->ended) fill->mark_count = 0; /* Nothing comes again. */
     if (!piece->is_event) return;
     fill->events++;
     stream->mark = piece->event.resume;
@@ -188,7 +209,7 @@ static stet_status place_piece(struct stream *stream, struct fill *fill,
  * room waits in ->rest. */
 static stet_status stream_fill(struct stream *stream, struct fill *fill) {
     struct piece piece;
-    check_token(stream);
+    check_bearer(stream);
     if (stream->rest != NULL) {
         fill_from_rest(stream, fill);
         if (stream->rest == NULL) set_mark(stream, fill);
@@ -224,14 +245,9 @@ struct stream *stream_create(struct request *request, stet_error *err) {
     stream->loop = request->loop;
     stream->request = request;
     stream->fd = -1;
-    stet_view token = request_revocable_token(request);
-    if (token.size > 0) {
-        stream->token = strndup(token.bytes, token.size);
-        if (stream->token == NULL) {
-            error_set(err, STET_NO_MEMORY, "out of memory");
-            free(stream);
-            return NULL;
-        }
+    if (bearer_create(request, &stream->bearer, err) != STET_OK) {
+        free(stream);
+        return NULL;
     }
     return stream;
 }
@@ -240,7 +256,7 @@ static void stream_free(struct stream *stream) {
     places_destroy(stream->places);
     stet_unsubscribe(stream->subscription);
     stet_space_close(stream->space);
-    free(stream->token);
+    bearer_destroy(stream->bearer);
     free(stream->rest);
     free(stream);
 }
@@ -252,6 +268,8 @@ static void stream_link(struct stream *stream) {
     stream->next = loop->streams;
     if (loop->streams != NULL) loop->streams->prev = stream;
     loop->streams = stream;
+    if (stream->bearer != NULL) bearer_watch(loop);
+    loop->stream_count++;
     metric_add(&loop->metrics.streams, 1);
     metric_add(&loop->metrics.streams_total, 1);
 }
@@ -280,6 +298,8 @@ static void stream_die(struct stream *stream) {
     if (stream->prev != NULL) stream->prev->next = stream->next;
     if (stream->next != NULL) stream->next->prev = stream->prev;
     if (loop->streams == stream) loop->streams = stream->next;
+    if (loop->bearer_next == stream) loop->bearer_next = stream->next;
+    loop->stream_count--;
     metric_sub(&loop->metrics.streams, 1);
     if (stream->fd >= 0) {
         /* By hand: the library may not have closed its descriptor of the same socket yet. */
@@ -630,6 +650,28 @@ void stream_start(struct stream *stream, stet_subscription *subscription) {
     request_account(request, true);
     stream->request = NULL;
     raw_pump(stream);
+}
+
+bool stream_check_some(struct loop *loop, unsigned portions) {
+    unsigned portion = (loop->stream_count + portions - 1) / portions;
+    struct stream *stream = loop->bearer_next;
+    for (unsigned i = 0; i < portion; i++) {
+        if (stream == NULL) stream = loop->streams;
+        if (stream == NULL) break;
+        struct stream *next = stream->next;
+        bool said = stream->farewell != NULL;
+        check_bearer(stream);
+        /* One that takes nothing would not take its farewell, either. */
+        if (!said && stream->farewell != NULL) {
+            if (stream->blocked)
+                stream_die(stream);
+            else
+                stream_turn(stream);
+        }
+        stream = next;
+    }
+    loop->bearer_next = stream;
+    return loop->stream_count > 0; /* Few servers have streams that nothing can end. */
 }
 
 void stream_end_all(struct loop *loop) {

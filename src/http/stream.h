@@ -40,6 +40,8 @@ void stream_destroy_unstarted(struct stream *stream);
 void stream_event(struct stream *stream, uint32_t events);
 /* Sends to those whose turn it is, until requests have theirs; whether more wait shows in loop->turn_first. */
 void stream_serve(struct loop *loop);
+/* Asks whether those who listen still may: all of them once every `portions` calls. False: nobody has to be asked about. */
+bool stream_check_some(struct loop *loop, unsigned portions);
 /* The server stops: say so and end. */
 void stream_end_all(struct loop *loop);
 /* Frees streams that ended during the round. */

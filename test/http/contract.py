@@ -11,7 +11,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 METHODS = ("get", "post", "put", "patch", "delete")
 # Headers that say something of their own: one that is answered has to be written down. The others are every answer's.
 TELLING = {"etag", "location", "stet-seq", "idempotency-replayed", "preference-applied", "retry-after",
-           "www-authenticate"}
+           "set-cookie", "www-authenticate"}
 # The base in a header makes these two 412, and a head that is too large is 431.
 OTHER_STATUSES = {("CONCURRENT_MODIFICATION", 412), ("ALREADY_EXISTS", 412), ("TOO_LARGE", 431)}
 

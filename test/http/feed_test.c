@@ -252,7 +252,8 @@ static void a_stream_ends_with_its_token(void **state) {
     expect_event(&stream, "event: bookmark\n");
     call("DELETE", token, "Authorization: Bearer secret\r\n", NULL);
     expect_status(200);
-    expect_event(&stream, "event: end\ndata: {\"code\":\"UNAUTHENTICATED\"}\n\n");
+    expect_event(&stream, "event: auth\ndata: {\"code\":\"UNAUTHENTICATED\",\"detail\":\"the token "
+                          "was revoked or has expired\"}\n\n");
     assert_true(wire_closed(&stream, 1000));
     expect_event(&mine, "event: bookmark\n");
     expect_event(&mine, "event: bookmark\n");
@@ -281,7 +282,8 @@ static void a_revoked_token_is_told_nothing_more(void **state) {
     expect_status(200);
     call("PUT", "/v1/main/records/t/1", JSON "Authorization: Bearer secret\r\n", "{\"a\":1}");
     expect_status(201);
-    expect_last_event(&stream, "event: end\ndata: {\"code\":\"UNAUTHENTICATED\"}\n\n");
+    expect_last_event(&stream, "event: auth\ndata: {\"code\":\"UNAUTHENTICATED\",\"detail\":\"the "
+                               "token was revoked or has expired\"}\n\n");
     assert_true(wire_answer(&poll, false, &got));
     expect_problem(401, "UNAUTHENTICATED", "Authorization");
     wire_close(&poll);

@@ -178,10 +178,11 @@ def the_routes_are_those_of_the_program(folder):
     for place, row in program.items():
         operation = documented[place]
         check(operation.id == row["operation"], f"{place}: {operation.id} in the document, {row['operation']} in the program")
-        check((operation.security == [{}]) == (row["access"] == "none"), f"{place}: who may call it")
+        check((operation.security == [{}]) == (row["access"] in ("none", "login")), f"{place}: who may call it")
         check((operation.body is not None) == (row["body_bytes_max"] > 0), f"{place}: whether it takes a body")
-        check((row["access"] == "admin") == ("or administrators." in operation.call.get("description", "")),
-              f"{place}: the description says whether it is for administrators")
+        for access, words in (("admin", "or administrators."), ("server", "or administrators of the server.")):
+            check((row["access"] == access) == (words in operation.call.get("description", "")),
+                  f"{place}: the description says whether it is for administrators, and for which")
 
 
 @test

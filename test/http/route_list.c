@@ -8,7 +8,12 @@
 static const char *access_name(enum access access) {
     switch (access) {
     case ACCESS_NONE: return "none";
+    case ACCESS_LOGIN: return "login";
+    case ACCESS_LEAVE: return "leave";
+    case ACCESS_PERSON: return "person";
     case ACCESS_ACTOR: return "actor";
+    case ACCESS_FEED: return "feed";
+    case ACCESS_SERVER: return "server";
     case ACCESS_ADMIN: return "admin";
     case ACCESS_METRICS: return "metrics";
     }

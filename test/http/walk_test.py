@@ -141,6 +141,9 @@ BODIES = {
     "failOperation": {"lease": 1}, "releaseOperation": {"lease": 1}, "cancelOperation": {}, "retryOperation": {}, "putLane": {},
     "claimOperations": {"agent": "a"}, "pauseLane": {}, "resumeLane": {}, "drainLane": {},
     "applyFunctions": {"functions": {"f": {"source": "return 1"}}}, "putFunction": {"source": "return 1"}, "callFunction": {},
+    "logIn": {"user": "ann", "password": "correct horse"}, "redeemLink": {"link": "x", "password": "correct horse"},
+    "changePassword": {"old": "correct horse", "new": "staple horse"}, "renameSession": {"name": "x"},
+    "createUser": {"id": "new"}, "patchUser": {"name": "x"}, "setPassword": {"new": "correct horse"}, "createLink": {"kind": "invite"},
     "deleteFunction": {}, "putHandler": {"on": ["create"], "agent": "a"}, "deleteHandler": {}, "putSettings": {},
 }
 NEEDED = {"getDiff": "from=1", "releaseLock": "token=1", "putTree": "tree_version=1-1-0000000000000000",
@@ -179,7 +182,8 @@ def every_operation_refuses_what_it_must(folder):
                     site.ask(operation.method, target_of(operation) + "?" + NEEDED.get(operation.id, ""), "nonsense", media="text/plain",
                              want=415)
             if "{space}" in operation.path:
-                ask_plainly(site, operation, space="stet", actor="ann", want=403)
+                if operation.security != [{}]:
+                    ask_plainly(site, operation, space="stet", actor="ann", want=403)
                 if operation.id != "createSpace":
                     ask_plainly(site, operation, space="nowhere", want=404)
 
@@ -769,9 +773,134 @@ def spaces_and_tokens_come_and_go(folder):
         site.ask("DELETE", "/v1/main", want=403)
         site.ask("DELETE", "/v1/team", want=200)
         made = site.ask("POST", "/v1/stet/tokens", {"actor": "zoe", "admin": True, "expires_at": "2100-01-01T00:00:00Z"}, want=201).json
+        site.ask("POST", "/v1/stet/tokens", {"actor": "bot", "roles": ["sales"], "scopes": ["read", "operate"]}, want=201)
         site.ask("GET", "/v1/stet/tokens", want=200)
         site.ask("DELETE", f"/v1/stet/tokens/{made['id']}", want=200)
         site.ask("DELETE", f"/v1/stet/tokens/{made['id']}", want=404)
+
+
+PASSWORD = "correct horse battery"
+
+
+class Person:
+    """Asks in a session: with its token, or with its cookie and proof."""
+
+    def __init__(self, site, made):
+        self.site, self.json = site, made.json
+        cookie = made.headers.get("set-cookie", "").partition(";")[0]
+        self.sent = {"actor": self.json["token"]} if "token" in self.json else \
+            {"actor": None, "Cookie": cookie, "Stet_CSRF": self.json["csrf"]}
+
+    def ask(self, method, target, body=None, **options):
+        return self.site.ask(method, target, body, **{**self.sent, **options})
+
+
+def log_in(site, user="ann", space="main", want=201, password=PASSWORD, **more):
+    made = site.ask("POST", f"/v1/{space}/session", {"user": user, "password": password, **more}, actor=None, want=want)
+    return Person(site, made) if want == 201 else made
+
+
+@test
+def people_come_and_go(folder):
+    with Site(folder) as site:
+        users, at = "/v1/main/users", "/v1/main/session"
+        site.ask("POST", users, {"id": "ann", "name": "Ann", "email": "ann@example.org", "roles": ["sales"],
+                                 "scopes": ["read", "write", "export"], "password": PASSWORD}, want=201)
+        site.ask("POST", users, {"id": "ben", "password": PASSWORD, "disabled": True}, want=201)
+        site.ask("POST", users, {"id": "ann"}, want=409)
+        site.ask("POST", users, {"id": "eve", "password": "short"}, want=422)
+        site.ask("POST", users, {"id": "eve"}, "ann", want=403)
+        site.ask("GET", users, want=200)
+        site.ask("GET", f"{users}?limit=1&after=ann", want=200)
+        site.ask("GET", users, actor="ann", want=403)
+        ann = log_in(site, name="laptop")
+        other = log_in(site, token=True)
+        ann.ask("GET", at, want=200)
+        site.ask("GET", at, actor="bob", want=200)
+        site.ask("GET", at, actor=None, want=401)
+        ann.ask("GET", f"{users}/ann", want=200)
+        ann.ask("GET", f"{users}/ben", want=403)
+        site.ask("GET", f"{users}/nobody", want=404)
+        version = ann.ask("PATCH", f"{users}/ann", {"name": "Ann of Sales"}, media=MERGE_PATCH, want=200).json["version"]
+        site.ask("PATCH", f"{users}/ann?base_version={version}", {"roles": ["sales", "support"], "email": None}, want=200)
+        site.ask("PATCH", f"{users}/ann", {"name": "x"}, If_Match=f'"{version}"', want=409)
+        site.ask("PATCH", f"{users}/ann", {"roles": "sales"}, want=400)
+        site.ask("PATCH", f"{users}/nobody", {"name": "x"}, want=404)
+        ann.ask("PATCH", f"{users}/ann", {"name": "x"}, Stet_CSRF="", want=403)
+
+        sessions = "/v1/main/sessions"
+        ann.ask("GET", sessions, want=200)
+        ann.ask("GET", f"{sessions}?user=ben", want=403)
+        site.ask("GET", f"{sessions}?user=ann", want=200)
+        its = f"{sessions}/{other.json['session']}"
+        ann.ask("PATCH", its, {"name": "old"}, want=200)
+        ann.ask("PATCH", f"{sessions}/{'0' * 32}", {"name": "old"}, want=404)
+        ann.ask("DELETE", its, want=200)
+        ann.ask("DELETE", f"{sessions}/{'0' * 32}", want=404)
+        other.ask("GET", at, want=401)
+        log_in(site)
+        ann.ask("DELETE", sessions, want=200)
+        ann.ask("DELETE", f"{sessions}?user=ben", want=403)
+        site.ask("DELETE", f"{sessions}?user=ben&all=1", want=200)
+
+        ann.ask("POST", f"{at}/password", {"old": PASSWORD, "new": "short"}, want=422)
+        ann.ask("POST", f"{at}/password", {"old": "not this one", "new": PASSWORD}, want=401)
+        ann.ask("POST", f"{at}/password", {"old": PASSWORD, "new": PASSWORD + "!"}, want=200)
+        site.ask("POST", f"{users}/ann/password", {"new": PASSWORD}, want=200)
+        site.ask("POST", f"{users}/ann/password", {"new": "short"}, want=422)
+        site.ask("POST", f"{users}/nobody/password", {"new": PASSWORD}, want=404)
+        ann = log_in(site)
+        ann.ask("POST", f"{users}/ann/password", {"new": PASSWORD}, want=403)
+        ann.ask("DELETE", at, Stet_CSRF="x", want=403)
+        ann.ask("DELETE", at, want=200)
+        ann.ask("DELETE", at, want=200)
+        ann.ask("GET", at, want=401)
+        site.ask("DELETE", at, actor="bob", want=403)
+        site.ask("DELETE", at, actor=None, want=401)
+
+
+@test
+def links_and_tickets_are_used_once(folder):
+    with Site(folder) as site:
+        links, redeem = "/v1/main/links", "/v1/main/session/link"
+        link = site.ask("POST", links, {"kind": "invite", "name": "sales", "roles": ["sales"], "scopes": ["read"], "ttl_s": 60}, want=201).json
+        site.ask("POST", links, {"kind": "reset"}, want=400)
+        site.ask("POST", links, {"kind": "reset", "user": "nobody"}, want=404)
+        site.ask("POST", links, {"kind": "invite"}, "ann", want=403)
+        site.ask("GET", links, want=200)
+        site.ask("GET", links, actor="ann", want=403)
+        body = {"link": link["token"], "user": "ann", "name": "Ann", "password": "short", "device": "laptop"}
+        site.ask("POST", redeem, body, None, want=422)
+        body["password"] = PASSWORD
+        site.ask("POST", redeem, body, None, want=201)
+        site.ask("POST", redeem, body, None, want=410)
+        again = site.ask("POST", links, {"kind": "invite", "replace": True}, want=201).json
+        site.ask("POST", redeem, {**body, "link": again["token"]}, None, want=409)
+        site.ask("DELETE", f"{links}/{again['id']}", want=200)
+        site.ask("DELETE", f"{links}/{again['id']}", want=404)
+        ann = log_in(site, token=True)
+
+        ticket = ann.ask("POST", "/v1/main/changes/ticket", want=201).json["ticket"]
+        site.ask("GET", f"/v1/main/changes?ticket={ticket}", actor=None, want=200)
+        site.ask("GET", f"/v1/main/changes?ticket={ticket}", actor=None, want=401)
+        answers = {ann.ask("POST", "/v1/main/changes/ticket").status for _ in range(70)}
+        check(answers == {201, 429}, answers)
+
+        for _ in range(30):
+            answer = log_in(site, "eve", want=None, password="not this one")
+            if answer.status == 429:
+                break
+        check(answer.status == 429, answer)
+        for _ in range(30):
+            answer = ann.ask("POST", "/v1/main/session/password", {"old": "not this one", "new": PASSWORD})
+            if answer.status == 429:
+                break
+        check(answer.status == 429, answer)
+        for _ in range(100):
+            answer = site.ask("POST", redeem, {"link": "x", "user": "eve", "password": PASSWORD}, None)
+            if answer.status == 429:
+                break
+        check(answer.status == 429, answer)
 
 
 @test
