@@ -93,6 +93,17 @@ static bool expiry_parse(stet_view text, int64_t now_ns, int64_t *out) {
     return true;
 }
 
+static void token_texts(const struct args *args, enum option_id option, const char *member,
+                        struct json_writer *writer) {
+    const struct args_value *value = &args->values[option];
+    if (value->count == 0) return;
+    json_key(writer, view_of(member));
+    json_array_begin(writer);
+    for (size_t i = 0; i < value->count; i++)
+        json_text(writer, view_of(value->texts[i]));
+    json_array_end(writer);
+}
+
 static stet_status token_request(struct cli *cli, struct buffer *body, stet_error *err) {
     const struct args *args = cli->args;
     struct json_writer writer;
@@ -118,6 +129,8 @@ static stet_status token_request(struct cli *cli, struct buffer *body, stet_erro
         json_member_text(&writer, VIEW("name"), view_of(args_text(args, OPTION_NAME)));
     json_member_bool(&writer, VIEW("admin"), args_switch(args, OPTION_ADMIN));
     json_member_bool(&writer, VIEW("replace"), args_switch(args, OPTION_REPLACE));
+    token_texts(args, OPTION_ROLE, "roles", &writer);
+    token_texts(args, OPTION_SCOPE, "scopes", &writer);
     if (expires != NULL) {
         json_key(&writer, VIEW("expires_at"));
         json_rfc3339(&writer, expires_ns);

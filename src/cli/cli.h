@@ -33,9 +33,10 @@ command_run run_serve, run_init, run_space_list, run_space_create, run_space_del
     run_ops_retry, run_lanes, run_lanes_show, run_lanes_set, run_lanes_pause, run_lanes_resume,
     run_lanes_drain, run_agent, run_functions, run_functions_show, run_functions_apply,
     run_functions_delete, run_functions_call, run_functions_test, run_handlers, run_handlers_show,
-    run_handlers_put, run_handlers_delete, run_alerts, run_settings, run_settings_put,
-    run_token_create, run_token_list, run_token_revoke, run_check, run_simulate, run_backup,
-    run_restore, run_version, run_help;
+    run_handlers_put, run_handlers_delete, run_alerts, run_settings, run_settings_put, run_user_add,
+    run_user_invite, run_user_passwd, run_user_disable, run_user_enable, run_user_role,
+    run_user_list, run_user_sessions, run_token_create, run_token_list, run_token_revoke, run_check,
+    run_simulate, run_backup, run_restore, run_version, run_help;
 
 /* The exit code of a failure of our own, and of a server's answer. */
 int cli_exit_of_status(stet_status status);
@@ -90,5 +91,8 @@ void conflict_report(struct terminal *terminal, struct arena *arena, const struc
 /* Makes the token of a fresh data directory, in process. Out: its text, in the arena. */
 stet_status first_token_create(stet_engine *engine, struct arena *arena, const char *actor,
                                stet_view *answer, stet_view *token, stet_error *err);
+/* Likewise the link with which the first administrator sets a password; one that was made before works no longer. */
+stet_status first_link_create(stet_engine *engine, struct arena *arena, stet_view *token,
+                              stet_error *err);
 
 #endif

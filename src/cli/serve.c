@@ -203,23 +203,47 @@ static stet_status server_start(const struct args *args, const struct supervisor
     return http_server_start(engine, &options, server, err);
 }
 
-/* At the first start: makes the administrator's token and shows it, once. */
-static stet_status first_token_show(struct cli *cli, stet_engine *engine, stet_error *err) {
+/* Whoever opens it becomes an administrator: for people, who have passwords and not tokens. */
+static stet_status first_link_show(struct cli *cli, stet_engine *engine, const char *url,
+                                   stet_error *err) {
+    const char *public_url = args_text(cli->args, OPTION_PUBLIC_URL);
+    stet_view base = view_of(public_url != NULL ? public_url : url);
+    stet_view token;
+    stet_status status = first_link_create(engine, cli->arena, &token, err);
+    if (status != STET_OK) return status;
+    while (base.size > 0 && base.bytes[base.size - 1] == '/')
+        base.size--;
+    fprintf(cli->out.stream,
+            "With this link, once, somebody becomes an administrator with a password of their "
+            "own:\n\n  %.*s/#/link/stet/%.*s\n\n",
+            VIEW_ARG(base), VIEW_ARG(token));
+    fflush(cli->out.stream);
+    return STET_OK;
+}
+
+/* At the first start: makes the administrator's token and shows it, once. As long as there is no administrator, a link as well. */
+static stet_status first_access_show(struct cli *cli, stet_engine *engine, const char *url,
+                                     stet_error *err) {
     stet_client *client = NULL;
     stet_view answer;
     stet_view token;
-    bool any = true;
+    bool tokens = true;
+    bool administrators = true;
     stet_status status = stet_client_create(engine, &client, err);
-    if (status == STET_OK) status = stet_has_tokens(client, &any, err);
+    if (status == STET_OK) status = stet_has_tokens(client, &tokens, err);
+    if (status == STET_OK) status = stet_has_administrators(client, &administrators, err);
     stet_client_destroy(client);
-    if (status != STET_OK || any) return status;
-    status = first_token_create(engine, cli->arena, "admin", &answer, &token, err);
-    if (status != STET_OK) return status;
-    fprintf(cli->out.stream,
+    if (status == STET_OK && !tokens) {
+        status = first_token_create(engine, cli->arena, "admin", &answer, &token, err);
+        if (status != STET_OK) return status;
+        fprintf(
+            cli->out.stream,
             "The administrator's token, shown this once (only its hash is stored):\n\n  %.*s\n\n",
             VIEW_ARG(token));
-    fflush(cli->out.stream);
-    return STET_OK;
+        fflush(cli->out.stream);
+    }
+    if (status == STET_OK && !administrators) status = first_link_show(cli, engine, url, err);
+    return status;
 }
 
 static stet_status started(struct cli *cli, stet_engine *engine, const struct http_server *server,
@@ -228,7 +252,7 @@ static stet_status started(struct cli *cli, stet_engine *engine, const struct ht
     const char *url = http_server_url(server);
     const char *url_file = args_text(args, OPTION_URL_FILE);
     stet_status status = STET_OK;
-    if (!args_switch(args, OPTION_NO_AUTH)) status = first_token_show(cli, engine, err);
+    if (!args_switch(args, OPTION_NO_AUTH)) status = first_access_show(cli, engine, url, err);
     if (status == STET_OK) status = stet_announce(engine, url, local_token, err);
     if (status != STET_OK) return status;
     if (stet_storage_advice(engine)[0] != '\0') {

@@ -203,6 +203,26 @@ static const struct command_row commands[COMMAND_COUNT] = {
     [COMMAND_SETTINGS_PUT] = {"settings put", "SETTINGS", 1, 1, "Replace a space's settings",
                               "SETTINGS is a JSON object, @FILE, or - for standard input.\n"},
     [COMMAND_SETTINGS] = {"settings", "", 0, 0, "Show a space's settings", ""},
+    [COMMAND_USER_ADD] =
+        {"user add", "NAME", 1, 1, "Add somebody who can log in",
+         "NAME is the login name. The password is asked for, or read from standard input with "
+         "--password-stdin; with --link nobody but the new user ever knows it: a link is printed "
+         "that works once. The users of the space stet are the server's own people: with --role "
+         "admin they may do everything everywhere.\n"},
+    [COMMAND_USER_INVITE] = {"user invite", "", 0, 0,
+                             "Print a link with which somebody adds themselves",
+                             "Who opens it chooses a login name and a password. It works once.\n"},
+    [COMMAND_USER_PASSWD] = {"user passwd", "NAME", 1, 1,
+                             "Set somebody's password, and log them out",
+                             "Or, with --link, print a link with which they set it themselves.\n"},
+    [COMMAND_USER_DISABLE] = {"user disable", "NAME", 1, 1,
+                              "Let somebody log in no longer, and log them out", ""},
+    [COMMAND_USER_ENABLE] = {"user enable", "NAME", 1, 1, "Let somebody log in again", ""},
+    [COMMAND_USER_ROLE] = {"user role", "NAME [ROLE...]", 1, 17, "Set somebody's roles",
+                           "Replaces them: without ROLE they have none, and are a member.\n"},
+    [COMMAND_USER_LIST] = {"user list", "", 0, 0, "List who can log in", ""},
+    [COMMAND_USER_SESSIONS] = {"user sessions", "NAME", 1, 1, "List where somebody is logged in",
+                               "With --revoke: log them out everywhere.\n"},
     [COMMAND_TOKEN_CREATE] = {"token create", "", 0, 0, "Make an access token and print it, once",
                               ""},
     [COMMAND_TOKEN_LIST] = {"token list", "", 0, 0, "List the tokens, without their secrets", ""},
@@ -257,6 +277,10 @@ static const struct command_row commands[COMMAND_COUNT] = {
 #define ON_RECORD (ON(GET) | ON(PUT) | ON(PATCH) | ON(DELETE) | ON(LIST) | ON(HISTORY) | ON(DIFF))
 #define ON_SPACES (ON(SPACE_LIST) | ON(SPACE_CREATE) | ON(SPACE_DELETE))
 #define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
+#define ON_USERS                                                                                   \
+    (ON(USER_ADD) | ON(USER_INVITE) | ON(USER_PASSWD) | ON(USER_DISABLE) | ON(USER_ENABLE) |       \
+     ON(USER_ROLE) | ON(USER_LIST) | ON(USER_SESSIONS))
+#define ON_LINKS (ON(USER_ADD) | ON(USER_INVITE) | ON(USER_PASSWD))
 #define ON_OPS                                                                                     \
     (ON(OPS) | ON(OPS_SHOW) | ON(OPS_SUBMIT) | ON(OPS_WATCH) | ON(OPS_CANCEL) | ON(OPS_RETRY))
 #define ON_LANES                                                                                   \
@@ -270,7 +294,8 @@ static const struct command_row commands[COMMAND_COUNT] = {
      ON(SETTINGS_PUT))
 #define ON_REMOTE                                                                                  \
     (ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON_SPACES | ON_TOKENS |           \
-     ON_QUEUE | ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(BACKUP) | ON(CHECK) | ON(SIMULATE))
+     ON_USERS | ON_QUEUE | ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(BACKUP) | ON(CHECK) |           \
+     ON(SIMULATE))
 #define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
 #define SECONDS_MAX (100u * 365 * 24 * 3600)
 
@@ -373,7 +398,7 @@ static const struct option_row options[OPTION_COUNT] = {
                       "Who acts, for a server that runs with --no-auth; others go by the token"},
     [OPTION_SPACE] = {"space", "NAME", OPTION_TEXT, 0, "main", "STET_SPACE", NULL,
                       ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON_QUEUE |
-                          ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(CHECK),
+                          ON_USERS | ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(CHECK),
                       "The space to use; check: all when not given"},
     [OPTION_TIMEOUT_S] = {"timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, "600",
                           "STET_TIMEOUT_S", NULL, ON_REMOTE,
@@ -590,6 +615,30 @@ static const struct option_row options[OPTION_COUNT] = {
          "90s, 30m, 24h, 7d from now, or a time (2026-03-01T12:00:00Z). Default: never"},
     [OPTION_REPLACE] = {"replace", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(TOKEN_CREATE),
                         "Revoke the actor's other tokens of the same name in the same step"},
+    [OPTION_ROLE] = {"role", "ROLE", OPTION_MANY, 0, NULL, NULL, NULL,
+                     ON(USER_ADD) | ON(USER_INVITE) | ON(TOKEN_CREATE),
+                     "A role they have, for the types' access rules; admin: may do everything. "
+                     "May be given several times. Default: none, which is a member"},
+    [OPTION_SCOPE] = {"scope", "SCOPE", OPTION_MANY, 0, NULL, NULL, NULL,
+                      ON(USER_ADD) | ON(USER_INVITE) | ON(TOKEN_CREATE),
+                      "What they may do at all: read, write, work, priority, operate, export. May "
+                      "be given several times. Default: read, write and work"},
+    [OPTION_USER_NAME] = {"name", "TEXT", OPTION_TEXT, 0, NULL, NULL, NULL,
+                          ON(USER_ADD) | ON(USER_INVITE), "What they are called"},
+    [OPTION_EMAIL] = {"email", "TEXT", OPTION_TEXT, 0, NULL, NULL, NULL, ON(USER_ADD),
+                      "Their address; nothing is sent there. Not with --link"},
+    [OPTION_LINK] = {"link", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
+                     ON(USER_ADD) | ON(USER_PASSWD),
+                     "Print a link that works once, for them to set the password"},
+    [OPTION_LINK_EXPIRES] = {"expires", "SPAN", OPTION_TEXT, 0, NULL, NULL, NULL, ON_LINKS,
+                             "How long the link works: 30m, 24h, 7d. Default: 72h"},
+    [OPTION_LINK_REPLACE] = {"replace", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON_LINKS,
+                             "Take back the links for the same user, or of the same --name"},
+    [OPTION_PASSWORD_STDIN] = {"password-stdin", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
+                               ON(USER_ADD) | ON(USER_PASSWD),
+                               "Read the password from standard input, one line"},
+    [OPTION_REVOKE] = {"revoke", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(USER_SESSIONS),
+                       "End them all"},
     [OPTION_SIMULATE_SPACE] =
         {"space", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(SIMULATE),
          "Work in this space, in types of its own. Default: a space of its own; main for who may "
@@ -649,6 +698,7 @@ const char *option_choices(enum option_id id) {
         [OPTION_OPERATION_STATUS] =
             "open queued running retrying completed failed rejected cancelled expired any",
         [OPTION_ALERT_STATE] = "firing resolved any",
+        [OPTION_SCOPE] = "read write work priority operate export",
     };
     return choices[id];
 }

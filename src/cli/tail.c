@@ -213,7 +213,8 @@ static void reset_say(struct tail *tail, uint64_t seq) {
 /* The server ends the stream: for a while, or for good. False: for good. */
 static bool end_take(struct tail *tail, stet_view code) {
     if (view_equal(code, VIEW("SHUTTING_DOWN"))) return true;
-    bool denied = view_equal(code, VIEW("UNAUTHENTICATED"));
+    bool denied =
+        view_equal(code, VIEW("UNAUTHENTICATED")) || view_equal(code, VIEW("SESSION_ENDED"));
     tail->ended = true;
     tail->code = denied ? EXIT_DENIED : EXIT_FAILED;
     fprintf(tail->cli->errors.stream, "stet: the server ended it: %.*s\n", VIEW_ARG(code));
@@ -253,7 +254,9 @@ static bool event_take(struct tail *tail, stet_view name, stet_view data) {
         /* Below what was shown: the server is not the one it was, and counts anew. */
         if (seq < tail->shown_seq) tail->shown_seq = seq;
         reset_say(tail, seq);
-    } else if (view_equal(name, VIEW("end"))) {
+    } else if (view_equal(name, VIEW("auth")) && answer_bool(&doc, 0, "changed")) {
+        goes_on = true; /* With other rights: the stream ends, and the next one has them. */
+    } else if (view_equal(name, VIEW("end")) || view_equal(name, VIEW("auth"))) {
         goes_on = end_take(tail, answer_text(&arena, &doc, 0, "code"));
     }
     arena_done(&arena);
