@@ -30,6 +30,8 @@ void request_common_headers(struct request *request,
     stet_view origin = request->headers.origin;
     if (origin.size == 0 || !gate_origin_allowed(gate, origin)) return;
     add(context, "Access-Control-Allow-Origin", gate->any_origin ? "*" : origin.bytes);
+    /* Its cookies come along only from the same site (SameSite=Lax). With "*" nobody was named to be trusted with them. */
+    if (!gate->any_origin) add(context, "Access-Control-Allow-Credentials", "true");
     add(context, "Access-Control-Expose-Headers",
         "ETag, Location, Retry-After, Idempotency-Replayed, Preference-Applied, X-Request-Id, "
         "Stet-Seq, Allow");
@@ -227,7 +229,8 @@ void request_reply_options(struct request *request) {
         reply.extra[1].value = allow;
         reply.extra[2].name = "Access-Control-Allow-Headers";
         reply.extra[2].value = "Authorization, Content-Type, If-Match, If-None-Match, "
-                               "Idempotency-Key, Prefer, Last-Event-ID, Stet-Actor, X-Request-Id";
+                               "Idempotency-Key, Prefer, Last-Event-ID, Stet-Actor, Stet-CSRF, "
+                               "X-Request-Id";
         reply.extra[3].name = "Access-Control-Max-Age";
         reply.extra[3].value = "600";
         reply.extra_count = 4;

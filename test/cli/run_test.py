@@ -75,6 +75,7 @@ def it_runs_twice_keeps_the_data_and_its_commands_do_what_they_say(folder):
     for start in range(2):
         run = Run(folder, port)
         check_has(run.text, rf"http://127\.0\.0\.1:{port}\n.*data:  {re.escape(folder)}/tasks .*Ctrl-C")
+        check_has(run.text, rf"\n  http://127\.0\.0\.1:{port}/#/link/stet/\S+\n")
         read, change, again = run.commands()
         task = paste(read)
         check(task["data"]["title"] == "Print the posters for the open day", task)

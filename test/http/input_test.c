@@ -309,6 +309,8 @@ static void allowed_origins_get_cors(void **state) {
     expect_header("Access-Control-Allow-Origin", "https://app.example");
     expect_header("Access-Control-Allow-Methods", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
     assert_non_null(strstr(header("Access-Control-Allow-Headers"), "If-Match"));
+    assert_non_null(strstr(header("Access-Control-Allow-Headers"), "Stet-CSRF"));
+    expect_header("Access-Control-Allow-Credentials", "true");
     expect_header("Access-Control-Max-Age", "600");
     call("PUT", ONE, JSON "Origin: https://app.example\r\n", "{}");
     expect_status(201);
