@@ -15,6 +15,7 @@
 #include "core/engine.h"
 #include "core/query.h"
 #include "core/read.h"
+#include "core/render.h"
 #include "core/validate.h"
 #include "doc/glimpse.h"
 #include "doc/pointer.h"
@@ -754,7 +755,11 @@ static void report_failure(struct space *space, stet_view type, stet_status fail
 void sight_begin(struct sight *sight, const struct viewer *viewer, stet_view type) {
     *sight = (struct sight){.viewer = viewer, .reads = EXPR_TRUE};
     sight->system = type_is_system(type);
-    if (viewer == NULL || viewer->actor->admin) return;
+    if (viewer == NULL) return;
+    /* What is a module's own nobody is shown, and nobody asks for. */
+    sight->hides = sight->system;
+    sight->conflicts = sight->system && view_equal(type, VIEW("stet.conflict"));
+    if (viewer->actor->admin) return;
     if (sight->system) {
         sight->reads = EXPR_DEPENDS; /* On what the module says of each. */
         return;
@@ -814,19 +819,43 @@ bool sight_sees(const struct sight *sight, struct arena *arena, const struct sto
     return sees;
 }
 
-/* Without what is its module's own. */
-static stet_status system_data(struct arena *arena, const struct store_change *change,
-                               stet_view *data, stet_error *err) {
+/* Of a conflict, what says nothing of the record that it is about. */
+static bool is_harmless(stet_view member) {
+    return view_equal(member, VIEW("state")) || view_equal(member, VIEW("event")) ||
+           view_equal(member, VIEW("address"));
+}
+
+/* Whether the viewer sees all of the record that a conflict is about, whatever it holds. */
+static bool sees_subject(const struct viewer *viewer, struct arena *arena, const struct doc *doc) {
+    doc_node node = doc_member(doc, 0, VIEW("address"));
+    stet_view address, type, id;
+    struct sight sight;
+    if (viewer->actor->admin) return true;
+    if (node == DOC_NONE || doc_string(arena, doc, node, &address) != STET_OK ||
+        address_parse(arena, address, &type, &id, NULL) != STET_OK)
+        return false;
+    sight_begin(&sight, viewer, type);
+    bool all = sight.reads == EXPR_TRUE && !sight.hides;
+    sight_end(&sight);
+    return all;
+}
+
+/* Without what is its module's own. A conflict's module shows more of it to who may see more (modules/conflicts). */
+static stet_status system_data(const struct sight *sight, struct arena *arena,
+                               const struct store_change *change, stet_view *data,
+                               stet_error *err) {
     struct buffer buffer;
     struct json_writer writer;
     struct doc doc;
     stet_status status = change_parse(arena, change->data, &doc, err);
     if (status != STET_OK) return status;
+    bool brief = sight->conflicts && !sees_subject(sight->viewer, arena, &doc);
     buffer_init(&buffer, arena, 0);
     json_begin(&writer, &buffer);
     json_object_begin(&writer);
     for (doc_node child = doc_first(&doc, 0); child != DOC_NONE; child = doc_next(&doc, child)) {
-        if (viewer_never_sees(doc_key_raw(&doc, child))) continue;
+        stet_view key = doc_key_raw(&doc, child);
+        if (viewer_never_sees(key) || (brief && !is_harmless(key))) continue;
         json_key_raw(&writer, doc_key_raw(&doc, child));
         json_raw(&writer, doc_text(&doc, child));
     }
@@ -855,7 +884,7 @@ stet_status sight_data(const struct sight *sight, struct arena *arena,
     struct doc own;
     *data = change->data;
     if (view_is_empty(change->data)) return STET_OK;
-    if (sight->system) return system_data(arena, change, data, err);
+    if (sight->system) return system_data(sight, arena, change, data, err);
     if (!sight->hides) return STET_OK;
     stet_status status = hidden_in(sight, arena, change, &doc, &own, &hidden, err);
     return status == STET_OK ? leave_out(&hidden, arena, doc, data, err) : status;
@@ -868,7 +897,7 @@ stet_status sight_hidden(const struct sight *sight, struct arena *arena,
     struct doc own;
     const struct doc *doc = NULL;
     *count = 0;
-    if (!sight->hides) return STET_OK;
+    if (!sight->hides || sight->system) return STET_OK;
     stet_status status = hidden_in(sight, arena, change, &doc, &own, &hidden, err);
     if (status != STET_OK) return status;
     stet_view *all = arena_alloc(arena, (hidden.count + 1) * sizeof *all);
@@ -887,6 +916,9 @@ bool hidden_touches(const stet_view *pointers, size_t count, stet_view pointer) 
 }
 
 bool sight_may_hide(const struct sight *sight, stet_view pointer) {
+    if (sight->system)
+        return sight->hides && (view_starts(pointer, VIEW("/_")) ||
+                                (sight->conflicts && !sight->viewer->actor->admin));
     return sight->hides && access_may_hide(sight->policy, sight->viewer->actor, pointer);
 }
 

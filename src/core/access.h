@@ -112,6 +112,7 @@ struct sight {
     const struct policy *policy; /* Its reference. NULL also for system types. */
     bool system;
     enum expr_truth reads; /* The read rule; of a system type the module decides. */
+    bool conflicts;        /* stet.conflict: they tell of other records. */
     bool hides;            /* Some field may be hidden. */
 };
 void sight_begin(struct sight *sight, const struct viewer *viewer, stet_view type);

@@ -82,6 +82,7 @@ TEST(a_list_has_what_the_caller_sees) {
     must_not_tell(answer.body);
     check_json(answer.body, "/result/0/id", "\"bens\"");
     check_no_json(answer.body, "/result/1");
+    check_json(must(call("dear", "null")).body, "/result", "0");
     be("root");
     check_json(must(call("dear", "null")).body, "/result", "2");
 }
@@ -101,6 +102,7 @@ TEST(its_own_writes_are_listed_as_the_caller_sees_them) {
     must_not_tell(answer.body);
     check_json(answer.body, "/result/1", "true");
     check_json(answer.body, "/result/2", "{\"owner\":\"ben\"}");
+    check_json(answer.body, "/result/3", "0");
     check_no_json(answer.body, "/result/0/2");
 }
 
