@@ -93,16 +93,20 @@
 /* Seconds kept free before a booking, and after it; past it: INVALID_TYPE. */
 #define SPAN_BUFFER_S_MAX (7 * 86400)
 #define SPAN_CAPACITY_MAX 100000 /* What fits into one resource at once; past it: INVALID_TYPE. */
-#define SPAN_RESOURCES_MAX 100   /* Resources that one booking takes; past it: TOO_LARGE. */
+/* Resources times occurrences of one record; past it: TOO_LARGE. */
+#define SPANS_PER_RECORD_MAX 10000
+#define SPAN_RESOURCES_MAX 100 /* Resources that one booking takes; past it: TOO_LARGE. */
 /* Resources that one is chosen of; past it: TOO_LARGE. */
-#define SPAN_CANDIDATES_MAX 1000
+#define SPAN_CANDIDATES_MAX 200
 /* What a space's sequencer remembers of what is booked; the rest is read from the store. */
 #define SPANS_CACHE_BYTES_MAX (128u * 1024u * 1024u)
 #define SLOTS_IN_WAY_MAX 20 /* Bookings told that are in the way; further ones are counted. */
-#define NEXT_FREE_SHOWN 3   /* Times told at which there is room. */
-#define NEXT_FREE_DAYS 31   /* How far ahead these are looked for. */
-/* Places looked at for them; past it: fewer are told. */
-#define NEXT_FREE_STEPS_MAX 200
+/* And of all mutations of a transaction together; past it: one for each. */
+#define SLOTS_TOLD_MAX 200
+#define NEXT_FREE_SHOWN 3 /* Times told at which there is room. */
+#define NEXT_FREE_DAYS 31 /* How far ahead these are looked for. */
+/* Places that one request has looked at for them; past it: fewer are told. */
+#define NEXT_FREE_STEPS_MAX 500
 /* Places that one search for a free time looks at; past it: none is found. */
 #define FREE_STEPS_MAX 10000
 #define SPAN_RESOURCE_BYTES_MAX 200 /* Of a resource's name; of longer ones a hash counts. */

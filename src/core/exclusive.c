@@ -565,6 +565,13 @@ stet_status exclusive_spans(struct arena *arena, const struct exclusive *exclusi
     status = exclusive_times(arena, exclusive, data, horizon, &times, reader.err);
     if (status == STET_OK) status = resources_of(&reader, &resources, &count);
     if (status != STET_OK || times.count == 0 || count == 0) return status;
+    if (times.count * count > SPANS_PER_RECORD_MAX) {
+        error_set(reader.err, STET_TOO_LARGE, "takes more than %d times of resources",
+                  SPANS_PER_RECORD_MAX);
+        return refuse(&reader,
+                      exclusive->resource.size > 0 ? exclusive->resource : exclusive->start.pointer,
+                      SPANS_PER_RECORD_MAX);
+    }
     list->spans = arena_zalloc(arena, times.count * count, sizeof *list->spans);
     if (list->spans == NULL) return no_memory(reader.err);
     for (size_t i = 0; i < times.count; i++) {

@@ -103,6 +103,8 @@ struct verdict {
     struct arena *arena;
     const struct pending *pending;
     struct slot_list hits;
+    size_t steps; /* Looks for free times that are left to the command. */
+    size_t told;  /* What is told to be in the way, of all of its mutations. */
     stet_error *err;
 };
 
@@ -150,10 +152,13 @@ static stet_status tell_in_the_way(struct verdict *verdict, const struct exclusi
     if (taken->in_the_way == NULL || resource.bytes == NULL) return no_memory(verdict->err);
     for (size_t i = 0; i < hits->count; i++) {
         const struct slot *slot = &hits->slots[i];
-        if (taken->way_count == SLOTS_IN_WAY_MAX) {
+        bool is_first = taken->way_count == 0;
+        if (taken->way_count == SLOTS_IN_WAY_MAX ||
+            (verdict->told >= SLOTS_TOLD_MAX && !is_first)) {
             taken->more += hits->count - i;
             break;
         }
+        verdict->told++;
         taken->in_the_way[taken->way_count++] = (struct slot_in_way){
             .record = slot->record,
             .address = own_address(verdict, slot->record),
@@ -235,7 +240,7 @@ static stet_status tell_next_free(struct verdict *verdict, const struct exclusiv
                                   struct slot_taken *taken) {
     struct arena *arena = verdict->arena;
     const struct pending *pending = verdict->pending;
-    size_t steps = NEXT_FREE_STEPS_MAX, count = 0;
+    size_t count = 0, *steps = &verdict->steps;
     struct doc doc;
     stet_view *candidates;
     taken->next_free = arena_zalloc(arena, NEXT_FREE_SHOWN, sizeof *taken->next_free);
@@ -256,11 +261,11 @@ static stet_status tell_next_free(struct verdict *verdict, const struct exclusiv
             status = candidates_of(arena, exclusive, &doc, &candidates, &count, verdict->err);
         wish.resource_count = 1;
         if (status != STET_OK) return status;
-        for (size_t i = 0; status == STET_OK && i < count && steps > 0; i++) {
+        for (size_t i = 0; status == STET_OK && i<count && * steps> 0; i++) {
             if (span_resource(arena, candidates[i], &resources[0]) != STET_OK)
                 return no_memory(verdict->err);
-            status = look_ahead(verdict, exclusive, &wish, add->slot.begin, &steps, candidates[i],
-                                taken);
+            status =
+                look_ahead(verdict, exclusive, &wish, add->slot.begin, steps, candidates[i], taken);
         }
         if (status != STET_OK || count > 0) return status;
         wish.resource_count = 0;
@@ -272,7 +277,7 @@ static stet_status tell_next_free(struct verdict *verdict, const struct exclusiv
             other->slot.begin == add->slot.begin && other->slot.end == add->slot.end)
             resources[wish.resource_count++] = other->resource;
     }
-    return look_ahead(verdict, exclusive, &wish, add->slot.begin, &steps, name, taken);
+    return look_ahead(verdict, exclusive, &wish, add->slot.begin, steps, name, taken);
 }
 
 static stet_status refuse(struct verdict *verdict, const struct exclusive *exclusive,
@@ -313,8 +318,11 @@ stet_status spans_check(struct staging *staging, stet_error *err) {
     bool refused = false;
     stet_status status = pending_make(staging_arena(staging), staging->batch, &pending, err);
     if (status != STET_OK || pending.add_count == 0) return status;
-    struct verdict verdict = {
-        .staging = staging, .arena = staging_arena(staging), .pending = &pending, .err = err};
+    struct verdict verdict = {.staging = staging,
+                              .arena = staging_arena(staging),
+                              .pending = &pending,
+                              .steps = NEXT_FREE_STEPS_MAX,
+                              .err = err};
     int64_t now = hold_time(staging);
     for (size_t i = 0; status == STET_OK && i < pending.add_count; i++) {
         const struct pending_slot *add = &pending.adds[i];
@@ -325,6 +333,8 @@ stet_status spans_check(struct staging *staging, stet_error *err) {
         struct span_source source;
         bool room;
         if (exclusive == NULL || add->slot.held_until <= now) continue;
+        /* What a record had before, it had: its history may well have met what others have since. */
+        if (mutation->imported && mutation->origin.history) continue;
         span_source_init(&source, staging->space, staging->batch, add->index, &pending, now);
         source.self = add;
         status = fits(&source, exclusive, add->resource, &add->slot, &verdict.hits, &room, err);

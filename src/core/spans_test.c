@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "base/buffer.h"
+#include "base/limits.h"
 #include "core/exclusive.h"
 #include "core/index.h"
 #include "core/policy.h"
@@ -319,6 +321,60 @@ static void long_bookings_cross_pages(void **state) {
     must_put("b", none, "{\"room\":\"red\",\"start\":\"2026-12-31\",\"end\":\"2027-01-15\"}");
 }
 
+static void hostile_sizes_are_refused_or_bounded(void **state) {
+    enum { CLASHES = TRANSACTION_MUTATIONS_MAX };
+    static stet_mutation mutations[CLASHES];
+    struct buffer buffer;
+    (void)state;
+    declare("{\"resource\":\"/room\",\"any_of\":\"/rooms\",\"start\":\"/start\",\"end\":\"/end\","
+            "\"tz\":\"UTC\"}");
+    buffer_init(&buffer, &world.arena, 0);
+    for (int i = 0; i <= SPAN_CANDIDATES_MAX; i++)
+        buffer_append_format(&buffer, "%s\"r%d\"", i == 0 ? "[" : ",", i);
+    buffer_append_char(&buffer, ']');
+    const char *names = world_text(buffer_view(&buffer));
+    struct answer many = try_put("a", none, data_of(names, "09:00", "10:00", ""));
+    check_status(many, STET_TOO_LARGE);
+    assert_string_equal(many.field, "/room");
+    assert_int_equal(many.limit, SPAN_RESOURCES_MAX);
+    many = try_put("a", none,
+                   data_of("null", "09:00", "10:00",
+                           arena_format(&world.arena, ",\"rooms\":%s", names).bytes));
+    check_status(many, STET_TOO_LARGE);
+    assert_string_equal(many.field, "/rooms");
+    /* All of them after one slot: each is told of some, and of how many others. */
+    for (int i = 0; i < CLASHES; i++)
+        mutations[i] = mutation(STET_OP_CREATE, arena_format(&world.arena, "c%d", i).bytes, none,
+                                book("red", "09:00", "10:00"));
+    struct answer clash = transact(mutations, CLASHES, "clash");
+    check_status(clash, STET_SLOT_TAKEN);
+    check_json(clash.body, "/conflicts/0/more_in_the_way",
+               arena_format(&world.arena, "%d", CLASHES - 1 - SLOTS_IN_WAY_MAX).bytes);
+    check_json(clash.body, "/conflicts/999/index", "999");
+    check_json(clash.body, "/conflicts/999/in_the_way/0/address", "\"task/c0\"");
+    check_no_json(clash.body, "/conflicts/999/in_the_way/1");
+    must_put("a", none, book("red", "09:00", "10:00"));
+}
+
+static void what_a_record_once_had_is_not_judged(void **state) {
+    (void)state;
+    must_put("a", none, book("red", "09:00", "10:00"));
+    stet_mutation past = mutation(STET_OP_PUT, "b", none, book("red", "09:00", "10:00"));
+    stet_origin origin = {.history = true,
+                          .version = 1,
+                          .created_at = 5,
+                          .created_by = VIEW("eve"),
+                          .updated_at = 5,
+                          .updated_by = VIEW("eve")};
+    past.origin = &origin;
+    must(run(&(stet_write){.mutations = &past, .mutation_count = 1, .source = VIEW("import")}));
+    origin.version = 2;
+    origin.base_version = 1;
+    past.body = view_of(book("red", "11:00", "12:00"));
+    must(run(&(stet_write){.mutations = &past, .mutation_count = 1, .source = VIEW("import")}));
+    check_taken(try_put("c", none, book("red", "11:00", "12:00")), "\"task/b\"");
+}
+
 /* ---- Against a model ------------------------------------------------------------------------------------------------------ */
 
 enum { RECORDS = 40, ROOMS = 3, CAPACITY = 3, BEFORE = 5, AFTER = 10, HORIZON = 600 };
@@ -522,6 +578,8 @@ int main(void) {
         ROOM_TEST(any_of_is_chosen_in_the_commit),
         ROOM_TEST(what_was_merged_is_judged_too),
         ROOM_TEST(long_bookings_cross_pages),
+        ROOM_TEST(hostile_sizes_are_refused_or_bounded),
+        ROOM_TEST(what_a_record_once_had_is_not_judged),
         cmocka_unit_test(a_random_schedule_agrees_with_the_model),
         cmocka_unit_test(what_is_booked_outlives_the_process),
     };
