@@ -24,7 +24,7 @@ static void declare(const char *text) {
     static uint64_t seq = 5000;
     struct arena kept;
     stet_error err = {0};
-    size_t count;
+    size_t count = 0;
     arena_init(&kept, 4096);
     struct policy *policy = arena_zalloc(&kept, 1, sizeof *policy);
     struct doc *definition = arena_zalloc(&kept, 1, sizeof *definition);
