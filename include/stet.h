@@ -1151,7 +1151,7 @@ typedef struct stet_login {
  * @return STET_OK; in the outcome
  *         STET_LOGIN_FAILED       no such user, no password, not this one, or disabled: it does not say which, and takes as long.
  *         STET_TOO_MANY_REQUESTS  too many attempts for this account or from this address; the body has "retry_after" in seconds.
- *         STET_BUSY               too many passwords wait to be judged.
+ *         STET_BUSY               too many passwords wait to be judged; usually stet_submit says so at once.
  *         STET_TOO_LARGE          the password is longer than PASSWORD_BYTES_MAX; it was not judged.
  */
 STET_API stet_status stet_command_login(stet_command *command, const stet_login *login,
@@ -1202,8 +1202,8 @@ STET_API stet_status stet_command_user_create(stet_command *command, const stet_
                                               stet_error *err);
 /**
  * Changes a user: a merge patch (RFC 7396) of {name, email, roles, scopes, disabled}. Administrators change all of it, users their own name and
- * email. Who is disabled loses all sessions in the same transaction; other changes hold from the next request on. The last administrator of the
- * space "stet" who is not disabled stays one unless a token of an administrator exists. Answers the user.
+ * email. Who is disabled loses all sessions in the same transaction; other changes hold from the next request on. An administrator who acts in a
+ * session cannot take their own rights, so that the last one does not lock everybody out. Answers the user.
  *
  * @param base  STET_BASE_NONE: whatever stands there.
  */

@@ -248,35 +248,46 @@ static stet_status note_any(void *context, const struct store_change *change,
     return STET_OK;
 }
 
+struct admin_search {
+    int64_t now;
+    bool found;
+};
+
 static stet_status note_admin(void *context, const struct store_change *change,
                               const struct token *token, stet_error *err) {
+    struct admin_search *search = context;
     (void)change;
     (void)err;
-    if (token->admin) *(bool *)context = true;
+    if (token->admin && (token->expires_at == 0 || search->now < token->expires_at))
+        search->found = true;
     return STET_OK;
 }
 
-static stet_status ask_tokens(struct stet_client *client, token_visit *visit, bool *any,
+static stet_status ask_tokens(struct stet_client *client, token_visit *visit, void *context,
                               stet_error *err) {
     struct store_reader *reader;
     struct arena arena;
-    bool found = false;
     stet_status status = space_reader_take(client->engine->home, &reader, err);
     if (status != STET_OK) return status;
     arena_init(&arena, 4096);
-    status = visit_tokens(reader, &arena, visit, &found, err);
+    status = visit_tokens(reader, &arena, visit, context, err);
     arena_done(&arena);
     space_reader_give(client->engine->home, reader);
-    if (status == STET_OK) *any = found;
     return status;
 }
 
 stet_status auth_any(struct stet_client *client, bool *any, stet_error *err) {
-    return ask_tokens(client, note_any, any, err);
+    bool found = false;
+    stet_status status = ask_tokens(client, note_any, &found, err);
+    if (status == STET_OK) *any = found;
+    return status;
 }
 
 stet_status auth_any_admin(struct stet_client *client, bool *any, stet_error *err) {
-    return ask_tokens(client, note_admin, any, err);
+    struct admin_search search = {.now = clock_wall_ns(client->engine->clock)};
+    stet_status status = ask_tokens(client, note_admin, &search, err);
+    if (status == STET_OK) *any = search.found;
+    return status;
 }
 
 /* ---- Commands ---------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ stet_status auth_fill_revoke(struct stet_command *command, stet_view id, stet_er
 stet_status auth_identify(struct stet_client *client, stet_view token, stet_identity *identity,
                           stet_error *err);
 stet_status auth_any(struct stet_client *client, bool *any, stet_error *err);
-/* Whether there is a token of an administrator. */
+/* Whether there is a token of an administrator that has not expired. */
 stet_status auth_any_admin(struct stet_client *client, bool *any, stet_error *err);
 
 /* What API tokens begin with, and nothing else does. */

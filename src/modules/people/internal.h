@@ -81,8 +81,10 @@ stet_status end_sessions(struct people *people, struct staging *staging, stet_vi
 
 /* One judging of passwords: on threads of its own, before the sequencer decides. Texts in the command's arena. */
 struct judging {
-    stet_view user;         /* Whose. */
-    bool verifies;          /* `password` is to be theirs. */
+    stet_view user; /* Whose. */
+    bool verifies;  /* `password` is to be theirs. */
+    bool
+        renews; /* If it is, and was made with other parameters than are asked for now, it is encoded anew. */
     stet_view password;     /* To be verified. */
     stet_view new_password; /* To be set; empty: none. */
     /* Found: what it was compared with, empty where there was none; whether it fits; the new one as it is to be kept. */
@@ -130,6 +132,11 @@ void opening_render(struct stet_command *command, const struct opening *opening,
 
 /* ---- Users: users.c ---------------------------------------------------------------------- */
 
+/*
+ * As need_admin, on the sequencer: an administrator who acts in a session of this space is one as long as their own record says so. It may have
+ * changed since they came in.
+ */
+stet_status still_admin(struct staging *staging, const char *what, stet_error *err);
 /* Whether one more user is too many. */
 stet_status check_users(const struct people *people, stet_error *err);
 /* {"id", "version", …}: a user as answers show them. The members only. */

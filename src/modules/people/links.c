@@ -107,7 +107,7 @@ static stet_status decide_link(struct people *people, struct staging *staging, s
                                const struct module_time *now, stet_error *err) {
     struct making *making = (struct making *)task;
     struct link_record *link = &making->link;
-    stet_status status = need_admin(staging->command, "make links", err);
+    stet_status status = still_admin(staging, "make links", err);
     if (status == STET_OK) status = check_target(staging, link, err);
     for (size_t i = 0; i < making->replaced_count && status == STET_OK; i++)
         status = staging_forget(staging, LINK_TYPE, making->replaced[i], err);
@@ -173,7 +173,7 @@ stet_status people_fill_link_create(struct stet_command *command, const stet_lin
     status = check_link(asked, err);
     link->kind = asked->kind;
     if (status == STET_OK && asked->user.size > 0)
-        status = user_name(arena, asked->user, "user", &link->user, err);
+        status = new_user_name(arena, asked->user, "user", &link->user, err);
     if (status == STET_OK && asked->name.size > 0)
         status = check_word(asked->name, USER_NAME_BYTES_MAX, "name", err);
     if (status == STET_OK)
@@ -253,7 +253,7 @@ static stet_status decide_taking(struct people *people, struct staging *staging,
     struct link_record link;
     bool found;
     (void)people, (void)now;
-    stet_status status = need_admin(staging->command, "take links back", err);
+    stet_status status = still_admin(staging, "take links back", err);
     if (status == STET_OK) status = staged_link(staging, taking->id, &found, &link, err);
     if (status == STET_OK && !found) {
         error_set(err, STET_NOT_FOUND, "there is no such link");

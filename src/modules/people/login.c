@@ -209,6 +209,10 @@ static stet_status decide_login(struct people *people, struct staging *staging, 
         return error_set(err, STET_LOGIN_FAILED, "the name or the password is not right");
     }
     status = opening_decide(people, staging, &login->opening, judging->user, &user.rights, err);
+    if (status == STET_OK && judging->encoded.size > 0) {
+        user.password = judging->encoded;
+        status = put_user(people, staging, judging->user, &user, err);
+    }
     if (status == STET_OK) count_login(people, LOGIN_OK);
     return status;
 }
@@ -232,7 +236,7 @@ stet_status people_fill_login(struct stet_command *command, const stet_login *as
     struct judging *judging = &login->judged.judging;
     login->judged.opening = &login->opening;
     login->judged.task.decide = decide_login;
-    judging->verifies = true;
+    judging->verifies = judging->renews = true;
     command->answer = answer_login;
     status = user_name(arena, asked->user, "user", &judging->user, err);
     if (status == STET_OK) status = check_password(asked->password, "password", err);
@@ -283,7 +287,9 @@ static stet_status decide_setting(struct people *people, struct staging *staging
     struct user_record *user = &setting->user;
     struct store_head head;
     bool found;
-    stet_status status = staged_user(staging, judging->user, &found, &head, user, err);
+    stet_status status = STET_OK;
+    if (!setting->own) status = still_admin(staging, "set the passwords of others", err);
+    if (status == STET_OK) status = staged_user(staging, judging->user, &found, &head, user, err);
     if (status != STET_OK) return status;
     if (!judging_holds(judging, user, found)) return judge_again(staging->command, err);
     if (!found)
@@ -459,7 +465,7 @@ stet_status people_fill_link_redeem(struct stet_command *command, const stet_red
     command->answer = answer_redemption;
     secret_hash(asked->token, &redemption->hash);
     if (asked->user.size > 0)
-        status = user_name(arena, asked->user, "user", &redemption->user, err);
+        status = new_user_name(arena, asked->user, "user", &redemption->user, err);
     if (status == STET_OK)
         status = copy_text(arena, asked->name, USER_NAME_BYTES_MAX, "name", &redemption->name, err);
     if (status == STET_OK) status = check_new_password(asked->password, "password", err);

@@ -30,12 +30,19 @@ stet_status check_new_password(stet_view password, const char *field, stet_error
     return STET_INVALID_DATA;
 }
 
+static unsigned long long ops_of(const stet_engine *engine) {
+    return engine->seams.password_ops == 0 ? PASSWORD_OPS : engine->seams.password_ops;
+}
+
+static size_t memory_of(const stet_engine *engine) {
+    size_t bytes = engine->seams.password_memory_bytes;
+    return bytes == 0 ? PASSWORD_MEMORY_BYTES : bytes;
+}
+
 static stet_status encode(const stet_engine *engine, stet_view password, char out[ENCODED_BYTES],
                           stet_error *err) {
-    unsigned long long ops = engine->seams.password_ops;
-    size_t memory = engine->seams.password_memory_bytes;
-    if (crypto_pwhash_str(out, password.bytes, password.size, ops == 0 ? PASSWORD_OPS : ops,
-                          memory == 0 ? PASSWORD_MEMORY_BYTES : memory) == 0)
+    if (crypto_pwhash_str(out, password.bytes, password.size, ops_of(engine), memory_of(engine)) ==
+        0)
         return STET_OK;
     return error_set(err, STET_NO_MEMORY, "out of memory for a password");
 }
@@ -75,6 +82,18 @@ static stet_status compare(const stet_engine *engine, struct judging *judging, s
     return STET_OK;
 }
 
+/* The password that is to be encoded, if any. */
+static stet_view to_encode(const stet_engine *engine, const struct judging *judging) {
+    if (!judging->renews) return judging->new_password;
+    char stored[ENCODED_BYTES];
+    if (!judging->fits || judging->stored.size >= sizeof stored) return (stet_view){0};
+    memcpy(stored, judging->stored.bytes, judging->stored.size);
+    stored[judging->stored.size] = '\0';
+    return crypto_pwhash_str_needs_rehash(stored, ops_of(engine), memory_of(engine)) != 0
+               ? judging->password
+               : (stet_view){0};
+}
+
 stet_status judge(struct stet_command *command, struct store_reader *reader,
                   struct judging *judging, stet_error *err) {
     const stet_engine *engine = command->client->engine;
@@ -90,11 +109,12 @@ stet_status judge(struct stet_command *command, struct store_reader *reader,
         if (judging->stored.bytes == NULL) return out_of_memory(err);
         status = compare(engine, judging, err);
     }
-    if (status != STET_OK || judging->new_password.size == 0 || judging->encoded.size > 0)
-        return status;
+    if (status != STET_OK || judging->encoded.size > 0) return status;
+    stet_view password = to_encode(engine, judging);
+    if (password.size == 0) return STET_OK;
     char *encoded = arena_bytes(arena, ENCODED_BYTES);
     if (encoded == NULL) return out_of_memory(err);
-    status = encode(engine, judging->new_password, encoded, err);
+    status = encode(engine, password, encoded, err);
     if (status == STET_OK) judging->encoded = view_of(encoded);
     return status;
 }

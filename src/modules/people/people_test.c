@@ -102,6 +102,32 @@ TEST(an_old_password_is_not_kept_in_the_history) {
     must(log_in("ann", "another password"));
 }
 
+static const char *stored_password(const char *id) {
+    struct change *head = NULL;
+    assert_int_equal(client_head(world.fixture.client, world.fixture.space, VIEW("stet.user"),
+                                 view_of(id), &head, NULL),
+                     STET_OK);
+    const char *password = unquoted(json_at(world_text(head->row.data), "/_password"));
+    change_unref(head);
+    return password;
+}
+
+TEST(a_password_is_kept_with_new_parameters_when_its_user_comes) {
+    (void)state;
+    must(add_user("ann", NULL));
+    const char *token = must_log_in("ann"), *before = stored_password("ann");
+    must_log_in("ann");
+    assert_string_equal(stored_password("ann"), before);
+    world.fixture.engine->seams.password_ops = 2;
+    check_status(log_in("ann", "wrong password"), STET_LOGIN_FAILED);
+    assert_string_equal(stored_password("ann"), before);
+    must_log_in("ann");
+    assert_non_null(strstr(before, "t=1,"));
+    assert_non_null(strstr(stored_password("ann"), "t=2,"));
+    assert_int_equal(use(token), STET_OK);
+    must_log_in("ann");
+}
+
 TEST(one_wrong_character_is_another_session) {
     (void)state;
     must(add_user("ann", NULL));
@@ -140,6 +166,7 @@ TEST(bad_requests_name_their_field) {
     assert_string_equal(refused.field, "_password");
     refused = make_link((stet_link){.kind = STET_LINK_RESET});
     assert_string_equal(refused.field, "user");
+    assert_string_equal(add_user("Stet", "admin").field, "id");
     check_status(add_user("ann", NULL), STET_ALREADY_EXISTS);
     check_status(add_user("ANN", NULL), STET_ALREADY_EXISTS);
 }
@@ -699,6 +726,7 @@ int main(void) {
         PEOPLE(the_token_is_in_the_answer_only_when_asked_for),
         PEOPLE(only_hashes_are_stored),
         PEOPLE(an_old_password_is_not_kept_in_the_history),
+        PEOPLE(a_password_is_kept_with_new_parameters_when_its_user_comes),
         PEOPLE(one_wrong_character_is_another_session),
         PEOPLE(bad_requests_name_their_field),
         PEOPLE(logging_out_ends_one_session_and_not_the_others),

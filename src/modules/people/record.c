@@ -203,3 +203,13 @@ stet_status user_name(struct arena *arena, stet_view given, const char *field, s
     *name = view_make(bytes, given.size);
     return STET_OK;
 }
+
+stet_status new_user_name(struct arena *arena, stet_view given, const char *field, stet_view *name,
+                          stet_error *err) {
+    stet_status status = user_name(arena, given, field, name, err);
+    if (status != STET_OK) return status;
+    if (!view_equal(*name, VIEW("stet")) && !view_equal(*name, VIEW("anonymous"))) return STET_OK;
+    error_set(err, STET_BAD_REQUEST, "the name \"%.*s\" belongs to the server", VIEW_ARG(*name));
+    error_field(err, field, 0);
+    return STET_BAD_REQUEST;
+}

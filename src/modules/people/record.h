@@ -57,5 +57,8 @@ const char *link_kind_name(stet_link_kind kind);
  */
 stet_status user_name(struct arena *arena, stet_view given, const char *field, stet_view *name,
                       stet_error *err);
+/* The same for a user that is to be made: not one by which the server itself is known in histories. */
+stet_status new_user_name(struct arena *arena, stet_view given, const char *field, stet_view *name,
+                          stet_error *err);
 
 #endif

@@ -174,10 +174,7 @@ static stet_status finish(struct people *people, struct staging *staging, struct
     return staging_read(staging, USER_TYPE, writing->id, &head, &writing->row, err);
 }
 
-/*
- * An administrator who acts in a session of this space is one as long as their own record says so: it may have changed since they came in.
- */
-static stet_status still_admin(struct staging *staging, const char *what, stet_error *err) {
+stet_status still_admin(struct staging *staging, const char *what, stet_error *err) {
     struct stet_command *command = staging->command;
     struct user_record user;
     struct store_head head;
@@ -259,7 +256,7 @@ stet_status people_fill_user_create(struct stet_command *command, const stet_use
     if (writing == NULL) return status;
     struct user_record *user = &writing->user;
     writing->task.decide = decide_create;
-    status = user_name(arena, asked->id, "id", &writing->id, err);
+    status = new_user_name(arena, asked->id, "id", &writing->id, err);
     if (status == STET_OK)
         status = copy_text(arena, asked->name, USER_NAME_BYTES_MAX, "name", &user->name, err);
     if (status == STET_OK)
