@@ -1020,6 +1020,113 @@ typedef struct stet_merge {
 STET_API stet_status stet_command_merge(stet_command *command, const stet_merge *merge,
                                         stet_error *err);
 
+/* -- Calendars: of types that declare exclusive intervals; docs/calendar.md -- */
+
+/** Where the texts of an event stand in the data: JSON pointers, empty ones are passed over. */
+typedef struct stet_calendar_fields {
+    stet_view summary, description, location, status;
+} stet_calendar_fields;
+
+typedef struct stet_calendar {
+    stet_view type;
+    stet_view resource; /* Empty: all of them. */
+    stet_view field; /* Of several declarations the one for this resource's pointer; empty: all. */
+    /* "2026-03-01", "2026-03-01T09:30", "…Z", "…+01:00". Empty: from now, for 31 days. */
+    stet_view from, to;
+    stet_view zone;              /* Of from and to where they say none; empty: UTC. */
+    stet_view after;             /* The page before's "next". Not with icalendar. */
+    unsigned limit;              /* Of a page, at most 1,000; 0: 50. Not with icalendar. */
+    bool icalendar;              /* Answer as iCalendar. */
+    stet_calendar_fields fields; /* For iCalendar. */
+    stet_seq min_seq;
+} stet_calendar;
+
+/**
+ * What takes place in a stretch of time, by start: {"occurrences": [{"id", "address", "version", "start", "end", "start_local", "end_local",
+ * "zone"?, "all_day", "resources", "series"?, "original_start"?, "held_until"?, "data"}], "from", "to", "tzdata", "seq", "next"?}; each
+ * occurrence of a series by itself. start and end are in UTC; start_local and end_local are what the zone's clock shows. What takes
+ * nothing (cancelled, held too long, overlapping on purpose) is not in it, nor is what the actor may not see.
+ *
+ * With icalendar: {"calendar": text, "seq"}, every record once.
+ *
+ * @return STET_INVALID_TIME  from, to or zone.
+ *         STET_TOO_LARGE     a stretch, or what is in it (then in the outcome), is more than is told at once.
+ *         STET_BAD_REQUEST   in the outcome: the type declares no exclusive intervals.
+ */
+STET_API stet_status stet_command_calendar(stet_command *command, const stet_calendar *calendar,
+                                           stet_error *err);
+
+typedef struct stet_calendar_free {
+    stet_view type;
+    const stet_view *resources; /* Any of these. None: of a type with one calendar. */
+    size_t resource_count;
+    stet_view field; /* As above; needed where several declarations have resources. */
+    uint64_t duration_s;
+    uint32_t weight;          /* How much of the capacity; 0: 1. */
+    stet_view from, to, zone; /* As above. */
+    unsigned limit;           /* At most 100; 0: 5. */
+    stet_seq min_seq;
+} stet_calendar_free;
+
+/**
+ * The next times at which there is room, within the declared hours: {"free": [{"resource"?, "start", "end", "start_local", "end_local"}], "zone",
+ * "complete", "seq"}. complete false: the search was given up after much work, there may be more.
+ */
+STET_API stet_status stet_command_calendar_free(stet_command *command,
+                                                const stet_calendar_free *asked, stet_error *err);
+
+typedef enum stet_series_scope {
+    STET_SERIES_ONE,       /* The occurrence alone: it becomes a record of its own. */
+    STET_SERIES_FOLLOWING, /* It and all later ones: the series ends before it, and another one begins. */
+    STET_SERIES_ALL,
+} stet_series_scope;
+
+typedef struct stet_series_change {
+    stet_view type;
+    stet_view id; /* Of the record that repeats. */
+    stet_version base;
+    stet_series_scope scope;
+    stet_view
+        original_start; /* Which occurrence: as its answer says it, or by the series' clock. Not for all. */
+    bool deletes;
+    stet_view patch;  /* RFC 7396, onto what the occurrence's own data is. Not when it deletes. */
+    stet_view new_id; /* Of the new record, if one is made; empty: one is chosen. */
+    stet_view mutation_key;
+    bool dry_run;
+} stet_series_change;
+
+/**
+ * Changes or deletes one occurrence, it and the following, or all, as one transaction, which is answered as any. The record must be at `base`:
+ * else it is a conflict.
+ *
+ * @return STET_NOT_FOUND in the outcome: the series has no such occurrence. STET_BAD_REQUEST: the record does not repeat, or its type declares
+ *         no pointer that is needed.
+ */
+STET_API stet_status stet_command_series(stet_command *command, const stet_series_change *change,
+                                         stet_error *err);
+
+typedef struct stet_calendar_import {
+    stet_view type;
+    stet_view text; /* iCalendar. */
+    stet_calendar_fields fields;
+    stet_view resource; /* Put into every event; empty: none. */
+    stet_view
+        field; /* Of several declarations the one for this resource's pointer; empty: the first. */
+    stet_view zone;   /* Of times that name none; empty: the type's. */
+    bool skip_errors; /* Events that cannot be read are told of and left out. */
+    bool replace;     /* Records that are there with other data get the file's. */
+    stet_view mutation_key;
+    bool dry_run;
+} stet_calendar_import;
+
+/**
+ * Makes records of the events of an iCalendar text, their UIDs as ids, all in one transaction: {"imported", "unchanged", "failed", "errors": [{"line",
+ * "uid"?, "code", "detail"}], "seq"}. At most 1,000 mutations.
+ */
+STET_API stet_status stet_command_calendar_import(stet_command *command,
+                                                  const stet_calendar_import *asked,
+                                                  stet_error *err);
+
 /* -- Spaces and tokens: submit to the space "stet", with an admin actor -- */
 
 /** Name: [a-z][a-z0-9_-]*, up to 64 bytes. Answers {"id", "name", "version", "seq", …}; STET_ALREADY_EXISTS. */

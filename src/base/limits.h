@@ -435,10 +435,28 @@
 #define RRULE_BYTES_MAX 1024 /* A recurrence rule; past it: INVALID_TIME. */
 /* What a recurrence rule may make the server look at, in days and occurrences; past it: TOO_LARGE. */
 #define RRULE_STEPS_MAX 400000
-#define SERIES_DATES_MAX                                                                           \
-    1000 /* Dates that a series leaves out, or adds, one by one; past it: TOO_LARGE. */
-
-/* Calendar files. */
+/* Days of a calendar that are looked at at once; past it: TOO_LARGE. */
+#define CALENDAR_DAYS_MAX 3660
+#define CALENDAR_DAYS_DEFAULT 31 /* And unless the end is given. */
+/* Bookings in the time that a calendar is asked for; past it: TOO_LARGE. */
+#define CALENDAR_HITS_MAX 20000
+/* Resources of a calendar that is asked for whole; past it: TOO_LARGE. */
+#define CALENDAR_RESOURCES_MAX 2000
+#define CALENDAR_LIMIT_MAX 1000 /* Occurrences of one page of a calendar; past it: BAD_REQUEST. */
+/* A calendar that is sent or taken as iCalendar; past it: TOO_LARGE. */
+#define CALENDAR_TEXT_BYTES_MAX (16u * 1024u * 1024u)
+#define CALENDAR_EVENTS_MAX 2000 /* Events of one import of iCalendar; past it: TOO_LARGE. */
+/* Changes of a zone's clock that a calendar tells of; the later ones are left out. */
+#define CALENDAR_ZONE_CHANGES_MAX 100
+#define CALENDAR_FREE_DEFAULT 5 /* Free times told, unless more are asked for. */
+#define CALENDAR_FREE_MAX 100   /* And at most; past it: BAD_REQUEST. */
+/* Places looked at for them; past it: fewer are told, and that they are not all. */
+#define CALENDAR_FREE_STEPS_MAX 20000
+/* Dates that a series leaves out, or adds, one by one; past it: TOO_LARGE. */
+#define SERIES_DATES_MAX 1000
+/* Days for which a series is booked, from its first occurrence on. */
+#define SERIES_DAYS_MAX 3660
+#define SERIES_OCCURRENCES_MAX 4000 /* Occurrences of a series in them; past it: TOO_LARGE. */
 /* One event of an .ics file that is imported; past it: TOO_LARGE. */
 #define ICAL_EVENT_BYTES_MAX (256u * 1024u)
 

@@ -246,6 +246,9 @@ static stet_status read_property(struct reading *reading, const struct property 
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!view_equal_nocase(property->name, view_of(known[i].name))) continue;
+        if (known[i].time == &event->recurrence_id && parameter(property, "RANGE").size > 0)
+            return error_set(reading->err, STET_INVALID_TIME,
+                             "RECURRENCE-ID with a RANGE is not understood");
         if (known[i].text != NULL) return read_text(reading, property, known[i].text);
         return read_time(reading, property, known[i].time);
     }

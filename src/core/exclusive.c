@@ -9,6 +9,7 @@
 #include "base/view.h"
 #include "calendar/zone.h"
 #include "core/index.h"
+#include "core/repeat.h"
 #include "doc/pointer.h"
 #include "expr/expr.h"
 
@@ -522,6 +523,30 @@ bool exclusive_is_dear(const struct exclusive *exclusive, const struct doc *data
                                   value_at(data, exclusive->recurrence.rdate) != DOC_NONE);
 }
 
+/* The spans of a series: each as the first, at its own time. */
+static stet_status occurrences_of(struct reader *reader, const struct span *first,
+                                  struct span_list *list) {
+    struct repeat repeat;
+    struct occurrence *occurrences;
+    size_t count;
+    stet_status status =
+        repeat_read(reader->arena, reader->exclusive, reader->data, &repeat, reader->err);
+    if (status == STET_OK)
+        status = repeat_expand(reader->arena, reader->exclusive, &repeat, &occurrences, &count,
+                               reader->err);
+    if (status != STET_OK) return status;
+    list->spans = arena_zalloc(reader->arena, count + 1, sizeof *list->spans);
+    if (list->spans == NULL) return no_memory(reader->err);
+    for (size_t i = 0; i < count; i++) {
+        struct span *span = &list->spans[list->count++];
+        *span = *first;
+        span->start = occurrences[i].start;
+        span->end = occurrences[i].end;
+        span->original_start = span->start;
+    }
+    return STET_OK;
+}
+
 stet_status exclusive_times(struct arena *arena, const struct exclusive *exclusive,
                             const struct doc *data, int64_t horizon, struct span_list *list,
                             stet_error *err) {
@@ -540,8 +565,7 @@ stet_status exclusive_times(struct arena *arena, const struct exclusive *exclusi
     if (status == STET_OK) status = weight_of(&reader, &span.weight);
     if (status != STET_OK) return status;
     if (exclusive_is_dear(exclusive, data)) {
-        error_set(reader.err, STET_UNAVAILABLE, "recurrences are not available in this build");
-        return refuse(&reader, exclusive->recurrence.rrule, 0);
+        return occurrences_of(&reader, &span, list);
     }
     list->spans = arena_zalloc(arena, 1, sizeof *list->spans);
     if (list->spans == NULL) return no_memory(reader.err);

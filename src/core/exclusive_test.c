@@ -331,8 +331,37 @@ static void ranges_hold_what_overlaps(void **state) {
     }
 }
 
+static void a_series_takes_each_of_its_occurrences(void **state) {
+    const struct exclusive *exclusive = must_compile(
+        "{\"resource\":\"/room\",\"start\":\"/start\",\"end\":\"/end\",\"tz\":\"/tz\","
+        "\"recurrence\":{\"rrule\":\"/rrule\",\"exdate\":\"/exdate\",\"rdate\":\"/rdate\"}}");
+    struct doc data = parse("{\"room\":\"red\",\"start\":\"2026-03-28T09:00\",\"end\":"
+                            "\"2026-03-28T10:00\",\"tz\":\"Europe/Berlin\",\"rrule\":"
+                            "\"FREQ=DAILY;COUNT=3\",\"exdate\":[\"2026-03-29T09:00\"],\"rdate\":["
+                            "\"2026-04-02T12:00\"]}");
+    const char *const starts[] = {"2026-03-28T08:00:00Z", "2026-03-30T07:00:00Z",
+                                  "2026-04-02T10:00:00Z"};
+    struct span_list list;
+    stet_error err = {0};
+    (void)state;
+    assert_int_equal(exclusive_spans(&arena, exclusive, &data, INT64_MAX, &list, &err), STET_OK);
+    assert_int_equal(list.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(list.spans[i].start, utc(starts[i]));
+        assert_int_equal(list.spans[i].original_start, utc(starts[i]));
+        assert_int_equal(list.spans[i].end - list.spans[i].start, 3600 * CLOCK_NS_PER_S);
+    }
+    data = parse("{\"room\":\"red\",\"start\":\"2026-03-28T09:00\",\"end\":"
+                 "\"2026-03-28T10:00\",\"rrule\":\"FREQ=MINUTELY\",\"tz\":\"UTC\"}");
+    assert_int_equal(exclusive_spans(&arena, exclusive, &data, INT64_MAX, &list, &err),
+                     STET_TOO_LARGE);
+    assert_string_equal(err.field, "/rrule");
+    assert_int_equal(err.limit, SERIES_OCCURRENCES_MAX);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_series_takes_each_of_its_occurrences),
         cmocka_unit_test(declarations_that_make_no_sense_are_refused_with_their_place),
         cmocka_unit_test(a_list_keeps_its_order),
         cmocka_unit_test(times_are_read_as_people_write_them),

@@ -41,6 +41,12 @@ void handle_link_list(struct request *request);
 void handle_link_create(struct request *request);
 void handle_link_revoke(struct request *request);
 
+/* calendar.c */
+void handle_calendar_get(struct request *request);
+void handle_calendar_free(struct request *request);
+void handle_calendar_import(struct request *request);
+void handle_series(struct request *request);
+
 /* backup.c */
 void handle_backup(struct request *request);
 

@@ -145,9 +145,10 @@ BODIES = {
     "changePassword": {"old": "correct horse", "new": "staple horse"}, "renameSession": {"name": "x"},
     "createUser": {"id": "new"}, "patchUser": {"name": "x"}, "setPassword": {"new": "correct horse"}, "createLink": {"kind": "invite"},
     "deleteFunction": {}, "putHandler": {"on": ["create"], "agent": "a"}, "deleteHandler": {}, "putSettings": {},
+    "importCalendar": "", "changeSeries": {"scope": "all", "base_version": 1, "delete": True},
 }
 NEEDED = {"getDiff": "from=1", "releaseLock": "token=1", "putTree": "tree_version=1-1-0000000000000000",
-          "deleteTree": "tree_version=1-1-0000000000000000"}
+          "deleteTree": "tree_version=1-1-0000000000000000", "getFree": "duration=60", "getCalendarFree": "duration=60"}
 
 
 def target_of(operation, space="main"):
@@ -158,7 +159,7 @@ def target_of(operation, space="main"):
 def ask_plainly(site, operation, space="main", query="", **options):
     query = "&".join(filter(None, (NEEDED.get(operation.id), query)))
     body = BODIES.get(operation.id)
-    media = NDJSON if operation.id == "importRecords" else None
+    media = {"importRecords": NDJSON, "importCalendar": "text/calendar"}.get(operation.id)
     return site.ask(operation.method, target_of(operation, space) + "?" + query, body, media=media, **options)
 
 
@@ -630,6 +631,55 @@ def notices_tell_who_was_overwritten(folder):
 
 
 # ---- Trees -----------------------------------------------------------------------------------
+
+@test
+def calendars_tell_and_take(folder):
+    with Site(folder) as site:
+        site.declare("events", {"exclusive": {
+            "resource": "/room", "start": "/start", "end": "/end", "tz": "Europe/Berlin",
+            "recurrence": {"rrule": "/rrule", "exdate": "/exdate", "series": "/series", "original_start": "/original_start"}}})
+        calendar = "/v1/main/calendar/events"
+        event = {"title": "Weekly", "room": "red", "start": "2026-03-02T09:00", "end": "2026-03-02T10:00", "rrule": "FREQ=WEEKLY;COUNT=9"}
+        site.put("events/w", event, want=201)
+        site.ask("GET", f"{calendar}?from=2026-03-01&limit=2", want=200)
+        site.ask("GET", f"{calendar}?from=2026-03-01", want=200, Accept="text/calendar")
+        site.ask("GET", f"{calendar}?limit=0x", want=400)
+        site.ask("GET", calendar, want=406, Accept="text/html")
+        site.ask("GET", f"{calendar}?from=1980-01-01&to=2080-01-01", want=413)
+        site.ask("GET", f"{calendar}?zone=Mars", want=422)
+        for free in ("/v1/main/free/events", f"{calendar}/free"):
+            site.ask("GET", f"{free}?resource=red&duration=3600&from=2026-03-02", want=200)
+            site.ask("GET", f"{free}?resource=red", want=400)
+            site.ask("GET", f"{free}?resource=red&duration=60&from=1980-01-01&to=2080-01-01", want=413)
+            site.ask("GET", f"{free}?resource=red&duration=60&from=never", want=422)
+        series, one = f"{calendar}/w/series", {"scope": "one", "original_start": "2026-03-09T09:00", "delete": True}
+        site.ask("POST", series, one, want=428)
+        site.ask("POST", series + "?dry_run=1&base_version=1", one, want=200)
+        site.ask("POST", series, one, want=200, If_Match='"1"', Idempotency_Key="k")
+        site.ask("POST", series, one, want=200, If_Match='"1"', Idempotency_Key="k")
+        site.ask("POST", series, {**one, "scope": "all"}, want=422, If_Match='"1"', Idempotency_Key="k")
+        site.ask("POST", series, {**one, "base_version": 2}, want=404)
+        site.ask("POST", series, {**one, "original_start": "2026-03-16T09:00"}, want=412, If_Match='"1"')
+        site.ask("POST", series, {**one, "original_start": "2026-03-16T09:00", "base_version": 1}, want=409)
+        site.ask("POST", series, {**one, "original_start": "never", "base_version": 2}, want=422)
+        site.ask("POST", series, {**one, "scope": "none"}, want=400)
+        site.ask("POST", series, "x", media="text/plain", want=415)
+        site.ask("POST", series, {"scope": "all", "base_version": 2, "patch": {"title": "x" * 1100000}}, want=413)
+        site.ask("POST", series, {"scope": "all", "base_version": 2, "patch": {"title": "x"}}, want=204, Prefer="return=minimal")
+
+        def event_of(uid, start):
+            return f"BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTART:{start}\r\nDURATION:PT1H\r\nSUMMARY:One\r\nEND:VEVENT\r\n"
+        take = f"{calendar}?resource=red"
+        site.ask("POST", take + "&dry_run=1", event_of("a", "20260401T090000Z"), media="text/calendar", want=200)
+        site.ask("POST", take, event_of("a", "20260401T090000Z"), media="text/calendar", want=200, Idempotency_Key="i")
+        site.ask("POST", take, event_of("a", "20260401T090000Z"), media="text/calendar", want=200, Idempotency_Key="i")
+        site.ask("POST", take, event_of("a", "20260402T090000Z"), media="text/calendar", want=409)
+        site.ask("POST", take, event_of("b", "20260401T090000Z"), media="text/calendar", want=409)
+        site.ask("POST", take, event_of("b", "20260431T090000Z"), media="text/calendar", want=422)
+        site.ask("POST", take, "BEGIN:VEVENT\r\nEND:VEVENT\r\n", media="text/calendar", want=400)
+        site.ask("POST", take, "{}", want=415)
+        site.ask("POST", take, "".join(event_of(n, "20260401T090000Z") for n in range(2001)), media="text/calendar", want=413)
+
 
 @test
 def trees_are_written_whole(folder):
