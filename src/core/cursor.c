@@ -13,6 +13,7 @@ enum {
     CURSOR_QUERY = 2,
     CURSOR_PLAIN_HEADER = 9,
     CURSOR_QUERY_HEADER = 22,
+    CURSOR_CLEAR = 1, /* Of a query's: what kind it is. */
     CURSOR_MAC = crypto_shorthash_BYTES,
     /* The longest key is an index's; an id is shorter. */
     CURSOR_KEY_MAX = INDEX_KEY_BYTES_MAX + 64,
@@ -47,6 +48,18 @@ static void seal(const struct space *space, uint64_t query, const uint8_t *bytes
     crypto_shorthash(mac, sealed, size + 8, space->secret);
 }
 
+/*
+ * To and fro: a page may end at a record that its reader may not see, so nobody reads what a cursor says. The MAC is of the plain bytes, which
+ * makes it a nonce of its own for each of them.
+ */
+static void veil_bytes(const struct space *space, uint8_t *bytes, size_t size,
+                       const uint8_t mac[CURSOR_MAC]) {
+    static_assert(sizeof space->secret == crypto_stream_chacha20_KEYBYTES, "a key");
+    static_assert(CURSOR_MAC == crypto_stream_chacha20_NONCEBYTES, "a nonce");
+    crypto_stream_chacha20_xor(bytes + CURSOR_CLEAR, bytes + CURSOR_CLEAR, size - CURSOR_CLEAR, mac,
+                               space->secret);
+}
+
 stet_status cursor_render(struct json_writer *writer, const struct space *space,
                           const uint64_t *query, const struct cursor *cursor, stet_error *err) {
     uint8_t bytes[CURSOR_BYTES_MAX];
@@ -69,6 +82,7 @@ stet_status cursor_render(struct json_writer *writer, const struct space *space,
     size += cursor->key.size;
     if (query != NULL) {
         seal(space, *query, bytes, size, bytes + size);
+        veil_bytes(space, bytes, size, bytes + size);
         size += CURSOR_MAC;
     }
     sodium_bin2base64(text, sizeof text, bytes, size, CURSOR_BASE64);
@@ -82,12 +96,13 @@ static stet_status not_a_cursor(const char *message, stet_error *err) {
     return STET_BAD_REQUEST;
 }
 
-static stet_status parse_sealed(const struct space *space, uint64_t query, const uint8_t *bytes,
+static stet_status parse_sealed(const struct space *space, uint64_t query, uint8_t *bytes,
                                 size_t size, struct cursor *cursor, stet_error *err) {
     uint8_t mac[CURSOR_MAC];
     if (size < CURSOR_QUERY_HEADER + CURSOR_MAC)
         return not_a_cursor("the cursor is not one that a list gave out", err);
     size -= CURSOR_MAC;
+    veil_bytes(space, bytes, size, bytes + size);
     seal(space, query, bytes, size, mac);
     if (sodium_memcmp(mac, bytes + size, CURSOR_MAC) != 0)
         return not_a_cursor("the cursor is not one that this list gave out: type, where and sort "

@@ -20,6 +20,17 @@ stet_status list_expired(stet_error *err) {
 
 /* ---- One record -------------------------------------------------------------------------- */
 
+/* Who may not read a record as it is now does not see what it was. STET_NOT_FOUND: they may not. */
+static stet_status check_now(struct list_page *page, const struct store_head *head,
+                             stet_error *err) {
+    struct store_change now;
+    if (page->sight.system || page->sight.reads != EXPR_DEPENDS) return STET_OK;
+    stet_status status = store_change_at(page->reader, &page->record_arena, head->seq, &now, err);
+    if (status != STET_OK || sight_sees(&page->sight, &page->record_arena, &now, NULL))
+        return status;
+    return STET_NOT_FOUND;
+}
+
 stet_status list_change_at(struct list_page *page, const struct store_head *head,
                            struct store_change *change, stet_error *err) {
     struct arena *arena = &page->record_arena;
@@ -30,8 +41,10 @@ stet_status list_change_at(struct list_page *page, const struct store_head *head
         status = store_change_at(page->reader, arena, head->seq, change, err);
     } else {
         if (++page->rewinds > LIST_REWINDS_MAX) return list_expired(err);
-        status =
-            store_find(page->reader, arena, head, STORE_BOUND_SEQ, page->snapshot, change, err);
+        status = check_now(page, head, err);
+        if (status == STET_OK)
+            status =
+                store_find(page->reader, arena, head, STORE_BOUND_SEQ, page->snapshot, change, err);
     }
     /* It was there when its row was read: what is gone now was overwritten and pruned since. */
     if (status == STET_PRUNED) return list_expired(err);

@@ -394,6 +394,21 @@ static void pages_of_ones_own_records_follow_one_another(void **state) {
     }
 }
 
+static void a_list_that_goes_on_forgets_what_was_taken_away(void **state) {
+    (void)state;
+    char after[512];
+    put("4", "{\"owner\":\"ann\",\"stage\":\"new\"}", 0);
+    put("5", "{\"owner\":\"ann\",\"stage\":\"new\"}", 0);
+    assert_string_equal(ids(&ann, (stet_list){.limit = 1, .sort = VIEW("$id")}), "1");
+    snprintf(after, sizeof after, "%s", at("/next") + 1);
+    after[strlen(after) - 1] = '\0';
+    put("4", "{\"owner\":\"ben\",\"stage\":\"new\"}", 1);
+    put("5", "{\"owner\":\"ann\",\"stage\":\"old\"}", 1);
+    const stet_list list = {.sort = VIEW("$id"), .after = view_of(after)};
+    assert_string_equal(ids(&ann, list), "5");
+    check_at("/records/0/data/stage", "\"new\"");
+}
+
 /* ---- Together ---------------------------------------------------------------------------- */
 
 static void a_tree_ends_where_ones_sight_ends(void **state) {
@@ -540,6 +555,7 @@ int main(void) {
         STORY(what_is_hidden_is_absent_in_what_one_asks),
         STORY(nobody_sorts_by_what_may_be_hidden_from_them),
         STORY(pages_of_ones_own_records_follow_one_another),
+        STORY(a_list_that_goes_on_forgets_what_was_taken_away),
         STORY(a_tree_ends_where_ones_sight_ends),
         STORY(counts_are_for_those_who_see_all),
         STORY(an_export_has_what_one_may_read),
