@@ -182,11 +182,41 @@ static void say_violations(struct cli *cli, struct arena *arena, const struct do
         fputs("  --force stores the definition all the same\n", stream);
 }
 
+static void say_slot(struct cli *cli, struct arena *arena, const struct doc *doc, doc_node slot,
+                     const char *words) {
+    FILE *stream = cli->errors.stream;
+    stet_view address = answer_text(arena, doc, slot, "address");
+    fprintf(stream, "  %s", words);
+    terminal_text(&cli->errors, COLOR_BOLD,
+                  address.size > 0 ? address : answer_text(arena, doc, slot, "resource"));
+    fputs("  from ", stream);
+    terminal_text(&cli->errors, COLOR_NONE,
+                  answer_time(arena, answer_text(arena, doc, slot, "start")));
+    fputs(" to ", stream);
+    terminal_text(&cli->errors, COLOR_NONE,
+                  answer_time(arena, answer_text(arena, doc, slot, "end")));
+    fputc('\n', stream);
+}
+
+/* By what a time is taken, and when there is room. */
+static void say_slots(struct cli *cli, struct arena *arena, const struct doc *doc,
+                      doc_node refusal) {
+    static const char *const names[] = {"in_the_way", "next_free"};
+    static const char *const words[] = {"taken: ", "free: "};
+    for (size_t i = 0; i < 2; i++) {
+        doc_node list = answer_member(doc, refusal, names[i]);
+        if (list == DOC_NONE || doc_kind(doc, list) != DOC_ARRAY) continue;
+        for (doc_node one = doc_first(doc, list); one != DOC_NONE; one = doc_next(doc, one))
+            say_slot(cli, arena, doc, one, words[i]);
+    }
+}
+
 /* What a transaction, or a schema, was refused for, part by part. */
 static void say_parts(struct cli *cli, struct arena *arena, const struct doc *doc) {
     FILE *stream = cli->errors.stream;
     doc_node parts = answer_member(doc, 0, "conflicts");
     say_violations(cli, arena, doc, 0);
+    say_slots(cli, arena, doc, 0);
     if (parts == DOC_NONE || doc_kind(doc, parts) != DOC_ARRAY) return;
     for (doc_node part = doc_first(doc, parts); part != DOC_NONE; part = doc_next(doc, part)) {
         fputs("  ", stream);
@@ -195,6 +225,7 @@ static void say_parts(struct cli *cli, struct arena *arena, const struct doc *do
         terminal_text(&cli->errors, COLOR_NONE, answer_text(arena, doc, part, "code"));
         fputs(")\n", stream);
         say_violations(cli, arena, doc, part);
+        say_slots(cli, arena, doc, part);
     }
 }
 

@@ -12,7 +12,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from contract import Contract  # noqa: E402
-from harness import Server, check, main, test  # noqa: E402
+from harness import Server, check, check_has, main, stet, test  # noqa: E402
 
 ROUNDS = int(os.environ.get("STET_ROUNDS", "10"))
 CLIENTS = 100
@@ -73,6 +73,9 @@ def a_taken_slot_says_by_what_and_when_there_is_room(folder):
         check(status == 409 and [one["index"] for one in answer["conflicts"]] == [1], answer)
         check(answer["conflicts"][0]["in_the_way"][0]["address"] == "meetings/a", answer)
         check(client.call("GET", f"{RECORDS}/c")[0] == 404, "all or nothing")
+        told = stet("put", "meetings/f", json.dumps(meeting("red", 9)), "--url", server.url)
+        check(told.code != 0, told)
+        check_has(told.err, "taken: meetings/a  from .* to .*free: red  from ")
         status, answer = client.call("PUT", f"{RECORDS}/e", meeting(None, 9, rooms=["red", "blue"]))
         check(status == 201 and answer["data"]["room"] == "blue", answer)
 
