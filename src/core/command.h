@@ -102,8 +102,8 @@ struct mutation {
     stet_view shown;
     uint64_t veiled_by;
     bool whole;
-    bool
-        as_admin; /* Made by a function that runs as an administrator: decided as if one had written it. */
+    /* Made by a function that runs as an administrator: decided as if one had written it. */
+    bool as_admin;
 
     /* Decided. */
     enum decision decision;

@@ -7,17 +7,9 @@
 #include <cmocka.h>
 
 #include "modules/operations/operations_testing.h"
-#include "modules/settings/settings.h"
 
-static const struct module *const with_settings[] = {&operations_module, &settings_module, NULL};
 static const stet_view sales[] = {{"sales", 5}};
 static const stet_view members[] = {{"member", 6}};
-
-static int setup_both(void **state) {
-    (void)state;
-    world_open_with(with_settings, NULL);
-    return 0;
-}
 
 /* Somebody with the role "sales". */
 static void am_seller(const char *actor, unsigned scopes) {
@@ -27,14 +19,9 @@ static void am_seller(const char *actor, unsigned scopes) {
     world.fixture.actor.role_count = 1;
 }
 
-static void must_set(const char *settings) {
-    struct stet_command *command = fresh();
-    stet_error err = {0};
-    const stet_base base = {.kind = STET_BASE_NONE};
-    be("root");
-    must(finish(command,
-                settings_fill_put(command, view_of(settings), base, (stet_view){0}, false, &err),
-                &err));
+/* As the space's settings would. */
+static void show_to(enum operations_sight sight) {
+    atomic_store(&world.fixture.space->operations_sight, (int)sight);
 }
 
 static struct answer list(const char *status) {
@@ -111,7 +98,7 @@ TEST(a_service_sees_all_unless_the_settings_say_otherwise) {
     must_submit("a");
     am("service");
     check_lists("\"a\"");
-    must_set("{\"operations\":\"private\"}");
+    show_to(OPERATIONS_PRIVATE);
     am("service");
     check_status(get("a"), STET_NOT_FOUND);
     be("root");
@@ -125,7 +112,7 @@ TEST(members_see_all_where_the_settings_let_them) {
     am_seller("ann", 0);
     world.fixture.actor.roles = members;
     check_status(get("a"), STET_NOT_FOUND);
-    must_set("{\"operations\":\"members\"}");
+    show_to(OPERATIONS_FOR_MEMBERS);
     am_seller("ann", 0);
     check_status(get("a"), STET_NOT_FOUND);
     world.fixture.actor.roles = members;
@@ -188,9 +175,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(who_has_one_in_hand_sees_it_but_does_not_cancel_it, setup,
                                         world_close),
         cmocka_unit_test_setup_teardown(who_operates_sees_and_steers_all, setup, world_close),
-        cmocka_unit_test_setup_teardown(a_service_sees_all_unless_the_settings_say_otherwise,
-                                        setup_both, world_close),
-        cmocka_unit_test_setup_teardown(members_see_all_where_the_settings_let_them, setup_both,
+        cmocka_unit_test_setup_teardown(a_service_sees_all_unless_the_settings_say_otherwise, setup,
+                                        world_close),
+        cmocka_unit_test_setup_teardown(members_see_all_where_the_settings_let_them, setup,
                                         world_close),
         cmocka_unit_test_setup_teardown(nobody_hangs_work_on_what_they_do_not_see, setup,
                                         world_close),
