@@ -375,6 +375,7 @@ typedef struct stet_origin {
     stet_view operation;
     stet_view function;
     stet_view inputs;
+    bool bypass; /* An administrator made it, whom access rules there did not allow to. */
 } stet_origin;
 
 typedef struct stet_mutation {

@@ -140,7 +140,7 @@ stet_status command_set_key(struct stet_command *command, stet_view key, stet_er
 
 /* What is hashed of one mutation but its body: numbers, names and the hash of the body, of bounded size. */
 enum {
-    HASHED_BYTES_MAX = STORE_HASH_BYTES * 6 + 13 * sizeof(uint64_t) + TYPE_BYTES_MAX +
+    HASHED_BYTES_MAX = 1 + STORE_HASH_BYTES * 6 + 13 * sizeof(uint64_t) + TYPE_BYTES_MAX +
                        2 * ID_BYTES_MAX + 2 * ACTOR_BYTES_MAX + 4 * sizeof(uint64_t)
 };
 
@@ -198,6 +198,7 @@ static void mix_mutation(struct hashed *hashed, const struct mutation *mutation)
     mix_view(hashed, mutation->origin.updated_by);
     if (!mutation->origin.history) return;
     uint8_t more[STORE_HASH_BYTES];
+    if (mutation->origin.bypass) mix(hashed, "b", 1);
     hash(more, mutation->origin.merge.size == 0 ? "" : mutation->origin.merge.bytes,
          mutation->origin.merge.size);
     mix(hashed, more, sizeof more);

@@ -77,6 +77,7 @@ static stet_view encode_origin(struct stet_command *command, const struct mutati
         if (origin->forked_from.size > 0)
             json_member_text(&writer, VIEW("forked_from"), origin->forked_from);
     }
+    if (origin->history && origin->bypass) json_member_bool(&writer, VIEW("bypass"), true);
     if (made->operation.size > 0) json_member_text(&writer, VIEW("operation"), made->operation);
     if (made->function.size > 0) json_member_text(&writer, VIEW("function"), made->function);
     if (made->inputs.size > 0) json_member_raw(&writer, VIEW("inputs"), made->inputs);

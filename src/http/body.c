@@ -108,6 +108,7 @@ static const stet_view names[MEMBER_COUNT] = {
     NAME(MEMBER_KIND, "kind"),
     NAME(MEMBER_LINK, "link"),
     NAME(MEMBER_DEVICE, "device"),
+    NAME(MEMBER_BYPASS, "bypass"),
 #undef NAME
 };
 

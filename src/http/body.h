@@ -105,6 +105,7 @@ enum member {
     MEMBER_KIND,
     MEMBER_LINK,
     MEMBER_DEVICE,
+    MEMBER_BYPASS,
     MEMBER_COUNT,
 };
 

@@ -14,7 +14,8 @@ static const member_set line_members =
 static const member_set history_members =
     MEMBER_BIT(MEMBER_OP) | MEMBER_BIT(MEMBER_TRANSACTION) | MEMBER_BIT(MEMBER_MODIFIED_AT) |
     MEMBER_BIT(MEMBER_SOURCE) | MEMBER_BIT(MEMBER_MERGE) | MEMBER_BIT(MEMBER_FORKED_FROM) |
-    MEMBER_BIT(MEMBER_OPERATION) | MEMBER_BIT(MEMBER_FUNCTION) | MEMBER_BIT(MEMBER_INPUTS);
+    MEMBER_BIT(MEMBER_OPERATION) | MEMBER_BIT(MEMBER_FUNCTION) | MEMBER_BIT(MEMBER_INPUTS) |
+    MEMBER_BIT(MEMBER_BYPASS);
 
 static const enum member origin_members[] = {MEMBER_VERSION, MEMBER_CREATED_AT, MEMBER_CREATED_BY,
                                              MEMBER_UPDATED_AT, MEMBER_UPDATED_BY};
@@ -57,6 +58,7 @@ static stet_status read_history(const struct body *body, stet_mutation *mutation
     if (status == STET_OK) status = body_text(body, MEMBER_OPERATION, &origin->operation, err);
     if (status == STET_OK) status = body_text(body, MEMBER_FUNCTION, &origin->function, err);
     if (status == STET_OK) status = body_json(body, MEMBER_INPUTS, true, &origin->inputs, err);
+    if (status == STET_OK) status = body_flag(body, MEMBER_BYPASS, &origin->bypass, err);
     if (status == STET_OK && !body_has(body, MEMBER_VERSION))
         status = body_bad(body, MEMBER_VERSION, "is missing", err);
     origin->history = true;
