@@ -86,6 +86,9 @@ class World:
         self.marks.update({secret: set() for secret in (*self.tokens.values(), session["token"], link["token"]) if secret})
         self.must("PUT", f"{S}/types/deals", DEALS)
         self.must("PUT", f"{S}/types/coded", {**DEALS, "unique": ["/code"]})
+        self.must("PUT", f"{S}/types/meetings", {**DEALS, "exclusive": {"start": "/start", "end": "/end"}})
+        self.must("PUT", f"{R}/meetings/mark-others-id-m", {"owner": "nora", "title": "MARK-OTHERS-TITLE", "margin": "MARK-OTHERS-MARGIN",
+                                                          "start": "2026-01-05T10:00:00Z", "end": "2026-01-05T11:00:00Z"})
         self.must("PUT", f"{R}/coded/mark-others-id-code", {"owner": "nora", "code": "taken", "title": "MARK-OTHERS-TITLE"})
         self.must("PUT", f"{S}/handlers/hook", {"on": ["create"], "type": "nothing", "webhook": {
             "url": "http://127.0.0.1:1/", "secret": "MARK-SECRET-1"}})
@@ -343,6 +346,15 @@ plain("listInbox", "401 200 200 200 200 200", "GET", f"{S}/inbox")
 plain("markInboxRead", "401 200 200 200 200 200", "POST", f"{S}/inbox/read", {"all": True})
 both("dismissNotice", "401 404 404 404 404 403", "401 404 404 404 404 403",
      lambda w, role, owner: ("DELETE", f"{S}/inbox/{w.parked(owner)}"))
+
+# Calendars
+AT = f"{S}/calendar/meetings"
+DAY = "from=2026-01-05T00:00:00Z&to=2026-01-06T00:00:00Z"
+plain("getCalendar", "401 200 200 200 200 200", "GET", f"{AT}?{DAY}")
+plain("getCalendarFree", "401 200 200 200 200 200", "GET", f"{AT}/free?duration=3600&from=2026-01-05T00:00:00Z")
+plain("getFree", "401 200 200 200 200 200", "GET", f"{S}/free/meetings?duration=3600&from=2026-01-05T00:00:00Z")
+plain("importCalendar", "401 200 200 200 200 200", "POST", AT, "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nEND:VCALENDAR\r\n", "text/calendar")
+plain("changeSeries", "401 404 404 400 404 400", "POST", f"{AT}/mark-others-id-m/series", {"scope": "all", "base_version": 1, "patch": {"title": "x"}})
 
 # The feed, and all of it
 plain("getChanges", "401 200 200 200 200 200", "GET", f"{S}/changes?since=0&limit=1000")
