@@ -986,6 +986,26 @@ STET_API stet_status stet_command_tree_put(stet_command *command, const stet_tre
 STET_API stet_status stet_command_tree_delete(stet_command *command, const stet_tree_write *write,
                                               stet_error *err);
 
+typedef struct stet_purge {
+    stet_view type;
+    stet_view id;
+    stet_view reason; /* 1 to 1,000 bytes; kept with who and when. */
+    bool dry_run;
+} stet_purge;
+/**
+ * Erases a record for good: what all its versions said goes, from disk, log and memory, and conflicts, notices and finished operations about
+ * it say nothing of it any more. Its history keeps that there were versions, who made them and when, and the purge. A new record
+ * of the same name goes on behind its versions. Needs actor.admin; doing it again changes nothing.
+ *
+ * Answers {"address", "version", "seq", "purged": true, "versions": how many were erased, "erased_beside": of the system's records,
+ * "kept": [address]: what may still hold something of it, such as forks and open operations, "kept_left_out"?, "unchanged"?}.
+ *
+ * @return STET_BAD_REQUEST  there is no reason. In the outcome: STET_NOT_FOUND; STET_HAS_CHILDREN; STET_FORBIDDEN; STET_SYSTEM_TYPE;
+ *         STET_LOCKED and the like where a module refuses a deletion, too.
+ */
+STET_API stet_status stet_command_purge(stet_command *command, const stet_purge *purge,
+                                        stet_error *err);
+
 typedef struct stet_fork {
     stet_view type;
     stet_view id;

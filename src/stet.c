@@ -9,6 +9,7 @@
 #include "core/client.h"
 #include "core/export.h"
 #include "core/metrics.h"
+#include "core/purge.h"
 #include "core/query.h"
 #include "core/resolve.h"
 #include "core/submit.h"
@@ -408,6 +409,11 @@ stet_status stet_command_tree_delete(stet_command *command, const stet_tree_writ
                                      stet_error *err) {
     NEED(command != NULL && write != NULL);
     return trees_fill_delete(command, write, err);
+}
+
+stet_status stet_command_purge(stet_command *command, const stet_purge *purge, stet_error *err) {
+    NEED(command != NULL && purge != NULL);
+    return command_fill_purge(command, purge, err);
 }
 
 stet_status stet_command_fork(stet_command *command, const stet_fork *fork, stet_error *err) {

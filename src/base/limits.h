@@ -20,6 +20,10 @@
 #define ACTOR_BYTES_MAX 256 /* An actor's name; past it: BAD_REQUEST. */
 /* A record's address, percent-encoded, with a version. */
 #define ADDRESS_BYTES_MAX (3 * (TYPE_BYTES_MAX + ID_BYTES_MAX) + 32)
+#define PURGE_REASON_BYTES_MAX 1000 /* Why a record is erased; past it: BAD_REQUEST. */
+/* Records of the system that one purge makes say nothing of a record; past it: TOO_LARGE. */
+#define PURGE_CONCERNED_MAX 10000
+#define PURGE_KEPT_MAX 100             /* Places its answer names; the others are counted. */
 #define MUTATION_KEY_BYTES_MAX 128     /* A mutation key; past it: TOO_LARGE. */
 #define RESOLUTION_TOKEN_BYTES_MAX 120 /* A resolution token, as the server makes it. */
 

@@ -16,6 +16,7 @@ static command_run *const runs[COMMAND_COUNT] = {
     [COMMAND_PUT] = run_put,
     [COMMAND_PATCH] = run_patch,
     [COMMAND_DELETE] = run_delete,
+    [COMMAND_PURGE] = run_purge,
     [COMMAND_LIST] = run_list,
     [COMMAND_HISTORY] = run_history,
     [COMMAND_DIFF] = run_diff,

@@ -8,6 +8,7 @@
 #include "cli/answer.h"
 #include "cli/cli.h"
 #include "cli/settled.h"
+#include "doc/write.h"
 
 #include <string.h>
 
@@ -157,3 +158,61 @@ int run_patch(struct cli *cli) {
 }
 
 int run_delete(struct cli *cli) { return run_write(cli, "DELETE", NULL, NULL); }
+
+static void print_purged(struct cli *cli, const struct doc *doc) {
+    struct terminal *out = &cli->out;
+    terminal_text(out, COLOR_NONE, answer_text(cli->arena, doc, 0, "address"));
+    if (answer_bool(doc, 0, "unchanged")) {
+        fputs(": was erased before\n", out->stream);
+    } else {
+        fprintf(out->stream, ": %s, %llu versions\n",
+                answer_bool(doc, 0, "dry_run") ? "would be erased" : "erased",
+                (unsigned long long)answer_u64(doc, 0, "versions"));
+    }
+    doc_node kept = answer_member(doc, 0, "kept");
+    if (kept == DOC_NONE || doc_kind(doc, kept) != DOC_ARRAY || doc_count(doc, kept) == 0) return;
+    fputs("These may still hold something of it:\n", out->stream);
+    for (doc_node one = doc_first(doc, kept); one != DOC_NONE; one = doc_next(doc, one)) {
+        stet_view address = {0};
+        if (doc_string(cli->arena, doc, one, &address) != STET_OK) continue;
+        fputs("  ", out->stream);
+        terminal_text(out, COLOR_NONE, address);
+        fputc('\n', out->stream);
+    }
+    uint64_t more = answer_u64(doc, 0, "kept_left_out");
+    if (more > 0) fprintf(out->stream, "  and %llu more\n", (unsigned long long)more);
+}
+
+int run_purge(struct cli *cli) {
+    struct buffer path, body;
+    struct json_writer writer;
+    struct answer answer;
+    struct doc doc;
+    stet_error err;
+    struct call call = {.method = "POST", .content_type = "application/json"};
+    const char *reason = args_text(cli->args, OPTION_REASON);
+    stet_status status = record_path(cli, &path, view_of(cli->args->arguments[0]), &err);
+    if (status == STET_OK && reason == NULL)
+        status = error_set(&err, STET_BAD_REQUEST,
+                           "erasing a record needs a --reason, which is "
+                           "kept");
+    buffer_append_text(&path, "/purge");
+    if (args_switch(cli->args, OPTION_DRY_RUN)) cli_query(&path, "dry_run", VIEW("1"));
+    buffer_init(&body, cli->arena, 0);
+    json_begin(&writer, &body);
+    json_object_begin(&writer);
+    if (status == STET_OK) json_member_text(&writer, VIEW("reason"), view_of(reason));
+    json_object_end(&writer);
+    if (status == STET_OK) status = json_end(&writer);
+    if (status == STET_OK) status = cli_end_path(&path, &call, &err);
+    if (status != STET_OK) return cli_fail(cli, &err);
+    call.body = buffer_view(&body);
+    int code = cli_send(cli, &call, cli->arena, &answer, &doc);
+    if (code != EXIT_DONE) return code;
+    if (cli->json) {
+        cli_print_json(cli, answer.body);
+    } else {
+        print_purged(cli, &doc);
+    }
+    return EXIT_DONE;
+}

@@ -50,6 +50,12 @@ static const struct command_row commands[COMMAND_COUNT] = {
                        "JSON patch (RFC 6902). --base as for put.\n"},
     [COMMAND_DELETE] = {"delete", "TYPE/ID", 1, 1, "Delete a record; its history stays",
                         "--base as for put.\n"},
+    [COMMAND_PURGE] =
+        {"purge", "TYPE/ID", 1, 1, "Erase a record with its history, for good",
+         "What all its versions said goes, from disk and memory; that there were versions stays, "
+         "and "
+         "who erased it, when and why. Backups made before still have it. What else may hold "
+         "something of it is named. For administrators.\n"},
     [COMMAND_LIST] = {"list", "TYPE", 1, 1, "List the records of a type",
                       "With --json the page as the server answers it; with --all and --json one "
                       "record per line.\n"},
@@ -274,7 +280,8 @@ static const struct command_row commands[COMMAND_COUNT] = {
 #define ON_CONFLICTS                                                                               \
     (ON(CONFLICTS_SHOW) | ON(CONFLICTS_RESOLVE) | ON(CONFLICTS_REOPEN) | ON(CONFLICTS) |           \
      ON(INBOX_READ) | ON(INBOX_DISMISS) | ON(INBOX))
-#define ON_RECORD (ON(GET) | ON(PUT) | ON(PATCH) | ON(DELETE) | ON(LIST) | ON(HISTORY) | ON(DIFF))
+#define ON_RECORD                                                                                  \
+    (ON(GET) | ON(PUT) | ON(PATCH) | ON(DELETE) | ON(PURGE) | ON(LIST) | ON(HISTORY) | ON(DIFF))
 #define ON_SPACES (ON(SPACE_LIST) | ON(SPACE_CREATE) | ON(SPACE_DELETE))
 #define ON_TOKENS (ON(TOKEN_CREATE) | ON(TOKEN_LIST) | ON(TOKEN_REVOKE))
 #define ON_USERS                                                                                   \
@@ -428,7 +435,7 @@ static const struct option_row options[OPTION_COUNT] = {
                     "effect once. Default: "
                     "a new UUID"},
     [OPTION_DRY_RUN] = {"dry-run", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
-                        ON_WRITE | ON(FORK) | ON(MERGE) | ON_TYPES_WRITE | ON(IMPORT) |
+                        ON_WRITE | ON(PURGE) | ON(FORK) | ON(MERGE) | ON_TYPES_WRITE | ON(IMPORT) |
                             ON(OPS_SUBMIT) | ON_FUNCTIONS_WRITE | ON_HANDLERS_WRITE,
                         "Answer as the write would, and store nothing"},
     [OPTION_FORCE] = {"force", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL,
@@ -581,8 +588,9 @@ static const struct option_row options[OPTION_COUNT] = {
         {"status", "STATUS", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS),
          "open (when not given), queued, running, retrying, completed, failed, rejected, "
          "cancelled, expired or any"},
-    [OPTION_REASON] = {"reason", "TEXT", OPTION_TEXT, 0, NULL, NULL, NULL, ON(OPS_CANCEL),
-                       "Why, for those who wait for it"},
+    [OPTION_REASON] = {"reason", "TEXT", OPTION_TEXT, 0, NULL, NULL, NULL,
+                       ON(OPS_CANCEL) | ON(PURGE),
+                       "Why, for those who wait for it; purge: kept for good, and required"},
     [OPTION_WORKER] = {"worker", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(AGENT),
                        "Which one of several agents of this name"},
     [OPTION_HANDS] = {"hands", "N", OPTION_NUMBER, 64, "1", NULL, NULL, ON(AGENT),

@@ -193,6 +193,11 @@ void batch_add_prune(struct batch *batch, uint64_t seq, stet_view type) {
     batch->prunes[batch->prune_count++] = (struct store_prune){.seq = seq, .type = type};
 }
 
+void batch_add_erase(struct batch *batch, uint64_t seq, stet_view type) {
+    batch_add_prune(batch, seq, type);
+    batch->prunes[batch->prune_count - 1].erase = true;
+}
+
 stet_status batch_reserve_commands(struct batch *batch, size_t count) {
     if (batch->command_capacity >= count) return STET_OK;
     if (!grow(&batch->commands, sizeof *batch->commands, count)) return STET_NO_MEMORY;

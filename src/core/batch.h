@@ -56,6 +56,7 @@ stet_status batch_reserve_entries(struct batch *batch, size_t count, stet_error 
 void batch_add_entry(struct batch *batch, const struct store_entry *entry);
 stet_status batch_reserve_prune(struct batch *batch, stet_error *err);
 void batch_add_prune(struct batch *batch, uint64_t seq, stet_view type);
+void batch_add_erase(struct batch *batch, uint64_t seq, stet_view type);
 
 /* What is staged for a key, the latest first: after is what the call before returned, NULL to begin. NULL: there is no other. */
 const struct store_entry *batch_find_entry(const struct batch *batch, uint32_t index, stet_view key,

@@ -6,10 +6,12 @@
 #ifndef CORE_CHANGE_H
 #define CORE_CHANGE_H
 
+#include "base/view.h"
 #include "doc/doc.h"
 #include "store/store.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 struct change {
     atomic_uint refs;
@@ -44,6 +46,13 @@ struct change *change_from_row(const struct store_change *row);
 
 struct change *change_ref(struct change *change);
 void change_unref(struct change *change); /* Accepts NULL. Any thread. */
+
+/* What a purge leaves: its tombstone says that in `source`, which no write can say, and the reason in `merge`. */
+#define SOURCE_PURGE VIEW("purge")
+static inline bool row_is_purge(const struct store_change *row) {
+    return row->op == STORE_DELETE && row->source.size == 5 &&
+           memcmp(row->source.bytes, "purge", 5) == 0;
+}
 
 static inline bool change_is_delete(const struct change *change) {
     return change->row.op == STORE_DELETE;

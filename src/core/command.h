@@ -69,6 +69,7 @@ struct mutation {
     stet_view forked_from;
     stet_view lock; /* The lock it relies on, with its fencing token; empty: none. */
     uint64_t lock_token;
+    bool purges;       /* Erased for good: core/purge.h. */
     bool touches;      /* A new version even when the data is equal. */
     bool generated_id; /* The id was made here: it is not part of the request's hash. */
     stet_view body;    /* As sent. */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/view.h"
 #include "core/permit.h"
+#include "core/purge.h"
 #include "core/reservations.h"
 #include "core/settle.h"
 #include "core/spans.h"
@@ -244,7 +245,9 @@ static stet_status decide_mutation(struct staging *staging, size_t index) {
         err.status = status;
         return refuse_with(staging, mutation, &err);
     }
-    if (mutation->imported && mutation->origin.history) {
+    if (mutation->purges) {
+        status = purge_decide(staging, mutation, head, &err);
+    } else if (mutation->imported && mutation->origin.history) {
         status = decide_history(staging, mutation, head, &err);
     } else if (mutation->op == STET_OP_CHECK) {
         status = decide_check(staging, mutation, head, &err);

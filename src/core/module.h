@@ -105,6 +105,19 @@ struct module_metric {
     void (*visit)(void *state, module_sample *sample, void *context);
 };
 
+/* What becomes of a record of a module when the record it tells of is erased. */
+enum module_concern {
+    CONCERN_ERASED, /* It will say nothing of it any more: the module's erase sees to that. */
+    CONCERN_KEEPS,  /* It goes on; whoever purges is told its name. */
+};
+
+/* A record that is to be erased, and where a module says which of its own hold something of it. */
+struct module_erasure {
+    stet_view type, id, address;
+    void (*add)(void *context, enum module_concern concern, stet_view type, stet_view id);
+    void *context;
+};
+
 struct module {
     const char *name;
     const char *const *types; /* System types it owns, NULL-terminated. Nobody else writes them. */
@@ -188,6 +201,16 @@ struct module {
 
     /* Whether a version must be kept although its type's retention lets it go. NULL: keeps none. */
     bool (*keeps)(void *state, stet_view type, stet_view id, uint64_t version);
+
+    /*
+     * A record is erased (core/purge.h). concerns: whether a record of the module's holds something of it; any thread, no projection;
+     * scratch: emptied behind the call. erase: stages a version of that record, or its deletion, that says nothing of it; the versions
+     * before are then erased with it. Both or neither.
+     */
+    void (*concerns)(const struct store_change *row, struct arena *scratch,
+                     const struct module_erasure *erasure);
+    stet_status (*erase)(void *state, struct staging *staging, stet_view type, stet_view id,
+                         stet_error *err);
 
     /* A change was staged: move the projection. Cannot fail. */
     void (*apply)(void *state, const struct store_change *change);

@@ -611,13 +611,15 @@ static void render_failure(struct rendering *rendering, const stet_error *error)
     json_member_text(
         writer, VIEW("detail"),
         view_of(error->message[0] != '\0' ? error->message : status_words(error->status)));
-    if (error->status == STET_DELETED && rendering->command->head != NULL) {
+    if ((error->status == STET_DELETED || error->status == STET_PURGED) &&
+        rendering->command->head != NULL) {
         const struct store_change *row = &rendering->command->head->row;
         note_record(outcome, rendering->arena, row);
         json_key(writer, VIEW("address"));
         render_address(writer, row->type, row->id);
         json_member_u64(writer, VIEW("version"), row->version);
         json_member_u64(writer, VIEW("seq"), row->seq);
+        if (error->status == STET_PURGED) render_purge(writer, row);
     }
     if (rendering->command->explain != NULL)
         rendering->command->explain(rendering->command, writer);

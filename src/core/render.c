@@ -319,6 +319,29 @@ static stet_view op_name(enum store_op op) {
     return VIEW("update");
 }
 
+static stet_view row_op_name(const struct store_change *row) {
+    return row_is_purge(row) ? VIEW("purge") : op_name(row->op);
+}
+
+/* Why a record was purged. */
+static void render_reason(struct json_writer *writer, const struct store_change *row) {
+    struct arena arena;
+    struct doc doc;
+    arena_init(&arena, ORIGIN_ARENA_BYTES);
+    if (doc_parse(&arena, row->merge, NULL, &doc, NULL) == STET_OK) {
+        doc_node reason = doc_member(&doc, 0, VIEW("reason"));
+        if (reason != DOC_NONE) json_member_raw(writer, VIEW("reason"), doc_text(&doc, reason));
+    }
+    arena_done(&arena);
+}
+
+void render_purge(struct json_writer *writer, const struct store_change *row) {
+    json_member_text(writer, VIEW("purged_by"), row->by);
+    json_key(writer, VIEW("purged_at"));
+    json_rfc3339(writer, row->stamp);
+    render_reason(writer, row);
+}
+
 /* "revert:5" is stored for what history shows as {"source": "revert", "reverted_to": 5}. */
 static void render_source(struct json_writer *writer, stet_view source) {
     stet_view prefix = VIEW("revert:");
@@ -438,15 +461,19 @@ void render_history_entry(struct json_writer *writer, const struct viewer *viewe
     json_member_u64(writer, VIEW("version"), change->version);
     json_member_u64(writer, VIEW("seq"), change->seq);
     json_member_u64(writer, VIEW("transaction"), change->transaction);
-    json_member_text(writer, VIEW("op"), op_name(change->op));
+    json_member_text(writer, VIEW("op"), row_op_name(change));
     json_member_u64(writer, VIEW("base_version"), change->base_version);
     /* The audit log says who acted here and when; what an import says of elsewhere stands beside it. */
     json_key(writer, VIEW("at"));
     json_rfc3339(writer, change->stamp);
     json_member_text(writer, VIEW("by"), change->by);
-    render_source(writer, change->source);
+    if (row_is_purge(change)) {
+        render_reason(writer, change);
+    } else {
+        render_source(writer, change->source);
+    }
     render_origin(writer, viewer, change);
-    if (!view_is_empty(change->merge)) {
+    if (!view_is_empty(change->merge) && !row_is_purge(change)) {
         json_key(writer, VIEW("merge"));
         provenance_render(writer, viewer, change);
     }
@@ -486,7 +513,7 @@ static void render_provenance(struct json_writer *writer, const struct viewer *v
     }
     if (!view_is_empty(change->source)) json_member_text(writer, VIEW("source"), change->source);
     render_key(writer, change);
-    if (!view_is_empty(change->merge)) {
+    if (!view_is_empty(change->merge) && !row_is_purge(change)) {
         json_key(writer, VIEW("merge"));
         provenance_render(writer, viewer, change);
     }
@@ -540,8 +567,12 @@ void render_event(struct json_writer *writer, const struct viewer *viewer,
     json_member_u64(writer, VIEW("seq"), change->seq);
     json_member_u64(writer, VIEW("prev"), change->prev == 0 ? 0 : change->version - 1);
     json_member_u64(writer, VIEW("transaction"), change->transaction);
-    json_member_text(writer, VIEW("op"), op_name(change->op));
-    if (!view_is_empty(change->merge)) json_member_bool(writer, VIEW("merged"), true);
+    json_member_text(writer, VIEW("op"), row_op_name(change));
+    if (row_is_purge(change)) {
+        render_reason(writer, change);
+    } else if (!view_is_empty(change->merge)) {
+        json_member_bool(writer, VIEW("merged"), true);
+    }
     json_key(writer, VIEW("record"));
     json_object_begin(writer);
     render_members(writer, viewer, change, created, true);

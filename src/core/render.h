@@ -27,6 +27,9 @@ void render_flat_members(struct json_writer *writer, const struct store_change *
 void render_flat_head(struct json_writer *writer, const struct store_change *change,
                       const struct created *created);
 
+/* {purged_by, purged_at, reason} of a purge's tombstone, as members. */
+void render_purge(struct json_writer *writer, const struct store_change *row);
+
 /* A line of history: {version, seq, transaction, op, base_version, at, by, …, data?}. */
 void render_history_entry(struct json_writer *writer, const struct viewer *viewer,
                           const struct store_change *change, bool with_data);

@@ -95,6 +95,32 @@ void ring_publish(struct ring *ring, struct change **changes, size_t count) {
     } while (more);
 }
 
+void ring_erase(struct ring *ring, uint64_t seq) {
+    const struct change *whole = ring_peek(ring, seq);
+    if (whole == NULL) return;
+    struct store_change row = whole->row;
+    row.data = row.merge = row.origin = (stet_view){0};
+    row.pruned = true;
+    struct change *bare = change_from_row(&row);
+    if (bare != NULL) {
+        pthread_mutex_lock(&ring->lock);
+        struct change **slot = slot_of(ring, seq), *old = *slot;
+        *slot = bare;
+        ring->bytes = ring->bytes - old->footprint + bare->footprint;
+        pthread_mutex_unlock(&ring->lock);
+        change_unref(old);
+        return;
+    }
+    bool there = true;
+    while (there) {
+        pthread_mutex_lock(&ring->lock);
+        there = ring->floor < seq;
+        struct change *old = there ? drop_oldest(ring) : NULL;
+        pthread_mutex_unlock(&ring->lock);
+        change_unref(old);
+    }
+}
+
 bool ring_take(struct ring *ring, uint64_t after, struct change **changes, size_t max,
                size_t *count) {
     bool reaches = true;

@@ -44,6 +44,12 @@ static inline uint64_t ring_published(struct ring *ring) {
 bool ring_take(struct ring *ring, uint64_t after, struct change **changes, size_t max,
                size_t *count);
 
+/*
+ * Whoever takes the changes at this seq from now on finds it without data; what was taken stays as it was. Where memory is out, the
+ * ring forgets what is as old. The sequencer's thread.
+ */
+void ring_erase(struct ring *ring, uint64_t seq);
+
 /* The change at a seq with a reference, or NULL. */
 struct change *ring_find(struct ring *ring, uint64_t seq);
 

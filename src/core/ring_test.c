@@ -186,6 +186,27 @@ static void readers_follow_a_writer(void **state) {
     ring_done(&ring);
 }
 
+static void what_is_erased_is_there_without_its_data(void **state) {
+    struct change *changes[4];
+    size_t count;
+    (void)state;
+    open_at(0);
+    publish(1, 3);
+    struct change *taken = ring_find(&ring, 2);
+    ring_erase(&ring, 2);
+    ring_erase(&ring, 77); /* Not there: nothing. */
+    check_take(0, 8, 1, 3);
+    assert_true(ring_take(&ring, 1, changes, 1, &count));
+    assert_true(changes[0]->row.pruned);
+    assert_int_equal(changes[0]->row.data.size, 0);
+    assert_int_equal(changes[0]->row.version, 2);
+    assert_int_equal(taken->row.data.size, 2);
+    change_unref(changes[0]);
+    change_unref(taken);
+    publish(4, 5); /* The ring's count of bytes still holds. */
+    ring_done(&ring);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_what_is_newer_in_order),
@@ -196,6 +217,7 @@ int main(void) {
         cmocka_unit_test(a_taken_change_outlives_the_ring),
         cmocka_unit_test(waiting_ends_at_the_time_limit_and_at_the_close),
         cmocka_unit_test(readers_follow_a_writer),
+        cmocka_unit_test(what_is_erased_is_there_without_its_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

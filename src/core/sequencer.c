@@ -455,6 +455,8 @@ static void publish(struct space *space, struct batch *batch) {
     for (size_t i = 0; i < batch->change_count; i++)
         change_ref(batch->changes[i]);
     ring_publish(&space->ring, batch->changes, batch->change_count);
+    for (size_t i = 0; i < batch->prune_count; i++)
+        if (batch->prunes[i].erase) ring_erase(&space->ring, batch->prunes[i].seq);
     for (size_t m = 0; m < space->module_count; m++) {
         const struct engine_module_state *module = &space->modules[m];
         if (module->module->published == NULL) continue;

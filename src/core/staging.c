@@ -413,6 +413,16 @@ stet_status staging_tombstone(struct staging *staging, struct mutation *mutation
     return stage(staging, mutation, STORE_DELETE, last, 0, merge, head, err);
 }
 
+stet_status staging_purge(struct staging *staging, struct mutation *mutation, stet_view reason,
+                          struct store_head *head, stet_error *err) {
+    struct store_change row;
+    stet_status status = staging_head_change(staging, head, &row, err);
+    if (status == STET_OK)
+        status = ask_modules(staging, mutation, STORE_DELETE, row.data, head, err);
+    if (status != STET_OK) return status;
+    return stage(staging, mutation, STORE_DELETE, VIEW("{}"), 0, reason, head, err);
+}
+
 /* ---- Taking back ------------------------------------------------------------------------- */
 
 void staging_take_back(struct staging *staging) {

@@ -115,6 +115,10 @@ stet_status staging_version(struct staging *staging, const struct mutation *muta
 stet_status staging_data(struct staging *staging, struct mutation *mutation, stet_view data,
                          uint64_t hash, stet_view merge, struct store_head *head, stet_error *err);
 
+/* The tombstone of a purge, which carries no data, once the modules accept that the record goes. reason: JSON. */
+stet_status staging_purge(struct staging *staging, struct mutation *mutation, stet_view reason,
+                          struct store_head *head, stet_error *err);
+
 /* A delete carries the last data, so that filters and permissions still apply to it. */
 stet_status staging_tombstone(struct staging *staging, struct mutation *mutation, stet_view merge,
                               struct store_head *head, stet_error *err);

@@ -90,6 +90,9 @@ static void run_read(struct stet_command *command) {
                             VIEW_ARG(command->read.type))
                 : error_set(err, STET_NOT_FOUND, "the record does not exist");
     }
+    if (status == STET_OK && row_is_purge(&command->head->row))
+        status = error_set(err, STET_PURGED, "the record was erased for good by %.*s",
+                           VIEW_ARG(command->head->row.by));
     if (status == STET_OK && change_is_delete(command->head))
         status = error_set(err, STET_DELETED, "the record was deleted by %.*s at version %llu",
                            VIEW_ARG(command->head->row.by),

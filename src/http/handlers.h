@@ -66,6 +66,7 @@ void handle_record_delete(struct request *request);
 void handle_resolve(struct request *request);
 void handle_merge_preview(struct request *request);
 void handle_revert(struct request *request);
+void handle_purge(struct request *request);
 void handle_move(struct request *request);
 
 /* trees.c */

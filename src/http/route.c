@@ -64,6 +64,8 @@ const struct route routes[] = {
      {[METHOD_POST] = {handle_merge, ACCESS_ACTOR, ENVELOPE_BYTES_MAX, "mergeFork"}}},
     {"/v1/{space}/records/{type}/{id}/revert",
      {[METHOD_POST] = {handle_revert, ACCESS_ACTOR, SMALL_BYTES_MAX, "revertRecord"}}},
+    {"/v1/{space}/records/{type}/{id}/purge",
+     {[METHOD_POST] = {handle_purge, ACCESS_ADMIN, SMALL_BYTES_MAX, "purgeRecord"}}},
     {"/v1/{space}/operations",
      {[METHOD_GET] = {handle_operation_list, ACCESS_ACTOR, NO_BODY, "listOperations"},
       [METHOD_POST] = {handle_operation_submit, ACCESS_ACTOR, ENVELOPE_BYTES_MAX,

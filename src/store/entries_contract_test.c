@@ -213,6 +213,36 @@ TEST(what_is_pruned_keeps_its_metadata) {
     check_view(history[1].data, "");
 }
 
+TEST(what_is_erased_keeps_not_even_how_it_came_about) {
+    struct kit_batch kit;
+    struct store_change change;
+    kit_put(f->store, "task", "1", "{\"n\":1}");
+    kit_begin(&kit, f->store);
+    kit_change(&kit, STORE_UPDATE, VIEW("task"), VIEW("1"), VIEW("{\"n\":2}"))->merge =
+        VIEW("{\"from\":1}");
+    kit_must_commit(&kit);
+    kit_begin(&kit, f->store);
+    kit_change(&kit, STORE_UPDATE, VIEW("task"), VIEW("1"), VIEW("{\"n\":3}"));
+    kit_prune(&kit, 2, VIEW("task")); /* Pruned first, erased then: what is left of it goes, too. */
+    kit_must_commit(&kit);
+    must(store_change_at(f->reader, &f->arena, 2, &change, err));
+    assert_true(change.pruned && change.merge.size > 0);
+    kit_begin(&kit, f->store);
+    kit_change(&kit, STORE_UPDATE, VIEW("task"), VIEW("1"), VIEW("{\"n\":4}"));
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        kit_prune(&kit, seq, VIEW("task"));
+        kit.prunes[seq - 1].erase = true;
+    }
+    kit_must_commit(&kit);
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        must(store_change_at(f->reader, &f->arena, seq, &change, err));
+        assert_true(change.pruned);
+        assert_int_equal(change.data.size + change.merge.size + change.origin.size, 0);
+        assert_int_equal(change.version, seq);
+        check_view(change.by, "user:test");
+    }
+}
+
 TEST(what_makes_no_sense_is_refused) {
     struct kit_batch kit;
     put_records(f, 1);
@@ -335,6 +365,7 @@ int main(void) {
         cmocka_unit_test(a_batch_may_hold_entries_only),
         cmocka_unit_test(an_index_is_dropped_bit_by_bit),
         cmocka_unit_test(what_is_pruned_keeps_its_metadata),
+        cmocka_unit_test(what_is_erased_keeps_not_even_how_it_came_about),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(entries_are_as_in_a_model),
     };

@@ -65,6 +65,8 @@ const char *const sql_text[SQL_STATEMENTS] = {
     [SQL_KEY_CLEAR_0] = "DELETE FROM key_0",
     [SQL_KEY_CLEAR_1] = "DELETE FROM key_1",
     [SQL_CHANGE_PRUNE] = "UPDATE change SET data = NULL, op = op + 16 WHERE seq = $1 AND op < 16",
+    [SQL_CHANGE_ERASE] = "UPDATE change SET data = NULL, merge = NULL, origin = NULL,"
+                         " op = CASE WHEN op < 16 THEN op + 16 ELSE op END WHERE seq = $1",
     [SQL_TYPE_FLOOR] = "UPDATE type SET floor_seq = $1 WHERE floor_seq < $1 AND type = $2",
     [SQL_HEAD_OF] = "SELECT version, seq, record, flags, hash, ordinal, spine, parent FROM head"
                     " WHERE record = $1",

@@ -55,6 +55,7 @@ enum sql_statement {
     SQL_KEY_CLEAR_0,
     SQL_KEY_CLEAR_1,
     SQL_CHANGE_PRUNE,
+    SQL_CHANGE_ERASE,
     SQL_TYPE_FLOOR,
     SQL_HEAD_OF,
     SQL_SINCE_BARE,

@@ -114,6 +114,8 @@ static inline void store_number_key(uint64_t number, uint8_t out[STORE_NUMBER_BY
 struct store_prune {
     uint64_t seq;
     stet_view type; /* Of the change: its floor_seq rises to seq. */
+    /* What it says of how it came about goes, too, and nothing of it is left in the file, nor soon in the log. */
+    bool erase;
 };
 
 /* What a mutation key did; kept in the transaction of its effect. */

@@ -314,6 +314,8 @@ both("previewMerge", "401 404 404 200 200 200", "401 404 404 200 404 200", lambd
     "POST", f"{R}/deals/{w.changed_deal(owner)}/merge-preview", {"base_version": 1, "data": {"owner": owner, "n": 7}, "on_conflict": "merge"}))
 both("revertRecord", "401 404 404 403 200 200", "401 404 404 403 404 200",
      lambda w, role, owner: ("POST", f"{R}/deals/{w.changed_deal(owner)}/revert?to=1&base_version=2"))
+both("purgeRecord", "401 403 403 403 403 200", "401 403 403 403 403 200",
+     lambda w, role, owner: ("POST", f"{R}/deals/{w.changed_deal(owner)}/purge", {"reason": "r"}))
 both("getTree", "401 404 404 200 200 200", "401 404 404 200 404 200", lambda w, role, owner: ("GET", f"{R}/deals/{w.tree(owner)}/tree"))
 both("putTree", "401 404 404 200 200 200", "401 404 404 200 404 200", lambda w, role, owner: ("PUT", *w.tree_put(owner)))
 both("deleteTree", "401 404 404 403 200 200", "401 404 404 403 404 200", lambda w, role, owner: ("DELETE", w.tree_delete(owner)))

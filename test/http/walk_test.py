@@ -138,7 +138,7 @@ BODIES = {
     "resolveConflict": {"choice": "current"}, "reopenConflict": {"base_version": 1}, "markInboxRead": {"all": True},
     "deleteRecord": {}, "deleteTree": {}, "forkRecord": {}, "deleteType": {}, "acquireLock": {}, "renewLock": {"token": 1},
     "importRecords": "", "submitOperation": {}, "reportProgress": {"lease": 1}, "completeOperation": {"lease": 1},
-    "failOperation": {"lease": 1}, "releaseOperation": {"lease": 1}, "cancelOperation": {}, "retryOperation": {}, "putLane": {},
+    "failOperation": {"lease": 1}, "releaseOperation": {"lease": 1}, "cancelOperation": {}, "purgeRecord": {"reason": "r"}, "retryOperation": {}, "putLane": {},
     "claimOperations": {"agent": "a"}, "pauseLane": {}, "resumeLane": {}, "drainLane": {},
     "applyFunctions": {"functions": {"f": {"source": "return 1"}}}, "putFunction": {"source": "return 1"}, "callFunction": {},
     "logIn": {"user": "ann", "password": "correct horse"}, "redeemLink": {"link": "x", "password": "correct horse"},
@@ -771,6 +771,30 @@ def records_move_and_fork(folder):
 
 
 # ---- Types, spaces, tokens, locks ------------------------------------------------------------
+
+@test
+def records_are_erased_for_good(folder):
+    with Site(folder) as site:
+        site.put("p/1", {"who": "ann"}, want=201)
+        site.put("p/1", {"who": "bob"}, 1, want=200)
+        site.ask("POST", f"{R}/p/1/fork?id=2", want=201)
+        purge = f"{R}/p/1/purge"
+        site.ask("POST", purge, {}, want=400)
+        site.ask("POST", purge, {"reason": "x" * 1001}, want=400)
+        site.ask("POST", f"{R}/p/none/purge", {"reason": "r"}, want=404)
+        tried = site.ask("POST", purge + "?dry_run=1", {"reason": "r"}, want=200).json
+        check(tried["versions"] == 2 and tried["dry_run"] and tried["kept"] == ["p/2"], tried)
+        site.ask("GET", f"{R}/p/1", want=200)
+        gone = site.ask("POST", purge, {"reason": "forgotten"}, want=200).json
+        check((gone["version"], gone["versions"], gone["kept"]) == (3, 2, ["p/2"]), gone)
+        problem = site.ask("GET", f"{R}/p/1", want=410).json
+        check((problem["code"], problem["purged_by"], problem["reason"]) == ("PURGED", "admin", "forgotten"), problem)
+        changes = site.ask("GET", f"{R}/p/1/history?data=1", want=200).json["changes"]
+        check([one["op"] for one in changes] == ["purge", "update", "create"] and changes[0]["reason"] == "forgotten", changes)
+        check(all(one.get("pruned") and "data" not in one for one in changes[1:]), changes)
+        check(site.ask("POST", purge, {"reason": "again"}, want=200).json["unchanged"])
+        check(site.put("p/1", {"who": "new"}, want=201).json["version"] == 4)
+
 
 @test
 def types_are_declared(folder):

@@ -527,6 +527,47 @@ void task_finish_read(struct stet_command *command,
     command->read_rows = read;
 }
 
+/* ---- A record is erased ------------------------------------------------------------------ */
+
+static void concerns(const struct store_change *row, struct arena *scratch,
+                     const struct module_erasure *erasure) {
+    struct conflict_record record;
+    if (record_decode(scratch, row->data, &record, NULL) == STET_OK &&
+        view_equal(record.type, erasure->type) && view_equal(record.id, erasure->id))
+        erasure->add(erasure->context, CONCERN_ERASED, row->type, row->id);
+}
+
+/* Who waited for whom stays; what they wrote goes. Nobody has to hear of it any more. */
+static stet_status erase(void *state, struct staging *staging, stet_view type, stet_view id,
+                         stet_error *err) {
+    struct conflicts *conflicts = state;
+    struct store_head head;
+    struct conflict_record old;
+    (void)type;
+    stet_status status = conflicts_get(staging, id, &head, &old, err);
+    if (status != STET_OK) return status;
+    const struct conflict_record record = {
+        .state = CONFLICT_RESOLVED,
+        .event = VIEW("purged"),
+        .type = old.type,
+        .id = old.id,
+        .base_version = old.base_version,
+        .current_version = old.current_version,
+        .deletes = true,
+        .by = old.by,
+        .conflict_type = old.conflict_type,
+        .strategy = old.strategy,
+        .fallback = old.fallback,
+        .opened_at = old.opened_at,
+        .resolved_at = staging->now,
+        .resolved_by = old.by,
+        .choice = VIEW("current"),
+        .explanation = VIEW("the record was erased"),
+        .kept = true,
+    };
+    return conflicts_put(conflicts, staging, id, &record, NULL, err);
+}
+
 static const char *const types[] = {"stet.conflict", NULL};
 
 const struct module conflicts_module = {
@@ -541,6 +582,8 @@ const struct module conflicts_module = {
     .next_due = next_due,
     .due = due,
     .keeps = keeps,
+    .concerns = concerns,
+    .erase = erase,
     .apply = apply,
     .published = published,
     .may_read = conflicts_may_read,

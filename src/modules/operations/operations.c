@@ -106,6 +106,35 @@ static void operations_ended(void *state, struct stet_command *command) {
     if (task->prune != NULL) prune_ended(state, command);
 }
 
+/* ---- A record is erased ------------------------------------------------------------------ */
+
+/* What is over is forgotten with what it took and gave; what is not goes on, and is named. */
+static void operations_concern(const struct store_change *row, struct arena *scratch,
+                               const struct module_erasure *erasure) {
+    struct operation_record record;
+    if (!view_equal(row->type, OPERATION_TYPE) ||
+        record_read(scratch, row->data, &record, NULL) != STET_OK ||
+        !view_equal(record.target, erasure->address))
+        return;
+    if (!status_finished(record.status)) {
+        erasure->add(erasure->context, CONCERN_KEEPS, row->type, row->id);
+        return;
+    }
+    erasure->add(erasure->context, CONCERN_ERASED, row->type, row->id);
+    const char *const parts[] = {"input", "result"};
+    for (int i = 0; i < 2; i++) {
+        stet_view id = payload_id(scratch, row->id, parts[i]);
+        if (id.bytes != NULL && (i == 0 ? record.input_apart : record.result_apart))
+            erasure->add(erasure->context, CONCERN_ERASED, PAYLOAD_TYPE, id);
+    }
+}
+
+static stet_status operations_erase(void *state, struct staging *staging, stet_view type,
+                                    stet_view id, stet_error *err) {
+    (void)state;
+    return staging_forget(staging, type, id, err);
+}
+
 static const char *const types[] = {"stet.operation", "stet.payload", "stet.lane", NULL};
 
 const struct module operations_module = {
@@ -124,6 +153,8 @@ const struct module operations_module = {
     .ended = operations_ended,
     .spawn = operations_spawn,
     .gauge = operations_gauge,
+    .concerns = operations_concern,
+    .erase = operations_erase,
     .metrics = operations_metrics,
     .may_read = operations_may_read,
 };

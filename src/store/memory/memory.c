@@ -303,6 +303,7 @@ static stet_status stage(struct memory_store *store, const struct store_batch *b
             *(seq <= store->change_count ? store->changes[seq - 1]
                                          : staged->changes[seq - 1 - store->change_count]);
         bare.data = (stet_view){0};
+        if (batch->prunes[i].erase) bare.merge = bare.origin = (stet_view){0};
         bare.pruned = true;
         staged->bare[i] = change_copy(&bare);
         if (staged->bare[i] == NULL) return STET_NO_MEMORY;

@@ -21,10 +21,13 @@
  */
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/view.h"
 #include "store/sqlite/internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { FRAME_HEADER_BYTES = 24, COPIER_CACHE_BYTES = 64 * 1024 };
 
@@ -214,8 +217,34 @@ void checkpoint_committed(struct sqlite_store *store) {
     background_queue(store);
 }
 
+static bool log_is_empty(const struct sqlite_store *store) {
+    struct stat file;
+    char *path = sqlite3_mprintf("%s-wal", store->path);
+    if (path == NULL) return false;
+    bool empty = stat(path, &file) != 0 ? errno == ENOENT : file.st_size == 0;
+    sqlite3_free(path);
+    return empty;
+}
+
+/*
+ * What was erased still stands in older frames of the log: it is copied back and cut to nothing. A reader in a snapshot is in the way of
+ * that, then it is tried again after the next batch. A log that was copied by others since the last commit is not touched until
+ * there is another commit (the rule); so there is one.
+ */
+static void checkpoint_erase(struct sqlite_store *store) {
+    struct checkpoint *checkpoint = &store->checkpoint;
+    pthread_mutex_lock(&checkpoint->mutex);
+    bool copied =
+        checkpoint->copied_all && atomic_load(&checkpoint->commits) == checkpoint->copied_at;
+    pthread_mutex_unlock(&checkpoint->mutex);
+    if (copied && store_meta_put(&store->base, VIEW("store.erased"), VIEW("1"), NULL) != STET_OK)
+        return;
+    if (checkpoint_truncate(store, NULL) == STET_OK) checkpoint->erase_due = !log_is_empty(store);
+}
+
 void checkpoint_maintain(struct sqlite_store *store) {
     struct checkpoint *checkpoint = &store->checkpoint;
+    if (checkpoint->erase_due) checkpoint_erase(store);
     uint64_t frames = atomic_load(&checkpoint->log_frames);
     if (frames < checkpoint->finish_at_frames) return;
     /* Most is copied already, or being copied: wait for that between later batches, unless the log is far too long. */

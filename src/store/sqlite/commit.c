@@ -135,7 +135,8 @@ static int write_prunes(struct sqlite_store *store, const struct store_batch *ba
     uint64_t floor = 0;
     for (size_t i = 0; i < batch->prune_count; i++) {
         const struct store_prune *prune = &batch->prunes[i];
-        sqlite3_stmt *statement = connection_statement(writer, SQL_CHANGE_PRUNE, NULL);
+        sqlite3_stmt *statement = connection_statement(
+            writer, prune->erase ? SQL_CHANGE_ERASE : SQL_CHANGE_PRUNE, NULL);
         if (statement == NULL) return sqlite3_extended_errcode(writer->db);
         sqlite3_bind_int64(statement, 1, (sqlite3_int64)prune->seq);
         int result = step(statement);
@@ -266,6 +267,19 @@ static void keys_note(struct sqlite_store *store, const struct store_batch *batc
     }
 }
 
+static bool erases(const struct store_batch *batch) {
+    for (size_t i = 0; i < batch->prune_count; i++)
+        if (batch->prunes[i].erase) return true;
+    return false;
+}
+
+/* Whether pages that become free are emptied as well, at the price of writing them. */
+static int secure_delete(struct sqlite_store *store, bool whole) {
+    return sqlite3_exec(store->writer.db,
+                        whole ? "PRAGMA secure_delete=ON" : "PRAGMA secure_delete=FAST", NULL, NULL,
+                        NULL);
+}
+
 stet_status sqlite_commit(struct store *base, const struct store_batch *batch,
                           const struct store_plan *plan, stet_error *err) {
     struct sqlite_store *store = (struct sqlite_store *)base;
@@ -276,7 +290,10 @@ stet_status sqlite_commit(struct store *base, const struct store_batch *batch,
     /* While the generations trade places no reader may look a key up. */
     if (batch->rotate_keys) pthread_rwlock_wrlock(&store->keys.lock);
     uint64_t until = 0;
-    int result = begin(store);
+    bool erase = erases(batch);
+    if (erase && connection_is_open(&store->writer)) connection_rollback(&store->writer);
+    int result = erase ? secure_delete(store, true) : SQLITE_OK;
+    if (result == SQLITE_OK) result = begin(store);
     if (result == SQLITE_OK) result = write_batch(store, batch, plan, table, &until);
     if (result == SQLITE_OK && late_stage(&store->late, batch, plan) != STET_OK)
         result = SQLITE_NOMEM;
@@ -286,7 +303,9 @@ stet_status sqlite_commit(struct store *base, const struct store_batch *batch,
     } else {
         status = commit(store, err);
     }
+    if (erase) (void)secure_delete(store, false); /* Else every batch is as thorough, which is slow only. */
     if (status == STET_OK) {
+        if (erase) store->checkpoint.erase_due = true;
         late_keep(&store->late, store->base.state.seq + batch->change_count, until);
         dictionary_publish(&store->types);
         keys_note(store, batch, table);
