@@ -135,8 +135,8 @@ static int write_prunes(struct sqlite_store *store, const struct store_batch *ba
     uint64_t floor = 0;
     for (size_t i = 0; i < batch->prune_count; i++) {
         const struct store_prune *prune = &batch->prunes[i];
-        sqlite3_stmt *statement = connection_statement(
-            writer, prune->erase ? SQL_CHANGE_ERASE : SQL_CHANGE_PRUNE, NULL);
+        sqlite3_stmt *statement =
+            connection_statement(writer, prune->erase ? SQL_CHANGE_ERASE : SQL_CHANGE_PRUNE, NULL);
         if (statement == NULL) return sqlite3_extended_errcode(writer->db);
         sqlite3_bind_int64(statement, 1, (sqlite3_int64)prune->seq);
         int result = step(statement);
@@ -303,7 +303,8 @@ stet_status sqlite_commit(struct store *base, const struct store_batch *batch,
     } else {
         status = commit(store, err);
     }
-    if (erase) (void)secure_delete(store, false); /* Else every batch is as thorough, which is slow only. */
+    /* A failure leaves every batch as thorough, which is slow only. */
+    if (erase) (void)secure_delete(store, false);
     if (status == STET_OK) {
         if (erase) store->checkpoint.erase_due = true;
         late_keep(&store->late, store->base.state.seq + batch->change_count, until);

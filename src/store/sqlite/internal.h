@@ -131,7 +131,7 @@ struct checkpoint {
     uint64_t finish_at_frames;       /* The writer's own. */
     struct sqlite_store *queue_next; /* The background thread's queue, under its mutex. */
     bool queued;
-    bool erase_due; /* Something was erased that older frames of the log still say. The writer's own. */
+    bool erase_due; /* Older frames of the log still say what was erased. The writer's own. */
 };
 
 /* The two generations of mutation keys. */
