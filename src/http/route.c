@@ -195,7 +195,7 @@ const struct route routes[] = {
     {"/v1/{space}/links/{id}",
      {[METHOD_DELETE] = {handle_link_revoke, ACCESS_ADMIN, NO_BODY, "revokeLink"}}},
     {"/v1/{space}/export",
-     {[METHOD_GET] = {handle_export, ACCESS_ADMIN, NO_BODY, "exportRecords"}}},
+     {[METHOD_GET] = {handle_export, ACCESS_ACTOR, NO_BODY, "exportRecords"}}},
     {"/v1/{space}/backup", {[METHOD_GET] = {handle_backup, ACCESS_ADMIN, NO_BODY, "backUpSpace"}}},
     {"/v1/{space}/import",
      {[METHOD_POST] = {handle_import, ACCESS_ACTOR, HTTP_IMPORT_BYTES_MAX, "importRecords"}}},

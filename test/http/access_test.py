@@ -514,5 +514,19 @@ def nobody_asks_by_what_is_never_shown(folder):
             check(world.ask("clerk", "GET", target).status == 403, target)
 
 
+@test
+def an_export_is_for_whoever_has_its_scope_and_holds_what_they_may_read(folder):
+    with World(folder) as world:
+        for role, roles, mine, titles in (("clerk", ["clerk"], None, ["MARK-OTHERS-TITLE", "MARK-OWNERS-TITLE"]),
+                                          ("owner", ["sales"], "MARK-OWNERS-MARGIN", ["MARK-OWNERS-TITLE"])):
+            made = {"actor": role, "roles": roles, "scopes": ["read", "export"]}
+            world.tokens[role] = world.must("POST", "/v1/stet/tokens", made)["token"]
+            answer = world.ask(role, "GET", f"{S}/export?type=deals&history=1")
+            check(answer.status == 200, answer)
+            lines = [json.loads(line) for line in answer.body.splitlines()][1:-1]
+            check(sorted(line["data"]["title"] for line in lines) == titles, lines)
+            check({line["data"].get("margin") for line in lines} == {mine}, lines)
+
+
 if __name__ == "__main__":
     main()
