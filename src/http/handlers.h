@@ -139,12 +139,13 @@ void handle_settings_get(struct request *request);
 void handle_settings_put(struct request *request);
 void handle_alert_list(struct request *request);
 
-/* transactions.c, import.c, export.c, changes.c, metrics.c, contract.c */
+/* transactions.c, import.c, export.c, changes.c, metrics.c, contract.c, welcome.c */
 void handle_transaction(struct request *request);
 void handle_import(struct request *request);
 void handle_export(struct request *request);
 void handle_changes(struct request *request);
 void handle_metrics(struct request *request);
 void handle_openapi(struct request *request);
+void handle_welcome(struct request *request);
 
 #endif

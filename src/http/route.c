@@ -25,6 +25,7 @@ const struct route routes[] = {
       [METHOD_PATCH] = {handle_record_patch, ACCESS_ACTOR, ENVELOPE_BYTES_MAX, "patchRecord"},
       [METHOD_DELETE] = {handle_record_delete, ACCESS_ACTOR, SMALL_BYTES_MAX, "deleteRecord"}}},
     {"/healthz", {[METHOD_GET] = {handle_health, ACCESS_NONE, NO_BODY, "getHealth"}}},
+    {"/", {[METHOD_GET] = {handle_welcome, ACCESS_NONE, NO_BODY, "getWelcome"}}},
     {"/openapi.yaml", {[METHOD_GET] = {handle_openapi, ACCESS_NONE, NO_BODY, "getContract"}}},
     {"/metrics", {[METHOD_GET] = {handle_metrics, ACCESS_METRICS, NO_BODY, "getMetrics"}}},
     {"/v1", {[METHOD_GET] = {handle_root, ACCESS_ACTOR, NO_BODY, "getServer"}}},

@@ -373,6 +373,7 @@ plain("checkSpace", "401 403 403 403 403 200", "GET", f"{S}/check")
 
 # The server
 plain("getHealth", "200 200 200 200 200 200", "GET", "/healthz")
+plain("getWelcome", "200 200 200 200 200 200", "GET", "/")
 plain("getContract", "200 200 200 200 200 200", "GET", "/openapi.yaml")
 plain("getMetrics", "200 200 200 200 200 200", "GET", "/metrics")
 plain("getServer", "401 200 200 200 200 200", "GET", "/v1")

@@ -200,6 +200,10 @@ def the_server_answers_its_contract(folder):
         site.ask("GET", "/openapi.yaml", actor=None, If_None_Match=f'"x", W/{answer.etag}', want=304)
         site.ask("GET", "/openapi.yaml", actor=None, If_None_Match='"x"', want=200)
         site.ask("HEAD", "/openapi.yaml", actor=None, want=200)
+        page = site.ask("GET", "/", actor=None, want=200)
+        check("unsafe" not in page.headers["content-security-policy"], page.headers)
+        site.ask("GET", "/", actor=None, If_None_Match=page.etag, want=304)
+        site.ask("GET", "/?color=red", actor=None, want=400)
 
 
 # ---- Query parameters ------------------------------------------------------------------------
