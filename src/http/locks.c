@@ -208,15 +208,5 @@ void handle_lock_get(struct request *request) {
 }
 
 void handle_lock_list(struct request *request) {
-    stet_error err;
-    stet_view after = {0};
-    uint64_t limit = 0;
-    stet_status status = params_u64(&request->params, "limit", LIST_LIMIT_MAX, &limit, &err);
-    if (status == STET_OK) status = params_text(&request->params, "after", &after, &err);
-    if (status == STET_OK) status = params_finish(&request->params, &err);
-    if (!request_ok(request, status, &err) || !request_open_space(request)) return;
-    stet_command *command = request_command(request);
-    if (command == NULL) return;
-    status = stet_command_lock_list(command, after, (unsigned)limit, &err);
-    if (request_ok(request, status, &err)) request_submit(request, request_reply_outcome);
+    request_submit_list(request, stet_command_lock_list);
 }

@@ -169,6 +169,20 @@ void request_submit(struct request *request, void (*next)(struct request *reques
     request_submit_as(request, &actor, next);
 }
 
+void request_submit_list(struct request *request, list_fill *fill) {
+    stet_error err;
+    stet_view after = {0};
+    uint64_t limit = 0;
+    stet_status status = params_u64(&request->params, "limit", LIST_LIMIT_MAX, &limit, &err);
+    if (status == STET_OK) status = params_text(&request->params, "after", &after, &err);
+    if (status == STET_OK) status = params_finish(&request->params, &err);
+    if (!request_ok(request, status, &err) || !request_open_space(request)) return;
+    stet_command *command = request_command(request);
+    if (command == NULL) return;
+    status = fill(command, after, (unsigned)limit, &err);
+    if (request_ok(request, status, &err)) request_submit(request, request_reply_outcome);
+}
+
 /* ---- The body ---- */
 
 /* Content-Length as a number; false when there is none. MHD has checked it. */

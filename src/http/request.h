@@ -115,6 +115,11 @@ void request_reply(struct request *request, const struct reply *reply);
 void request_reply_response(struct request *request, int http, struct MHD_Response *response,
                             const struct reply *reply);
 
+/* A list that takes "after" and "limit" and nothing else: fills the request's command, submits it and answers with its outcome. */
+typedef stet_status list_fill(stet_command *command, stet_view after, unsigned limit,
+                              stet_error *err);
+void request_submit_list(struct request *request, list_fill *fill);
+
 /* Answers with a problem document. err: borrowed. */
 void request_refuse(struct request *request, const stet_error *err);
 void request_refuse_http(struct request *request, const stet_error *err, int http,
