@@ -1050,7 +1050,8 @@ typedef struct stet_calendar_fields {
 
 typedef struct stet_calendar {
     stet_view type;
-    stet_view resource; /* Empty: all of them. */
+    const stet_view *resources; /* What is booked of any of these. None: all of them. */
+    size_t resource_count;      /* At most 100. */
     stet_view field; /* Of several declarations the one for this resource's pointer; empty: all. */
     /* "2026-03-01", "2026-03-01T09:30", "…Z", "…+01:00". Empty: from now, for 31 days. */
     stet_view from, to;
@@ -1081,7 +1082,7 @@ typedef struct stet_calendar_free {
     stet_view type;
     const stet_view *resources; /* Any of these. None: of a type with one calendar. */
     size_t resource_count;
-    stet_view field; /* As above; needed where several declarations have resources. */
+    stet_view field; /* As above; empty: the first declaration that has resources, or has none. */
     uint64_t duration_s;
     uint32_t weight;          /* How much of the capacity; 0: 1. */
     stet_view from, to, zone; /* As above. */
@@ -1091,7 +1092,7 @@ typedef struct stet_calendar_free {
 
 /**
  * The next times at which there is room, within the declared hours: {"free": [{"resource"?, "start", "end", "start_local", "end_local"}], "zone",
- * "complete", "seq"}. complete false: the search was given up after much work, there may be more.
+ * "field"?, "complete", "seq"}. field: the declaration that was looked at. complete false: the search was given up after much work, there may be more.
  */
 STET_API stet_status stet_command_calendar_free(stet_command *command,
                                                 const stet_calendar_free *asked, stet_error *err);

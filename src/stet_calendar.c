@@ -11,6 +11,7 @@
 stet_status stet_command_calendar(stet_command *command, const stet_calendar *calendar,
                                   stet_error *err) {
     NEED(command != NULL && calendar != NULL);
+    NEED(calendar->resource_count == 0 || calendar->resources != NULL);
     return calendar_fill_range(command, calendar, err);
 }
 

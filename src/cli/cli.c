@@ -182,19 +182,30 @@ static void say_violations(struct cli *cli, struct arena *arena, const struct do
         fputs("  --force stores the definition all the same\n", stream);
 }
 
+/* several: of a series one has to know which of its times is meant. */
 static void say_slot(struct cli *cli, struct arena *arena, const struct doc *doc, doc_node slot,
-                     const char *words) {
+                     const char *words, bool several) {
     FILE *stream = cli->errors.stream;
-    stet_view address = answer_text(arena, doc, slot, "address");
+    static const char *const names[] = {"address", "resource"};
+    stet_view start = answer_text(arena, doc, slot, "start");
+    stet_view original = answer_text(arena, doc, slot, "original_start");
     fprintf(stream, "  %s", words);
-    terminal_text(&cli->errors, COLOR_BOLD,
-                  address.size > 0 ? address : answer_text(arena, doc, slot, "resource"));
+    for (size_t i = 0; i < 2; i++) {
+        stet_view text = answer_text(arena, doc, slot, names[i]);
+        if (text.size == 0) continue;
+        fputc(' ', stream);
+        terminal_text(&cli->errors, i == 0 ? COLOR_BOLD : COLOR_NONE, text);
+    }
     fputs("  from ", stream);
-    terminal_text(&cli->errors, COLOR_NONE,
-                  answer_time(arena, answer_text(arena, doc, slot, "start")));
+    terminal_text(&cli->errors, COLOR_NONE, answer_time(arena, start));
     fputs(" to ", stream);
     terminal_text(&cli->errors, COLOR_NONE,
                   answer_time(arena, answer_text(arena, doc, slot, "end")));
+    fputs(" UTC", stream);
+    if (several && original.size > 0) {
+        fputs(", in the way of what begins ", stream);
+        terminal_text(&cli->errors, COLOR_NONE, answer_time(arena, original));
+    }
     fputc('\n', stream);
 }
 
@@ -202,12 +213,15 @@ static void say_slot(struct cli *cli, struct arena *arena, const struct doc *doc
 static void say_slots(struct cli *cli, struct arena *arena, const struct doc *doc,
                       doc_node refusal) {
     static const char *const names[] = {"in_the_way", "next_free"};
-    static const char *const words[] = {"taken: ", "free: "};
+    static const char *const words[] = {"taken:", "free:"};
     for (size_t i = 0; i < 2; i++) {
         doc_node list = answer_member(doc, refusal, names[i]);
         if (list == DOC_NONE || doc_kind(doc, list) != DOC_ARRAY) continue;
         for (doc_node one = doc_first(doc, list); one != DOC_NONE; one = doc_next(doc, one))
-            say_slot(cli, arena, doc, one, words[i]);
+            say_slot(cli, arena, doc, one, words[i], doc_count(doc, list) > 1);
+        uint64_t more = i == 0 ? answer_u64(doc, refusal, "more_in_the_way") : 0;
+        if (more > 0)
+            fprintf(cli->errors.stream, "  and %llu more\n", (unsigned long long)more);
     }
 }
 

@@ -26,7 +26,7 @@ typedef int command_run(struct cli *cli);
 
 command_run run_serve, run_init, run_space_list, run_space_create, run_space_delete, run_get,
     run_put, run_patch, run_delete, run_purge, run_list, run_history, run_diff, run_tail,
-    run_export, run_import, run_completion, run_tree, run_fork, run_merge, run_lock, run_locks,
+    run_export, run_import, run_completion, run_calendar, run_free, run_tree, run_fork, run_merge, run_lock, run_locks,
     run_conflicts, run_conflicts_show, run_conflicts_resolve, run_conflicts_reopen, run_inbox,
     run_inbox_read, run_inbox_dismiss, run_types_list, run_types_show, run_types_put,
     run_types_delete, run_types_apply, run_ops, run_ops_show, run_ops_submit, run_ops_watch,
@@ -83,6 +83,10 @@ void cli_print_json(struct cli *cli, stet_view json);
 
 /* True when the text ends standard output well; a full disk or a closed pipe is a failure too. */
 int cli_finish(struct cli *cli, int code);
+
+/* Whether the file to import is iCalendar; and its import. */
+bool import_is_ics(const struct args *args);
+int import_ics(struct cli *cli);
 
 /* A conflict that waits, or is over: how it stands, and its sides field by field. */
 void conflict_show(struct terminal *terminal, struct arena *arena, const struct doc *doc);

@@ -614,7 +614,12 @@ static stet_status file_open(struct import *import, stet_error *err) {
 int run_import(struct cli *cli) {
     struct import import = {.cli = cli, .fd = -1, .line = 1, .tell_orphans = true};
     stet_error err;
+    if (import_is_ics(cli->args)) return import_ics(cli);
     stet_status status = on_error_read(&import, &err);
+    if (status == STET_OK &&
+        (args_given(cli->args, OPTION_RESOURCE) || args_given(cli->args, OPTION_ZONE)))
+        status = error_set(&err, STET_BAD_REQUEST,
+                           "--resource and --zone are for iCalendar files: add --format ics");
     if (status == STET_OK) status = file_open(&import, &err);
     if (status == STET_OK && import_rows_wanted(cli->args))
         status = import_rows_create(&import, &import.rows, &err);

@@ -82,7 +82,8 @@ static const struct command_row commands[COMMAND_COUNT] = {
          "Loading the same file again changes nothing. A line that fails is reported by its number "
          "and does not keep the others from being loaded; the exit code is then 1.\n"
          "With --type, rows of other programs' files become records: a CSV, a JSON array or JSON "
-         "lines, with --field or --map for what goes where.\n"
+         "lines, with --field or --map for what goes where; or the events of an iCalendar file "
+         "(.ics), all of them in one step.\n"
          "How far it came is kept in FILE.import until it is through.\n"},
     [COMMAND_TREE] = {"tree", "TYPE/ID", 1, 1, "Show a record with all that stands below it",
                       "What stands below what is said by --parent of put and patch.\n"},
@@ -93,6 +94,13 @@ static const struct command_row commands[COMMAND_COUNT] = {
                        "TYPE/ID is the fork, --base its version. What it changed since it was "
                        "forked is merged into the original by the rules of its type; the fork "
                        "then stands at the result and can be merged again.\n"},
+    [COMMAND_CALENDAR] =
+        {"calendar", "TYPE", 1, 1, "Show what takes place, day by day",
+         "The records of a type that declares \"exclusive\" intervals, each occurrence of a series "
+         "by itself, by the clock of its own zone.\n"},
+    [COMMAND_FREE] =
+        {"free", "TYPE", 1, 1, "Show when there is room for something",
+         "The next times at which so much fits, within the hours that the type declares.\n"},
     [COMMAND_LOCK] =
         {"lock", "NAME -- COMMAND...", 2, 1000, "Run a command while holding a lock",
          "One holder at a time has a lock: the command runs nowhere else under the same name "
@@ -276,6 +284,7 @@ static const struct command_row commands[COMMAND_COUNT] = {
 #define ON_TYPES_WRITE (ON(TYPES_PUT) | ON(TYPES_DELETE) | ON(TYPES_APPLY))
 #define ON_TYPES (ON(TYPES_LIST) | ON(TYPES_SHOW) | ON_TYPES_WRITE)
 #define ON_LOCKS (ON(LOCK) | ON(LOCKS))
+#define ON_CALENDAR (ON(CALENDAR) | ON(FREE))
 #define ON_TREES (ON(TREE) | ON(FORK) | ON(MERGE))
 #define ON_CONFLICTS                                                                               \
     (ON(CONFLICTS_SHOW) | ON(CONFLICTS_RESOLVE) | ON(CONFLICTS_REOPEN) | ON(CONFLICTS) |           \
@@ -301,8 +310,8 @@ static const struct command_row commands[COMMAND_COUNT] = {
      ON(SETTINGS_PUT))
 #define ON_REMOTE                                                                                  \
     (ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON_SPACES | ON_TOKENS |           \
-     ON_USERS | ON_QUEUE | ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(BACKUP) | ON(CHECK) |           \
-     ON(SIMULATE))
+     ON_USERS | ON_QUEUE | ON_CALENDAR | ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(BACKUP) |         \
+     ON(CHECK) | ON(SIMULATE))
 #define ON_WRITE (ON(PUT) | ON(PATCH) | ON(DELETE))
 #define SECONDS_MAX (100u * 365 * 24 * 3600)
 
@@ -405,7 +414,7 @@ static const struct option_row options[OPTION_COUNT] = {
                       "Who acts, for a server that runs with --no-auth; others go by the token"},
     [OPTION_SPACE] = {"space", "NAME", OPTION_TEXT, 0, "main", "STET_SPACE", NULL,
                       ON_RECORD | ON_TREES | ON_TYPES | ON_CONFLICTS | ON_LOCKS | ON_QUEUE |
-                          ON_USERS | ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(CHECK),
+                          ON_USERS | ON_CALENDAR | ON(TAIL) | ON(EXPORT) | ON(IMPORT) | ON(CHECK),
                       "The space to use; check: all when not given"},
     [OPTION_TIMEOUT_S] = {"timeout-s", "SECONDS", OPTION_NUMBER, SECONDS_MAX, "600",
                           "STET_TIMEOUT_S", NULL, ON_REMOTE,
@@ -483,8 +492,8 @@ static const struct option_row options[OPTION_COUNT] = {
     [OPTION_IMPORT_TYPE] = {"type", "TYPE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
                             "The rows become records of this type"},
     [OPTION_FORMAT] = {"format", "WHAT", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
-                       "What the rows are: csv, json (an array) or ndjson. Default: what the name "
-                       "of the file says"},
+                       "What the file is: csv, json (an array), ndjson, or ics (iCalendar). "
+                       "Default: what its name says"},
     [OPTION_MAP] = {"map", "FILE", OPTION_TEXT, 0, NULL, NULL, NULL, ON(IMPORT),
                     "What becomes of a row, as a JSON object: see docs/importing.md"},
     [OPTION_FIELD] = {"field", "COLUMN=/POINTER[:KIND]", OPTION_MANY, 0, NULL, NULL, NULL,
@@ -512,6 +521,26 @@ static const struct option_row options[OPTION_COUNT] = {
     [OPTION_UPDATE] = {"update", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(IMPORT),
                        "Change records that are there: the row's fields replace theirs, others "
                        "stay. Default: they are left alone"},
+    [OPTION_RESOURCE] = {"resource", "NAME", OPTION_MANY, 0, NULL, NULL, NULL,
+                         ON_CALENDAR | ON(IMPORT),
+                         "What is booked; may be given several times. calendar: all when not "
+                         "given. import: what every event of an .ics file books, once"},
+    [OPTION_CALENDAR_FIELD] = {"field", "POINTER", OPTION_TEXT, 0, NULL, NULL, NULL, ON_CALENDAR,
+                               "Where a type declares several kinds of intervals, the resource of "
+                               "the one that is meant. free: the first when not given"},
+    [OPTION_FROM] = {"from", "TIME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_CALENDAR,
+                     "From this day or time on: 2026-03-01, 2026-03-01T09:30. Default: from now"},
+    [OPTION_TO] = {"to", "TIME", OPTION_TEXT, 0, NULL, NULL, NULL, ON_CALENDAR,
+                   "Up to this day or time, which is not included. Default: 31 days later"},
+    [OPTION_ZONE] = {"zone", "ZONE", OPTION_TEXT, 0, NULL, NULL, NULL, ON_CALENDAR | ON(IMPORT),
+                     "The time zone of --from and --to: Europe/Madrid. Default: UTC. import: of "
+                     "the times in an .ics file that name none"},
+    [OPTION_ICS] = {"ics", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(CALENDAR),
+                    "Print iCalendar, for other programs"},
+    [OPTION_DURATION] = {"duration", "SPAN", OPTION_TEXT, 0, NULL, NULL, NULL, ON(FREE),
+                         "How long it takes: 30m, 1h, 2d. Required"},
+    [OPTION_FREE_LIMIT] = {"limit", "N", OPTION_NUMBER, CALENDAR_FREE_MAX, NULL, NULL, NULL,
+                           ON(FREE), "How many times at most. Default: 5"},
     [OPTION_SORT] = {"sort", "FIELDS", OPTION_TEXT, 0, NULL, NULL, NULL, ON(LIST),
                      "Sort by these fields, commas between, - before one for descending: "
                      "-amount,$updated_at"},
@@ -699,7 +728,7 @@ const char *option_choices(enum option_id id) {
         [OPTION_STATE] = "open resolved expired overwritten settled any",
         [OPTION_CHOICE] = "yours current merged custom",
         [OPTION_ON_ERROR] = "continue skip stop",
-        [OPTION_FORMAT] = "csv json ndjson",
+        [OPTION_FORMAT] = "csv json ndjson ics",
         [OPTION_EMPTY] = "skip remove text",
         [OPTION_ENCODING] = "utf-8 latin1",
         [OPTION_CLASS] = "low normal high urgent structural",

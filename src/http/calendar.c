@@ -24,6 +24,24 @@ static stet_status read_fields(struct request *request, stet_calendar_fields *fi
     return status;
 }
 
+/* resource=red&resource=blue: at most SPAN_RESOURCES_MAX of them. */
+static stet_status read_resources(struct params *params, stet_view resources[SPAN_RESOURCES_MAX],
+                                  size_t *count, stet_error *err) {
+    unsigned cursor = 0;
+    stet_view resource;
+    *count = 0;
+    while (params_next(params, "resource", &cursor, &resource)) {
+        if (*count == SPAN_RESOURCES_MAX) {
+            stet_status status =
+                error_set(err, STET_BAD_REQUEST, "fewer resources are looked at at once");
+            error_field(err, "resource", SPAN_RESOURCES_MAX);
+            return status;
+        }
+        resources[(*count)++] = resource;
+    }
+    return STET_OK;
+}
+
 /* ---- GET …/calendar/{type} ---- */
 
 /* {"calendar": text}: the text is the answer. */
@@ -55,11 +73,12 @@ static void reply_icalendar(struct request *request) {
 void handle_calendar_get(struct request *request) {
     struct params *params = &request->params;
     stet_calendar asked = {.type = request->match.captures[CAPTURE_TYPE]};
-    stet_view accept = request->headers.accept;
+    stet_view accept = request->headers.accept, resources[SPAN_RESOURCES_MAX];
     stet_error err;
     uint64_t limit = 0;
     asked.icalendar = accept_names(accept, "text", "calendar");
-    stet_status status = params_text(params, "resource", &asked.resource, &err);
+    asked.resources = resources;
+    stet_status status = read_resources(params, resources, &asked.resource_count, &err);
     if (status == STET_OK) status = params_text(params, "field", &asked.field, &err);
     if (status == STET_OK) status = params_text(params, "from", &asked.from, &err);
     if (status == STET_OK) status = params_text(params, "to", &asked.to, &err);
@@ -93,18 +112,8 @@ void handle_calendar_free(struct request *request) {
     stet_view resources[SPAN_RESOURCES_MAX];
     stet_error err;
     uint64_t limit = 0, weight = 0;
-    unsigned cursor = 0;
-    stet_view resource;
-    stet_status status = STET_OK;
-    while (params_next(params, "resource", &cursor, &resource)) {
-        if (asked.resource_count == SPAN_RESOURCES_MAX) {
-            status = error_set(&err, STET_BAD_REQUEST, "fewer resources are looked at at once");
-            error_field(&err, "resource", SPAN_RESOURCES_MAX);
-            break;
-        }
-        resources[asked.resource_count++] = resource;
-    }
     asked.resources = resources;
+    stet_status status = read_resources(params, resources, &asked.resource_count, &err);
     if (status == STET_OK)
         status = params_u64(params, "duration", UINT64_MAX, &asked.duration_s, &err);
     if (status == STET_OK) status = params_text(params, "field", &asked.field, &err);

@@ -75,7 +75,7 @@ def a_taken_slot_says_by_what_and_when_there_is_room(folder):
         check(client.call("GET", f"{RECORDS}/c")[0] == 404, "all or nothing")
         told = stet("put", "meetings/f", json.dumps(meeting("red", 9)), "--url", server.url)
         check(told.code != 0, told)
-        check_has(told.err, "taken: meetings/a  from .* to .*free: red  from ")
+        check_has(told.err, "taken: meetings/a red  from .* to .* UTC.*free: red  from ")
         status, answer = client.call("PUT", f"{RECORDS}/e", meeting(None, 9, rooms=["red", "blue"]))
         check(status == 201 and answer["data"]["room"] == "blue", answer)
 

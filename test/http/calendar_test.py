@@ -200,6 +200,27 @@ def imported(client, query="", want=200, text=None):
 
 
 @test
+def of_several_kinds_of_intervals_the_first_is_looked_at(folder):
+    server, client = begin(folder)
+    with server:
+        room, people = {**TYPE["exclusive"], "hours": {}}, {"resource": "/people", "start": "/start", "end": "/end", "tz": "/tz"}
+        del room["hours"]
+        client.call("PUT", "/v1/main/types/visits", {"exclusive": [{"start": "/start", "end": "/end", "tz": "/tz", "unless": "people = null"}, people, room]}, want=201)
+        client.call("PUT", "/v1/main/records/visits/a", event("2026-03-30T00:00", "2026-03-30T09:00", people=["ann"]), want=201)
+        def free(query):
+            answer = client.call("GET", f"/v1/main/free/visits?duration=3600&limit=1&from=2026-03-30&zone=Europe/Madrid{query}", want=200)
+            return answer.get("field"), answer["free"][0]["start_local"]
+        check(free("&resource=ann") == ("/people", "2026-03-30T09:00:00"), free("&resource=ann"))
+        check(free("&resource=red") == ("/people", "2026-03-30T00:00:00"), "the room's own booking is of another kind")
+        check(free("&resource=red&field=/room") == ("/room", "2026-03-30T09:00:00"))
+        check(free("") == (None, "2026-03-30T09:00:00"), "the one calendar of the type")
+        both = client.call("GET", "/v1/main/calendar/visits?resource=red&resource=ann&from=2026-03-30&to=2026-03-31", want=200)
+        check([one["resources"] for one in both["occurrences"]] == [["ann", "red"]], both)
+        many = "&".join(f"resource={number}" for number in range(101))
+        check(client.call("GET", f"/v1/main/calendar/visits?{many}", want=400)["field"] == "resource")
+
+
+@test
 def icalendar_goes_in_and_comes_out_again(folder):
     server, client = begin(folder)
     with server:

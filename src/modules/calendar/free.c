@@ -18,7 +18,7 @@ enum { DAY_OPENINGS_MAX = 16 };
 
 struct free_asked {
     stet_view type;
-    const stet_view *resources;
+    stet_view *resources;
     size_t resource_count;
     stet_view field; /* Whose declaration: its resource's pointer; or empty. */
     stet_view zone;
@@ -205,29 +205,23 @@ static void render(const struct search *search, struct stet_command *command, st
     }
     json_array_end(&writer);
     json_member_text(&writer, VIEW("zone"), zone_name(search->zone));
+    if (search->exclusive->resource.size > 0)
+        json_member_text(&writer, VIEW("field"), search->exclusive->resource);
     /* There may be more that was not looked for. */
     json_member_bool(&writer, VIEW("complete"), search->steps > 0);
     json_member_u64(&writer, VIEW("seq"), command->decided_seq);
     json_object_end(&writer);
 }
 
-/* The declaration that is meant: the one of the field, or the only one. */
+/* The declaration that is meant: of those for the field, or of all, the first that has resources as the wish has. */
 static stet_status pick(const struct search *search, const struct policy *policy,
                         const struct exclusive **out) {
     const struct free_asked *asked = search->asked;
-    size_t fitting = 0;
     for (const struct exclusive *one = policy->exclusive; one != NULL; one = one->next) {
         bool named = asked->field.size == 0 || view_equal(asked->field, one->resource);
         if (!named || (one->resource.size > 0) != (asked->resource_count > 0)) continue;
-        if (fitting++ == 0) *out = one;
-    }
-    if (fitting == 1 || (fitting > 1 && asked->field.size > 0)) return STET_OK;
-    if (fitting > 1) {
-        error_set(search->err, STET_BAD_REQUEST,
-                  "the type has calendars for several fields; say which is meant, such as \"%.*s\"",
-                  VIEW_ARG((*out)->resource));
-        error_field(search->err, "field", 0);
-        return STET_BAD_REQUEST;
+        *out = one;
+        return STET_OK;
     }
     bool no_field = asked->field.size > 0;
     error_set(search->err, STET_BAD_REQUEST, "%s",
@@ -326,26 +320,18 @@ stet_status calendar_fill_free(struct stet_command *command, const stet_calendar
                    "a booking takes from one second to a year");
     if (asked->limit > CALENDAR_FREE_MAX)
         return bad(err, "limit", CALENDAR_FREE_MAX, "fewer times are told at once");
-    if (asked->resource_count > SPAN_RESOURCES_MAX)
-        return bad(err, "resource", SPAN_RESOURCES_MAX, "fewer resources are looked at at once");
     struct free_asked *kept = arena_zalloc(arena, 1, sizeof *kept);
-    stet_view *resources = arena_zalloc(arena, asked->resource_count + 1, sizeof *resources);
-    if (kept == NULL || resources == NULL) return no_memory(err);
+    if (kept == NULL) return no_memory(err);
     *kept = (struct free_asked){.type = arena_copy(arena, asked->type),
                                 .zone = arena_copy(arena, asked->zone),
                                 .field = arena_copy(arena, asked->field),
-                                .resources = resources,
-                                .resource_count = asked->resource_count,
                                 .length = (int64_t)asked->duration_s * CLOCK_NS_PER_S,
                                 .weight = asked->weight == 0 ? 1 : asked->weight,
                                 .limit = asked->limit == 0 ? CALENDAR_FREE_DEFAULT : asked->limit,
                                 .min_seq = asked->min_seq};
-    for (size_t i = 0; i < asked->resource_count; i++) {
-        if (asked->resources[i].size == 0 || asked->resources[i].size > ID_BYTES_MAX)
-            return bad(err, "resource", ID_BYTES_MAX, "a resource has a name that is shorter");
-        resources[i] = arena_copy(arena, asked->resources[i]);
-        if (resources[i].bytes == NULL) return no_memory(err);
-    }
+    status = resources_copy(arena, asked->resources, asked->resource_count, &kept->resources,
+                            &kept->resource_count, err);
+    if (status != STET_OK) return status;
     if (kept->type.bytes == NULL || kept->zone.bytes == NULL || kept->field.bytes == NULL)
         return no_memory(err);
     int64_t now = clock_wall_ns(command->client->engine->clock);

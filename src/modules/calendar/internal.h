@@ -39,10 +39,14 @@ struct hits {
     size_t count, room;
 };
 
-/* All that is booked in a stretch, by the declaration for a field or (empty) by all, of one resource or (empty) of all: by start, then by record. STET_TOO_LARGE: more than CALENDAR_HITS_MAX. */
+/* All that is booked in a stretch, by the declaration for a field or (empty) by all, of some resources or (none) of all: by start, then by record. STET_TOO_LARGE: more than CALENDAR_HITS_MAX. */
 stet_status hits_gather(struct hits *hits, struct store_reader *reader, const struct policy *policy,
-                        stet_view field, stet_view resource, const struct stretch *stretch,
-                        int64_t now, stet_error *err);
+                        stet_view field, const stet_view *resources, size_t resource_count,
+                        const struct stretch *stretch, int64_t now, stet_error *err);
+
+/* Copies the names of resources into the arena, each once. STET_BAD_REQUEST: one is empty or too long, or they are too many. */
+stet_status resources_copy(struct arena *arena, const stet_view *names, size_t count,
+                           stet_view **copies, size_t *kept, stet_error *err);
 
 /* One record for who looks: its change, and what of its data they may see. */
 struct shown {

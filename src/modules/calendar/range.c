@@ -15,7 +15,9 @@
 enum { ENTRIES_CHUNK = 128, SCRATCH_BYTES = 16 * 1024 };
 
 struct range {
-    stet_view type, resource, after;
+    stet_view type, after;
+    stet_view *resources;
+    size_t resource_count; /* 0: all of them. */
     stet_view field; /* Of the declarations only the one for this field; empty: all. */
     struct stretch stretch;
     unsigned limit;
@@ -208,20 +210,23 @@ static int by_start(const void *a, const void *b) {
 }
 
 stet_status hits_gather(struct hits *hits, struct store_reader *reader, const struct policy *policy,
-                        stet_view field, stet_view resource, const struct stretch *stretch,
-                        int64_t now, stet_error *err) {
+                        stet_view field, const stet_view *resources, size_t resource_count,
+                        const struct stretch *stretch, int64_t now, stet_error *err) {
     struct gathering gathering = {
         .hits = hits, .reader = reader, .stretch = *stretch, .now = now, .err = err};
-    stet_view kept = {0};
     stet_status status = STET_OK;
-    if (resource.size > 0 && span_resource(hits->arena, resource, &kept) != STET_OK)
-        return no_memory(err);
     arena_init(&gathering.rows, SCRATCH_BYTES);
     for (const struct exclusive *one = policy->exclusive; one != NULL && status == STET_OK;
          one = one->next) {
         if (field.size > 0 && !view_equal(field, one->resource)) continue;
         gathering.exclusive = one;
-        status = resource.size > 0 ? gather_resource(&gathering, kept) : gather_all(&gathering);
+        if (resource_count == 0) status = gather_all(&gathering);
+        for (size_t i = 0; status == STET_OK && i < resource_count; i++) {
+            stet_view kept;
+            status = span_resource(hits->arena, resources[i], &kept) == STET_OK
+                         ? gather_resource(&gathering, kept)
+                         : no_memory(err);
+        }
     }
     arena_done(&gathering.rows);
     if (status == STET_OK && hits->count > 1)
@@ -462,8 +467,8 @@ static stet_status read_range(struct stet_command *command, struct store_reader 
     command->decided_seq = ring_published(&command->space->ring);
     arena_init(&answer.arena, SCRATCH_BYTES);
     sight_begin(&answer.sight, &viewer, range->type);
-    status = hits_gather(&hits, reader, policy, range->field, range->resource, &range->stretch, now,
-                         err);
+    status = hits_gather(&hits, reader, policy, range->field, range->resources,
+                         range->resource_count, &range->stretch, now, err);
     if (status == STET_OK)
         status = (range->icalendar ? write_ics : write_json)(&answer, &hits, out);
     /* What the store had before it was published is not told before that. */
@@ -482,6 +487,28 @@ static stet_status bad(stet_error *err, const char *field, uint64_t limit, const
     return STET_BAD_REQUEST;
 }
 
+stet_status resources_copy(struct arena *arena, const stet_view *names, size_t count,
+                           stet_view **copies, size_t *kept, stet_error *err) {
+    if (count > SPAN_RESOURCES_MAX)
+        return bad(err, "resource", SPAN_RESOURCES_MAX, "fewer resources are looked at at once");
+    stet_view *list = arena_zalloc(arena, count + 1, sizeof *list);
+    size_t size = 0;
+    if (list == NULL) return no_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        bool again = false;
+        if (names[i].size == 0 || names[i].size > ID_BYTES_MAX)
+            return bad(err, "resource", ID_BYTES_MAX, "a resource has a name that is shorter");
+        for (size_t k = 0; k < size; k++)
+            again = again || view_equal(list[k], names[i]);
+        if (again) continue;
+        list[size] = arena_copy(arena, names[i]);
+        if (list[size++].bytes == NULL) return no_memory(err);
+    }
+    *copies = list;
+    *kept = size;
+    return STET_OK;
+}
+
 stet_status calendar_fill_range(struct stet_command *command, const stet_calendar *asked,
                                 stet_error *err) {
     struct arena *arena = &command->arena;
@@ -495,12 +522,9 @@ stet_status calendar_fill_range(struct stet_command *command, const stet_calenda
         return bad(err, "limit", CALENDAR_LIMIT_MAX, "a page has fewer occurrences");
     if (asked->after.size > 0 && !read_cursor(asked->after, &start, &record))
         return bad(err, "after", 0, "the cursor is not one that a calendar gave out");
-    if (asked->resource.size > ID_BYTES_MAX)
-        return bad(err, "resource", ID_BYTES_MAX, "the name of a resource is shorter");
     struct range *range = arena_zalloc(arena, 1, sizeof *range);
     if (range == NULL) return no_memory(err);
     *range = (struct range){.type = arena_copy(arena, asked->type),
-                            .resource = arena_copy(arena, asked->resource),
                             .field = arena_copy(arena, asked->field),
                             .after = arena_copy(arena, asked->after),
                             .limit = asked->limit == 0 ? LIST_LIMIT_DEFAULT : asked->limit,
@@ -510,11 +534,14 @@ stet_status calendar_fill_range(struct stet_command *command, const stet_calenda
                                        .description = arena_copy(arena, asked->fields.description),
                                        .location = arena_copy(arena, asked->fields.location),
                                        .status = arena_copy(arena, asked->fields.status)}};
-    if (range->type.bytes == NULL || range->resource.bytes == NULL || range->after.bytes == NULL ||
+    if (range->type.bytes == NULL || range->after.bytes == NULL ||
         range->field.bytes == NULL || range->fields.summary.bytes == NULL ||
         range->fields.description.bytes == NULL || range->fields.location.bytes == NULL ||
         range->fields.status.bytes == NULL)
         return no_memory(err);
+    status = resources_copy(arena, asked->resources, asked->resource_count, &range->resources,
+                            &range->resource_count, err);
+    if (status != STET_OK) return status;
     status = stretch_read(asked->from, asked->to, asked->zone,
                           clock_wall_ns(command->client->engine->clock), CALENDAR_DAYS_DEFAULT,
                           &range->stretch, err);
