@@ -141,8 +141,8 @@ class World:
         self.must("PUT", f"{R}/deals/{name}", {"owner": owner, "title": f"MARK-{word}-TITLE", "margin": f"MARK-{word}-MARGIN"})
         return name
 
-    def changed_deal(self, owner):
-        name = self.deal(owner)
+    def changed_deal(self, owner, name=None):
+        name = self.deal(owner, name)
         word = "OWNERS" if owner == "owner" else "OTHERS"
         self.must("PUT", f"{R}/deals/{name}?base_version=1",
                   {"owner": owner, "title": f"MARK-{word}-TITLE 2", "margin": f"MARK-{word}-MARGIN 2", "n": 2})
@@ -315,7 +315,7 @@ both("previewMerge", "401 404 404 200 200 200", "401 404 404 200 404 200", lambd
 both("revertRecord", "401 404 404 403 200 200", "401 404 404 403 404 200",
      lambda w, role, owner: ("POST", f"{R}/deals/{w.changed_deal(owner)}/revert?to=1&base_version=2"))
 both("purgeRecord", "401 403 403 403 403 200", "401 403 403 403 403 200",
-     lambda w, role, owner: ("POST", f"{R}/deals/{w.changed_deal(owner)}/purge", {"reason": "r"}))
+     lambda w, role, owner: ("POST", f"{R}/deals/{w.changed_deal(owner, f'erased-{w.number()}')}/purge", {"reason": "r"}))
 both("getTree", "401 404 404 200 200 200", "401 404 404 200 404 200", lambda w, role, owner: ("GET", f"{R}/deals/{w.tree(owner)}/tree"))
 both("putTree", "401 404 404 200 200 200", "401 404 404 200 404 200", lambda w, role, owner: ("PUT", *w.tree_put(owner)))
 both("deleteTree", "401 404 404 403 200 200", "401 404 404 403 404 200", lambda w, role, owner: ("DELETE", w.tree_delete(owner)))
@@ -527,6 +527,19 @@ def an_export_is_for_whoever_has_its_scope_and_holds_what_they_may_read(folder):
             lines = [json.loads(line) for line in answer.body.splitlines()][1:-1]
             check(sorted(line["data"]["title"] for line in lines) == titles, lines)
             check({line["data"].get("margin") for line in lines} == {mine}, lines)
+
+
+@test
+def whoever_may_have_a_copy_hears_that_it_was_erased(folder):
+    with World(folder) as world:
+        name = world.deal("owner", "erased")
+        gone = world.must("POST", f"{R}/deals/{name}/purge", {"reason": "r"})["seq"]
+        for role, told in (("admin", "purge"), ("clerk", "purge"), ("owner", "revoked")):
+            for where in ("", "&where=title+contains+'MARK'"):
+                # A clerk's roles say that they could read it; what the owner's rule would ask is gone.
+                changes = world.ask(role, "GET", f"{S}/changes?since={gone - 1}&type=deals{where}").json["changes"]
+                check([(change["op"], change["seq"]) for change in changes] == [(told, gone)], f"{role}: {changes}")
+                check("MARK" not in json.dumps(changes), changes)
 
 
 if __name__ == "__main__":

@@ -118,6 +118,7 @@ static bool matched_before(const struct filter *filter, struct filter_look *look
 
 static enum filter_verdict ask_where(const struct filter *filter, struct filter_look *look,
                                      const struct store_change *row, struct change *shared) {
+    if (row_is_purge(row)) return FILTER_YES; /* It may have matched; nothing is left to tell. */
     if (!look_at_change(look, row, shared)) return FILTER_LEFT;
     look->record.change = row;
     if (query_record_matches(&look->record, filter->where->expr)) return FILTER_YES;
@@ -201,6 +202,13 @@ static bool had_before(const struct filter *filter, struct filter_look *look,
     return had;
 }
 
+/* Whoever kept a copy must hear that it was erased, and nothing is left that could tell who was able to. So all hear it whose rule asked
+   for data: the name alone, which is what an erasure leaves in any case. */
+static enum filter_verdict judge_purge(const struct sight *sight) {
+    if (sight->reads == EXPR_DEPENDS) return FILTER_REVOKED;
+    return sight->reads == EXPR_TRUE ? FILTER_YES : FILTER_NO;
+}
+
 static enum filter_verdict judge_guarded(const struct filter *filter, struct filter_look *look,
                                          const struct store_change *row) {
     const struct viewer viewer = {.space = look->space, .actor = &filter->actor};
@@ -209,7 +217,9 @@ static enum filter_verdict judge_guarded(const struct filter *filter, struct fil
     struct arena arena;
     sight_begin(&sight, &viewer, row->type);
     arena_init(&arena, LOOK_BYTES);
-    if (!sees(&sight, &arena, row)) {
+    if (row_is_purge(row)) {
+        verdict = judge_purge(&sight);
+    } else if (!sees(&sight, &arena, row)) {
         /* The last data of what is deleted are what they could not see before. */
         verdict = had_before(filter, look, &sight, row) ? FILTER_REVOKED : FILTER_NO;
     } else if (!sees_now(look, &sight, row)) {
