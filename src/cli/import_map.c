@@ -653,8 +653,12 @@ stet_status import_map_line(const struct import_map *map, struct arena *arena,
         if (doc_kind(&doc, 0) != DOC_OBJECT)
             return error_set(err, STET_BAD_REQUEST, "is not an object");
     } else if (row->cell_count != map->header_count) {
-        return error_set(err, STET_BAD_REQUEST, "has %zu cells, and the header %zu",
-                         row->cell_count, map->header_count);
+        bool one = row->last_line <= row->line;
+        return error_set(err, STET_BAD_REQUEST,
+                         one ? "has %zu cells, and the header %zu"
+                             : "has %zu cells, and the header %zu; lines %llu to %llu are left out",
+                         row->cell_count, map->header_count, (unsigned long long)row->line,
+                         (unsigned long long)row->last_line);
     }
     stet_status status = id_make(&rendering, id);
     if (status != STET_OK) return status;

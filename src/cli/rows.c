@@ -170,14 +170,24 @@ static enum rows_answer too_long(struct rows *rows, struct row *row, stet_error 
     return ROWS_BAD;
 }
 
+static bool ends_line(stet_view text) {
+    return text.size > 0 &&
+           (text.bytes[text.size - 1] == '\n' || text.bytes[text.size - 1] == '\r');
+}
+
 static enum rows_answer csv_take(struct rows *rows, struct row *row, enum csv_answer answer,
                                  const struct csv_row *read, stet_error *err) {
     stet_view text = view_make(rest_of(rows).bytes, read->size);
     take(rows, read->size);
     row->end = rows->offset;
+    row->last_line = rows->line - ends_line(text);
     if (!encoding_check(rows, text, row)) return ROWS_BAD;
     if (answer == CSV_BROKEN) {
-        snprintf(row->why, sizeof row->why, "%s (cell %zu)", read->why, read->count + 1);
+        int size = snprintf(row->why, sizeof row->why, "%s (cell %zu)", read->why, read->count + 1);
+        if (row->last_line > row->line) /* Rows may have been taken for a cell of this one. */
+            snprintf(row->why + size, sizeof row->why - (size_t)size,
+                     "; lines %llu to %llu are left out", (unsigned long long)row->line,
+                     (unsigned long long)row->last_line);
         return ROWS_BAD;
     }
     row->cells = read->cells;

@@ -45,6 +45,8 @@ enum rows_answer { ROWS_ROW, ROWS_BAD, ROWS_END, ROWS_FAILED };
 /* Valid until the next call. */
 struct row {
     uint64_t line; /* Where it begins, from 1. */
+    uint64_t
+        last_line; /* Of a CSV: where it ends, which is further on when a cell holds line ends. */
     uint64_t end;  /* The offset behind it. */
     stet_view *cells;
     size_t cell_count;

@@ -99,6 +99,13 @@ static void broken_quotes_cost_their_line_only(void **state) {
               "1!a quote is opened and never closed (cell 2)\n2[next]\n3[last]\n");
 }
 
+static void what_a_broken_quote_took_with_it_is_told(void **state) {
+    (void)state;
+    check_csv(
+        "1,\"abc\n2,ok\n3,\"x\"y\nnext\n",
+        "1!there is text behind a closing quote (cell 2); lines 1 to 3 are left out\n4[next]\n");
+}
+
 static void a_byte_in_the_wrong_encoding_is_named(void **state) {
     (void)state;
     check_csv("a\nM\xFCller,x\nok\n",
@@ -185,6 +192,7 @@ int main(void) {
         cmocka_unit_test(a_mark_of_the_encoding_is_no_part_of_the_first_name),
         cmocka_unit_test(other_separators_will_do),
         cmocka_unit_test(broken_quotes_cost_their_line_only),
+        cmocka_unit_test(what_a_broken_quote_took_with_it_is_told),
         cmocka_unit_test(a_byte_in_the_wrong_encoding_is_named),
         cmocka_unit_test(elements_of_an_array_are_rows),
         cmocka_unit_test(an_array_that_is_none_says_so),
