@@ -228,6 +228,35 @@ static stet_status read_text(struct reading *reading, const struct property *pro
     return error_set(reading->err, STET_NO_MEMORY, "out of memory");
 }
 
+/* Texts with commas between them; one inside a text has a backslash before it. */
+static stet_status read_resources(struct reading *reading, const struct property *property) {
+    struct ical_event *event = reading->event;
+    stet_view rest = property->value;
+    for (bool more = true; more;) {
+        struct property one = *property;
+        size_t size = 0;
+        stet_view *names;
+        while (size < rest.size && rest.bytes[size] != ',')
+            size += rest.bytes[size] == '\\' && size + 1 < rest.size ? 2 : 1;
+        more = size < rest.size;
+        one.value = view_make(rest.bytes, size);
+        rest = view_make(rest.bytes + size + more, rest.size - size - more);
+        if (one.value.size == 0) continue;
+        if (event->resource_count == SPAN_RESOURCES_MAX)
+            return error_set(reading->err, STET_TOO_LARGE, "the event has more than %d resources",
+                             SPAN_RESOURCES_MAX);
+        names = arena_alloc(reading->arena, (event->resource_count + 1) * sizeof *names);
+        if (names == NULL) return error_set(reading->err, STET_NO_MEMORY, "out of memory");
+        for (size_t i = 0; i < event->resource_count; i++)
+            names[i] = event->resources[i];
+        stet_status status = read_text(reading, &one, &names[event->resource_count]);
+        if (status != STET_OK) return status;
+        event->resources = names;
+        event->resource_count++;
+    }
+    return STET_OK;
+}
+
 static stet_status read_property(struct reading *reading, const struct property *property) {
     struct ical_event *event = reading->event;
     const struct {
@@ -262,6 +291,8 @@ static stet_status read_property(struct reading *reading, const struct property 
         return keep_property(reading, property, &reading->exdates.list, &reading->exdates.count);
     } else if (view_equal_nocase(property->name, VIEW("RDATE"))) {
         return keep_property(reading, property, &reading->rdates.list, &reading->rdates.count);
+    } else if (view_equal_nocase(property->name, VIEW("RESOURCES"))) {
+        return read_resources(reading, property);
     } else if (view_equal_nocase(property->name, VIEW("TRANSP"))) {
         event->transparent = view_equal_nocase(property->value, VIEW("TRANSPARENT"));
     }
@@ -421,10 +452,17 @@ stet_status ical_next(struct ical_reader *reader, struct arena *arena, struct ic
     for (;;) {
         stet_view text;
         stet_status status = next_line(reader, arena, &text, line);
+        if (status == STET_NOT_FOUND && !reader->begun) {
+            reader->begun = true;
+            *line = 1;
+            return error_set(err, STET_BAD_REQUEST, "there is no BEGIN:VCALENDAR");
+        }
         if (status == STET_NOT_FOUND) return status;
         if (status == STET_TOO_LARGE) continue; /* Outside of any event. */
         if (status != STET_OK) return error_set(err, STET_NO_MEMORY, "out of memory");
+        reader->begun |= view_equal_nocase(text, VIEW("BEGIN:VCALENDAR"));
         if (!view_equal_nocase(text, VIEW("BEGIN:VEVENT"))) continue;
+        reader->begun = true;
         *event = (struct ical_event){.line = *line};
         status = read_event(reader, &reading);
         *line = reading.line;

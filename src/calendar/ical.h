@@ -17,6 +17,7 @@
 struct ical_reader {
     stet_view rest;
     size_t line; /* Of what rest begins with, from 1. */
+    bool begun;  /* There was a calendar or an event, or it was told that there is none. */
 };
 
 /* A time as a property has it: a date, a local time, or one in UTC. */
@@ -37,6 +38,8 @@ struct ical_event {
         *rdates; /* Values as written; those of another zone than the start's are turned into UTC. */
     size_t exdate_count, rdate_count;
     stet_view summary, description, location, status;
+    const stet_view *resources; /* RESOURCES, of all its lines. */
+    size_t resource_count;
     bool transparent; /* TRANSP:TRANSPARENT: it takes no time. */
 };
 
@@ -49,7 +52,7 @@ void ical_begin(struct ical_reader *reader, stet_view text);
  * @return STET_OK
  *         STET_NOT_FOUND     there are no more.
  *         STET_INVALID_TIME  a time, a duration or a zone that is none; go on with the next.
- *         STET_BAD_REQUEST   not iCalendar: a line without a colon, an event without an end or a start; UID missing. Go on likewise.
+ *         STET_BAD_REQUEST   not iCalendar: neither a VCALENDAR nor an event in it; a line without a colon, an event without an end or a start; UID missing. Go on likewise.
  *         STET_TOO_LARGE     the event has more than ICAL_EVENT_BYTES_MAX. Go on likewise.
  *         STET_NO_MEMORY
  */

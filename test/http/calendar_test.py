@@ -103,7 +103,7 @@ def nonsense_is_refused_by_its_name(folder):
     with server:
         for query, code, field in [("from=yesterday", "INVALID_TIME", "from"), ("from=2026-03-02&to=2026-03-02", "INVALID_TIME", "to"),
                                    ("from=1980-01-01&to=2080-01-01", "TOO_LARGE", "to"), ("zone=Mars/Phobos", "INVALID_TIME", "zone"),
-                                   ("after=x", "BAD_REQUEST", "after"), ("limit=5000", "BAD_REQUEST", "limit")]:
+                                   ("after=x", "BAD_REQUEST", "after"), ("field=/nope", "BAD_REQUEST", "field"), ("limit=5000", "BAD_REQUEST", "limit")]:
             answer = client.range(query, want=None)
             check(answer["code"] == code and answer["field"] == field, f"{query}: {answer}")
         for rule, code in [("FREQ=SECONDLY;COUNT=1000000000", "TOO_LARGE"), ("FREQ=HOURLY", "TOO_LARGE"), ("FREQ=DAILY;BYMONTH=13", "INVALID_TIME"),
@@ -243,6 +243,34 @@ def icalendar_goes_in_and_comes_out_again(folder):
         again = client.range("from=2026-03-01&to=2026-06-01")["occurrences"]
         view = [[(one["id"], one["start"], one["end"], one["data"]["title"], one["all_day"]) for one in side] for side in (first, again)]
         check(view[0] == view[1], view)
+
+
+@test
+def a_calendar_read_again_books_what_it_booked(folder):
+    server, client = begin(folder)
+    with server:
+        client.call("PUT", f"{RECORDS}/w", {**WEEKLY, "room": "red, big; \\"}, want=201)
+        client.call("PUT", f"{RECORDS}/two", event("2026-03-30T10:00Z", "2026-03-30T11:00Z", ["blue", "green"]), want=201)
+        first = client.range("from=2026-03-01&to=2026-06-01")["occurrences"]
+        text = client.call("GET", f"{CALENDAR}?from=2026-03-01&to=2026-06-01", want=200, accept="text/calendar")
+        for name in ("w", "two"):
+            client.call("DELETE", f"{RECORDS}/{name}?base_version=1", want=200)
+        check(client.range("from=2026-03-01&to=2026-06-01")["occurrences"] == [])
+        answer = client.call("POST", CALENDAR, text.encode(), want=200, content_type="text/calendar")
+        check(answer["imported"] == 2, answer)
+        again = client.range("from=2026-03-01&to=2026-06-01")["occurrences"]
+        view = [[(one["id"], one["start"], one["resources"]) for one in side] for side in (first, again)]
+        check(view[0] == view[1] and len(first) > 2, view)
+
+
+@test
+def what_is_no_calendar_is_refused(folder):
+    server, client = begin(folder)
+    with server:
+        for text in ("hello", "id,name\n1,x\n", "\0"):
+            answer = imported(client, text=text, want=400)
+            check(answer["code"] == "BAD_REQUEST" and "line 1" in answer["detail"], answer)
+        check(imported(client, text="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")["imported"] == 0)
 
 
 @test

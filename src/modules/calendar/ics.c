@@ -13,6 +13,7 @@
 
 struct entry {
     struct shown shown;
+    const struct exclusive *exclusive;
     int64_t original; /* Of an exception: its instant. */
 };
 
@@ -140,6 +141,22 @@ static void write_dates(struct writing *writing, const struct entry *entry, cons
     }
 }
 
+/* One line for each, so that a file that is read again books the same. */
+static void write_resources(struct writing *writing, const struct entry *entry) {
+    const struct doc *doc = &entry->shown.doc;
+    stet_view pointer = entry->exclusive->resource, name;
+    doc_node node = pointer.size == 0 ? DOC_NONE : doc_pointer(doc, pointer);
+    if (node == DOC_NONE) return;
+    if (doc_kind(doc, node) == DOC_STRING) {
+        ical_write_text(writing->out, "RESOURCES",
+                        shown_text(writing->arena, &entry->shown, pointer));
+    } else if (doc_kind(doc, node) == DOC_ARRAY) {
+        for (doc_node one = doc_first(doc, node); one != DOC_NONE; one = doc_next(doc, one))
+            if (doc_string(writing->arena, doc, one, &name) == STET_OK)
+                ical_write_text(writing->out, "RESOURCES", name);
+    }
+}
+
 static void write_event(struct writing *writing, const struct entry *entry) {
     const struct shown *shown = &entry->shown;
     const struct series *series = &shown->repeat.series;
@@ -165,6 +182,7 @@ static void write_event(struct writing *writing, const struct entry *entry) {
     ical_write_text(out, "DESCRIPTION",
                     shown_text(writing->arena, shown, writing->fields->description));
     ical_write_text(out, "LOCATION", shown_text(writing->arena, shown, writing->fields->location));
+    write_resources(writing, entry);
     stet_view status = shown_text(writing->arena, shown, writing->fields->status);
     static const char *const words[] = {"TENTATIVE", "CONFIRMED", "CANCELLED"};
     for (size_t i = 0; i < 3; i++)
@@ -200,6 +218,7 @@ static stet_status read_entries(struct writing *writing, struct store_reader *re
             shown_read(writing->arena, reader, sight, order[i], &entry->shown, &seen, err);
         if (status != STET_OK) return status;
         if (!seen) continue;
+        entry->exclusive = order[i]->exclusive;
         const struct series *series = &entry->shown.repeat.series;
         struct wall original;
         if (entry->shown.series.size > 0 &&

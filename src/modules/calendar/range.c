@@ -18,7 +18,7 @@ struct range {
     stet_view type, after;
     stet_view *resources;
     size_t resource_count; /* 0: all of them. */
-    stet_view field; /* Of the declarations only the one for this field; empty: all. */
+    stet_view field;       /* Of the declarations only the one for this field; empty: all. */
     struct stretch stretch;
     unsigned limit;
     bool icalendar;
@@ -215,10 +215,12 @@ stet_status hits_gather(struct hits *hits, struct store_reader *reader, const st
     struct gathering gathering = {
         .hits = hits, .reader = reader, .stretch = *stretch, .now = now, .err = err};
     stet_status status = STET_OK;
+    bool known = field.size == 0;
     arena_init(&gathering.rows, SCRATCH_BYTES);
     for (const struct exclusive *one = policy->exclusive; one != NULL && status == STET_OK;
          one = one->next) {
         if (field.size > 0 && !view_equal(field, one->resource)) continue;
+        known = true;
         gathering.exclusive = one;
         if (resource_count == 0) status = gather_all(&gathering);
         for (size_t i = 0; status == STET_OK && i < resource_count; i++) {
@@ -229,6 +231,10 @@ stet_status hits_gather(struct hits *hits, struct store_reader *reader, const st
         }
     }
     arena_done(&gathering.rows);
+    if (!known) {
+        status = error_set(err, STET_BAD_REQUEST, "the type has no calendar for that field");
+        error_field(err, "field", 0);
+    }
     if (status == STET_OK && hits->count > 1)
         qsort(hits->list, hits->count, sizeof *hits->list, by_start);
     return status;
@@ -534,10 +540,9 @@ stet_status calendar_fill_range(struct stet_command *command, const stet_calenda
                                        .description = arena_copy(arena, asked->fields.description),
                                        .location = arena_copy(arena, asked->fields.location),
                                        .status = arena_copy(arena, asked->fields.status)}};
-    if (range->type.bytes == NULL || range->after.bytes == NULL ||
-        range->field.bytes == NULL || range->fields.summary.bytes == NULL ||
-        range->fields.description.bytes == NULL || range->fields.location.bytes == NULL ||
-        range->fields.status.bytes == NULL)
+    if (range->type.bytes == NULL || range->after.bytes == NULL || range->field.bytes == NULL ||
+        range->fields.summary.bytes == NULL || range->fields.description.bytes == NULL ||
+        range->fields.location.bytes == NULL || range->fields.status.bytes == NULL)
         return no_memory(err);
     status = resources_copy(arena, asked->resources, asked->resource_count, &range->resources,
                             &range->resource_count, err);

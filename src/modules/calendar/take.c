@@ -93,7 +93,7 @@ static stet_status put_status(struct take *take, stet_view *data, stet_view text
     return put_field(take, data, take->fields.status, view_make(lower, text.size));
 }
 
-static stet_status put_dates(struct take *take, stet_view *data, stet_view pointer,
+static stet_status put_texts(struct take *take, stet_view *data, stet_view pointer,
                              const stet_view *dates, size_t count, const char *what) {
     struct buffer buffer;
     struct json_writer writer;
@@ -181,12 +181,23 @@ static stet_status put_recurrence(struct take *take, const struct ical_event *ev
     if (event->rrule.size > 0)
         status = put_text(take->arena, *data, recurrence->rrule, event->rrule, data, take->err);
     if (status == STET_OK)
-        status = put_dates(take, data, recurrence->exdate, event->exdates, event->exdate_count,
+        status = put_texts(take, data, recurrence->exdate, event->exdates, event->exdate_count,
                            "exdate");
     if (status == STET_OK)
         status =
-            put_dates(take, data, recurrence->rdate, event->rdates, event->rdate_count, "rdate");
+            put_texts(take, data, recurrence->rdate, event->rdates, event->rdate_count, "rdate");
     return status;
+}
+
+/* Those that were asked for, else those of the event: then a list where there are several. */
+static stet_status put_resources(struct take *take, const struct ical_event *event,
+                                 stet_view *data) {
+    stet_view pointer = take->exclusive->resource, one = take->resource;
+    if (pointer.size == 0) return STET_OK;
+    if (one.size == 0 && event->resource_count > 1)
+        return put_texts(take, data, pointer, event->resources, event->resource_count, "resource");
+    if (one.size == 0 && event->resource_count == 1) one = event->resources[0];
+    return one.size == 0 ? STET_OK : put_text(take->arena, *data, pointer, one, data, take->err);
 }
 
 static stet_status make_data(struct take *take, struct taken *taken) {
@@ -198,9 +209,7 @@ static stet_status make_data(struct take *take, struct taken *taken) {
         status = put_field(take, data, take->fields.description, event->description);
     if (status == STET_OK) status = put_field(take, data, take->fields.location, event->location);
     if (status == STET_OK) status = put_status(take, data, event->status);
-    if (status == STET_OK && take->resource.size > 0)
-        status = put_text(take->arena, *data, take->exclusive->resource, take->resource, data,
-                          take->err);
+    if (status == STET_OK) status = put_resources(take, event, data);
     if (status == STET_OK && event->transparent && take->exclusive->allow_overlap.size > 0)
         status = put_text(take->arena, *data, take->exclusive->allow_overlap,
                           VIEW("takes no time (TRANSP:TRANSPARENT)"), data, take->err);
