@@ -190,6 +190,67 @@ static stet_status read_times(struct compiler *compiler) {
     return read_zone(compiler);
 }
 
+static bool time_of_day(struct arena *arena, const struct doc *doc, doc_node node,
+                        int64_t *seconds) {
+    struct wall wall;
+    stet_view text;
+    if (node == DOC_NONE || doc_string(arena, doc, node, &text) != STET_OK) return false;
+    *seconds = CIVIL_DAY_S;
+    if (view_equal(text, VIEW("24:00"))) return true;
+    if (!wall_parse_time(text, &wall)) return false;
+    *seconds = wall.local;
+    return true;
+}
+
+bool exclusive_openings(struct arena *arena, const struct doc *definition, doc_node day,
+                        struct opening *openings, size_t *count) {
+    const struct doc *doc = definition;
+    *count = 0;
+    if (doc_kind(doc, day) != DOC_ARRAY || doc_count(doc, day) > DAY_OPENINGS_MAX) return false;
+    for (doc_node one = doc_first(doc, day); one != DOC_NONE; one = doc_next(doc, one)) {
+        struct opening *opening = &openings[(*count)++];
+        if (doc_kind(doc, one) != DOC_ARRAY || doc_count(doc, one) != 2 ||
+            !time_of_day(arena, doc, doc_element(doc, one, 0), &opening->from) ||
+            !time_of_day(arena, doc, doc_element(doc, one, 1), &opening->to) ||
+            opening->from >= opening->to)
+            return false;
+    }
+    return true;
+}
+
+/* Whether they can be followed: who looks for free times could do nothing about it. */
+static stet_status check_hours(struct compiler *compiler) {
+    static const char *const names[] = {"zone", "mon", "tue", "wed", "thu",
+                                        "fri",  "sat", "sun", NULL};
+    const struct doc *doc = compiler->doc;
+    doc_node hours = compiler->out->hours, zone;
+    struct opening openings[DAY_OPENINGS_MAX];
+    stet_error ignored = {0};
+    const struct zone *found;
+    stet_view name;
+    size_t count;
+    if (hours == DOC_NONE) return STET_OK;
+    if (doc_kind(doc, hours) != DOC_OBJECT)
+        return REFUSE(compiler, "hours", "is an object with days and their hours");
+    stet_status status = check_names(compiler, hours, "hours/", names);
+    for (size_t i = 1; status == STET_OK && names[i] != NULL; i++) {
+        char place_of[16];
+        doc_node day = doc_member(doc, hours, view_of(names[i]));
+        if (day == DOC_NONE || exclusive_openings(compiler->arena, doc, day, openings, &count))
+            continue;
+        snprintf(place_of, sizeof place_of, "hours/%s", names[i]);
+        status = REFUSE(compiler, place_of,
+                        "is a list of at most %d from and to, such as [[\"09:00\", \"17:00\"]]",
+                        DAY_OPENINGS_MAX);
+    }
+    zone = doc_member(doc, hours, VIEW("zone"));
+    if (status != STET_OK || zone == DOC_NONE) return status;
+    if (doc_string(compiler->arena, doc, zone, &name) == STET_OK &&
+        zone_find(name, &found, &ignored) == STET_OK)
+        return STET_OK;
+    return REFUSE(compiler, "hours/zone", "is the name of a time zone, such as \"Europe/Berlin\"");
+}
+
 static stet_status read_declaration(struct compiler *compiler) {
     static const char *const names[] = {"resource",
                                         "start",
@@ -236,8 +297,8 @@ static stet_status read_declaration(struct compiler *compiler) {
     if (out->any_of.size > 0 && out->resource.size == 0)
         return REFUSE(compiler, "any_of", "needs \"resource\", which says where the choice goes");
     out->hours = doc_member(compiler->doc, compiler->node, VIEW("hours"));
-    if (out->hours != DOC_NONE && doc_kind(compiler->doc, out->hours) != DOC_OBJECT)
-        return REFUSE(compiler, "hours", "is an object with days and their hours");
+    status = check_hours(compiler);
+    if (status != STET_OK) return status;
     out->capacity = (uint32_t)capacity;
     out->buffer_before = (int64_t)before * CLOCK_NS_PER_S;
     out->buffer_after = (int64_t)after * CLOCK_NS_PER_S;
@@ -394,7 +455,10 @@ static stet_status instant_at(struct reader *reader, const struct exclusive_time
     *there = text.size > 0;
     if (text.size == 0 && clock.size == 0) return STET_OK;
     status = exclusive_instant(text, clock, zone, ns, reader->err);
-    return status == STET_OK ? status : refuse(reader, time->pointer, 0);
+    if (status == STET_OK) return status;
+    struct wall date;
+    bool of_clock = clock.size > 0 && wall_parse(text, &date) && !date.has_time;
+    return refuse(reader, of_clock ? time->clock : time->pointer, 0);
 }
 
 static stet_status duration_of(struct reader *reader, int64_t *ns) {
@@ -433,8 +497,9 @@ static stet_status interval_of(struct reader *reader, const struct zone *zone, b
         span->end = span->start + length;
     }
     if (span->end <= span->start) {
+        const struct exclusive_time *end = &exclusive->end;
         error_set(reader->err, STET_INVALID_TIME, "lies before the start, or on it");
-        return refuse(reader, exclusive->end.pointer, 0);
+        return refuse(reader, end->clock.size > 0 ? end->clock : end->pointer, 0);
     }
     if (span->end - span->start > SPAN_DAYS_MAX * INT64_C(86400) * CLOCK_NS_PER_S) {
         error_set(reader->err, STET_INVALID_TIME, "is more than %d days after the start",

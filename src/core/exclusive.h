@@ -129,6 +129,16 @@ stet_status exclusive_times(struct arena *arena, const struct exclusive *exclusi
 stet_status exclusive_instant(stet_view text, stet_view clock, const struct zone *zone, int64_t *ns,
                               stet_error *err);
 
+/* Hours of a day, as "hours" has them in the definition. */
+enum { DAY_OPENINGS_MAX = 16 };
+struct opening {
+    int64_t from, to; /* Seconds of the local day. */
+};
+
+/* When a day is open, "mon" to "sun": openings is room for DAY_OPENINGS_MAX. False: it is not as docs/calendar.md has it. */
+bool exclusive_openings(struct arena *arena, const struct doc *definition, doc_node day,
+                        struct opening *openings, size_t *count);
+
 /* ---- Keys ------------------------------------------------------------------------------------------------------------ */
 
 #define SPAN_KEY_TAG 0x08 /* No key of another kind of index begins with it. */

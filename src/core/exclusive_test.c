@@ -63,6 +63,8 @@ static int64_t utc(const char *text) {
     "'cancelled'\",\"weight\":\"/seats\",\"capacity\":10,\"hold_expires\":\"/hold\","              \
     "\"allow_overlap\":\"/why\",\"buffer_before_s\":60,\"buffer_after_s\":120}"
 
+#define HOURS(members) "{\"start\":\"/s\",\"end\":\"/e\",\"hours\":{" members "}}"
+
 static void declarations_that_make_no_sense_are_refused_with_their_place(void **state) {
     static const struct {
         const char *text, *field;
@@ -83,6 +85,11 @@ static void declarations_that_make_no_sense_are_refused_with_their_place(void **
         {"{\"start\":\"/s\",\"end\":\"/e\",\"any_of\":\"/rooms\"}", "/exclusive/any_of"},
         {"{\"start\":\"/s\",\"end\":\"/e\",\"tz\":\"Mars/Olympus\"}", "/exclusive/tz"},
         {"{\"start\":\"/s\",\"end\":\"/e\",\"hours\":1}", "/exclusive/hours"},
+        {HOURS("\"monday\":[]"), "/exclusive/hours/monday"},
+        {HOURS("\"mon\":\"9-17\""), "/exclusive/hours/mon"},
+        {HOURS("\"tue\":[[\"17:00\",\"09:00\"]]"), "/exclusive/hours/tue"},
+        {HOURS("\"sun\":[[\"09:00\",\"25:00\"]]"), "/exclusive/hours/sun"},
+        {HOURS("\"zone\":\"Mars/Olympus\""), "/exclusive/hours/zone"},
         {"{\"start\":\"/s\",\"end\":\"/e\",\"recurrence\":{}}", "/exclusive/recurrence/rrule"},
         {"[{\"start\":\"/s\",\"end\":\"/e\"},{\"start\":\"/s\",\"end\":\"/e\"}]", "/exclusive/1"},
         {"[{\"start\":\"/s\",\"end\":\"/e\"},1]", "/exclusive/1"},
@@ -242,6 +249,27 @@ static void data_that_cannot_be_booked_names_its_field(void **state) {
     }
 }
 
+static void a_time_apart_from_its_date_is_refused_by_its_own_field(void **state) {
+    static const struct {
+        const char *from, *to, *field;
+    } cases[] = {{"25:00", "26:00", "/from"}, {"09:00", "soon", "/to"}, {"22:00", "02:00", "/to"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct exclusive *own = must_compile("{\"start\":[\"/date\",\"/from\"],\"end\":[\"/"
+                                                   "date\",\"/to\"],\"tz\":\"Europe/Berlin\"}");
+        struct span_list list;
+        struct doc doc;
+        stet_error err;
+        char text[128];
+        snprintf(text, sizeof text, "{\"date\":\"2026-03-02\",\"from\":\"%s\",\"to\":\"%s\"}",
+                 cases[i].from, cases[i].to);
+        assert_int_equal(doc_parse(&arena, view_of(text), NULL, &doc, NULL), STET_OK);
+        assert_int_equal(exclusive_spans(&arena, own, &doc, INT64_MAX, &list, &err),
+                         STET_INVALID_TIME);
+        assert_string_equal(err.field, cases[i].field);
+    }
+}
+
 static void a_duration_may_stand_for_the_end(void **state) {
     (void)state;
     const struct exclusive *by = must_compile("{\"start\":[\"/d\",\"/t\"],\"duration\":\"/n\"}");
@@ -364,6 +392,7 @@ int main(void) {
         cmocka_unit_test(a_series_takes_each_of_its_occurrences),
         cmocka_unit_test(declarations_that_make_no_sense_are_refused_with_their_place),
         cmocka_unit_test(a_list_keeps_its_order),
+        cmocka_unit_test(a_time_apart_from_its_date_is_refused_by_its_own_field),
         cmocka_unit_test(times_are_read_as_people_write_them),
         cmocka_unit_test(zones_are_the_records_or_the_declarations),
         cmocka_unit_test(each_resource_is_taken_once),

@@ -14,8 +14,6 @@
 #include "core/space.h"
 #include "modules/calendar/internal.h"
 
-enum { DAY_OPENINGS_MAX = 16 };
-
 struct free_asked {
     stet_view type;
     stet_view *resources;
@@ -59,22 +57,6 @@ static stet_status bad_hours(const struct search *search) {
     return status;
 }
 
-static bool time_of_day(struct arena *arena, const struct doc *doc, doc_node node,
-                        int64_t *seconds) {
-    struct wall wall;
-    stet_view text;
-    if (node == DOC_NONE || doc_string(arena, doc, node, &text) != STET_OK) return false;
-    *seconds = CIVIL_DAY_S;
-    if (view_equal(text, VIEW("24:00"))) return true;
-    if (!wall_parse_time(text, &wall)) return false;
-    *seconds = wall.local;
-    return true;
-}
-
-struct opening {
-    int64_t from, to; /* Seconds of the local day. */
-};
-
 /* When it is open on a day of the week. */
 static stet_status openings_of(const struct search *search, int weekday,
                                struct opening openings[DAY_OPENINGS_MAX], size_t *count) {
@@ -88,17 +70,8 @@ static stet_status openings_of(const struct search *search, int weekday,
     }
     doc_node day = doc_member(doc, hours, view_of(names[weekday]));
     if (day == DOC_NONE) return STET_OK;
-    if (doc_kind(doc, day) != DOC_ARRAY || doc_count(doc, day) > DAY_OPENINGS_MAX)
-        return bad_hours(search);
-    for (doc_node one = doc_first(doc, day); one != DOC_NONE; one = doc_next(doc, one)) {
-        struct opening *opening = &openings[(*count)++];
-        if (doc_kind(doc, one) != DOC_ARRAY || doc_count(doc, one) != 2 ||
-            !time_of_day(search->arena, doc, doc_element(doc, one, 0), &opening->from) ||
-            !time_of_day(search->arena, doc, doc_element(doc, one, 1), &opening->to) ||
-            opening->from >= opening->to)
-            return bad_hours(search);
-    }
-    return STET_OK;
+    return exclusive_openings(search->arena, doc, day, openings, count) ? STET_OK
+                                                                        : bad_hours(search);
 }
 
 static stet_status hours_zone(struct search *search) {
