@@ -143,6 +143,8 @@
 #define DUE_BATCH_BYTES_MAX (16u * 1024u * 1024u) /* And memory; the next batch goes on. */
 /* How often deadlines on the wall clock are looked at anew, for that clock may be set. */
 #define DUE_RECHECK_S 10
+/* After which bookings that could not be computed anew by new time zone data are tried again. */
+#define REFILL_RETRY_S 60
 /* After a jump of the wall clock deadlines wait so long for it to last. */
 #define CLOCK_CONFIRM_S 60
 #define HEADS_CACHED_MAX 32768 /* Record heads a sequencer remembers per space. */

@@ -84,7 +84,7 @@ static bool decide_due_once(struct sequencer *sequencer, struct space *space, st
     command->owner = module->module;
     bool found = module->module->due(module->state, time, *refused, command);
     if (found && command->hop != NULL) {
-        assert(command->kind == COMMAND_MODULE);
+        assert(command->kind == COMMAND_MODULE || command->kind == COMMAND_WRITE);
         *refused = start_background(command) != STET_OK;
         if (!*refused) return true;
     } else if (found) {

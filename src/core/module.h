@@ -172,8 +172,8 @@ struct module {
      * decided at once in the batch at hand, as any other, with its actor. False: nothing is due. refused: the command it filled
      * last was refused; it must not fill the same one again. Its transaction should be what moves the projection on.
      *
-     * With command->hop set (kind COMMAND_MODULE) it is work in the background: it is taken to a worker, not decided now, and decided by
-     * `decide` in a later batch as any command is. The module must remember that it is under way and not fill it again until
+     * With command->hop set (kind COMMAND_MODULE, or COMMAND_WRITE that is prepared) it is work in the background: it is taken to a worker, not
+     * decided now, and decided (by `decide`) in a later batch as any command is. The module must remember that it is under way and not fill it again until
      * `ended` was called for it.
      */
     bool (*due)(void *state, const struct module_time *now, bool refused,

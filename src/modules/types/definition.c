@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "calendar/zone.h"
 #include "core/access.h"
 #include "core/exclusive.h"
 #include "core/validate.h"
@@ -296,6 +297,10 @@ static stet_status read_index(struct compiler *compiler, doc_node node, const ch
 
 static stet_status read_numbers(struct compiler *compiler) {
     struct policy *policy = compiler->policy;
+    doc_node tzdata = doc_member(&compiler->doc, 0, VIEW("_tzdata"));
+    if (tzdata != DOC_NONE && doc_kind(&compiler->doc, tzdata) == DOC_STRING &&
+        doc_string(compiler->arena, &compiler->doc, tzdata, &policy->tzdata) != STET_OK)
+        return no_memory(compiler);
     doc_node list = doc_member(&compiler->doc, 0, VIEW("_indexes"));
     if (list == DOC_NONE || doc_kind(&compiler->doc, list) != DOC_ARRAY) return STET_OK;
     size_t i = 0;
@@ -431,7 +436,8 @@ static stet_status check_top(struct compiler *compiler) {
     static const char *const names[] = {
         "title",  "description", "on_conflict", "allow_overrides", "ask",       "preconditions",
         "fields", "units",       "index",       "unique",          "exclusive", "tags",
-        "retain", "cache",       "access",      "forced",          "_indexes",  NULL};
+        "retain", "cache",       "access",      "forced",          "_indexes",  "_tzdata",
+        NULL};
     return check_names(compiler, 0, "", names,
                        "title, description, on_conflict, allow_overrides, ask, preconditions, "
                        "fields, units, index, unique, exclusive, tags, retain, cache and access");
@@ -512,18 +518,27 @@ stet_status definition_compile(stet_view type, stet_view text, struct policy **o
 
 size_t definition_take_numbers(struct policy *policy, const struct policy *old) {
     size_t without = 0;
+    policy->tzdata = zone_data_version();
+    bool same_times = old != NULL && view_equal(policy->tzdata, old->tzdata);
     for (size_t i = 0; i < policy->index_count; i++) {
         struct index_def *def = policy->indexes[i];
         def->number = 0;
+        /* By other time zone data a record may take other times: the rows would be found no more. */
         for (size_t j = 0; old != NULL && j < old->index_count; j++)
-            if (definition_same_index(def, old->indexes[j])) def->number = old->indexes[j]->number;
+            if ((def->exclusive == NULL || same_times) &&
+                definition_same_index(def, old->indexes[j])) def->number = old->indexes[j]->number;
         without += def->number == 0;
     }
     return without;
 }
 
+bool definition_is_current(const struct policy *policy) {
+    return policy->exclusive == NULL || view_equal(policy->tzdata, zone_data_version());
+}
+
 bool definition_is_private(stet_view raw_name) {
-    return view_equal(raw_name, VIEW("_indexes")) || view_equal(raw_name, VIEW("forced"));
+    return view_equal(raw_name, VIEW("_indexes")) || view_equal(raw_name, VIEW("_tzdata")) ||
+           view_equal(raw_name, VIEW("forced"));
 }
 
 stet_status definition_text(struct arena *arena, const struct doc *definition,
@@ -548,6 +563,7 @@ stet_status definition_text(struct arena *arena, const struct doc *definition,
             json_u64(&writer, policy->indexes[i]->number);
         json_array_end(&writer);
     }
+    if (policy->exclusive != NULL) json_member_text(&writer, VIEW("_tzdata"), policy->tzdata);
     if (forced.size > 0) json_member_raw(&writer, VIEW("forced"), forced);
     json_object_end(&writer);
     stet_status status = json_end(&writer);

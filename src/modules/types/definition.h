@@ -3,7 +3,7 @@
  * members for people.
  *
  * What is stored is the definition as it was put, and beside it what the server keeps for itself: "_indexes", the numbers of its
- * indexes in the store in the order of "index" and then "unique", and "forced", which says that it was put although records
+ * indexes in the store in the order of "index", "unique" and "exclusive", "_tzdata", the time zone data by which its intervals are kept, and "forced", which says that it was put although records
  * broke it.
  */
 #ifndef MODULES_TYPES_DEFINITION_H
@@ -24,7 +24,8 @@
 stet_status definition_compile(stet_view type, stet_view text, struct policy **policy,
                                stet_error *err);
 
-/* Gives the new policy's indexes the numbers of equal ones of the old (NULL: there is none). Returns how many are still without. */
+/* Gives the new policy's indexes the numbers of equal ones of the old (NULL: there is none); those of intervals only if they were kept by the time
+   zone data of this process, which become the new one's. Returns how many are still without. */
 size_t definition_take_numbers(struct policy *policy, const struct policy *old);
 
 /*
@@ -34,6 +35,9 @@ size_t definition_take_numbers(struct policy *policy, const struct policy *old);
 stet_status definition_text(struct arena *arena, const struct doc *definition,
                             const struct policy *policy, stet_view forced, stet_view *text,
                             stet_error *err);
+
+/* False: it has intervals that were computed by other time zone data than this process has. */
+bool definition_is_current(const struct policy *policy);
 
 /* Whether a member is the server's own. */
 bool definition_is_private(stet_view raw_name);

@@ -4,6 +4,7 @@
  *   types.c    the module: its projection, what it accepts, when definitions come into force
  *   put.c      commands that write definitions: prepared, surveyed, answered
  *   survey.c   existing records against a new definition
+ *   refill.c   intervals that were computed by other time zone data
  */
 #ifndef MODULES_TYPES_INTERNAL_H
 #define MODULES_TYPES_INTERNAL_H
@@ -13,6 +14,8 @@
 #include "modules/types/survey.h"
 #include "modules/types/types.h"
 
+#include <stdatomic.h>
+
 #define TYPE_TYPE VIEW("stet.type")
 
 /* A definition that was accepted and is about to be staged: apply cannot fail, so it is compiled before. */
@@ -20,6 +23,14 @@ struct types_ready {
     const struct policy *policy; /* A reference. */
     uint64_t version;            /* The version its record will have. */
     struct survey *survey;       /* NULL: none was needed. */
+};
+
+/* Types whose intervals are to be computed anew. */
+struct refills {
+    struct refill *first;  /* NULL: none. */
+    bool under_way;        /* The first of them. */
+    int64_t blocked_until; /* Monotonic. */
+    atomic_ullong clashes; /* Bookings that met others, ever; for the metric. */
 };
 
 /* The module's state of one space. The sequencer's thread. */
@@ -33,6 +44,7 @@ struct types {
     size_t retiring_count, retiring_capacity;
     size_t retiring_wanted; /* How many the batch at hand may come to. */
     struct survey *surveys;
+    struct refills refills;
 };
 
 /* One definition that a command writes. */
@@ -48,7 +60,9 @@ struct put {
     uint64_t numbered;     /* Which indexes were given numbers without a survey: a bit for each. */
     bool finished;         /* Surveyed, and its text made. */
     const struct survey_verdict *verdict; /* Why it was refused. */
-    stet_view *changed;                   /* Pointers, for the answer of an apply. */
+    uint64_t overlaps;     /* Bookings that meet others, and that it was stored all the same. */
+    stet_view overlapping; /* One of them. */
+    stet_view *changed;    /* Pointers, for the answer of an apply. */
     size_t changed_count;
 };
 
@@ -60,6 +74,14 @@ struct work {
     bool apply;
     bool prune;
 };
+
+/* refill.c. A definition was loaded. STET_NO_MEMORY */
+stet_status refills_note(struct types *types, const struct policy *policy, stet_error *err);
+void refills_forget(struct refills *refills);
+int64_t refills_next(const struct types *types); /* Monotonic; MODULE_NEVER. */
+bool refills_due(struct types *types, const struct module_time *now, bool refused,
+                 struct stet_command *command);
+void refills_ended(struct types *types, struct stet_command *command);
 
 /* put.c: drives the surveys of a command from the sequencer; STET_OK with command->hop set: it is not ready yet. */
 stet_status work_drive(struct types *types, struct stet_command *command, struct batch *batch,

@@ -417,6 +417,9 @@ stet_status work_accept(struct types *types, struct stet_command *command, size_
         }
         if (verdict.collisions > 0 || (verdict.violations + verdict.overlaps > 0 && !work->force))
             return refuse(put, &verdict, &command->arena, err);
+        put->overlaps = verdict.overlaps;
+        if (verdict.overlaps > 0 && verdict.example_count > 0)
+            put->overlapping = arena_copy(&command->arena, verdict.collision_examples[0].address);
     }
     types->ready[types->ready_count++] =
         (struct types_ready){.policy = policy_ref(put->policy),

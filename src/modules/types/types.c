@@ -21,6 +21,7 @@ static stet_status open_state(struct space *space, void **state, stet_error *err
     struct types *types = calloc(1, sizeof *types);
     if (types == NULL) return error_set(err, STET_NO_MEMORY, "out of memory for a space");
     types->space = space;
+    atomic_init(&types->refills.clashes, 0);
     *state = types;
     return STET_OK;
 }
@@ -36,6 +37,7 @@ static void close_state(void *state) {
     if (types == NULL) return;
     drop_ready(types);
     survey_sweep(&types->surveys, true);
+    refills_forget(&types->refills);
     free(types->ready);
     free(types->retiring);
     free(types);
@@ -80,7 +82,7 @@ static stet_status load(void *state, const struct store_change *head, stet_error
         index_number_taken(types->space, policy->indexes[i]->number);
     policies_stage(policies, head->id, policy);
     policies_publish(policies);
-    return STET_OK;
+    return refills_note(types, policy, err);
 }
 
 static bool is_named(void *context, uint32_t number) {
@@ -187,14 +189,33 @@ static void published(void *state, struct space *space, const struct store_chang
         index_retire(space, types->retiring[--types->retiring_count]);
 }
 
-/* Nothing here waits for time; but after each batch is the moment to tidy up. */
+/* After each batch is the moment to tidy up, too. */
 static void next_due(void *state, struct module_time *at) {
     struct types *types = state;
-    (void)at;
+    at->monotonic = refills_next(types);
     drop_ready(types);
     types->retiring_wanted = 0;
     if (types->surveys != NULL) survey_sweep(&types->surveys, false);
 }
+
+static bool due(void *state, const struct module_time *now, bool refused,
+                struct stet_command *command) {
+    return refills_due(state, now, refused, command);
+}
+
+static void ended(void *state, struct stet_command *command) { refills_ended(state, command); }
+
+static void visit_clashes(void *state, module_sample *sample, void *context) {
+    struct types *types = state;
+    sample(context, "", "", (double)atomic_load(&types->refills.clashes));
+}
+
+static const struct module_metric metrics[] = {
+    {"stet_booking_clashes_total",
+     "Bookings that met others when they were computed by new time zone data", STET_METRIC_COUNTER,
+     visit_clashes},
+    {NULL, NULL, STET_METRIC_GAUGE, NULL},
+};
 
 /* Definitions hold no secrets. */
 static bool may_read(const struct space *space, const stet_actor *actor,
@@ -219,6 +240,9 @@ const struct module types_module = {
     .apply = apply,
     .published = published,
     .next_due = next_due,
+    .due = due,
+    .ended = ended,
+    .metrics = metrics,
     .may_read = may_read,
 };
 
