@@ -115,7 +115,8 @@ void handle_calendar_free(struct request *request) {
     asked.resources = resources;
     stet_status status = read_resources(params, resources, &asked.resource_count, &err);
     if (status == STET_OK)
-        status = params_u64(params, "duration", UINT64_MAX, &asked.duration_s, &err);
+        status = params_u64(params, "duration", (uint64_t)SPAN_DAYS_MAX * 86400, &asked.duration_s,
+                            &err);
     if (status == STET_OK) status = params_text(params, "field", &asked.field, &err);
     if (status == STET_OK) status = params_text(params, "from", &asked.from, &err);
     if (status == STET_OK) status = params_text(params, "to", &asked.to, &err);
