@@ -14,7 +14,7 @@ import urllib.request
 import yaml
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from harness import TOP, WAIT_S, Server, check, main, test  # noqa: E402
+from harness import TOP, WAIT_S, Server, check, main, test, wait_for  # noqa: E402
 
 SCRAPED = {"instance", "job"}  # Labels that Prometheus adds.
 SAMPLE = re.compile(r'^(\w+?)(?:\{(.*)\})? \S+$', re.M)
@@ -51,6 +51,8 @@ def do_a_bit_of_everything(server):
     claimed = must(server, "POST", "/v1/main/lanes/work/claim", {"agent": "robot"})["operations"][0]
     must(server, "POST", f"/v1/main/operations/{claimed['id']}/complete", {"lease": claimed["lease"]["token"], "result": 1})
     must(server, "POST", "/v1/main/operations", {"lane": "work", "agent": "robot", "input": 2})
+    # A handler counts once the server has given it a place to begin at, which nobody waits for.
+    wait_for(lambda: "stet_handler_lag" in shown(server), "the handler to be placed")
 
 
 def shown(server):
