@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/view.h"
 #include "core/access.h"
+#include "core/list.h"
 #include "core/read.h"
 
 #include <assert.h>
@@ -77,6 +78,8 @@ static stet_status read_past(struct stet_command *command, stet_error *err) {
 static void run_read(struct stet_command *command) {
     stet_error *err = &command->error;
     stet_status status = actor_demand(&command->actor, STET_SCOPE_READ, err);
+    /* Asked first, so that the answer does not tell which of what nobody reads are there: names of users, say. */
+    if (status == STET_OK) status = read_type_allowed(command, command->read.type, err);
     if (status == STET_OK)
         status =
             command->read.at == STET_AT_HEAD ? read_head(command, err) : read_past(command, err);

@@ -258,8 +258,9 @@ ALL = "401 200 200 200 200 200"
 
 both("getRecord", "401 404 404 200 200 200", "401 404 404 200 404 200", lambda w, role, owner: ("GET", f"{R}/deals/{w.deal(owner)}"))
 row("getRecord", "an old version", "401 404 404 200 404 200")(lambda w, role: ("GET", f"{R}/deals/{w.changed_deal('nora')}?version=1"))
-row("getRecord", "a user", "401 404 404 404 404 404")(lambda w, role: ("GET", f"{R}/stet.user/x"))
-row("getRecord", "a token", "401 403 403 403 403 404")(lambda w, role: ("GET", f"/v1/stet/records/stet.token/x"))
+row("getRecord", "a user", "401 403 403 403 403 403")(lambda w, role: ("GET", f"{R}/stet.user/ann"))
+row("getRecord", "no user", "401 403 403 403 403 403")(lambda w, role: ("GET", f"{R}/stet.user/x"))
+row("getRecord", "a token", "401 403 403 403 403 403")(lambda w, role: ("GET", f"/v1/stet/records/stet.token/x"))
 row("getRecord", "a payload", "401 404 404 404 404 404")(lambda w, role: ("GET", f"{R}/stet.payload/{w.operation()[0]}.input"))
 row("getRecord", "an operation", "401 403 200 403 403 200")(lambda w, role: ("GET", f"{R}/stet.operation/{w.operation()[0]}"))
 row("getRecord", "a handler", "401 403 403 403 403 200")(lambda w, role: ("GET", f"{R}/stet.handler/hook"))
