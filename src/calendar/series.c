@@ -70,22 +70,29 @@ static stet_status no_memory(struct expansion *expansion) {
     return error_set(expansion->err, STET_NO_MEMORY, "out of memory for a series");
 }
 
+/* The end of 2261, and so of every series: nanoseconds hardly reach further. */
+#define TIME_ENDS_S INT64_C(9214646400)
+
 static stet_status add(struct expansion *expansion, int64_t local, const struct wall *exact) {
     const struct series *series = expansion->series;
     struct occurrence one = {.local = local};
-    int64_t start = resolve(series, local, &one.offset);
+    int64_t start = resolve(series, local, &one.offset), end;
     if (exact != NULL && exact->has_offset) {
         /* It may be the second of a repeat. */
         start = exact->local - exact->offset;
         one.offset = (int32_t)(local - start);
     }
-    one.start = start * CLOCK_NS_PER_S + series->start.ns;
+    if (start < 0)
+        return error_set(expansion->err, STET_INVALID_TIME, "has a date that lies before 1970");
     if (expansion->whole_days) {
         int32_t offset;
-        one.end = resolve(series, local + expansion->length, &offset) * CLOCK_NS_PER_S;
+        end = resolve(series, local + expansion->length, &offset);
     } else {
-        one.end = one.start + expansion->length;
+        end = start + (series->start.ns + expansion->length + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S;
     }
+    if (end > TIME_ENDS_S) return STET_OK;
+    one.start = start * CLOCK_NS_PER_S + series->start.ns;
+    one.end = expansion->whole_days ? end * CLOCK_NS_PER_S : one.start + expansion->length;
     if (start >= series->to || one.end <= series->from * CLOCK_NS_PER_S) return STET_OK;
     if (expansion->count == expansion->room) {
         size_t room = expansion->room == 0 ? 64 : expansion->room * 2;

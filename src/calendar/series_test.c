@@ -184,6 +184,35 @@ static int end(void **state) {
     return 0;
 }
 
+static void a_series_ends_with_the_last_year_that_there_is(void **state) {
+    (void)state;
+    struct series series =
+        series_of("Europe/Berlin", "2261-10-10T09:00", "2261-10-10T10:00", "FREQ=MONTHLY");
+    series.to = series.start.local + SERIES_DAYS_MAX * CIVIL_DAY_S;
+    check(&series, "2261-10-10T07:00/2261-10-10T08:00 2261-11-10T08:00/2261-11-10T09:00 "
+                   "2261-12-10T08:00/2261-12-10T09:00");
+}
+
+static void what_does_not_fit_before_the_end_of_time_is_left_out(void **state) {
+    (void)state;
+    static const stet_view dates[] = {{.bytes = "2261-12-30", .size = 10}};
+    struct series series = series_of(NULL, "2260-01-01", "2260-12-31", "");
+    series.zone = zone_utc();
+    series.rdates = dates;
+    series.rdate_count = 1;
+    series.to = series.start.local + SERIES_DAYS_MAX * CIVIL_DAY_S;
+    check(&series, "2260-01-01T00:00/2260-12-31T00:00");
+}
+
+static void a_date_before_1970_is_refused(void **state) {
+    (void)state;
+    static const stet_view dates[] = {{.bytes = "1678-01-01", .size = 10}};
+    struct series series = series_of("Europe/Berlin", "2026-01-01T09:00", "2026-01-01T10:00", "");
+    series.rdates = dates;
+    series.rdate_count = 1;
+    check_refused(&series, STET_INVALID_TIME, SERIES_RDATE, "before 1970");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nine_o_clock_stays_nine_o_clock, begin, end),
@@ -195,6 +224,10 @@ int main(void) {
                                         end),
         cmocka_unit_test_setup_teardown(only_what_is_asked_for_is_told, begin, end),
         cmocka_unit_test_setup_teardown(bombs_and_nonsense_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(a_series_ends_with_the_last_year_that_there_is, begin, end),
+        cmocka_unit_test_setup_teardown(what_does_not_fit_before_the_end_of_time_is_left_out, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_date_before_1970_is_refused, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
