@@ -99,9 +99,13 @@
 #define SPAN_CAPACITY_MAX 100000 /* What fits into one resource at once; past it: INVALID_TYPE. */
 /* Resources times occurrences of one record; past it: TOO_LARGE. */
 #define SPANS_PER_RECORD_MAX 10000
+/* And of all records of a request, with what else is indexed of them; past it: TOO_LARGE. */
+#define SPANS_PER_REQUEST_MAX 50000
 #define SPAN_RESOURCES_MAX 100 /* Resources that one booking takes; past it: TOO_LARGE. */
 /* Resources that one is chosen of; past it: TOO_LARGE. */
 #define SPAN_CANDIDATES_MAX 200
+/* Times of resources that are looked at to choose one; past it: TOO_LARGE. */
+#define SPAN_CHOICE_LOOKS_MAX 10000
 /* What a space's sequencer remembers of what is booked; the rest is read from the store. */
 #define SPANS_CACHE_BYTES_MAX (128u * 1024u * 1024u)
 #define SLOTS_IN_WAY_MAX 20 /* Bookings told that are in the way; further ones are counted. */
@@ -441,6 +445,8 @@
 #define RRULE_BYTES_MAX 1024 /* A recurrence rule; past it: INVALID_TIME. */
 /* What a recurrence rule may make the server look at, in days and occurrences; past it: TOO_LARGE. */
 #define RRULE_STEPS_MAX 400000
+/* And all rules of one request together; past it: TOO_LARGE. */
+#define RRULE_STEPS_PER_REQUEST_MAX 1000000
 /* Days of a calendar that are looked at at once; past it: TOO_LARGE. */
 #define CALENDAR_DAYS_MAX 3660
 #define CALENDAR_DAYS_DEFAULT 31 /* And unless the end is given. */

@@ -187,6 +187,28 @@ static stet_status too_many(struct expansion *expansion) {
     return STET_TOO_LARGE;
 }
 
+static stet_status follow_rule(struct expansion *expansion, struct recur_walk *walk) {
+    const struct series *series = expansion->series;
+    /* No zone is further from UTC than this. */
+    int64_t to = series->to + 26 * 3600, local;
+    enum recur_found found;
+    while ((found = recur_next(walk, to, &local)) == RECUR_FOUND) {
+        if (is_past_until(expansion, walk->rule, local)) return STET_OK;
+        stet_status status =
+            add(expansion, local, local == expansion->first ? &series->start : NULL);
+        if (status != STET_OK) return status;
+        if (expansion->count > series->occurrences_max + series->exdate_count)
+            return too_many(expansion);
+    }
+    if (found == RECUR_OVER) return STET_OK;
+    bool alone = series->steps == NULL || *series->steps >= RRULE_STEPS_MAX;
+    uint64_t most = alone ? RRULE_STEPS_MAX : RRULE_STEPS_PER_REQUEST_MAX;
+    error_set(expansion->err, STET_TOO_LARGE, "takes more than %llu steps to follow%s",
+              (unsigned long long)most, alone ? "" : ", with the others of the request");
+    error_field(expansion->err, "", most);
+    return STET_TOO_LARGE;
+}
+
 static stet_status expand_rule(struct expansion *expansion) {
     const struct series *series = expansion->series;
     struct recur_rule *rule = arena_alloc(expansion->arena, sizeof *rule);
@@ -195,22 +217,12 @@ static stet_status expand_rule(struct expansion *expansion) {
     expansion->part = SERIES_RRULE;
     stet_status status = recur_parse(series->rrule, rule, expansion->err);
     if (status != STET_OK) return status;
-    recur_begin(walk, rule, expansion->first, RRULE_STEPS_MAX);
-    /* No zone is further from UTC than this. */
-    int64_t to = series->to + 26 * 3600, local;
-    enum recur_found found;
-    while ((found = recur_next(walk, to, &local)) == RECUR_FOUND) {
-        if (is_past_until(expansion, rule, local)) return STET_OK;
-        status = add(expansion, local, local == expansion->first ? &series->start : NULL);
-        if (status != STET_OK) return status;
-        if (expansion->count > series->occurrences_max + series->exdate_count)
-            return too_many(expansion);
-    }
-    if (found == RECUR_OVER) return STET_OK;
-    error_set(expansion->err, STET_TOO_LARGE, "takes more than %d steps to follow",
-              RRULE_STEPS_MAX);
-    error_field(expansion->err, "", RRULE_STEPS_MAX);
-    return STET_TOO_LARGE;
+    uint64_t steps = RRULE_STEPS_MAX;
+    if (series->steps != NULL && *series->steps < steps) steps = *series->steps;
+    recur_begin(walk, rule, expansion->first, steps);
+    status = follow_rule(expansion, walk);
+    if (series->steps != NULL) *series->steps -= steps - walk->steps_left;
+    return status;
 }
 
 static stet_status add_dates(struct expansion *expansion) {

@@ -21,6 +21,8 @@ struct series {
     int64_t from,
         to; /* Seconds UTC: occurrences that end by then or start at it or later are not told. */
     size_t occurrences_max;
+    /* What its rule may take of RRULE_STEPS_MAX, less what it took; NULL: all of them. */
+    uint64_t *steps;
 };
 
 struct occurrence {
@@ -38,7 +40,8 @@ enum series_part { SERIES_START, SERIES_END, SERIES_RRULE, SERIES_EXDATE, SERIES
  * @param part  Out, on failure: what of it.
  * @return STET_OK
  *         STET_INVALID_TIME  a rule or a date that is none; end <= start.
- *         STET_TOO_LARGE     more than occurrences_max (err->limit) between from and to, or a rule that needs more than RRULE_STEPS_MAX.
+ *         STET_TOO_LARGE     more than occurrences_max (err->limit) between from and to, or a rule that needs more than RRULE_STEPS_MAX
+ *                            (err->limit), or than what is left in steps.
  *         STET_NO_MEMORY
  */
 stet_status series_expand(struct arena *arena, const struct series *series,

@@ -213,6 +213,22 @@ static void a_date_before_1970_is_refused(void **state) {
     check_refused(&series, STET_INVALID_TIME, SERIES_RDATE, "before 1970");
 }
 
+static void what_rules_take_together_is_bounded(void **state) {
+    (void)state;
+    uint64_t steps = 3 * RRULE_STEPS_MAX / 2;
+    struct series series = series_of(NULL, "2026-01-01T00:00Z", "2026-01-01T00:01Z",
+                                     "FREQ=SECONDLY;BYHOUR=3;BYMINUTE=3;BYSECOND=3");
+    series.to = series.start.local + SERIES_DAYS_MAX * CIVIL_DAY_S;
+    series.occurrences_max = SERIES_OCCURRENCES_MAX;
+    series.steps = &steps;
+    check_refused(&series, STET_TOO_LARGE, SERIES_RRULE, "steps to follow");
+    assert_int_equal(error.limit, RRULE_STEPS_MAX);
+    assert_int_equal(steps, RRULE_STEPS_MAX / 2);
+    check_refused(&series, STET_TOO_LARGE, SERIES_RRULE, "with the others of the request");
+    assert_int_equal(error.limit, RRULE_STEPS_PER_REQUEST_MAX);
+    assert_int_equal(steps, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nine_o_clock_stays_nine_o_clock, begin, end),
@@ -228,6 +244,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_does_not_fit_before_the_end_of_time_is_left_out, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_date_before_1970_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(what_rules_take_together_is_bounded, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

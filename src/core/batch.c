@@ -1,6 +1,7 @@
 #include "core/batch.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/view.h"
 
 #include <assert.h>
@@ -104,11 +105,13 @@ void batch_truncate(struct batch *batch, size_t change_count) {
             batch->entry_next[last];
     }
     batch->prune_count = batch->prune_mark;
+    batch->rule_steps = RRULE_STEPS_PER_REQUEST_MAX;
 }
 
 void batch_mark(struct batch *batch) {
     batch->entry_mark = batch->entry_count;
     batch->prune_mark = batch->prune_count;
+    batch->rule_steps = RRULE_STEPS_PER_REQUEST_MAX;
 }
 
 struct change *batch_find_change(const struct batch *batch, uint64_t seq) {

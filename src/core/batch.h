@@ -26,6 +26,7 @@ struct batch {
     size_t prune_count;
     size_t prune_capacity;
     size_t entry_mark, prune_mark; /* Where the command at hand began. */
+    uint64_t rule_steps;           /* What it may still take to follow its rules of recurrence. */
     uint16_t *key_slots;           /* Open-addressed index into keys, +1; KEY_SLOTS of them. */
     struct stet_command **commands;
     size_t command_count;

@@ -583,19 +583,20 @@ static stet_status resources_of(struct reader *reader, stet_view **resources, si
     return STET_OK;
 }
 
-bool exclusive_is_dear(const struct exclusive *exclusive, const struct doc *data) {
+static bool is_dear(const struct exclusive *exclusive, const struct doc *data) {
     return exclusive->repeats && (value_at(data, exclusive->recurrence.rrule) != DOC_NONE ||
                                   value_at(data, exclusive->recurrence.rdate) != DOC_NONE);
 }
 
 /* The spans of a series: each as the first, at its own time. */
-static stet_status occurrences_of(struct reader *reader, const struct span *first,
+static stet_status occurrences_of(struct reader *reader, const struct span *first, uint64_t *steps,
                                   struct span_list *list) {
     struct repeat repeat;
     struct occurrence *occurrences;
     size_t count;
     stet_status status =
         repeat_read(reader->arena, reader->exclusive, reader->data, &repeat, reader->err);
+    repeat.series.steps = steps;
     if (status == STET_OK)
         status = repeat_expand(reader->arena, reader->exclusive, &repeat, &occurrences, &count,
                                reader->err);
@@ -613,7 +614,7 @@ static stet_status occurrences_of(struct reader *reader, const struct span *firs
 }
 
 stet_status exclusive_times(struct arena *arena, const struct exclusive *exclusive,
-                            const struct doc *data, int64_t horizon, struct span_list *list,
+                            const struct doc *data, uint64_t *steps, struct span_list *list,
                             stet_error *err) {
     stet_error own;
     struct reader reader = {
@@ -622,15 +623,14 @@ stet_status exclusive_times(struct arena *arena, const struct exclusive *exclusi
     bool there = false;
     const struct zone *zone;
     *list = (struct span_list){0};
-    (void)horizon;
     stet_status status = zone_of(&reader, &zone);
     if (status == STET_OK) status = interval_of(&reader, zone, &there, &span);
     if (status != STET_OK || !there) return status;
     status = hold_of(&reader, zone, &span);
     if (status == STET_OK) status = weight_of(&reader, &span.weight);
     if (status != STET_OK) return status;
-    if (exclusive_is_dear(exclusive, data)) {
-        return occurrences_of(&reader, &span, list);
+    if (is_dear(exclusive, data)) {
+        return occurrences_of(&reader, &span, steps, list);
     }
     list->spans = arena_zalloc(arena, 1, sizeof *list->spans);
     if (list->spans == NULL) return no_memory(reader.err);
@@ -639,7 +639,7 @@ stet_status exclusive_times(struct arena *arena, const struct exclusive *exclusi
 }
 
 stet_status exclusive_spans(struct arena *arena, const struct exclusive *exclusive,
-                            const struct doc *data, int64_t horizon, struct span_list *list,
+                            const struct doc *data, uint64_t *steps, struct span_list *list,
                             stet_error *err) {
     stet_error own;
     struct reader reader = {
@@ -651,7 +651,7 @@ stet_status exclusive_spans(struct arena *arena, const struct exclusive *exclusi
     *list = (struct span_list){0};
     stet_status status = takes_nothing(&reader, &nothing);
     if (status != STET_OK || nothing) return status;
-    status = exclusive_times(arena, exclusive, data, horizon, &times, reader.err);
+    status = exclusive_times(arena, exclusive, data, steps, &times, reader.err);
     if (status == STET_OK) status = resources_of(&reader, &resources, &count);
     if (status != STET_OK || times.count == 0 || count == 0) return status;
     if (times.count * count > SPANS_PER_RECORD_MAX) {

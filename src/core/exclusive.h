@@ -96,29 +96,28 @@ struct span_list {
 };
 
 /**
- * The intervals that data takes: one for each resource and, where it repeats, each occurrence up to the horizon.
+ * The intervals that data takes: one for each resource and, where it repeats, each occurrence of SERIES_DAYS_MAX.
  *
- * @param horizon  Has no meaning: a series is booked for SERIES_DAYS_MAX from its start (core/repeat.h).
+ * @param steps    What following rules of recurrence may take, less what it took; NULL: RRULE_STEPS_MAX.
  * @param list     Out: in the arena; none for what takes nothing (`unless`, `allow_overlap`, weight 0, no times, no resource).
  * @param err      Out: field is the pointer in the data.
  *
  * @return STET_OK
  *         STET_INVALID_TIME  a time that is none, start >= end, longer than SPAN_DAYS_MAX, a zone that does not exist, …
- *         STET_TOO_LARGE     more than SPAN_RESOURCES_MAX resources or occurrences than a series may have.
+ *         STET_TOO_LARGE     more than SPAN_RESOURCES_MAX resources or occurrences than a series may have, or no steps are left.
  *         STET_UNAVAILABLE   no time zone data are installed.
  *         STET_NO_MEMORY
  *
- * Expanding a series takes about a millisecond for 4,000 occurrences, and is bounded by RRULE_STEPS_MAX.
+ * Expanding a series takes about a millisecond for 4,000 occurrences, and is bounded by RRULE_STEPS_MAX: about 45 ms.
  */
 stet_status exclusive_spans(struct arena *arena, const struct exclusive *exclusive,
-                            const struct doc *data, int64_t horizon, struct span_list *list,
+                            const struct doc *data, uint64_t *steps, struct span_list *list,
                             stet_error *err);
-bool exclusive_is_dear(const struct exclusive *exclusive, const struct doc *data);
 
 /* The same, whatever `unless` and `allow_overlap` say and whatever the resources are: when a record takes place. resource is empty in all of
    them. For calendars. */
 stet_status exclusive_times(struct arena *arena, const struct exclusive *exclusive,
-                            const struct doc *data, int64_t horizon, struct span_list *list,
+                            const struct doc *data, uint64_t *steps, struct span_list *list,
                             stet_error *err);
 
 /*

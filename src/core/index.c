@@ -230,16 +230,31 @@ static stet_status refuse_taken(struct stager *stager, const struct index_def *d
     return STET_UNIQUE_VIOLATION;
 }
 
+/* One command holds up all others for as long as it takes to book what it books. */
+static stet_status check_spans(struct stager *stager, const struct index_def *def, size_t more) {
+    const struct batch *batch = stager->batch;
+    size_t there = batch->entry_count - batch->entry_mark + stager->entry_count;
+    if (there + more <= SPANS_PER_REQUEST_MAX) return STET_OK;
+    error_set(stager->err, STET_TOO_LARGE,
+              "is one booking too many for one request, with %d in all", SPANS_PER_REQUEST_MAX);
+    error_field_view(stager->err, def->exclusive->start.pointer, SPANS_PER_REQUEST_MAX);
+    return STET_TOO_LARGE;
+}
+
 /* What a change does to an index of spans: those that stay are not touched, and not judged. */
 static stet_status stage_spans(struct stager *stager, const struct index_def *def,
                                struct index_build *build) {
     struct index_span_keys old = {0}, new = {0};
     stet_status status = STET_OK;
+    /* What was booked must be found again, whatever it takes. */
+    uint64_t *after_steps = build == NULL ? &stager->batch->rule_steps : NULL;
     if (stager->has_before)
-        status = index_span_keys(stager->arena, def, &stager->before, true, &old, stager->err);
-    if (status == STET_OK && stager->has_after)
         status =
-            index_span_keys(stager->arena, def, &stager->after, build != NULL, &new, stager->err);
+            index_span_keys(stager->arena, def, &stager->before, true, NULL, &old, stager->err);
+    if (status == STET_OK && stager->has_after)
+        status = index_span_keys(stager->arena, def, &stager->after, build != NULL, after_steps,
+                                 &new, stager->err);
+    if (status == STET_OK && new.count > 0) status = check_spans(stager, def, new.count);
     if (status == STET_OK) status = make_room(stager, old.count + new.count);
     if (status != STET_OK) return status;
     for (size_t i = 0, j = 0; i < old.count || j < new.count;) {

@@ -107,7 +107,7 @@ static stet_status row_keys(struct arena *arena, const struct index_build *build
     stet_status status = change_parse(arena, change->data, &doc, err);
     for (size_t i = 0; status == STET_OK && i < build->count; i++) {
         if (build->defs[i].exclusive != NULL) {
-            status = index_span_keys(arena, &build->defs[i], &doc, true, &spans[i], err);
+            status = index_span_keys(arena, &build->defs[i], &doc, true, NULL, &spans[i], err);
             continue;
         }
         status = index_key_make(arena, &build->defs[i], &doc, &keys[i]);

@@ -25,10 +25,11 @@ struct index_span_keys {
 
 /*
  * lenient: a record whose times are none takes nothing, which is how such records are kept that were there before the declaration; else
- * that is refused: INVALID_TIME, INVALID_DATA, TOO_LARGE. In the arena.
+ * that is refused: INVALID_TIME, INVALID_DATA, TOO_LARGE. steps: as for exclusive_spans. In the arena.
  */
 stet_status index_span_keys(struct arena *arena, const struct index_def *def, const struct doc *doc,
-                            bool lenient, struct index_span_keys *keys, stet_error *err);
+                            bool lenient, uint64_t *steps, struct index_span_keys *keys,
+                            stet_error *err);
 
 /* One change of a key, cut to what the ring keeps. */
 struct index_ring_slot {

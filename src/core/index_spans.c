@@ -14,12 +14,13 @@ static int compare_keys(const void *left, const void *right) {
 }
 
 stet_status index_span_keys(struct arena *arena, const struct index_def *def, const struct doc *doc,
-                            bool lenient, struct index_span_keys *keys, stet_error *err) {
+                            bool lenient, uint64_t *steps, struct index_span_keys *keys,
+                            stet_error *err) {
     struct span_list list;
     stet_error why;
     *keys = (struct index_span_keys){0};
     stet_status status =
-        exclusive_spans(arena, def->exclusive, doc, INT64_MAX, &list, lenient ? &why : err);
+        exclusive_spans(arena, def->exclusive, doc, steps, &list, lenient ? &why : err);
     if (lenient &&
         (status == STET_INVALID_TIME || status == STET_INVALID_DATA || status == STET_TOO_LARGE))
         return STET_OK;

@@ -13,6 +13,8 @@ static stet_status no_memory(stet_error *err) {
     return error_set(err, STET_NO_MEMORY, "out of memory for bookings");
 }
 
+enum { SLOTS_PER_STEP = 64 };
+
 /* ---- Lists ----------------------------------------------------------------------------------------------------------- */
 
 static stet_status make_room(struct slot_list *list) {
@@ -279,8 +281,10 @@ stet_status slots_next(struct slot_source *source, const struct slot_wish *wish,
     while (status == STET_OK && from < until && agreed<wish->resource_count && * steps> 0) {
         bool room;
         int64_t later = from;
-        --*steps;
         status = has_room(source, wish, wish->resources[agreed], from, &hits, &room, &later, err);
+        /* A long wish is held against many slots each time. */
+        size_t cost = 1 + hits.count / SLOTS_PER_STEP;
+        *steps -= cost < *steps ? cost : *steps;
         if (status == STET_OK && room) agreed++;
         if (status == STET_OK && !room) {
             agreed = 0;

@@ -350,8 +350,8 @@ stet_status spans_check(struct staging *staging, stet_error *err) {
 
 static stet_status has_room_for_all(struct staging *staging, const struct exclusive *exclusive,
                                     const struct pending *pending, uint64_t record,
-                                    stet_view candidate, const struct span_list *times, bool *room,
-                                    stet_error *err) {
+                                    stet_view candidate, const struct span_list *times,
+                                    size_t *looks, bool *room, stet_error *err) {
     struct span_source source;
     stet_view resource;
     int64_t now = hold_time(staging);
@@ -374,6 +374,14 @@ static stet_status has_room_for_all(struct staging *staging, const struct exclus
             .record = record,
         };
         if (span->held_until <= now) continue;
+        if (*looks == 0) {
+            error_set(err, STET_TOO_LARGE,
+                      "has more resources than can be looked at for so many times: %d in all",
+                      SPAN_CHOICE_LOOKS_MAX);
+            error_field_view(err, exclusive->any_of, SPAN_CHOICE_LOOKS_MAX);
+            return STET_TOO_LARGE;
+        }
+        --*looks;
         status = slots_next(&source.source, &wish, begin, begin + 1, &steps, room, &begin, err);
     }
     return status;
@@ -436,20 +444,20 @@ static stet_status choose(struct staging *staging, const struct exclusive *exclu
     struct pending pending;
     struct span_list times;
     stet_view *candidates;
-    size_t count, i = 0;
+    size_t count, i = 0, looks = SPAN_CHOICE_LOOKS_MAX;
     bool room = false;
     doc_node node = doc_pointer(doc, exclusive->resource);
     if (node != DOC_NONE && doc_kind(doc, node) != DOC_NULL) return STET_OK;
     stet_status status = candidates_of(arena, exclusive, doc, &candidates, &count, err);
     if (status != STET_OK || count == 0) return status;
     anywhere.resource = (stet_view){0};
-    status = exclusive_spans(arena, &anywhere, doc, staging->now, &times, err);
+    status = exclusive_spans(arena, &anywhere, doc, &staging->batch->rule_steps, &times, err);
     if (status != STET_OK || times.count == 0) return status;
     status = put_first(staging, exclusive, head, candidates, count, err);
     if (status == STET_OK) status = pending_make(arena, staging->batch, &pending, err);
     while (status == STET_OK && !room && i < count)
         status = has_room_for_all(staging, exclusive, &pending, head->first, candidates[i++],
-                                  &times, &room, err);
+                                  &times, &looks, &room, err);
     if (status != STET_OK) return status;
     *changed = true;
     struct doc before = *doc;

@@ -356,6 +356,72 @@ static void hostile_sizes_are_refused_or_bounded(void **state) {
     must_put("a", none, book("red", "09:00", "10:00"));
 }
 
+#define REPEATING                                                                                  \
+    "{\"resource\":\"/room\",\"any_of\":\"/any\",\"start\":\"/start\",\"end\":\"/end\","           \
+    "\"tz\":\"UTC\",\"recurrence\":{\"rrule\":\"/rrule\"}}"
+
+/* So many series of ten years are more than one request may book, and so nothing of them is. */
+static void one_request_holds_up_the_others_for_so_long_only(void **state) {
+    enum { SERIES = SPANS_PER_REQUEST_MAX / 3660 + 1 };
+    stet_mutation all[SERIES];
+    (void)state;
+    declare(REPEATING);
+    for (int i = 0; i < SERIES; i++) {
+        const char *id = arena_format(&world.arena, "s%d", i).bytes;
+        all[i] = mutation(STET_OP_CREATE, id, none,
+                          data_of(arena_format(&world.arena, "\"r%d\"", i).bytes, "09:00", "10:00",
+                                  ",\"rrule\":\"FREQ=DAILY\""));
+    }
+    struct answer answer = transact(all, SERIES, "all");
+    check_status(answer, STET_TOO_LARGE);
+    check_status(read_record("s0"), STET_NOT_FOUND);
+    must(transact(all, 2, "two"));
+    /* Rules that find nothing cost as much. */
+    for (int i = 0; i < 3; i++)
+        all[i] = mutation(STET_OP_CREATE, arena_format(&world.arena, "t%d", i).bytes, none,
+                          data_of("\"blue\"", "09:00", "10:00",
+                                  ",\"rrule\":\"FREQ=SECONDLY;BYHOUR=3;BYMINUTE=3;BYSECOND=3\""));
+    check_status(transact(all, 3, "dear"), STET_TOO_LARGE);
+    must_put("a", none, book("red", "09:00", "10:00"));
+}
+
+static void choosing_for_a_long_series_is_bounded(void **state) {
+    struct buffer rooms;
+    enum { ROOMS = SPAN_CANDIDATES_MAX, DAYS = SPAN_CHOICE_LOOKS_MAX / ROOMS + 1 };
+    (void)state;
+    declare(REPEATING);
+    /* Every room is free but for the last day. */
+    for (int half = 0; half < 2; half++) {
+        buffer_init(&rooms, &world.arena, 0);
+        for (int i = half * ROOMS / 2; i < (half + 1) * ROOMS / 2; i++)
+            buffer_append_text(
+                &rooms,
+                arena_format(&world.arena, "%s\"r%d\"", rooms.size == 0 ? "[" : ",", i).bytes);
+        buffer_append_text(&rooms, "]");
+        must_put(half == 0 ? "h0" : "h1", none,
+                 arena_format(&world.arena,
+                              "{\"room\":%.*s,\"start\":\"2026-04-20\",\"end\":\"2026-04-21\"}",
+                              VIEW_ARG(buffer_view(&rooms)))
+                     .bytes);
+    }
+    buffer_init(&rooms, &world.arena, 0);
+    for (int i = 0; i < ROOMS; i++)
+        buffer_append_text(&rooms,
+                           arena_format(&world.arena, "%s\"r%d\"", i == 0 ? "[" : ",", i).bytes);
+    buffer_append_text(&rooms, "]");
+    assert_int_equal(DAYS, 51); /* From March 1st to April 20th. */
+    const char *more = arena_format(&world.arena, ",\"rrule\":\"FREQ=DAILY;COUNT=%d\",\"any\":%.*s",
+                                    DAYS, VIEW_ARG(buffer_view(&rooms)))
+                           .bytes;
+    struct answer answer = try_put("long", none, data_of("null", "09:00", "10:00", more));
+    check_status(answer, STET_TOO_LARGE);
+    assert_string_equal(json_at(answer.body, "/field"), "\"/any\"");
+    more = arena_format(&world.arena, ",\"rrule\":\"FREQ=DAILY;COUNT=%d\",\"any\":%.*s", DAYS - 1,
+                        VIEW_ARG(buffer_view(&rooms)))
+               .bytes;
+    must_put("short", none, data_of("null", "09:00", "10:00", more));
+}
+
 static void what_a_record_once_had_is_not_judged(void **state) {
     (void)state;
     must_put("a", none, book("red", "09:00", "10:00"));
@@ -579,6 +645,8 @@ int main(void) {
         ROOM_TEST(what_was_merged_is_judged_too),
         ROOM_TEST(long_bookings_cross_pages),
         ROOM_TEST(hostile_sizes_are_refused_or_bounded),
+        ROOM_TEST(one_request_holds_up_the_others_for_so_long_only),
+        ROOM_TEST(choosing_for_a_long_series_is_bounded),
         ROOM_TEST(what_a_record_once_had_is_not_judged),
         cmocka_unit_test(a_random_schedule_agrees_with_the_model),
         cmocka_unit_test(what_is_booked_outlives_the_process),

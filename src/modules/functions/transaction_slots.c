@@ -67,7 +67,7 @@ static stet_status own_more(struct slot_source *base, stet_view resource, int64_
             continue;
         /* Times that are none are refused when it is written. */
         if (doc_parse(transaction->arena, write->data, NULL, &doc, NULL) != STET_OK ||
-            exclusive_spans(transaction->arena, exclusive, &doc, INT64_MAX, &list, NULL) != STET_OK)
+            exclusive_spans(transaction->arena, exclusive, &doc, NULL, &list, NULL) != STET_OK)
             continue;
         for (size_t k = 0; k < list.count; k++) {
             const struct span *span = &list.spans[k];
@@ -249,7 +249,7 @@ static stet_status judge_all(struct bookings *bookings, stet_view id, uint64_t r
     for (; status == STET_OK && one != NULL; one = one->next) {
         struct asked asked;
         struct span_list list;
-        status = exclusive_spans(bookings->transaction->arena, one, doc, INT64_MAX, &list, err);
+        status = exclusive_spans(bookings->transaction->arena, one, doc, NULL, &list, err);
         if (status != STET_OK) break;
         ask(bookings, one, &asked);
         asked.own.except = id;

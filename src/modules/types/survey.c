@@ -141,7 +141,7 @@ static stet_status judge(const struct survey *survey, struct arena *arena, stet_
     const struct exclusive *one = survey->policy->exclusive;
     for (; status == STET_OK && one != NULL; one = one->next) {
         struct span_list spans;
-        status = exclusive_spans(arena, one, &doc, INT64_MAX, &spans, why);
+        status = exclusive_spans(arena, one, &doc, NULL, &spans, why);
     }
     if (status == STET_OK) *fits = true;
     return status == STET_INVALID_DATA || status == STET_INVALID_TIME || status == STET_TOO_LARGE
