@@ -1,11 +1,14 @@
 /*
- * What a list costs beside a hot GET: 50 records out of many, found and ordered by an index.
+ * What a list costs beside a hot GET: 50 records out of many, found and ordered by an index. And what an access rule adds to both.
  *
  *   list_bench [--records N] [--rounds N] [--dir DIR] [--json FILE]
  *
  * A server in this process, over HTTP on one connection: by turns a few GETs of records that are in the cache, and one list, so that
  * both see the same machine. A list is of a random group of a hundred records (where group = …, sort by -n, limit 50). For each:
  * the median latency, and per record returned.
+ *
+ * Each of them is asked three times by turns: of a type without rules, and of one with `owner = actor.id || actor.roles contains "sales"`
+ * by somebody to whom every record belongs, so that each is judged, and by somebody from sales, whose role settles it.
  */
 #include "http/server.h"
 #include "measure.h"
@@ -21,6 +24,24 @@
 
 enum { LIMIT = 50, GROUP = 100, TOGETHER = 1000, HOT = 500, GETS = 10, TEXT_BYTES = 430 };
 enum { ANSWER_BYTES_MAX = 256 * 1024, WARM_ROUNDS = 200 };
+
+/* Who asks for what. */
+struct look {
+    const char *words;
+    const char *type;
+    const char *actor;
+    const char *role; /* NULL: none, as a member. */
+    char token[128];
+    struct histogram gets, lists;
+};
+
+enum { LOOK_PLAIN, LOOK_RECORD, LOOK_ROLE, LOOKS };
+
+static struct look looks[LOOKS] = {
+    [LOOK_PLAIN] = {"no rule", "deal", "ann", NULL, "", {0}, {0}},
+    [LOOK_RECORD] = {"a rule judged by each record", "ruled", "ann", NULL, "", {0}, {0}},
+    [LOOK_ROLE] = {"a rule settled by a role", "ruled", "sam", "sales", "", {0}, {0}},
+};
 
 struct settings {
     size_t records;
@@ -77,33 +98,23 @@ static const char *ask(int fd, const char *request, size_t size, int status) {
     }
 }
 
-static void declare(int fd) {
-    static const char definition[] = "{\"index\":[[\"/group\",\"-/n\"]]}";
+static int64_t time_get(int fd, const struct look *look, size_t record) {
     char request[512];
-    int size =
-        snprintf(request, sizeof request,
-                 "PUT /v1/main/types/deal HTTP/1.1\r\nHost: localhost:%d\r\nIf-None-Match: *\r\n"
-                 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                 port, sizeof definition - 1, definition);
-    ask(fd, request, (size_t)size, 201);
-}
-
-static int64_t time_get(int fd) {
-    char request[256];
     int size = snprintf(request, sizeof request,
-                        "GET /v1/main/records/deal/%07zu HTTP/1.1\r\nHost: localhost:%d\r\n\r\n",
-                        (size_t)random_below(HOT), port);
+                        "GET /v1/main/records/%s/%07zu HTTP/1.1\r\nHost: localhost:%d\r\n"
+                        "Authorization: Bearer %s\r\n\r\n",
+                        look->type, record, port, look->token);
     int64_t begin = now_ns();
     ask(fd, request, (size_t)size, 200);
     return now_ns() - begin;
 }
 
-static int64_t time_list(int fd, size_t groups) {
+static int64_t time_list(int fd, const struct look *look, size_t group) {
     char request[512];
     int size = snprintf(request, sizeof request,
-                        "GET /v1/main/records/deal?where=group%%3D%%22g%06zu%%22&sort=-n&limit=%d"
-                        " HTTP/1.1\r\nHost: localhost:%d\r\n\r\n",
-                        (size_t)random_below(groups), LIMIT, port);
+                        "GET /v1/main/records/%s?where=group%%3D%%22g%06zu%%22&sort=-n&limit=%d"
+                        " HTTP/1.1\r\nHost: localhost:%d\r\nAuthorization: Bearer %s\r\n\r\n",
+                        look->type, group, LIMIT, port, look->token);
     int64_t begin = now_ns();
     const char *body = ask(fd, request, (size_t)size, 200);
     int64_t took = now_ns() - begin;
@@ -118,11 +129,51 @@ static int64_t time_list(int fd, size_t groups) {
 
 /* ---- Data -------------------------------------------------------------------------------- */
 
-static void fill(stet_space *space, const struct settings *settings) {
+static const stet_actor boss = {.id = {"bench", 5}, .admin = true};
+
+static stet_status fill_type(stet_command *command, void *context, stet_error *err) {
+    return stet_command_type_write(command, context, err);
+}
+
+static void declare(stet_space *space, const char *type, const char *definition) {
+    stet_type_write write = {.name = {type, strlen(type)},
+                             .definition = {definition, strlen(definition)}};
+    stet_result *result = NULL;
+    stet_error err;
+    if (stet_run_blocking(space, &boss, fill_type, &write, &result, &err) != STET_OK)
+        fail(err.message);
+    stet_result_destroy(result);
+}
+
+static stet_status fill_token(stet_command *command, void *context, stet_error *err) {
+    return stet_command_token_create(command, context, err);
+}
+
+static void make_token(stet_engine *engine, struct look *look) {
+    const stet_view role = {look->role, look->role == NULL ? 0 : strlen(look->role)};
+    stet_token_request request = {.actor = {look->actor, strlen(look->actor)},
+                                  .name = {look->words, strlen(look->words)},
+                                  .roles = &role,
+                                  .role_count = look->role == NULL ? 0 : 1};
+    static const char name[] = "\"token\":\"";
+    stet_space *home = NULL;
+    stet_result *result = NULL;
+    stet_error err;
+    if (stet_space_open_blocking(engine, (stet_view){"stet", 4}, &home, &err) != STET_OK ||
+        stet_run_blocking(home, &boss, fill_token, &request, &result, &err) != STET_OK)
+        fail(err.message);
+    stet_view body = stet_result_outcome(result)->body;
+    const char *at = memmem(body.bytes, body.size, name, sizeof name - 1);
+    if (at == NULL || sscanf(at + sizeof name - 1, "%127[^\"]", look->token) != 1)
+        fail("there is no token in the answer");
+    stet_result_destroy(result);
+    stet_space_close(home);
+}
+
+static void fill(stet_space *space, const char *type, const struct settings *settings) {
     static stet_mutation mutations[TOGETHER];
     static char ids[TOGETHER][16];
     static char data[TOGETHER][TEXT_BYTES + 100];
-    const stet_actor actor = {.id = {"bench", 5}, .admin = true};
     size_t groups = settings->records / GROUP;
     stet_error err;
     for (size_t first = 0; first < settings->records; first += TOGETHER) {
@@ -130,11 +181,12 @@ static void fill(stet_space *space, const struct settings *settings) {
             size_t record = first + one;
             int id = snprintf(ids[one], sizeof ids[one], "%07zu", record);
             /* The records of a group lie far apart. */
-            int size = snprintf(data[one], sizeof data[one],
-                                "{\"group\":\"g%06zu\",\"n\":%zu,\"text\":\"%0*zu\"}",
-                                record % groups, record * 7919 % 1000003, TEXT_BYTES, record);
+            int size =
+                snprintf(data[one], sizeof data[one],
+                         "{\"group\":\"g%06zu\",\"n\":%zu,\"owner\":\"ann\",\"text\":\"%0*zu\"}",
+                         record % groups, record * 7919 % 1000003, TEXT_BYTES, record);
             mutations[one] = (stet_mutation){.op = STET_OP_CREATE,
-                                             .type = {"deal", 4},
+                                             .type = {type, strlen(type)},
                                              .id = {ids[one], (size_t)id},
                                              .body = {data[one], (size_t)size}};
         }
@@ -143,7 +195,7 @@ static void fill(stet_space *space, const struct settings *settings) {
                             .transaction = true,
                             .minimal = true};
         stet_result *result = NULL;
-        if (stet_write_blocking(space, &actor, &write, &result, &err) != STET_OK) fail(err.message);
+        if (stet_write_blocking(space, &boss, &write, &result, &err) != STET_OK) fail(err.message);
         stet_result_destroy(result);
     }
 }
@@ -151,31 +203,51 @@ static void fill(stet_space *space, const struct settings *settings) {
 /* ---- The run ----------------------------------------------------------------------------- */
 
 static void measure(int fd, const struct settings *settings) {
-    struct histogram gets, lists;
     size_t groups = settings->records / GROUP;
-    FILE *json = results_open(settings->json);
-    histogram_reset(&gets);
-    histogram_reset(&lists);
-    for (size_t round = 0; round < WARM_ROUNDS + settings->rounds; round++) {
-        for (int get = 0; get < GETS; get++) {
-            int64_t took = time_get(fd);
-            if (round >= WARM_ROUNDS) histogram_add(&gets, took);
-        }
-        int64_t took = time_list(fd, groups);
-        if (round >= WARM_ROUNDS) histogram_add(&lists, took);
+    for (struct look *look = looks; look < looks + LOOKS; look++) {
+        histogram_reset(&look->gets);
+        histogram_reset(&look->lists);
     }
-    double get_us = histogram_us(&gets, 0.5);
-    double list_us = histogram_us(&lists, 0.5);
+    for (size_t round = 0; round < WARM_ROUNDS + settings->rounds; round++) {
+        size_t group = random_below(groups), first = random_below(HOT);
+        for (size_t i = 0; i < LOOKS; i++) {
+            /* Who goes first changes, as the first one finds the caches colder. */
+            struct look *look = &looks[(i + round) % LOOKS];
+            for (size_t get = 0; get < GETS; get++) {
+                int64_t took = time_get(fd, look, (first + get) % HOT);
+                if (round >= WARM_ROUNDS) histogram_add(&look->gets, took);
+            }
+            int64_t took = time_list(fd, look, group);
+            if (round >= WARM_ROUNDS) histogram_add(&look->lists, took);
+        }
+    }
+}
+
+static void report(const struct settings *settings) {
+    FILE *json = results_open(settings->json);
+    const struct look *plain = &looks[LOOK_PLAIN];
+    double get_us = histogram_us(&plain->gets, 0.5);
+    double list_us = histogram_us(&plain->lists, 0.5);
     double ratio = list_us / LIMIT / get_us;
     printf("%d of %zu records by index, one connection, median (p99) of %zu\n", LIMIT,
            settings->records, settings->rounds);
-    printf("  hot GET            %8.1f µs (%.1f)\n", get_us, histogram_us(&gets, 0.99));
-    printf("  list               %8.1f µs (%.1f)\n", list_us, histogram_us(&lists, 0.99));
+    printf("  hot GET            %8.1f µs (%.1f)\n", get_us, histogram_us(&plain->gets, 0.99));
+    printf("  list               %8.1f µs (%.1f)\n", list_us, histogram_us(&plain->lists, 0.99));
     printf("  a record of a list %8.1f µs: %.2f hot GETs\n", list_us / LIMIT, ratio);
     fprintf(json,
             "{\"bench\":\"list\",\"records\":%zu,\"limit\":%d,\"get_us\":%.2f,\"list_us\":%.2f,"
             "\"ratio\":%.3f}\n",
             settings->records, LIMIT, get_us, list_us, ratio);
+    for (const struct look *look = looks + 1; look < looks + LOOKS; look++) {
+        double get = histogram_us(&look->gets, 0.5), list = histogram_us(&look->lists, 0.5);
+        printf("  with %-30s hot GET %8.1f µs (%+.1f %%), list %8.1f µs (%+.1f %%)\n", look->words,
+               get, (get / get_us - 1) * 100, list, (list / list_us - 1) * 100);
+        fprintf(json,
+                "{\"benchmark\":\"access\",\"rule\":\"%s\",\"records\":%zu,\"get_us\":%.2f,"
+                "\"list_us\":%.2f,\"get_times\":%.4f,\"list_times\":%.4f}\n",
+                look->role == NULL ? "record" : "role", settings->records, get, list, get / get_us,
+                list / list_us);
+    }
     fclose(json);
 }
 
@@ -188,19 +260,23 @@ static void run(const struct settings *settings) {
     snprintf(folder, sizeof folder, "%s/list_bench.XXXXXX", settings->dir);
     if (mkdtemp(folder) == NULL) fail("could not make a folder");
     stet_options options = {.data_dir = folder};
-    struct http_options http = {.listen = "127.0.0.1:0", .no_auth = true, .io_threads = 1};
+    struct http_options http = {.listen = "127.0.0.1:0", .io_threads = 1};
     if (stet_open(&options, &engine, &err) != STET_OK ||
         http_server_start(engine, &http, &server, &err) != STET_OK ||
         stet_space_open_blocking(engine, (stet_view){"main", 4}, &space, &err) != STET_OK)
         fail(err.message);
     port = atoi(strrchr(http_server_url(server), ':') + 1);
-    /* One for each: filling takes longer than a connection may be idle. */
+    declare(space, "deal", "{\"index\":[[\"/group\",\"-/n\"]]}");
+    declare(space, "ruled",
+            "{\"index\":[[\"/group\",\"-/n\"]],\"access\":"
+            "{\"read\":\"owner = actor.id || actor.roles contains 'sales'\"}}");
+    for (size_t i = 0; i < LOOKS; i++)
+        make_token(engine, &looks[i]);
+    fill(space, "deal", settings);
+    fill(space, "ruled", settings);
     int fd = dial();
-    declare(fd);
-    close(fd);
-    fill(space, settings);
-    fd = dial();
     measure(fd, settings);
+    report(settings);
     close(fd);
     stet_space_close(space);
     http_server_stop(server);

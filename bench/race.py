@@ -191,6 +191,36 @@ def queue_goals(results):
     ]
 
 
+def booking_goals(results):
+    """Bookings are measured over as many spans as the run has: a million, unless it is quick."""
+    spans = max((row["records"] for row in results.loads if row["mode"] == "book"), default=0)
+
+    def row(target, mode, run):
+        return results.load(target, mode, 64, spans, run)
+
+    run = (results.load("stet", "book", 64, spans) or {}).get("run")
+    ours = row("stet", "book", run)
+    many = ours is not None and spans >= 1000000
+    lost = results.load("stet", "slot", 64, spans)
+    beside = times(ours, row("postgres", "book", run))
+    return [
+        Goal("bookings beside a million spans", ours["per_s"] if many else None, 20000,
+             "a second", True, 0),
+        Goal("bookings, beside postgres with an exclusion constraint", beside, 3, "times"),
+        Goal("refusals of those who are after one slot", lost["per_s"] if lost else None, 20000,
+             "a second", True, 0),
+    ]
+
+
+def access_goals(results):
+    goals = []
+    for rule, words in (("record", "judged by each record"), ("role", "settled by a role")):
+        row = results.last("access", rule=rule) or {}
+        goals.append(Goal(f"hot GET with a rule {words}", row.get("get_times"), 1.15, "times", False))
+        goals.append(Goal(f"list with a rule {words}", row.get("list_times"), 1.3, "times", False))
+    return goals
+
+
 def server_goals(results):
     start = results.last("start", target="stet") or {}
     feeds = [
@@ -212,6 +242,8 @@ def goals_of(results):
         + read_goals(results)
         + size_goals(results)
         + queue_goals(results)
+        + booking_goals(results)
+        + access_goals(results)
         + server_goals(results)
     )
 

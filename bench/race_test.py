@@ -130,6 +130,34 @@ class Goals(unittest.TestCase):
         self.assertTrue(goal(text, "a waiting claim wakes").endswith("not measured"))
 
 
+    def test_bookings_beside_those_of_postgres(self):
+        rows = [load("stet", "book", 64, [20000, 20000], records=1000000),
+                load("postgres exclusion", "book", 64, [6666, 6667], records=1000000),
+                load("stet", "slot", 64, [19999], records=1000000)]
+        text = say(rows)
+        self.assertTrue(goal(text, "bookings beside a million").endswith(" met"))
+        self.assertTrue(goal(text, "bookings, beside postgres").endswith("MISSED"))
+        self.assertTrue(goal(text, "refusals").endswith("MISSED"))
+
+    def test_bookings_beside_few_spans_are_not_those_beside_a_million(self):
+        text = say([load("stet", "book", 64, [90000]), load("postgres", "book", 64, [100]),
+                    load("stet", "slot", 64, [20000])])
+        self.assertTrue(goal(text, "bookings beside a million").endswith("not measured"))
+        self.assertTrue(goal(text, "bookings, beside postgres").endswith(" met"))
+        self.assertTrue(goal(text, "refusals").endswith(" met"))
+
+    def test_bookings_of_another_run_are_not_compared(self):
+        text = say([load("stet", "book", 64, [500], run=2), load("postgres", "book", 64, [100])])
+        self.assertTrue(goal(text, "bookings, beside postgres").endswith("not measured"))
+
+    def test_what_a_rule_adds(self):
+        rule = {"benchmark": "access", "rule": "record", "get_times": 1.15, "list_times": 1.31}
+        text = say([rule])
+        self.assertTrue(goal(text, "hot GET with a rule judged").endswith(" met"))
+        self.assertTrue(goal(text, "list with a rule judged").endswith("MISSED"))
+        self.assertTrue(goal(text, "list with a rule settled").endswith("not measured"))
+
+
 class Table(unittest.TestCase):
     def test_rows_of_other_benchmarks_are_passed_over(self):
         self.assertIn("Goals", say([{"list": 1}, {"benchmark": "update", "updates_per_s": 1}]))
