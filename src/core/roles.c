@@ -85,6 +85,12 @@ static stet_status read_list(struct arena *arena, const struct doc *doc, enum li
     if (node == DOC_NONE) return STET_OK;
     if (doc_kind(doc, node) != DOC_ARRAY && doc_kind(doc, node) != DOC_NULL)
         return bad_list(field, what, err);
+    if (list == LIST_SCOPES && doc_kind(doc, node) == DOC_ARRAY && doc_count(doc, node) == 0) {
+        /* Taken for "those that everybody has", it would give what somebody meant to take. */
+        error_set(err, STET_BAD_REQUEST, "must name a scope when it is there");
+        error_field(err, field, 0);
+        return STET_BAD_REQUEST;
+    }
     for (doc_node item = doc_first(doc, node); item != DOC_NONE; item = doc_next(doc, item)) {
         stet_view text;
         stet_status status = doc_string(arena, doc, item, &text);

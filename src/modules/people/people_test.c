@@ -161,9 +161,11 @@ TEST(bad_requests_name_their_field) {
     assert_string_equal(refused.field, "/roles");
     refused = patch_user("ann", "{\"scopes\":[\"everything\"]}");
     assert_string_equal(refused.field, "/scopes");
+    refused = patch_user("ann", "{\"scopes\":[]}");
+    assert_string_equal(refused.field, "/scopes");
     refused = patch_user("ann", "{\"_password\":\"x\"}");
     check_status(refused, STET_BAD_REQUEST);
-    assert_string_equal(refused.field, "_password");
+    assert_string_equal(refused.field, "/_password");
     refused = make_link((stet_link){.kind = STET_LINK_RESET});
     assert_string_equal(refused.field, "user");
     assert_string_equal(add_user("Stet", "admin").field, "id");

@@ -6,6 +6,8 @@
 #include "core/read.h"
 #include "modules/people/internal.h"
 
+#include <stdio.h>
+
 /* ---- Showing ----------------------------------------------------------------------------- */
 
 void render_user(struct json_writer *writer, const struct store_change *row,
@@ -313,9 +315,11 @@ static stet_status named_members(struct arena *arena, const struct doc *patch, u
         while (member < MEMBERS && !view_equal(key, view_of(member_names[member])))
             member++;
         if (member == MEMBERS) {
-            error_set(err, STET_BAD_REQUEST, "a user has no member \"%.*s\" that can be changed",
-                      key.size > 64 ? 64 : (int)key.size, key.bytes);
-            error_field_view(err, key, 0);
+            char field[1 + 64 + 1];
+            snprintf(field, sizeof field, "/%.*s", key.size > 64 ? 64 : (int)key.size, key.bytes);
+            error_set(err, STET_BAD_REQUEST, "a user has no member \"%s\" that can be changed",
+                      field + 1);
+            error_field(err, field, 0);
             return STET_BAD_REQUEST;
         }
         *members |= 1u << member;
