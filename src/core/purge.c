@@ -266,6 +266,9 @@ stet_status purge_decide(struct staging *staging, struct mutation *mutation,
     purge->status = STET_OK;
     stet_status status = look_at_newer(staging, purge, &again);
     if (status != STET_OK) return status;
+    if (again && command->hops >= PREPARE_RETRIES_MAX)
+        return error_set(err, STET_BUSY,
+                         "more is written than can be looked through meanwhile: repeat it later");
     if (again) {
         command->hop = hop_look;
         return STET_OK;

@@ -292,7 +292,8 @@ static stet_status refuse(struct verdict *verdict, const struct exclusive *exclu
     if (status != STET_OK) return status;
     mutation->decision = DECISION_REFUSED;
     mutation->status = STET_SLOT_TAKEN;
-    if (add->resource.size == 0) {
+    /* Nor is a name told that was cut for its key. */
+    if (add->resource.size == 0 || !view_is_utf8(add->resource)) {
         error_set(mutation->error, STET_SLOT_TAKEN, "the time is taken already");
     } else {
         error_set(mutation->error, STET_SLOT_TAKEN, "\"%.*s\" is taken at that time",

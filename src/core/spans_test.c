@@ -360,6 +360,24 @@ static void hostile_sizes_are_refused_or_bounded(void **state) {
     "{\"resource\":\"/room\",\"any_of\":\"/any\",\"start\":\"/start\",\"end\":\"/end\","           \
     "\"tz\":\"UTC\",\"recurrence\":{\"rrule\":\"/rrule\"}}"
 
+static void names_that_are_too_long_for_a_key_are_told_apart(void **state) {
+    char names[3][301];
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        memset(names[i], 'r', 300);
+        names[i][300] = '\0';
+        names[i][299] = (char)('0' + i);
+    }
+    must_put("a", none, book(names[0], "09:00", "10:00"));
+    must_put("b", none, book(names[1], "09:00", "10:00"));
+    /* The hash at the end of a key is no text, and must not come into an answer. */
+    struct answer taken =
+        check_taken(try_put("c", none, book(names[0], "09:00", "10:00")), "\"task/a\"");
+    assert_true(view_is_utf8(view_of(taken.body)));
+    check_json(taken.body, "/detail", "\"the time is taken already\"");
+    must_put("c", none, book(names[2], "09:00", "10:00"));
+}
+
 /* So many series of ten years are more than one request may book, and so nothing of them is. */
 static void one_request_holds_up_the_others_for_so_long_only(void **state) {
     enum { SERIES = SPANS_PER_REQUEST_MAX / 3660 + 1 };
@@ -645,6 +663,7 @@ int main(void) {
         ROOM_TEST(what_was_merged_is_judged_too),
         ROOM_TEST(long_bookings_cross_pages),
         ROOM_TEST(hostile_sizes_are_refused_or_bounded),
+        ROOM_TEST(names_that_are_too_long_for_a_key_are_told_apart),
         ROOM_TEST(one_request_holds_up_the_others_for_so_long_only),
         ROOM_TEST(choosing_for_a_long_series_is_bounded),
         ROOM_TEST(what_a_record_once_had_is_not_judged),
