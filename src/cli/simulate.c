@@ -12,52 +12,25 @@
 #include "cli/address.h"
 #include "cli/answer.h"
 #include "cli/progress.h"
-#include "doc/write.h"
 
 #include <ftw.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { DRAIN_S = 10, TICK_MS = 100, USER_ARENA_BYTES = 16 * 1024 };
 
-static const char *const kinds[SIM_KINDS] = {
-    [SIM_COUNTERS] = "counters",
-    [SIM_STOCK] = "stock",
-    [SIM_DOCUMENTS] = "documents",
-    [SIM_DRAFTS] = "drafts",
-};
-
-/* What an administrator declares; without, documents merge because nothing is declared and counters reject. */
-static const char *const definitions[SIM_KINDS] = {
-    [SIM_COUNTERS] = "{\"on_conflict\": \"reject\"}",
-    [SIM_STOCK] = "{\"on_conflict\": \"merge\", \"fields\": {\"/count\": {\"merge\": \"delta\"}}}",
-    [SIM_DOCUMENTS] = "{\"on_conflict\": \"merge\"}",
-    [SIM_DRAFTS] = "{\"on_conflict\": \"reject\"}",
-};
-
-static const char *const works[SIM_WORKS] = {
-    [SIM_READ] = "read",
-    [SIM_ADD] = "add to a counter",
-    [SIM_TRANSFER] = "move between two counters",
-    [SIM_MERGE] = "add where a rule merges",
-    [SIM_EDIT] = "edit a field",
-    [SIM_LIFE] = "create or delete",
-};
-
-const char *sim_kind_name(enum sim_kind kind) { return kinds[kind]; }
-
 stet_view sim_path(const struct sim *sim, struct arena *arena, uint32_t record) {
     return arena_format(arena, "/v1/%s/records/%s%s/%u", sim->space, sim->prefix,
-                        kinds[sim_kind_of(sim, record)], (unsigned)(record % sim->records));
+                        sim->scenario->kinds[sim_kind_of(record)].name,
+                        (unsigned)sim_number_of(record));
 }
 
 void sim_name(const struct sim *sim, uint32_t record, char out[SIM_NAME_BYTES]) {
-    snprintf(out, SIM_NAME_BYTES, "%s%s/%u", sim->prefix, kinds[sim_kind_of(sim, record)],
-             (unsigned)(record % sim->records));
+    snprintf(out, SIM_NAME_BYTES, "%s%s/%u", sim->prefix,
+             sim->scenario->kinds[sim_kind_of(record)].name, (unsigned)sim_number_of(record));
 }
 
 /* ---- The first signal ends the simulation early, and it is audited; a second one ends the program ---- */
@@ -137,20 +110,40 @@ static int choose_place(struct sim *sim) {
     return EXIT_DONE;
 }
 
+/* Says why there is nothing to simulate for who may not declare types, or that nothing is merged by rules. */
+static int declare_nothing(struct sim *sim) {
+    stet_error err;
+    if (sim->scenario->needs_rules) {
+        error_set(&err, STET_FORBIDDEN,
+                  "only an administrator may declare types, and the example \"%s\" needs its own",
+                  sim->scenario->name);
+        (void)cli_fail(sim->cli, &err);
+        return EXIT_DENIED;
+    }
+    fputs("stet: only an administrator may declare types, so nothing is merged by a "
+          "type's rules\n",
+          sim->cli->errors.stream);
+    return EXIT_DONE;
+}
+
 static int declare_types(struct sim *sim) {
-    for (int kind = 0; kind < SIM_KINDS; kind++) {
+    const struct sim_scenario *scenario = sim->scenario;
+    struct arena *arena = sim->cli->arena;
+    stet_error err;
+    for (unsigned kind = 0; kind < scenario->kind_count; kind++) {
+        const char *name = scenario->kinds[kind].name;
         struct answer answer;
-        stet_view path = arena_format(sim->cli->arena, "/v1/%s/types/%s%s", sim->space, sim->prefix,
-                                      kinds[kind]);
-        int code = call_plain(sim, "PUT", path, view_of(definitions[kind]), &answer);
-        if (code != EXIT_DONE) return code;
-        if (kind == 0 && answer.http == 403) {
-            fputs("stet: only an administrator may declare types, so nothing is merged by a "
-                  "type's rules\n",
-                  sim->cli->errors.stream);
-            return EXIT_DONE;
+        stet_view definition = {0};
+        if (scenario->find_definition == NULL) {
+            definition = view_of(scenario->kinds[kind].definition);
+        } else if (scenario->find_definition(arena, kind, &definition, &err) != STET_OK) {
+            return cli_fail(sim->cli, &err);
         }
-        if (!is_success(&answer)) return cli_refuse(sim->cli, sim->cli->arena, &answer);
+        stet_view path = arena_format(arena, "/v1/%s/types/%s%s", sim->space, sim->prefix, name);
+        int code = call_plain(sim, "PUT", path, definition, &answer);
+        if (code != EXIT_DONE) return code;
+        if (kind == 0 && answer.http == 403) return declare_nothing(sim);
+        if (!is_success(&answer)) return cli_refuse(sim->cli, arena, &answer);
     }
     sim->has_rules = true;
     return EXIT_DONE;
@@ -187,13 +180,10 @@ static int prepare(struct sim *sim) {
     for (uint32_t i = 0; code == EXIT_DONE && i < sim->user_count; i++)
         code = user_open(sim, &sim->users[i], i);
     struct sim_user *first = &sim->users[0];
-    for (int kind = 0; code == EXIT_DONE && kind < SIM_DRAFTS; kind++) {
-        if (kind == SIM_STOCK && !sim->has_rules) continue;
-        for (uint32_t i = 0; code == EXIT_DONE && i < sim->records; i++) {
-            if (sim_user_create(first, sim_record(sim, (enum sim_kind)kind, i))) continue;
-            fprintf(sim->cli->errors.stream, "stet: %s\n", first->findings.texts[0]);
-            code = EXIT_FAILED;
-        }
+    if (code == EXIT_DONE && !sim->scenario->prepare(first)) {
+        fprintf(sim->cli->errors.stream, "stet: %s\n",
+                first->findings.count > 0 ? first->findings.texts[0] : "out of memory");
+        code = EXIT_FAILED;
     }
     memset(first->tallies, 0, sizeof first->tallies); /* Preparing is not simulating. */
     return code;
@@ -274,12 +264,13 @@ static bool delete_record(struct sim *sim, uint32_t record) {
     return gone;
 }
 
-static void delete_type(struct sim *sim, enum sim_kind kind) {
+static void delete_type(struct sim *sim, unsigned kind) {
+    const char *name = sim->scenario->kinds[kind].name;
     struct answer answer;
     struct doc doc;
     stet_error err;
     stet_view path =
-        arena_format(sim->cli->arena, "/v1/%s/types/%s%s", sim->space, sim->prefix, kinds[kind]);
+        arena_format(sim->cli->arena, "/v1/%s/types/%s%s", sim->space, sim->prefix, name);
     if (call_plain(sim, "GET", path, (stet_view){0}, &answer) != EXIT_DONE) return;
     if (answer.http == 404) return;
     if (answer_parse(sim->cli->arena, answer.body, &doc, &err) == STET_OK) {
@@ -287,7 +278,7 @@ static void delete_type(struct sim *sim, enum sim_kind kind) {
                             (unsigned long long)answer_u64(&doc, 0, "version"));
         if (call_plain(sim, "DELETE", path, (stet_view){0}, &answer) != EXIT_DONE) return;
     }
-    if (!is_success(&answer)) not_removed(sim, kinds[kind]);
+    if (!is_success(&answer)) not_removed(sim, name);
 }
 
 static void remove_all(struct sim *sim) {
@@ -300,13 +291,15 @@ static void remove_all(struct sim *sim) {
             not_removed(sim, sim->space);
         return;
     }
-    for (uint32_t record = 0; record < sim->records * SIM_KINDS; record++) {
-        char name[SIM_NAME_BYTES];
-        sim_name(sim, record, name);
-        if (!delete_record(sim, record)) not_removed(sim, name);
+    for (unsigned kind = 0; kind < sim->scenario->kind_count; kind++) {
+        for (uint32_t number = 0; number < sim->counts[kind]; number++) {
+            char name[SIM_NAME_BYTES];
+            sim_name(sim, sim_record(kind, number), name);
+            if (!delete_record(sim, sim_record(kind, number))) not_removed(sim, name);
+        }
     }
-    for (int kind = 0; sim->has_rules && kind < SIM_KINDS; kind++)
-        delete_type(sim, (enum sim_kind)kind);
+    for (unsigned kind = 0; sim->has_rules && kind < sim->scenario->kind_count; kind++)
+        delete_type(sim, kind);
 }
 
 static int remove_entry(const char *path, const struct stat *stat, int kind, struct FTW *walk) {
@@ -314,167 +307,6 @@ static int remove_entry(const char *path, const struct stat *stat, int kind, str
     (void)kind;
     (void)walk;
     return remove(path);
-}
-
-/* ---- The report ---- */
-
-static double rate(uint64_t part, uint64_t rest) {
-    return part + rest == 0 ? 0 : 100.0 * (double)part / (double)(part + rest);
-}
-
-static void add_cell(struct table *table, enum color color, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void add_cell(struct table *table, enum color color, const char *format, ...) {
-    char text[64];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    table_add(table, color, view_of(text));
-}
-
-static void add_tally(struct table *table, enum color color, const char *name,
-                      const struct sim_tally *tally) {
-    add_cell(table, color, "%s", name);
-    add_cell(table, color, "%llu", (unsigned long long)tally->done);
-    add_cell(table, color, "%llu", (unsigned long long)tally->conflicts);
-    add_cell(table, color, "%.1f %%", rate(tally->conflicts, tally->done));
-    add_cell(table, color, "%llu", (unsigned long long)tally->retries);
-    add_cell(table, color, "%.2f ms", sim_tally_quantile(tally, 0.5));
-    add_cell(table, color, "%.2f ms", sim_tally_quantile(tally, 0.99));
-}
-
-static int report_table(const struct sim *sim, const struct sim_tally tallies[SIM_WORKS + 1]) {
-    static const char *const names[] = {"OPERATION", "DONE", "CONFLICTS", "RATE",
-                                        "RETRIES",   "P50",  "P99"};
-    struct cli *cli = sim->cli;
-    struct table table;
-    stet_error err;
-    fprintf(cli->out.stream, "%u users for %.1f s at %u records of each kind, seed %llu\n\n",
-            (unsigned)sim->user_count, (double)sim->ran_ns / 1e9, (unsigned)sim->records,
-            (unsigned long long)sim->seed);
-    table_init(&table, cli->arena, 7);
-    table_titles(&table, names);
-    for (int work = 0; work < SIM_WORKS; work++) {
-        if (work != SIM_MERGE || sim->has_rules)
-            add_tally(&table, COLOR_NONE, works[work], &tallies[work]);
-    }
-    add_tally(&table, COLOR_BOLD, "all writes", &tallies[SIM_WORKS]);
-    return table_print(&table, &cli->out, "", &err) == STET_OK ? EXIT_DONE : cli_fail(cli, &err);
-}
-
-static void report_audit(const struct sim *sim, const struct sim_audit *audit) {
-    const struct sim_findings *findings = &audit->findings;
-    struct terminal *out = &sim->cli->out;
-    uint64_t shown = findings->count < SIM_FINDINGS_SHOWN ? findings->count : SIM_FINDINGS_SHOWN;
-    fprintf(out->stream, "\n%llu acknowledged changes held against %llu versions of %u records",
-            (unsigned long long)audit->acknowledged, (unsigned long long)audit->versions,
-            (unsigned)audit->records);
-    if (audit->unanswered > 0) {
-        fprintf(out->stream, "; of %llu that were never answered %llu had happened",
-                (unsigned long long)audit->unanswered, (unsigned long long)audit->happened);
-    }
-    fputs(":\n", out->stream);
-    if (findings->count == 0) {
-        terminal_text(out, COLOR_GREEN,
-                      VIEW("all are in the history, all counts add up, no version is missing"));
-        fputc('\n', out->stream);
-        return;
-    }
-    terminal_text(out, COLOR_RED, VIEW("the audit FAILED"));
-    fputc('\n', out->stream);
-    for (uint64_t i = 0; i < shown; i++) {
-        fputs("  ", out->stream);
-        terminal_text(out, COLOR_NONE, view_of(findings->texts[i]));
-        fputc('\n', out->stream);
-    }
-    if (findings->count > shown)
-        fprintf(out->stream, "  and %llu more\n", (unsigned long long)(findings->count - shown));
-}
-
-static void json_number(struct json_writer *writer, const char *key, double value) {
-    char text[32];
-    snprintf(text, sizeof text, "%.3f", value);
-    json_member_raw(writer, view_of(key), view_of(text));
-}
-
-static int report_json(const struct sim *sim, const struct sim_tally tallies[SIM_WORKS + 1],
-                       const struct sim_audit *audit) {
-    static const char *const keys[SIM_WORKS + 1] = {"read", "add",  "transfer", "merge",
-                                                    "edit", "life", "writes"};
-    const struct sim_findings *findings = &audit->findings;
-    struct buffer buffer;
-    struct json_writer writer;
-    stet_error err;
-    buffer_init(&buffer, sim->cli->arena, 0);
-    json_begin(&writer, &buffer);
-    json_object_begin(&writer);
-    json_member_bool(&writer, VIEW("passed"), findings->count == 0);
-    json_member_u64(&writer, VIEW("users"), sim->user_count);
-    json_number(&writer, "seconds", (double)sim->ran_ns / 1e9);
-    json_member_u64(&writer, VIEW("records"), sim->records);
-    json_key(&writer, VIEW("seed"));
-    json_u64_text(&writer, sim->seed);
-    json_key(&writer, VIEW("operations"));
-    json_object_begin(&writer);
-    for (int work = 0; work <= SIM_WORKS; work++) {
-        const struct sim_tally *tally = &tallies[work];
-        json_key(&writer, view_of(keys[work]));
-        json_object_begin(&writer);
-        json_member_u64(&writer, VIEW("done"), tally->done);
-        json_member_u64(&writer, VIEW("conflicts"), tally->conflicts);
-        json_number(&writer, "conflict_percent", rate(tally->conflicts, tally->done));
-        json_member_u64(&writer, VIEW("retries"), tally->retries);
-        json_member_u64(&writer, VIEW("given_up"), tally->given_up);
-        json_number(&writer, "p50_ms", sim_tally_quantile(tally, 0.5));
-        json_number(&writer, "p99_ms", sim_tally_quantile(tally, 0.99));
-        json_object_end(&writer);
-    }
-    json_object_end(&writer);
-    json_key(&writer, VIEW("audit"));
-    json_object_begin(&writer);
-    json_member_u64(&writer, VIEW("acknowledged"), audit->acknowledged);
-    json_member_u64(&writer, VIEW("unanswered"), audit->unanswered);
-    json_member_u64(&writer, VIEW("happened"), audit->happened);
-    json_member_u64(&writer, VIEW("versions"), audit->versions);
-    json_member_u64(&writer, VIEW("records"), audit->records);
-    json_member_u64(&writer, VIEW("findings"), findings->count);
-    json_key(&writer, VIEW("shown"));
-    json_array_begin(&writer);
-    for (uint64_t i = 0; i < findings->count && i < SIM_FINDINGS_SHOWN; i++)
-        json_text(&writer, view_of(findings->texts[i]));
-    json_array_end(&writer);
-    json_object_end(&writer);
-    json_object_end(&writer);
-    if (json_end(&writer) != STET_OK) {
-        error_set(&err, STET_NO_MEMORY, "out of memory");
-        return cli_fail(sim->cli, &err);
-    }
-    cli_print_json(sim->cli, buffer_view(&buffer));
-    return EXIT_DONE;
-}
-
-static int report(const struct sim *sim, const struct sim_audit *audit) {
-    static struct sim_tally tallies[SIM_WORKS + 1]; /* Too large for a stack. */
-    for (uint32_t i = 0; i < sim->user_count; i++) {
-        for (int work = 0; work < SIM_WORKS; work++) {
-            sim_tally_add(&tallies[work], &sim->users[i].tallies[work]);
-            if (work != SIM_READ) sim_tally_add(&tallies[SIM_WORKS], &sim->users[i].tallies[work]);
-        }
-    }
-    int code = EXIT_DONE;
-    if (sim->cli->json) {
-        code = report_json(sim, tallies, audit);
-    } else {
-        code = report_table(sim, tallies);
-        report_audit(sim, audit);
-    }
-    if (code == EXIT_DONE && tallies[SIM_WORKS].done == 0 && audit->findings.count == 0) {
-        fputs("stet: no write was acknowledged, so nothing was shown\n", sim->cli->errors.stream);
-        code = EXIT_FAILED;
-    }
-    return code == EXIT_DONE && audit->findings.count > 0 ? EXIT_FAILED : code;
 }
 
 /* ---- The command ---- */
@@ -507,6 +339,14 @@ static void users_close(struct sim *sim) {
     free(sim->users);
 }
 
+static const struct sim_scenario *find_scenario(const char *name) {
+    static const struct sim_scenario *const scenarios[] = {&sim_records, &sim_crm};
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+        if (strcmp(scenarios[i]->name, name) == 0) return scenarios[i];
+    }
+    return NULL;
+}
+
 int run_simulate(struct cli *cli) {
     const struct args *args = cli->args;
     bool keep = args_switch(args, OPTION_KEEP);
@@ -515,6 +355,7 @@ int run_simulate(struct cli *cli) {
     stet_error err;
     struct sim sim = {
         .cli = cli,
+        .scenario = find_scenario(args_text(args, OPTION_EXAMPLE)),
         .user_count = (uint32_t)args_number(args, OPTION_USERS),
         .records = (uint32_t)args_number(args, OPTION_RECORDS),
         .think_ms = args_number(args, OPTION_THINK_MS),
@@ -522,6 +363,12 @@ int run_simulate(struct cli *cli) {
                                               : entropy_u64(entropy_system()) >> 32,
         .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
+    if (sim.scenario == NULL) {
+        error_set(&err, STET_BAD_REQUEST, "there is no example \"%.40s\"; there are: %s",
+                  args_text(args, OPTION_EXAMPLE), option_choices(OPTION_EXAMPLE));
+        if (sim.stop_fd >= 0) close(sim.stop_fd);
+        return cli_fail(cli, &err);
+    }
     if (sim.user_count == 0 || sim.records == 0 || args_number(args, OPTION_SECONDS) == 0) {
         error_set(&err, STET_BAD_REQUEST, "--users, --records and --seconds must be at least 1");
         if (sim.stop_fd >= 0) close(sim.stop_fd);
@@ -539,7 +386,7 @@ int run_simulate(struct cli *cli) {
         code = prepare(&sim);
         if (code == EXIT_DONE) code = run_users(&sim);
         if (code == EXIT_DONE) code = sim_audit_run(&sim, &audit);
-        if (code == EXIT_DONE) code = report(&sim, &audit);
+        if (code == EXIT_DONE) code = sim_report(&sim, &audit);
         if (!keep && scratch[0] == '\0') remove_all(&sim);
         if (keep)
             fprintf(cli->errors.stream, "kept: space %s, types %s…%s%s\n", sim.space, sim.prefix,

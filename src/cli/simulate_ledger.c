@@ -58,6 +58,8 @@ void sim_tally_add(struct sim_tally *into, const struct sim_tally *tally) {
     into->conflicts += tally->conflicts;
     into->retries += tally->retries;
     into->given_up += tally->given_up;
+    into->refused += tally->refused;
+    into->offered += tally->offered;
     into->requests += tally->requests;
     for (unsigned i = 0; i < SIM_LATENCY_CLASSES; i++)
         into->latency[i] += tally->latency[i];
@@ -71,4 +73,8 @@ double sim_tally_quantile(const struct sim_tally *tally, double share) {
         if (passed > wanted) return latency_of_class(i) / 1000;
     }
     return 0;
+}
+
+double sim_percent(uint64_t part, uint64_t rest) {
+    return part + rest == 0 ? 0 : 100.0 * (double)part / (double)(part + rest);
 }

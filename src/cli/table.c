@@ -676,6 +676,10 @@ static const struct option_row options[OPTION_COUNT] = {
                                "Read the password from standard input, one line"},
     [OPTION_REVOKE] = {"revoke", NULL, OPTION_SWITCH, 0, NULL, NULL, NULL, ON(USER_SESSIONS),
                        "End them all"},
+    [OPTION_EXAMPLE] =
+        {"example", "NAME", OPTION_TEXT, 0, "records", NULL, NULL, ON(SIMULATE),
+         "What the users work at: records, four plain kinds of them, or crm, a company's "
+         "customers, deals and bookings"},
     [OPTION_SIMULATE_SPACE] =
         {"space", "NAME", OPTION_TEXT, 0, NULL, NULL, NULL, ON(SIMULATE),
          "Work in this space, in types of its own. Default: a space of its own; main for who may "
@@ -735,6 +739,7 @@ const char *option_choices(enum option_id id) {
         [OPTION_OPERATION_STATUS] =
             "open queued running retrying completed failed rejected cancelled expired any",
         [OPTION_ALERT_STATE] = "firing resolved any",
+        [OPTION_EXAMPLE] = "records crm",
         [OPTION_SCOPE] = "read write work priority operate export",
     };
     return choices[id];
