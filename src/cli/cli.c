@@ -166,13 +166,16 @@ static void say_violations(struct cli *cli, struct arena *arena, const struct do
     doc_node examples =
         violations == DOC_NONE ? DOC_NONE : answer_member(doc, violations, "examples");
     if (examples == DOC_NONE) return;
+    /* Bookings overlap, values of a unique index are equal. */
+    bool booked = view_starts(answer_text(arena, doc, refusal, "field"), VIEW("/exclusive"));
+    const char *shared = booked ? "  overlaps " : "  has the value of ";
     for (doc_node one = doc_first(doc, examples); one != DOC_NONE; one = doc_next(doc, one)) {
         stet_view taken_by = answer_text(arena, doc, one, "taken_by");
         fputs("  ", stream);
         terminal_text(&cli->errors, COLOR_BOLD, answer_text(arena, doc, one, "address"));
         fputs("  ", stream);
         terminal_text(&cli->errors, COLOR_NONE, answer_text(arena, doc, one, "field"));
-        fputs(taken_by.size > 0 ? "  has the value of " : "  ", stream);
+        fputs(taken_by.size > 0 ? shared : "  ", stream);
         terminal_text(&cli->errors, COLOR_NONE,
                       taken_by.size > 0 ? taken_by : answer_text(arena, doc, one, "detail"));
         fputc('\n', stream);
@@ -220,8 +223,7 @@ static void say_slots(struct cli *cli, struct arena *arena, const struct doc *do
         for (doc_node one = doc_first(doc, list); one != DOC_NONE; one = doc_next(doc, one))
             say_slot(cli, arena, doc, one, words[i], doc_count(doc, list) > 1);
         uint64_t more = i == 0 ? answer_u64(doc, refusal, "more_in_the_way") : 0;
-        if (more > 0)
-            fprintf(cli->errors.stream, "  and %llu more\n", (unsigned long long)more);
+        if (more > 0) fprintf(cli->errors.stream, "  and %llu more\n", (unsigned long long)more);
     }
 }
 

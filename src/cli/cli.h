@@ -26,18 +26,18 @@ typedef int command_run(struct cli *cli);
 
 command_run run_serve, run_init, run_space_list, run_space_create, run_space_delete, run_get,
     run_put, run_patch, run_delete, run_purge, run_list, run_history, run_diff, run_tail,
-    run_export, run_import, run_completion, run_calendar, run_free, run_tree, run_fork, run_merge, run_lock, run_locks,
-    run_conflicts, run_conflicts_show, run_conflicts_resolve, run_conflicts_reopen, run_inbox,
-    run_inbox_read, run_inbox_dismiss, run_types_list, run_types_show, run_types_put,
-    run_types_delete, run_types_apply, run_ops, run_ops_show, run_ops_submit, run_ops_watch,
-    run_ops_cancel, run_ops_retry, run_lanes, run_lanes_show, run_lanes_set, run_lanes_pause,
-    run_lanes_resume, run_lanes_drain, run_agent, run_functions, run_functions_show,
-    run_functions_apply, run_functions_delete, run_functions_call, run_functions_test, run_handlers,
-    run_handlers_show, run_handlers_put, run_handlers_delete, run_alerts, run_settings,
-    run_settings_put, run_user_add, run_user_invite, run_user_passwd, run_user_disable,
-    run_user_enable, run_user_role, run_user_list, run_user_sessions, run_token_create,
-    run_token_list, run_token_revoke, run_check, run_simulate, run_backup, run_restore, run_version,
-    run_help;
+    run_export, run_import, run_completion, run_calendar, run_free, run_tree, run_fork, run_merge,
+    run_lock, run_locks, run_conflicts, run_conflicts_show, run_conflicts_resolve,
+    run_conflicts_reopen, run_inbox, run_inbox_read, run_inbox_dismiss, run_types_list,
+    run_types_show, run_types_put, run_types_delete, run_types_apply, run_ops, run_ops_show,
+    run_ops_submit, run_ops_watch, run_ops_cancel, run_ops_retry, run_lanes, run_lanes_show,
+    run_lanes_set, run_lanes_pause, run_lanes_resume, run_lanes_drain, run_agent, run_functions,
+    run_functions_show, run_functions_apply, run_functions_delete, run_functions_call,
+    run_functions_test, run_handlers, run_handlers_show, run_handlers_put, run_handlers_delete,
+    run_alerts, run_settings, run_settings_put, run_user_add, run_user_invite, run_user_passwd,
+    run_user_disable, run_user_enable, run_user_role, run_user_list, run_user_sessions,
+    run_token_create, run_token_list, run_token_revoke, run_check, run_simulate, run_backup,
+    run_restore, run_version, run_help;
 
 /* The exit code of a failure of our own, and of a server's answer. */
 int cli_exit_of_status(stet_status status);

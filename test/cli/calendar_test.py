@@ -111,6 +111,15 @@ def a_time_that_is_taken_is_told_in_words(folder):
 
 
 @test
+def bookings_that_overlap_already_are_named(folder):
+    with Server(folder, "--no-auth") as server:
+        for name in "ab":
+            must("put", f"events/{name}", event("09", "09:00", "10:00"), "--url", server.url)
+        ran = refused(3, "types", "put", "events", write(folder, "type.json", json.dumps(TYPE)), "--url", server.url)
+        check_has(ran.err, r"\n  events/b  /room  overlaps events/a\n  --force")
+
+
+@test
 def an_icalendar_file_goes_in_and_out(folder):
     server, run = begin(folder)
     with server:

@@ -526,7 +526,8 @@ size_t definition_take_numbers(struct policy *policy, const struct policy *old) 
         /* By other time zone data a record may take other times: the rows would be found no more. */
         for (size_t j = 0; old != NULL && j < old->index_count; j++)
             if ((def->exclusive == NULL || same_times) &&
-                definition_same_index(def, old->indexes[j])) def->number = old->indexes[j]->number;
+                definition_same_index(def, old->indexes[j]))
+                def->number = old->indexes[j]->number;
         without += def->number == 0;
     }
     return without;
