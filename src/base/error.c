@@ -43,6 +43,22 @@ static void cut_whole(char *text, size_t size) {
     if (size - (first - 1) < wanted) text[first - 1] = '\0';
 }
 
+/* Messages quote what people sent, and cut it: what is no text any more is told as question marks, for answers are JSON. */
+static void scrub(char *text) {
+    size_t size = strlen(text);
+    if (view_is_utf8(view_make(text, size))) return;
+    for (size_t at = 0; at < size;) {
+        size_t one = 1;
+        while (one < 4 && at + one < size && !view_is_utf8(view_make(text + at, one)))
+            one++;
+        if (!view_is_utf8(view_make(text + at, one))) {
+            text[at] = '?';
+            one = 1;
+        }
+        at += one;
+    }
+}
+
 __attribute__((format(printf, 3, 0))) static void print(char *text, size_t capacity,
                                                         const char *format, va_list args) {
     int size = vsnprintf(text, capacity, format, args);
@@ -51,6 +67,7 @@ __attribute__((format(printf, 3, 0))) static void print(char *text, size_t capac
     } else if ((size_t)size >= capacity) {
         cut_whole(text, capacity - 1);
     }
+    scrub(text);
 }
 
 stet_status error_set(stet_error *err, stet_status status, const char *format, ...) {

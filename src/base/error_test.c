@@ -98,6 +98,18 @@ static void a_message_gets_its_subject(void **state) {
 }
 
 /* Characters of each length are moved over the place where the text is cut. */
+static void what_is_no_text_is_told_as_question_marks(void **state) {
+    (void)state;
+    stet_error err;
+    /* Cut through a character, as "%.*s" does; a lone byte; and what is well stays. */
+    error_set(&err, STET_BAD_REQUEST, "\"%.*s\" is none", 3, "h\xC3\xA9\xC3\xA9");
+    assert_string_equal(err.message, "\"h\xC3\xA9\" is none");
+    error_set(&err, STET_BAD_REQUEST, "\"%.*s\" is none", 4, "h\xC3\xA9\xC3\xA9");
+    assert_string_equal(err.message, "\"h\xC3\xA9?\" is none");
+    error_set(&err, STET_BAD_REQUEST, "\xFF\xE2\x82 \xF0\x9F\x98\x80\xED\xA0\x80");
+    assert_string_equal(err.message, "??? \xF0\x9F\x98\x80???");
+}
+
 static void a_long_text_is_cut_between_characters(void **state) {
     (void)state;
     static const char *const characters[] = {"a", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
@@ -134,6 +146,7 @@ int main(void) {
         cmocka_unit_test(nobody_asking_is_fine),
         cmocka_unit_test(an_error_can_be_wrapped_in_itself),
         cmocka_unit_test(a_message_gets_its_subject),
+        cmocka_unit_test(what_is_no_text_is_told_as_question_marks),
         cmocka_unit_test(a_long_text_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

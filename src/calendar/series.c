@@ -264,6 +264,13 @@ static void settle(struct expansion *expansion) {
 
 static stet_status measure(struct expansion *expansion) {
     const struct series *series = expansion->series;
+    /* Nobody may have looked at it yet: centuries do not go into nanoseconds. */
+    if (instant_s(series, &series->end) - instant_s(series, &series->start) >
+        (SPAN_DAYS_MAX + 1) * CIVIL_DAY_S) {
+        expansion->part = SERIES_END;
+        return error_set(expansion->err, STET_INVALID_TIME, "is more than %d days after the start",
+                         SPAN_DAYS_MAX);
+    }
     int64_t start = series_instant(series, &series->start);
     int64_t end = series_instant(series, &series->end);
     expansion->first = local_of(series, &series->start);

@@ -213,6 +213,13 @@ static void a_date_before_1970_is_refused(void **state) {
     check_refused(&series, STET_INVALID_TIME, SERIES_RDATE, "before 1970");
 }
 
+static void centuries_are_no_occurrence(void **state) {
+    (void)state;
+    struct series series = series_of(NULL, "1678-01-01", "2261-12-31", "FREQ=DAILY");
+    series.zone = zone_utc();
+    check_refused(&series, STET_INVALID_TIME, SERIES_END, "days after the start");
+}
+
 static void what_rules_take_together_is_bounded(void **state) {
     (void)state;
     uint64_t steps = 3 * RRULE_STEPS_MAX / 2;
@@ -244,6 +251,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_does_not_fit_before_the_end_of_time_is_left_out, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_date_before_1970_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(centuries_are_no_occurrence, begin, end),
         cmocka_unit_test_setup_teardown(what_rules_take_together_is_bounded, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,11 @@ static stet_status zone_of_event(struct take *take, const struct ical_event *eve
                      VIEW_ARG(zone_name(own)));
 }
 
+static int64_t utc_of(const struct wall *wall, const struct zone *zone) {
+    if (wall->has_offset) return wall->local - wall->offset;
+    return zone == NULL ? wall->local : zone_resolve(zone, wall->local).utc;
+}
+
 static stet_status put_times(struct take *take, const struct ical_event *event, stet_view *data) {
     const struct exclusive *exclusive = take->exclusive;
     const struct zone *zone;
@@ -161,10 +166,10 @@ static stet_status put_times(struct take *take, const struct ical_event *event, 
     if (status != STET_OK) return status;
     if (exclusive->duration.size == 0)
         return put_time(take->arena, *data, &exclusive->end, &end, data, take->err);
-    struct series series = {.start = start, .end = end, .zone = zone};
-    int64_t length = series_instant(&series, &end) - series_instant(&series, &start);
+    /* In seconds, for an event may last for centuries until somebody looks at that. */
+    int64_t length = utc_of(&end, zone) - utc_of(&start, zone);
     char seconds[24];
-    int size = snprintf(seconds, sizeof seconds, "%lld", (long long)(length / CLOCK_NS_PER_S));
+    int size = snprintf(seconds, sizeof seconds, "%lld", (long long)length);
     return put_value(take->arena, *data, exclusive->duration, view_make(seconds, (size_t)size),
                      data, take->err);
 }
