@@ -46,9 +46,8 @@ struct policy {
     const struct validator *validator; /* NULL: any data is valid. */
     const struct access_rules *access; /* core/access.h; NULL: for every member. */
     const struct exclusive
-        *exclusive; /* core/exclusive.h; the first of them, NULL: there is none. */
-    stet_view
-        tzdata; /* The version of the time zone data by which its intervals are kept; empty: it is not known. */
+        *exclusive;   /* core/exclusive.h; the first of them, NULL: there is none. */
+    stet_view tzdata; /* Of the zones by which intervals are kept; empty: it is not known. */
     struct index_def *const *indexes; /* Unique ones included. */
     size_t index_count;
     uint32_t retain_versions; /* 0: all. */
