@@ -896,9 +896,9 @@ STET_API stet_status stet_command_handler_list(stet_command *command, stet_error
 
 /* -- Settings of a space, and alerts -- */
 
-/** {"id", "version", "seq", "alerts": {…}, …} */
+/** {"id", "version", "seq", "alerts": {…}, "limits"?, "operations"?}; docs/limits.md, docs/alerts.md, docs/queue.md */
 STET_API stet_status stet_command_settings_get(stet_command *command, stet_error *err);
-/** Replaces them. Needs actor.admin. */
+/** Replaces them. Needs actor.admin. With "limits", writes may end in STET_TOO_MANY_REQUESTS and STET_QUOTA_EXCEEDED. */
 STET_API stet_status stet_command_settings_put(stet_command *command, stet_view settings,
                                                stet_base base, stet_view mutation_key, bool dry_run,
                                                stet_error *err);

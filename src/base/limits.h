@@ -473,6 +473,11 @@
 #define ICAL_EVENT_BYTES_MAX (256u * 1024u)
 
 /* Alerts. */
+/* Writes of one actor by second that a space's settings may allow; past it: INVALID_SETTINGS. */
+#define WRITE_RATE_MAX 1000000u
+#define WRITE_BURST_MAX 1000000u /* And how many at once; past it: INVALID_SETTINGS. */
+/* Actors of one space whose writes are remembered; past it: those are forgotten who may write most. */
+#define WRITERS_REMEMBERED_MAX 8192
 #define ALERTS_MAX 64           /* That a space's settings define; past it: INVALID_SETTINGS. */
 #define ALERT_NAME_BYTES_MAX 64 /* The name of one; past it: INVALID_SETTINGS. */
 /* How long a threshold may have to be passed before it is said; past it: INVALID_SETTINGS. */

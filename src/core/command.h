@@ -250,7 +250,9 @@ struct stet_command {
     stet_status receipt_status;
     /* The space's seq at the decision; the transaction's last seq when it staged. */
     uint64_t decided_seq;
-    struct change *head; /* A read's record. Owned. */
+    bool took;              /* What it costs is out of its actor's bucket (core/quota.h). */
+    uint64_t retry_after_s; /* With TOO_MANY_REQUESTS of that. */
+    struct change *head;    /* A read's record. Owned. */
 
     stet_outcome outcome;
 };

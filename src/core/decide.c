@@ -268,6 +268,7 @@ stet_status staging_decide(struct staging *staging) {
     struct stet_command *command = staging->command;
     stet_status status = STET_OK;
     if (command->begin != NULL) status = command->begin(staging, &command->error);
+    if (status == STET_OK && command->hop == NULL) status = quota_take(staging, &command->error);
     if (status == STET_OK && staging->space->reservations != NULL && command->hop == NULL)
         status = reservations_admit(staging, &command->error);
     if (status != STET_OK || command->held) return status;
@@ -283,6 +284,7 @@ stet_status staging_decide(struct staging *staging) {
     }
     /* All of it together: what one mutation gives up another one may take. */
     if (status == STET_OK && command->hop == NULL) status = spans_check(staging, &command->error);
+    if (status == STET_OK && command->hop == NULL) status = quota_check(staging, &command->error);
     return status;
 }
 
@@ -491,6 +493,7 @@ void decide(struct space *space, struct batch *batch, struct stet_command *comma
         .first_change = batch->change_count,
         .first_seq = space->seq,
         .first_stamp = space->stamp,
+        .use_before = space->quota.now,
     };
     command->decided_seq = space->seq;
     batch_mark(batch);

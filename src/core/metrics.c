@@ -211,6 +211,40 @@ static void visit_histograms(const struct visit *visit) {
     }
 }
 
+/* Only of spaces that have the limit. */
+static void visit_quotas(const struct visit *visit) {
+    static const char limit_help[] = "What a space may hold, by its settings.";
+    static const char used_help[] = "What a space holds of what is limited.";
+    for (int used = 0; used < 2; used++) {
+        for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+            struct quota *quota = &space->quota;
+            const struct {
+                enum quota_kind kind;
+                uint64_t limit, used;
+            } rows[] = {
+                {QUOTA_RECORDS, value_of(&quota->shown_records), value_of(&quota->used_records)},
+                {QUOTA_BYTES, value_of(&quota->shown_bytes), value_of(&quota->used_bytes)}};
+            for (size_t i = 0; i < 2 && space->state == SPACE_OPEN; i++) {
+                char more[64];
+                if (rows[i].limit == QUOTA_NONE) continue;
+                snprintf(more, sizeof more, ",limit=\"%s\"", quota_name(rows[i].kind));
+                sample(visit, used ? "stet_quota_used" : "stet_quota_limit",
+                       used ? used_help : limit_help, STET_METRIC_GAUGE, "", space, more,
+                       (double)(used ? rows[i].used : rows[i].limit));
+            }
+        }
+    }
+    for (struct space *space = visit->engine->spaces; space != NULL; space = space->next) {
+        for (int kind = 0; kind < QUOTA_KINDS && space->state == SPACE_OPEN; kind++) {
+            char more[64];
+            snprintf(more, sizeof more, ",limit=\"%s\"", quota_name((enum quota_kind)kind));
+            sample(visit, "stet_quota_refusals_total",
+                   "Commands refused by a limit of the space's settings.", STET_METRIC_COUNTER, "",
+                   space, more, (double)value_of(&space->quota.refused[kind]));
+        }
+    }
+}
+
 struct gauge {
     const char *name;
     const char *help;
@@ -292,6 +326,7 @@ void metrics_visit(stet_engine *engine, stet_metric_visit *visit_sample, void *c
     visit_histograms(&visit);
     visit_resolutions(&visit);
     visit_gauges(&visit);
+    visit_quotas(&visit);
     visit_modules(&visit);
     pthread_mutex_unlock(&engine->spaces_lock);
     pthread_mutex_lock(&engine->copies_lock);

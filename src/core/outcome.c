@@ -623,6 +623,8 @@ static void render_failure(struct rendering *rendering, const stet_error *error)
     }
     if (rendering->command->explain != NULL)
         rendering->command->explain(rendering->command, writer);
+    if (error->status == STET_TOO_MANY_REQUESTS && rendering->command->retry_after_s > 0)
+        json_member_u64(writer, VIEW("retry_after"), rendering->command->retry_after_s);
     json_object_end(writer);
 }
 

@@ -374,6 +374,8 @@ static stet_status run_stats(struct stet_command *command, struct store_reader *
     struct store_usage usage;
     struct viewer viewer = command_viewer(command);
     size_t count;
+    uint64_t records = 0;
+    bool sees_all = true;
     stet_status status = store_types(reader, &command->arena, &types, &count, err);
     if (status != STET_OK) return status;
     store_usage(command->space->store, &usage);
@@ -385,6 +387,8 @@ static stet_status run_stats(struct stet_command *command, struct store_reader *
     for (size_t index = 0; index < count; index++) {
         struct sight sight;
         sight_begin(&sight, &viewer, types[index].name);
+        records += sight.system ? 0 : types[index].live;
+        sees_all = sees_all && (sight.system || sight.reads == EXPR_TRUE);
         /* Of what the actor may see some records of, how many there are is not theirs to know. */
         if (!sight.system || command->actor.admin) {
             if (sight.reads != EXPR_FALSE) {
@@ -403,6 +407,8 @@ static stet_status run_stats(struct stet_command *command, struct store_reader *
     json_member_u64(writer, VIEW("bytes"), usage.file_bytes);
     json_member_u64(writer, VIEW("log_bytes"), usage.log_bytes);
     json_member_u64(writer, VIEW("checkpoints"), usage.checkpoints);
+    json_key(writer, VIEW("limits"));
+    quota_show(&command->arena, &command->space->quota, sees_all ? records : QUOTA_NONE, writer);
     json_object_end(writer);
     return STET_OK;
 }

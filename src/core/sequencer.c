@@ -338,6 +338,7 @@ static void take_back(struct sequencer *sequencer, struct space *space, uint64_t
     receipts_undo(&space->receipts, receipts);
     space->seq = seq;
     space->stamp = stamp;
+    quota_undo(space);
     spans_reset(space->spans);
     /* Projections that cannot be trusted must not decide anything: they are loaded before the next batch. */
     space->modules_stale = space_load_modules(space, &err) != STET_OK;
@@ -395,6 +396,7 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
     uint64_t seq = space->seq;
     int64_t stamp = space->stamp;
     uint64_t receipts = receipts_mark(&space->receipts);
+    quota_begin(space);
     struct module_time time = due_time(sequencer);
     int64_t now = time.wall;
     if (scope == WITH_DUE) {
@@ -437,6 +439,7 @@ static stet_status decide_and_commit(struct sequencer *sequencer, struct space *
     if (status == STET_OK) {
         heads_commit(&space->heads);
         reservations_commit(space);
+        quota_commit(space);
         count_commit(space, batch, clock_monotonic_ns(engine->clock) - started);
         return STET_OK;
     }

@@ -13,6 +13,7 @@
 #include "core/heads.h"
 #include "core/heat.h"
 #include "core/module.h"
+#include "core/quota.h"
 #include "core/receipts.h"
 #include "core/ring.h"
 
@@ -128,6 +129,7 @@ struct space {
     bool ready;               /* Likewise: queued for its sequencer, or being worked on. */
     struct heads heads;
     struct receipts receipts;
+    struct quota quota;
     struct engine_module_state *modules;
     size_t module_count;
     struct policies *policies;         /* core/policy.h */

@@ -73,6 +73,10 @@ stet_status space_load_modules(struct space *space, stet_error *err) {
             space->modules[m].module->reset(space->modules[m].state);
     stet_status status =
         store_types(store_writer_reader(space->store), &types_arena, &types, &type_count, err);
+    uint64_t records = 0;
+    for (size_t i = 0; status == STET_OK && i < type_count; i++)
+        records += type_is_system(types[i].name) ? 0 : types[i].live;
+    if (status == STET_OK) quota_count(space, records);
     for (size_t i = 0; status == STET_OK && i < type_count; i++) {
         bool wanted = false;
         for (size_t m = 0; m < space->module_count; m++) {
@@ -205,7 +209,7 @@ struct space *space_create(struct stet_engine *engine, const char *name) {
     pthread_mutex_init(&space->readers_lock, NULL);
     pthread_mutex_init(&space->watchers_lock, NULL);
     contention_init(&space->contention);
-
+    quota_init(&space->quota);
     heat_init(&space->heat);
     return space;
 }
@@ -220,6 +224,7 @@ void space_close(struct space *space) {
     if (space->ring_ready) ring_done(&space->ring);
     heads_done(&space->heads);
     receipts_done(&space->receipts);
+    quota_done(&space->quota);
     policies_destroy(space->policies);
     indexes_destroy(space->indexes);
     spans_destroy(space->spans);

@@ -376,6 +376,7 @@ static stet_status stage(struct staging *staging, struct mutation *mutation, enu
     if (status != STET_OK) return status;
     *head = after;
     batch_add_change(staging->batch, change, &before);
+    quota_staged(&space->quota, change, &before);
     space->seq = change->row.seq;
     space->stamp = change->row.stamp;
     mutation->decision = DECISION_STAGED;
@@ -431,6 +432,7 @@ void staging_take_back(struct staging *staging) {
     batch_truncate(staging->batch, staging->first_change);
     space->seq = staging->first_seq;
     space->stamp = staging->first_stamp;
+    space->quota.now = staging->use_before;
     staging->merged = false;
 }
 

@@ -23,6 +23,7 @@ struct staging {
     size_t heads_mark, first_change;
     uint64_t first_seq;
     int64_t first_stamp;
+    struct quota_use use_before;
 };
 
 /* A record a module staged along with the command's own mutations; in the command's arena. */

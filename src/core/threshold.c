@@ -80,7 +80,7 @@ static stet_status read_text(const struct reading *reading, doc_node object, con
 }
 
 /* The C library's own would ask the locale what a decimal point is. Not exact in the last digit, which nobody's threshold needs. */
-static double parse_number(stet_view text) {
+double threshold_value(stet_view text) {
     double value = 0, scale = 1;
     int exponent = 0, sign = 1;
     size_t i = 0;
@@ -106,7 +106,7 @@ static stet_status read_number(const struct reading *reading, const char *name, 
     if (node == DOC_NONE) return STET_OK;
     stet_view text = doc_text(reading->doc, node);
     if (doc_kind(reading->doc, node) == DOC_NUMBER && text.bytes[0] != '-') {
-        *out = parse_number(text);
+        *out = threshold_value(text);
         if (*out <= 1e15) return STET_OK;
     }
     return refuse(reading, member, "is a number from 0 to 1e15");

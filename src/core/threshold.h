@@ -38,6 +38,9 @@ const char *threshold_class_name(stet_class class_);
 /* False: there is no such class. */
 bool threshold_class_parse(stet_view name, stet_class *class_);
 
+/* What a JSON number without a sign says. Not exact in the last digit. */
+double threshold_value(stet_view text);
+
 /* A JSON number: three decimals at most, whatever the locale. NULL bytes: out of memory. */
 stet_view threshold_number(struct arena *arena, double value);
 

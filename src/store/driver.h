@@ -71,6 +71,7 @@ struct store_driver {
                                 stet_error *err);
     stet_status (*meta_put)(struct store *store, stet_view name, stet_view value, stet_error *err);
     void (*usage)(const struct store *store, struct store_usage *usage);
+    stet_status (*used)(struct store *store, uint64_t *bytes);
 
     stet_status (*reader_open)(struct store *store, struct store_reader **reader, stet_error *err);
     void (*reader_close)(struct store_reader *reader);

@@ -132,6 +132,10 @@ void store_usage(const struct store *store, struct store_usage *usage) {
     store->driver->usage(store, usage);
 }
 
+stet_status store_used(struct store *store, uint64_t *bytes) {
+    return store->driver->used(store, bytes);
+}
+
 /* ---- Committing ---------------------------------------------------------------------------------------------- */
 
 static stet_status plan_reserve(struct store_plan *plan, size_t count) {

@@ -405,4 +405,8 @@ struct store_usage {
 };
 void store_usage(const struct store *store, struct store_usage *usage);
 
+/* The bytes in use as of the last commit: of the file's pages those that hold something, as what was let go is used again before the file
+   grows. STET_OK, STET_IO. The sequencer's thread; microseconds. */
+stet_status store_used(struct store *store, uint64_t *bytes);
+
 #endif

@@ -1244,6 +1244,95 @@ def settings_say_when_to_raise_an_alert(folder):
         site.ask("PUT", "/v1/other/settings", deep, Prefer="return=minimal", want=201)
 
 
+@test
+def who_writes_too_fast_must_wait(folder):
+    with Site(folder) as site:
+        site.declare("deals", {"on_conflict": "ask"})
+        site.declare("events", {"exclusive": {
+            "resource": "/room", "start": "/start", "end": "/end", "tz": "Europe/Berlin",
+            "recurrence": {"rrule": "/rrule", "exdate": "/exdate", "series": "/series", "original_start": "/original_start"}}})
+        site.put("events/w", {"room": "red", "start": "2026-03-02T09:00", "end": "2026-03-02T10:00", "rrule": "FREQ=WEEKLY;COUNT=9"}, want=201)
+        site.ask("PUT", "/v1/main/functions/f", {"source": "put('counters', '1', {n = 1})"}, want=201)
+        site.ask("PUT", LANE, {"width": 10}, want=200)
+        for name in ("a", "b", "c"):
+            site.put(f"doc/{name}", {"n": 1}, want=201)
+        site.ask("POST", f"{R}/doc/c/fork", {"id": "draft"}, "ann", want=201)
+        site.put("doc/draft", {"n": 2}, 1, want=200)
+        version = site.ask("GET", f"{R}/doc/a/tree", want=200).json["tree_version"]
+        lost = make_conflict(site, "t/1").json
+        parked = make_conflict(site, "deals/1").json["conflict_id"]
+        waits = site.ask("GET", f"/v1/main/conflicts/{parked}", actor="bob", want=200).json
+        submit(site)
+        taken = claim(site)[0]
+        site.ask("PUT", "/v1/main/settings", {"limits": {"writes_per_actor": {"rate": 0.01, "burst": 1}}}, want=201)
+        site.put("doc/d", {}, want=201)
+        site.put("doc/d", {}, actor="bob", want=428)
+
+        create = {"op": "create", "type": "doc", "data": {}}
+        asked = [
+            ("POST", f"{R}/doc", {}, "ann"), ("PUT", f"{R}/doc/e", {}, "ann"),
+            ("PATCH", f"{R}/doc/a?base_version=1", {"patch": {"n": 3}}, "ann"), ("DELETE", f"{R}/doc/a?base_version=1", None, "ann"),
+            ("POST", f"{R}/doc/draft/revert", {"to": 1, "base_version": 2}, "ann"),
+            ("POST", f"{R}/t/1/resolve", {"resolution_token": lost["resolution_token"], "choice": "yours", "yours": lost["yours"]}, "ann"),
+            ("PUT", f"{R}/doc/a/tree", {"tree_version": version, "tree": {"data": {"n": 5}}}, "ann"),
+            ("DELETE", f"{R}/doc/a/tree?tree_version={version}", None, "ann"),
+            ("POST", f"{R}/doc/b/move", {"parent": "doc/a", "base_version": 1}, "ann"),
+            ("POST", f"{R}/doc/c/fork", {"id": "more"}, "ann"), ("POST", f"{R}/doc/draft/merge", {"base_version": 1}, "ann"),
+            ("POST", "/v1/main/calendar/events/w/series", {"scope": "all", "base_version": 1, "delete": True}, "ann"),
+            ("POST", "/v1/main/transactions", {"mutations": [create, create]}, "ann"),
+            ("POST", f"{OPERATIONS}/{taken['id']}/complete", with_lease(taken, mutations=[create]), "bob"),
+            ("POST", "/v1/main/functions/f", None, "ann"),
+            ("POST", f"/v1/main/conflicts/{parked}/resolve", {"choice": "yours", "resolution_token": waits["resolution_token"]}, "bob"),
+        ]
+        for method, target, body, actor in asked:
+            media = STET if method == "PATCH" else None
+            refused = site.ask(method, target, body, actor, media, want=429)
+            check(refused.json["code"] == "TOO_MANY_REQUESTS" and refused.json["field"] == "writes_per_actor", refused)
+            check(1 <= refused.json["retry_after"] <= 100 and refused.headers["retry-after"] == str(refused.json["retry_after"]), refused)
+            # Administrators are not bound; what they do may well be refused for another reason.
+            check(site.ask(method, target + ("&" if "?" in target else "?") + "dry_run=1", body, "admin", media).status != 429, target)
+        said = site.ask("GET", "/v1/main/stats", want=200).json["limits"]
+        check(said == {"writes_per_actor": {"rate": 0.01, "burst": 1}}, said)
+
+
+@test
+def a_space_holds_no_more_than_it_may(folder):
+    with Site(folder) as site:
+        site.put("doc/a", {"n": 1}, want=201)
+        version = site.ask("PUT", "/v1/main/settings", {"limits": {"records": 2}}, want=201).json["version"]
+        site.put("doc/b", {"n": 1}, want=201)
+        for actor in ("ann", "admin"):
+            full = site.put("doc/c", {"n": 1}, actor=actor, want=507)
+            check((full.json["code"], full.json["field"], full.json["limit"]) == ("QUOTA_EXCEEDED", "records", 2), full)
+        lines = "".join(json.dumps({"type": "doc", "id": name, "data": {"n": 1}}) + "\n" for name in ("a", "c"))
+        told = site.ask("POST", "/v1/main/import", lines, "admin", NDJSON, want=200).json
+        check(told["unchanged"] == 1 and [error["code"] for error in told["errors"]] == ["QUOTA_EXCEEDED"], told)
+        check(site.ask("GET", "/v1/main/stats", want=200).json["limits"] == {"records": {"used": 2, "limit": 2}})
+        site.put("doc/a", {"n": 2}, 1, want=200)
+        site.ask("DELETE", f"{R}/doc/b?base_version=1", None, "ann", want=200)
+        site.put("doc/c", {"n": 1}, want=201)
+
+        bytes_now = {"limits": {"bytes": 1}}
+        version = site.ask("PUT", f"/v1/main/settings?base_version={version}", bytes_now, want=200).json["version"]
+        used = site.ask("GET", "/v1/main/stats", want=200).json["limits"]["bytes"]["used"]
+        check(used >= 4096 and used % 4096 == 0, used)
+        full = site.put("doc/c", {"n": 2}, 1, want=507)
+        check((full.json["field"], full.json["limit"]) == ("bytes", 1), full)
+        submit(site, want=507)
+        site.ask("POST", f"{R}/doc/c/purge", {"reason": "room"}, "admin", want=200)
+        metrics = site.ask("GET", "/metrics", want=200).body.decode()
+        check('stet_quota_limit{space="main",limit="bytes"} 1\n' in metrics, metrics)
+        check('stet_quota_refusals_total{space="main",limit="records"} 3\n' in metrics, metrics)
+        # More than is used: there is room again, up to that.
+        site.ask("PUT", f"/v1/main/settings?base_version={version}", {"limits": {"bytes": used + 200000}}, want=200)
+        large = {"text": "x" * 50000}
+        written = [site.put(f"doc/large{n}", large).status for n in range(6)]
+        check(written[:3] == [201] * 3 and written[-1] == 507, written)
+        site.stop()
+        site.start()
+        site.put("doc/large9", large, want=507)
+
+
 # ---- The feed --------------------------------------------------------------------------------
 
 def read_stream(site, query, until, lines=""):

@@ -39,6 +39,7 @@ def must(server, method, path, body=None, **headers):
 
 
 def do_a_bit_of_everything(server):
+    must(server, "PUT", "/v1/main/settings", {"limits": {"records": 1000, "bytes": 100000000}})
     must(server, "PUT", "/v1/main/records/deals/1", {"n": 1})
     must(server, "PUT", "/v1/main/records/deals/1", {"n": 2}, If_Match='"1"')
     check(ask(server, "PUT", "/v1/main/records/deals/1", {"n": 3}, If_Match='"1"')[0] == 412, "a stale write is a conflict")

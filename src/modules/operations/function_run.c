@@ -151,9 +151,10 @@ static stet_status end_completed(struct operations *operations, struct staging *
     return status;
 }
 
-/* The machine's trouble is not the function's: it is run again. */
+/* The machine's trouble is not the function's, nor that who asked for it writes too fast: it is run again. */
 static bool is_trouble(stet_status status) {
-    return status == STET_NO_MEMORY || status == STET_IO || status == STET_BUSY;
+    return status == STET_NO_MEMORY || status == STET_IO || status == STET_BUSY ||
+           status == STET_TOO_MANY_REQUESTS;
 }
 
 static stet_status end_given_way(struct operations *operations, struct staging *staging,
@@ -188,6 +189,7 @@ static stet_status run_here(struct operations *operations, struct staging *stagi
         work->failed = function_stage(staging, &work->call, &work->failure);
     if (command->held || command->hop != NULL) return STET_OK;
     if (work->failed == STET_OK) return end_completed(operations, staging, work, record, err);
+    if (work->failure.message[0] == '\0') work->failure = command->error;
     staging_take_back(staging);
     command_drop_mutations(command);
     if (work->failed == STET_OPERATION_REJECTED)
@@ -252,6 +254,7 @@ static stet_status decide_done(struct operations *operations, struct staging *st
         return run_again(operations, staging, work, operation, record, err);
     if (ran == STET_OK) return end_completed(operations, staging, work, record, err);
     if (is_trouble(ran)) {
+        if (work->failure.message[0] == '\0') work->failure = command->error;
         if (err != NULL) *err = work->failure;
         return ran;
     }
@@ -263,8 +266,15 @@ static stet_status decide_done(struct operations *operations, struct staging *st
     for (size_t i = 0; i < command->mutation_count; i++)
         if (command->mutations[i].error != NULL && work->failure.message[0] == '\0')
             work->failure = *command->mutations[i].error;
+    if (work->failure.message[0] == '\0') work->failure = command->error;
     staging_take_back(staging);
     return end_failed(operations, staging, work, record, err);
+}
+
+static int64_t again_s(const struct stet_command *command) {
+    return command->status == STET_TOO_MANY_REQUESTS && command->retry_after_s > AGAIN_S
+               ? (int64_t)command->retry_after_s
+               : AGAIN_S;
 }
 
 void functions_ended(struct operations *operations, struct stet_command *command) {
@@ -274,7 +284,7 @@ void functions_ended(struct operations *operations, struct stet_command *command
     if (operation == NULL || operation->state.token != task->work->token) return;
     operation->at_work = false;
     if (command->status != STET_OK && operation->state.held)
-        operation->run_at = operations->monotonic + AGAIN_S * CLOCK_NS_PER_S;
+        operation->run_at = operations->monotonic + again_s(command) * CLOCK_NS_PER_S;
 }
 
 /* ---- What is due ------------------------------------------------------------------------- */

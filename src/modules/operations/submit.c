@@ -407,6 +407,7 @@ stet_status decide_submit(struct operations *operations, struct staging *staging
     if (status == STET_OK)
         status =
             stage_new(operations, staging, &task->spawn, record, OPERATION_EVENT_QUEUED, &row, err);
+    if (status == STET_OK) status = quota_check_bytes(staging, err);
     if (status != STET_OK) return status;
     task->shown = (struct shown){0};
     shown_staged(&task->shown, row, record);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "core/quota.h"
 #include "core/read.h"
 #include "core/render.h"
 #include "core/threshold.h"
@@ -127,6 +128,15 @@ static stet_status write_sight(struct storing *storing) {
     return STET_OK;
 }
 
+static stet_status write_limits(struct storing *storing) {
+    doc_node node = doc_member(&storing->put, 0, VIEW("limits"));
+    struct quota_limits limits;
+    stet_status status = quota_read(&storing->put, node, &limits, storing->err);
+    if (status == STET_OK && node != DOC_NONE)
+        json_member_raw(&storing->writer, VIEW("limits"), doc_text(&storing->put, node));
+    return status;
+}
+
 /* What is stored for what was put. */
 static stet_status store_text(struct storing *storing, stet_view *text) {
     const struct doc *doc = &storing->put;
@@ -137,10 +147,11 @@ static stet_status store_text(struct storing *storing, stet_view *text) {
         return error_set(storing->err, STET_INVALID_SETTINGS, "settings are a JSON object");
     for (doc_node one = doc_first(doc, 0); one != DOC_NONE; one = doc_next(doc, one)) {
         if (view_equal(doc_key_raw(doc, one), VIEW("alerts")) ||
+            view_equal(doc_key_raw(doc, one), VIEW("limits")) ||
             view_equal(doc_key_raw(doc, one), VIEW("operations")))
             continue;
         error_set(storing->err, STET_INVALID_SETTINGS,
-                  "is not known here; possible are alerts and operations");
+                  "is not known here; possible are alerts, limits and operations");
         error_field(storing->err,
                     arena_format(storing->arena, "/%.*s", VIEW_ARG(doc_key_raw(doc, one))).bytes,
                     0);
@@ -164,6 +175,7 @@ static stet_status store_text(struct storing *storing, stet_view *text) {
     }
     json_object_end(&storing->writer);
     status = write_sight(storing);
+    if (status == STET_OK) status = write_limits(storing);
     if (status == STET_OK && secrets) status = write_secrets(storing, alerts);
     if (status != STET_OK) return status;
     json_object_end(&storing->writer);
@@ -241,18 +253,21 @@ static stet_status open_state(struct space *space, void **state, stet_error *err
     return STET_OK;
 }
 
-/* Of damaged settings what shows least holds. */
+/* Of damaged settings what shows least holds, and no limit: nobody could be told which. */
 static void obey(struct space *space, const struct store_change *change) {
     enum operations_sight sight = OPERATIONS_FOR_SERVICES;
+    struct quota_limits limits = {.records = QUOTA_NONE, .bytes = QUOTA_NONE};
     struct arena arena;
     struct doc doc;
     if (!view_equal(change->type, TYPE)) return;
     arena_init(&arena, 1024);
-    if (change->op != STORE_DELETE &&
-        (doc_parse(&arena, change->data, NULL, &doc, NULL) != STET_OK ||
-         !read_sight(&arena, &doc, &sight)))
-        sight = OPERATIONS_PRIVATE;
+    if (change->op != STORE_DELETE) {
+        bool parsed = doc_parse(&arena, change->data, NULL, &doc, NULL) == STET_OK;
+        if (!parsed || !read_sight(&arena, &doc, &sight)) sight = OPERATIONS_PRIVATE;
+        if (parsed) (void)quota_read(&doc, doc_member(&doc, 0, VIEW("limits")), &limits, NULL);
+    }
     arena_done(&arena);
+    quota_limit(space, &limits);
     atomic_store_explicit(&space->operations_sight, (int)sight, memory_order_relaxed);
 }
 
@@ -320,6 +335,8 @@ static stet_status without_webhooks(struct arena *arena, stet_view data, stet_vi
     json_object_end(&writer);
     doc_node sight = doc_member(&doc, 0, VIEW("operations"));
     if (sight != DOC_NONE) json_member_raw(&writer, VIEW("operations"), doc_text(&doc, sight));
+    doc_node limits = doc_member(&doc, 0, VIEW("limits"));
+    if (limits != DOC_NONE) json_member_raw(&writer, VIEW("limits"), doc_text(&doc, limits));
     json_object_end(&writer);
     if (json_end(&writer) != STET_OK) return no_memory(err);
     *out = buffer_view(&buffer);

@@ -73,6 +73,52 @@ TEST(what_was_put_is_answered) {
     check_json(got.body, "/alerts/deep/above", "1.5e2");
 }
 
+static stet_status write_task(const char *id) { return try_put(id, absent, "{}").status; }
+
+TEST(limits_hold_from_the_write_that_follows_and_through_a_restart) {
+    (void)state;
+    char dir[] = "/tmp/stet-settings-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    world_close(state);
+    world_open_with(modules, dir);
+    be("ann");
+    struct answer put = must(
+        put_settings(none, "{\"limits\":{\"records\":1,\"writes_per_actor\":{\"rate\":0.5}}}"));
+    check_json(put.body, "/limits/records", "1");
+    must(try_put("1", absent, "{}"));
+    assert_int_equal(write_task("2"), STET_QUOTA_EXCEEDED);
+    fixture_close(&world.fixture);
+    world_reopen();
+    be("bob");
+    world.fixture.actor.admin = false;
+    check_json(must(get_settings()).body, "/limits",
+               "{\"records\":1,\"writes_per_actor\":{\"rate\":0.5}}");
+    assert_int_equal(write_task("2"), STET_QUOTA_EXCEEDED);
+    assert_int_equal(write_task("2"), STET_TOO_MANY_REQUESTS);
+    be("ann");
+    must(put_settings(at(put.version), "{}"));
+    world.fixture.actor.admin = false;
+    assert_int_equal(write_task("2"), STET_OK);
+    assert_int_equal(write_task("3"), STET_OK);
+    fixture_close(&world.fixture);
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+    world.data_dir = NULL;
+    world_reopen();
+}
+
+/* The settings of a space that is full, or whose administrator writes a lot, can always be changed. */
+TEST(limits_never_stand_in_the_way_of_changing_them) {
+    (void)state;
+    struct answer put = must(put_settings(none, "{\"limits\":{\"records\":0,\"bytes\":0}}"));
+    assert_int_equal(write_task("1"), STET_QUOTA_EXCEEDED);
+    put = must(put_settings(at(put.version), "{\"limits\":{\"records\":0,\"bytes\":1}}"));
+    assert_int_equal(write_task("1"), STET_QUOTA_EXCEEDED);
+    must(put_settings(at(put.version), "{\"alerts\":{}}"));
+    assert_int_equal(write_task("1"), STET_OK);
+}
+
 TEST(a_put_is_conditional) {
     (void)state;
     stet_version first = must(put_settings(none, "{}")).version;
@@ -95,7 +141,10 @@ TEST(what_makes_no_sense_is_refused_where_it_stands) {
     static const struct {
         const char *settings, *field;
     } rows[] = {
-        {"{\"limits\":{}}", "/limits"},
+        {"{\"limit\":{}}", "/limit"},
+        {"{\"limits\":[]}", "/limits"},
+        {"{\"limits\":{\"records\":-1}}", "/limits/records"},
+        {"{\"limits\":{\"writes_per_actor\":{\"rate\":0}}}", "/limits/writes_per_actor/rate"},
         {"{\"alerts\":[]}", "/alerts"},
         {"{\"alerts\":{\"a b\":{}}}", "/alerts"},
         {"{\"alerts\":{\"\":{}}}", "/alerts"},
@@ -177,6 +226,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(who_sees_operations_is_one_of_three_words, setup,
                                         world_close),
         cmocka_unit_test_setup_teardown(what_was_put_is_answered, setup, world_close),
+        cmocka_unit_test_setup_teardown(
+            limits_hold_from_the_write_that_follows_and_through_a_restart, setup, world_close),
+        cmocka_unit_test_setup_teardown(limits_never_stand_in_the_way_of_changing_them, setup,
+                                        world_close),
         cmocka_unit_test_setup_teardown(a_put_is_conditional, setup, world_close),
         cmocka_unit_test_setup_teardown(only_an_administrator_may_put, setup, world_close),
         cmocka_unit_test_setup_teardown(what_makes_no_sense_is_refused_where_it_stands, setup,

@@ -46,6 +46,7 @@ struct memory_store {
     struct store_change **changes;
     size_t change_count;
     size_t change_capacity;
+    uint64_t change_bytes; /* What all of them take. */
     struct memory_type **types;
     size_t type_count;
     size_t type_capacity;

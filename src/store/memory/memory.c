@@ -110,11 +110,14 @@ static stet_view place(char **at, stet_view view) {
     return copy;
 }
 
+static size_t change_bytes(const struct store_change *change) {
+    return sizeof *change + change->type.size + change->id.size + change->by.size +
+           change->key.size + change->source.size + change->merge.size + change->origin.size +
+           change->parent.size + change->forked_from.size + change->data.size;
+}
+
 static struct store_change *change_copy(const struct store_change *change) {
-    struct store_change *copy =
-        malloc(sizeof *copy + change->type.size + change->id.size + change->by.size +
-               change->key.size + change->source.size + change->merge.size + change->origin.size +
-               change->parent.size + change->forked_from.size + change->data.size);
+    struct store_change *copy = malloc(change_bytes(change));
     if (copy == NULL) return NULL;
     char *at = (char *)(copy + 1);
     *copy = *change;
@@ -317,6 +320,7 @@ static void prune(struct memory_store *store, const struct store_prune *prune,
     struct memory_type *type = memory_type_find(store, prune->type);
     *kept = *bare;
     *bare = whole;
+    store->change_bytes -= change_bytes(whole) - change_bytes(*kept);
     if (type != NULL && prune->seq > type->floor_seq) type->floor_seq = prune->seq;
 }
 
@@ -327,6 +331,7 @@ static void apply(struct memory_store *store, const struct store_batch *batch,
         struct memory_record *record = staged->records[i];
         memory_type_find(store, batch->changes[i].type)->live += (uint64_t)(int64_t)plan->live[i];
         store->changes[store->change_count++] = staged->changes[i];
+        store->change_bytes += change_bytes(staged->changes[i]);
         if (record == NULL) continue;
         record->head = plan->heads[i];
         if (!staged->created[i]) continue;
@@ -447,6 +452,11 @@ static void memory_usage(const struct store *base, struct store_usage *usage) {
     *usage = (struct store_usage){0};
 }
 
+static stet_status memory_used(struct store *base, uint64_t *bytes) {
+    *bytes = ((const struct memory_store *)base)->change_bytes;
+    return STET_OK;
+}
+
 /* ---- Opening ------------------------------------------------------------------------------------------------- */
 
 static void memory_close(struct store *base) {
@@ -505,6 +515,7 @@ const struct store_driver store_memory_driver = {
     .entries_drop = memory_entries_drop,
     .meta_put = memory_meta_put,
     .usage = memory_usage,
+    .used = memory_used,
     .reader_open = memory_reader_open,
     .reader_close = memory_reader_close,
     .snapshot_begin = memory_snapshot_begin,

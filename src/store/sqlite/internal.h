@@ -177,7 +177,8 @@ struct sqlite_store {
     struct checkpoint checkpoint;
     struct late_heads late;
     struct batch_tables tables;
-    uint32_t *numbers; /* Of the types of the batch at hand. */
+    sqlite3_stmt *page_count, *freelist_count; /* The writer's; NULL until they are asked. */
+    uint32_t *numbers;                         /* Of the types of the batch at hand. */
     size_t number_capacity;
 };
 

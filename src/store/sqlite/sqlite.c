@@ -215,6 +215,8 @@ static void store_release(struct sqlite_store *store, bool clean) {
     if (!clean && store->writer.db != NULL) {
         sqlite3_db_config(store->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     }
+    sqlite3_finalize(store->page_count);
+    sqlite3_finalize(store->freelist_count);
     connection_close(&store->writer);
     file_lock_release(store->lock_fd);
     dictionary_done(&store->types);
@@ -347,6 +349,29 @@ static void sqlite_usage(const struct store *base, struct store_usage *usage) {
     if (stat(store->path, &file) == 0) usage->file_bytes = (uint64_t)file.st_size;
 }
 
+/* One number. The statement stays prepared. */
+static bool ask_number(struct sqlite_store *store, sqlite3_stmt **statement, const char *sql,
+                       uint64_t *number) {
+    if (*statement == NULL &&
+        sqlite3_prepare_v3(store->writer.db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) !=
+            SQLITE_OK)
+        return false;
+    bool known = sqlite3_step(*statement) == SQLITE_ROW;
+    if (known) *number = (uint64_t)sqlite3_column_int64(*statement, 0);
+    sqlite3_reset(*statement);
+    return known;
+}
+
+static stet_status sqlite_used(struct store *base, uint64_t *bytes) {
+    struct sqlite_store *store = (struct sqlite_store *)base;
+    uint64_t pages, free_pages;
+    if (!ask_number(store, &store->page_count, "PRAGMA page_count", &pages) ||
+        !ask_number(store, &store->freelist_count, "PRAGMA freelist_count", &free_pages))
+        return STET_IO;
+    *bytes = (pages - free_pages) * store->page_bytes;
+    return STET_OK;
+}
+
 const struct store_driver store_sqlite_driver = {
     .name = "sqlite",
     .open = sqlite_open,
@@ -356,6 +381,7 @@ const struct store_driver store_sqlite_driver = {
     .entries_drop = sqlite_entries_drop,
     .meta_put = sqlite_meta_put,
     .usage = sqlite_usage,
+    .used = sqlite_used,
     .reader_open = sqlite_reader_open,
     .reader_close = sqlite_reader_close,
     .snapshot_begin = sqlite_snapshot_begin,
