@@ -27,6 +27,7 @@ stet_status client_create(stet_engine *engine, stet_client **out, stet_error *er
     pthread_mutex_init(&client->lock, NULL);
     cache_init(&client->cache, engine->client_cache_bytes);
     births_init(&client->births);
+    addresses_init(&client->addresses);
     arena_init(&client->scratch, 4096);
     *out = client;
     return STET_OK;
@@ -45,6 +46,7 @@ void client_destroy(stet_client *client) {
     }
     cache_done(&client->cache);
     births_done(&client->births);
+    addresses_done(&client->addresses);
     arena_done(&client->scratch);
     /* Who gave back the last command may still be about to say so. */
     while (atomic_load_explicit(&client->signalling, memory_order_acquire) > 0)

@@ -8,6 +8,7 @@
 #ifndef CORE_CLIENT_H
 #define CORE_CLIENT_H
 
+#include "core/addresses.h"
 #include "core/births.h"
 #include "core/cache.h"
 #include "core/command.h"
@@ -29,6 +30,7 @@ struct stet_client {
     size_t pool_count;
     struct cache cache;
     struct births births;
+    struct addresses addresses;
     struct arena scratch; /* For what lives only during one call. */
     struct feed_client *feed;
     void (*feed_destroy)(struct feed_client *feed);

@@ -504,7 +504,10 @@ static stet_status render_refusal(struct rendering *rendering, struct mutation *
         if (mutation->taken == NULL) return STET_OK;
         json_key(writer, VIEW("address"));
         render_address(writer, mutation->type, mutation->id);
-        return slot_taken_render(rendering->command->space, &rendering->viewer, rendering->arena,
+        return slot_taken_render(&(struct taken_answer){.client = rendering->command->client,
+                                                        .viewer = &rendering->viewer,
+                                                        .arena = rendering->arena,
+                                                        .type = mutation->type},
                                  mutation->taken, writer, rendering->err);
     default:
         if (!rendering->command->transaction) return STET_OK;

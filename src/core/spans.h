@@ -74,9 +74,16 @@ stet_status spans_collide(struct space *space, const struct batch *batch,
                           const struct index_def *def, stet_view resource, const struct slot *slot,
                           bool *there, struct slot_list *hits, bool *room, stet_error *err);
 
-/* Members of the answer: "in_the_way", "next_free". Addresses are shown of what the viewer may read. */
-stet_status slot_taken_render(struct space *space, const struct viewer *viewer, struct arena *arena,
-                              const struct slot_taken *taken, struct json_writer *writer,
-                              stet_error *err);
+/* Whose answer a refusal is told in. */
+struct taken_answer {
+    struct stet_client *client; /* Remembers addresses. */
+    const struct viewer *viewer;
+    struct arena *arena;
+    stet_view type; /* Of the mutation that was refused, and so of all that is in its way. */
+};
+
+/* Members of the answer: "in_the_way", "next_free". Addresses are shown of what the viewer may read. By the client's thread. */
+stet_status slot_taken_render(const struct taken_answer *answer, const struct slot_taken *taken,
+                              struct json_writer *writer, stet_error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "core/access.h"
+#include "core/client.h"
 #include "core/index.h"
 #include "core/render.h"
 #include "core/spans_internal.h"
@@ -487,29 +488,55 @@ stet_status spans_choose(struct staging *staging, const struct mutation *mutatio
 
 /* ---- Rendering --------------------------------------------------------------------------------------------------------- */
 
-static stet_status find_addresses(struct space *space, const struct viewer *viewer,
-                                  struct arena *arena, const struct slot_taken *taken,
+/* One that the client remembers; only where the viewer may read all of the type, for else it depends on what the record holds now. */
+static stet_status recall(const struct taken_answer *answer, uint64_t record, stet_view *address,
+                          stet_error *err) {
+    stet_view known =
+        addresses_find(&answer->client->addresses, answer->viewer->space->instance, record);
+    if (known.size == 0) return STET_OK;
+    *address = arena_copy(answer->arena, known);
+    return address->bytes == NULL ? no_memory(err) : STET_OK;
+}
+
+static stet_status format_address(const struct taken_answer *answer, uint64_t record,
+                                  const struct store_change *row, stet_view *address,
+                                  stet_error *err) {
+    struct buffer buffer;
+    buffer_init(&buffer, answer->arena, 0);
+    address_format(&buffer, row->type, row->id);
+    if (buffer_status(&buffer) != STET_OK) return no_memory(err);
+    *address = buffer_view(&buffer);
+    addresses_put(&answer->client->addresses, answer->viewer->space->instance, record, *address);
+    return STET_OK;
+}
+
+/* addresses: empty where there is none to show. */
+static stet_status find_addresses(const struct taken_answer *answer, const struct slot_taken *taken,
                                   stet_view *addresses, stet_error *err) {
     uint64_t records[SLOTS_IN_WAY_MAX];
+    size_t places[SLOTS_IN_WAY_MAX], count = 0;
     struct store_head heads[SLOTS_IN_WAY_MAX];
     struct store_change rows[SLOTS_IN_WAY_MAX];
     struct store_reader *reader;
-    for (size_t i = 0; i < taken->way_count; i++)
-        records[i] = taken->in_the_way[i].record;
-    stet_status status = space_reader_take(space, &reader, err);
-    if (status != STET_OK) return status;
-    status = store_records_of(reader, arena, records, taken->way_count, true, heads, rows, err);
-    space_reader_give(space, reader);
+    struct space *space = answer->viewer->space;
+    bool sees_all = viewer_sees_all(answer->viewer, answer->type);
+    stet_status status = STET_OK;
     for (size_t i = 0; status == STET_OK && i < taken->way_count; i++) {
-        struct buffer buffer;
         addresses[i] = taken->in_the_way[i].address;
-        if (addresses[i].size > 0 || heads[i].version == 0 || !viewer_sees(viewer, &rows[i]))
-            continue;
-        buffer_init(&buffer, arena, 0);
-        address_format(&buffer, rows[i].type, rows[i].id);
-        if (buffer_status(&buffer) != STET_OK) status = no_memory(err);
-        addresses[i] = buffer_view(&buffer);
+        if (addresses[i].size == 0 && sees_all)
+            status = recall(answer, taken->in_the_way[i].record, &addresses[i], err);
+        if (addresses[i].size > 0) continue;
+        records[count] = taken->in_the_way[i].record;
+        places[count++] = i;
     }
+    if (status != STET_OK || count == 0) return status;
+    status = space_reader_take(space, &reader, err);
+    if (status != STET_OK) return status;
+    status = store_records_of(reader, answer->arena, records, count, !sees_all, heads, rows, err);
+    space_reader_give(space, reader);
+    for (size_t i = 0; status == STET_OK && i < count; i++)
+        if (heads[i].version > 0 && (sees_all || viewer_sees(answer->viewer, &rows[i])))
+            status = format_address(answer, records[i], &rows[i], &addresses[places[i]], err);
     return status;
 }
 
@@ -524,11 +551,10 @@ static void render_times(struct json_writer *writer, stet_view resource, int64_t
     json_rfc3339(writer, end);
 }
 
-stet_status slot_taken_render(struct space *space, const struct viewer *viewer, struct arena *arena,
-                              const struct slot_taken *taken, struct json_writer *writer,
-                              stet_error *err) {
+stet_status slot_taken_render(const struct taken_answer *answer, const struct slot_taken *taken,
+                              struct json_writer *writer, stet_error *err) {
     stet_view addresses[SLOTS_IN_WAY_MAX];
-    stet_status status = find_addresses(space, viewer, arena, taken, addresses, err);
+    stet_status status = find_addresses(answer, taken, addresses, err);
     if (status != STET_OK) return status;
     json_key(writer, VIEW("in_the_way"));
     json_array_begin(writer);

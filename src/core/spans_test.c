@@ -14,6 +14,8 @@
 #include "core/spans.h"
 #include "core/write_fixture.h"
 
+#include "core/access_fixture.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -92,6 +94,27 @@ static void two_bookings_do_not_overlap(void **state) {
     check_json(taken.body, "/next_free/1/start", "\"2026-03-01T11:00:00.000000000Z\"");
     assert_string_equal(json_at(taken.body, "/field"), "\"/room\"");
     check_status(read_record("b"), STET_NOT_FOUND);
+}
+
+/* What one caller of a client was told of a record is not told to the next one, who may not read it. */
+static void whose_record_is_in_the_way_is_told_to_its_readers(void **state) {
+    (void)state;
+    const stet_actor boss = world.fixture.actor;
+    const char *wish = data_of("\"red\"", "09:30", "10:30", "");
+    must_put("a", none, data_of("\"red\"", "09:00", "10:00", ",\"owner\":\"ann\""));
+    give_access("{`read`:`owner = actor.id`,`create`:true}");
+    for (int i = 0; i < 2; i++) {
+        world.fixture.actor = boss;
+        check_taken(try_put("b", none, wish), "\"task/a\"");
+        as("ann", NULL);
+        check_taken(try_put("b", none, wish), "\"task/a\"");
+        as("bob", NULL);
+        struct answer taken = try_put("b", none, wish);
+        check_status(taken, STET_SLOT_TAKEN);
+        check_json(taken.body, "/in_the_way/0/resource", "\"red\"");
+        check_no_json(taken.body, "/in_the_way/0/address");
+    }
+    world.fixture.actor = boss;
 }
 
 static void half_open_intervals_meet(void **state) {
@@ -646,6 +669,7 @@ static void what_is_booked_outlives_the_process(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ROOM_TEST(two_bookings_do_not_overlap),
+        ROOM_TEST(whose_record_is_in_the_way_is_told_to_its_readers),
         ROOM_TEST(half_open_intervals_meet),
         ROOM_TEST(moving_is_not_in_its_own_way),
         ROOM_TEST(what_is_cancelled_or_deleted_gives_its_time_back),
