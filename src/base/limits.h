@@ -397,7 +397,8 @@
 /* Read cache of each I/O thread, unless --cache-bytes says otherwise. */
 #define CACHE_BYTES_DEFAULT (32u * 1024u * 1024u)
 #define BIRTHS_CACHED_MAX 16384 /* Records whose creation a client remembers; a power of two. */
-#define ADDRESSES_CACHED_MAX 4096 /* Records whose address a client remembers by number; a power of two. */
+#define ADDRESSES_CACHED_MAX                                                                       \
+    4096 /* Records whose address a client remembers by number; a power of two. */
 /* Published changes kept in memory per space; behind them stands the store. */
 #define RING_CHANGES 16384
 #define RING_BYTES_MAX (32u * 1024u * 1024u) /* And their bytes. */
