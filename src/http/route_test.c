@@ -36,6 +36,7 @@ static void expect_route(const char *path, const char *pattern) {
 
 static void paths_find_their_route(void **state) {
     (void)state;
+    expect_route("/", "/");
     expect_route("/healthz", "/healthz");
     expect_route("/v1", "/v1");
     expect_route("/v1/stet/tokens", "/v1/stet/tokens");
@@ -43,7 +44,7 @@ static void paths_find_their_route(void **state) {
     expect_route("/v1/main/records/t", "/v1/{space}/records/{type}");
     expect_route("/v1/main/records/t/1/history", "/v1/{space}/records/{type}/{id}/history");
     expect_route("", NULL);
-    expect_route("/", NULL);
+    expect_route("//", NULL);
     expect_route("v1", NULL);
     expect_route("/v1/", NULL);
     expect_route("/v1/main/", NULL);

@@ -34,7 +34,7 @@ OBJECTS = {
 
 
 # What schemas say here. Others of JSON Schema may be added; a slip of the pen may not.
-KEYWORDS = set("""$ref type enum const description deprecated default format pattern minLength maxLength minimum maximum
+KEYWORDS = set("""$ref type enum const description deprecated default format pattern minLength maxLength minimum maximum exclusiveMinimum
     items minItems maxItems properties required dependentRequired additionalProperties unevaluatedProperties allOf anyOf oneOf""".split())
 
 
