@@ -73,9 +73,9 @@ static stet_status compare(const stet_engine *engine, struct judging *judging, s
         memset(encoded, 0, sizeof encoded);
         memcpy(encoded, judging->stored.bytes, judging->stored.size);
     }
+    stet_view password = judging->password.size > 0 ? judging->password : VIEW("");
     errno = 0;
-    int differs =
-        crypto_pwhash_str_verify(encoded, judging->password.bytes, judging->password.size);
+    int differs = crypto_pwhash_str_verify(encoded, password.bytes, password.size);
     if (differs != 0 && errno != EINVAL)
         return error_set(err, STET_NO_MEMORY, "out of memory for a password");
     judging->fits = known && differs == 0;
