@@ -372,12 +372,6 @@ struct reader {
     stet_error *err;
 };
 
-/* The node of a pointer's value; DOC_NONE also for null. */
-static doc_node value_at(const struct doc *data, stet_view pointer) {
-    doc_node node = pointer.size == 0 ? DOC_NONE : doc_pointer(data, pointer);
-    return node != DOC_NONE && doc_kind(data, node) == DOC_NULL ? DOC_NONE : node;
-}
-
 static stet_status refuse(struct reader *reader, stet_view pointer, uint64_t limit) {
     error_field_view(reader->err, pointer, limit);
     return reader->err->status;
@@ -386,7 +380,7 @@ static stet_status refuse(struct reader *reader, stet_view pointer, uint64_t lim
 /* A text, or empty where there is none. */
 static stet_status text_at(struct reader *reader, stet_view pointer, stet_status otherwise,
                            stet_view *text) {
-    doc_node node = value_at(reader->data, pointer);
+    doc_node node = repeat_value(reader->data, pointer);
     *text = (stet_view){0};
     if (node == DOC_NONE) return STET_OK;
     stet_status status = doc_string(reader->arena, reader->data, node, text);
@@ -463,7 +457,7 @@ static stet_status instant_at(struct reader *reader, const struct exclusive_time
 
 static stet_status duration_of(struct reader *reader, int64_t *ns) {
     stet_view pointer = reader->exclusive->duration;
-    doc_node node = value_at(reader->data, pointer);
+    doc_node node = repeat_value(reader->data, pointer);
     const uint64_t most = (uint64_t)SPAN_DAYS_MAX * 86400;
     uint64_t seconds;
     if (node != DOC_NONE && doc_u64(reader->data, node, &seconds) && seconds > 0 &&
@@ -533,7 +527,7 @@ static stet_status hold_of(struct reader *reader, const struct zone *zone, struc
 
 static stet_status weight_of(struct reader *reader, uint32_t *weight) {
     const struct exclusive *exclusive = reader->exclusive;
-    doc_node node = value_at(reader->data, exclusive->weight);
+    doc_node node = repeat_value(reader->data, exclusive->weight);
     uint64_t value = 1;
     *weight = 1;
     if (node == DOC_NONE) return STET_OK;
@@ -550,7 +544,7 @@ static stet_status weight_of(struct reader *reader, uint32_t *weight) {
 static stet_status resources_of(struct reader *reader, stet_view **resources, size_t *count) {
     const struct exclusive *exclusive = reader->exclusive;
     const struct doc *data = reader->data;
-    doc_node node = value_at(data, exclusive->resource);
+    doc_node node = repeat_value(data, exclusive->resource);
     bool list = node != DOC_NONE && doc_kind(data, node) == DOC_ARRAY;
     uint32_t most = list ? doc_count(data, node) : 1;
     *count = 0;
@@ -584,8 +578,8 @@ static stet_status resources_of(struct reader *reader, stet_view **resources, si
 }
 
 static bool is_dear(const struct exclusive *exclusive, const struct doc *data) {
-    return exclusive->repeats && (value_at(data, exclusive->recurrence.rrule) != DOC_NONE ||
-                                  value_at(data, exclusive->recurrence.rdate) != DOC_NONE);
+    return exclusive->repeats && (repeat_value(data, exclusive->recurrence.rrule) != DOC_NONE ||
+                                  repeat_value(data, exclusive->recurrence.rdate) != DOC_NONE);
 }
 
 /* The spans of a series: each as the first, at its own time. */

@@ -16,14 +16,14 @@ static stet_status refuse(stet_error *err, stet_status status, stet_view pointer
     return status;
 }
 
-static doc_node value_at(const struct doc *data, stet_view pointer) {
+doc_node repeat_value(const struct doc *data, stet_view pointer) {
     doc_node node = pointer.size == 0 ? DOC_NONE : doc_pointer(data, pointer);
     return node != DOC_NONE && doc_kind(data, node) == DOC_NULL ? DOC_NONE : node;
 }
 
 stet_status repeat_text(struct arena *arena, const struct doc *data, stet_view pointer,
                         stet_view *text, stet_error *err) {
-    doc_node node = value_at(data, pointer);
+    doc_node node = repeat_value(data, pointer);
     *text = (stet_view){0};
     if (node == DOC_NONE) return STET_OK;
     stet_status status = doc_string(arena, data, node, text);
@@ -80,7 +80,7 @@ static stet_status read_end(struct arena *arena, const struct exclusive *exclusi
         if (status != STET_OK || there) return status;
         return refuse(err, STET_INVALID_TIME, exclusive->end.pointer, "is missing");
     }
-    doc_node node = value_at(data, exclusive->duration);
+    doc_node node = repeat_value(data, exclusive->duration);
     if (node == DOC_NONE || !doc_u64(data, node, &seconds) || seconds == 0 ||
         seconds > (uint64_t)SPAN_DAYS_MAX * CIVIL_DAY_S)
         return refuse(err, STET_INVALID_TIME, exclusive->duration,
@@ -97,7 +97,7 @@ static stet_status read_end(struct arena *arena, const struct exclusive *exclusi
 
 static stet_status read_dates(struct arena *arena, const struct doc *data, stet_view pointer,
                               const stet_view **out, size_t *count, stet_error *err) {
-    doc_node node = value_at(data, pointer);
+    doc_node node = repeat_value(data, pointer);
     *count = 0;
     if (node == DOC_NONE) return STET_OK;
     if (doc_kind(data, node) != DOC_ARRAY)

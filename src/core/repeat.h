@@ -30,6 +30,9 @@ stet_status repeat_expand(struct arena *arena, const struct exclusive *exclusive
                           const struct repeat *repeat, struct occurrence **list, size_t *count,
                           stet_error *err);
 
+/* The value at a pointer; DOC_NONE: there is none, or null, or no pointer. */
+doc_node repeat_value(const struct doc *data, stet_view pointer);
+
 /* A text in the data, empty where there is none or null. */
 stet_status repeat_text(struct arena *arena, const struct doc *data, stet_view pointer,
                         stet_view *text, stet_error *err);
