@@ -1,0 +1,141 @@
+/** Where the client meets the world: each seam is given by `createClient`'s options in tests and found by itself otherwise. */
+import type { Edit, WriteOutcome } from './edit';
+import type { StetError } from './error';
+import type { JsonObject } from './json';
+import type { Address, MutationId, Presence, RecordOf, Seq, Version } from './record';
+
+/** Time and chance. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds that only go forward. */
+  monotonic(): number;
+  /** Calls back after so many milliseconds; returns its undo. */
+  after(ms: number, callback: () => void): () => void;
+  /** From 0 up to, not including, 1. */
+  random(): number;
+}
+
+export interface TransportRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** From the server's root on, with its query: `/v1/main/records/tasks/1`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+}
+export interface TransportAnswer {
+  readonly status: number;
+  header(name: string): string | null;
+  text(): Promise<string>;
+  /** For event streams. */
+  readonly stream: ReadableStream<Uint8Array> | null;
+}
+/** One request over HTTP. Rejects only when there is no answer. */
+export type Transport = (request: TransportRequest) => Promise<TransportAnswer>;
+
+/** A WebSocket as the client uses it. */
+export interface Socket {
+  send(text: string): void;
+  close(): void;
+}
+export interface SocketEvents {
+  open(): void;
+  message(text: string): void;
+  /** Also when it never opened. Once, and last. */
+  close(): void;
+}
+export type SocketFactory = (url: string, protocols: readonly string[], events: SocketEvents) => Socket;
+
+/** Where edits are kept. One transaction each; what was awaited is durable. */
+export interface EditStorage {
+  load(): Promise<readonly Edit[]>;
+  /** Adds or replaces. All or none. */
+  put(edits: readonly Edit[]): Promise<void>;
+  remove(ids: readonly MutationId[]): Promise<void>;
+  close(): void;
+}
+
+/** Locks and messages that reach every tab of this browser; within one process where there are no tabs. */
+export interface TabLink {
+  readonly id: string;
+  /** Runs `work` while holding the lock; waits for it. The lock goes when the promise settles, or the tab dies. */
+  hold(name: string, signal: AbortSignal, work: () => Promise<void>): Promise<void>;
+  /** Runs `work` if nobody holds the lock, else answers false at once. */
+  tryHold(name: string, work: () => Promise<void>): Promise<boolean>;
+  /** To every other tab; what `structuredClone` takes. */
+  post(message: unknown): void;
+  subscribe(listener: (message: unknown) => void): () => void;
+  close(): void;
+}
+
+/* ---- Between the parts of the client ---- */
+
+/** The queue of edits: one for all tabs. The leading tab sends. */
+export interface EditQueue {
+  /** Keeps them, all or none, then tells every tab, this one first. Resolves when they are durable. */
+  add(edits: readonly Edit[]): Promise<void>;
+  /** Those that wait, in the order in which they were made. */
+  list(): readonly Edit[];
+  /** Tries a rejected edit again, as it is or with another change. */
+  retry(id: MutationId, change?: Edit['change']): Promise<void>;
+  /** Takes an edit back, unless it is just being sent. What was made on top of it stays and is judged by the server. */
+  discard(id: MutationId): Promise<void>;
+  /** A conflict was settled: its edit is done, and what waits behind it goes on from `record`. */
+  settle(id: MutationId, outcome: WriteOutcome): Promise<void>;
+  /** A conflict was met again, with a newer state. */
+  update(edit: Edit): Promise<void>;
+  subscribe(listener: (event: EditEvent) => void): () => void;
+}
+export type EditEvent =
+  /** What was kept here since before this page. Once, first. */
+  | { readonly kind: 'loaded'; readonly edits: readonly Edit[] }
+  | { readonly kind: 'added'; readonly edits: readonly Edit[] }
+  /** State, attempts, base or change are others now. */
+  | { readonly kind: 'changed'; readonly edit: Edit }
+  /** It is out of the queue. */
+  | { readonly kind: 'settled'; readonly edit: Edit; readonly outcome: WriteOutcome };
+
+/** What some part of the page wants to hear of. */
+export interface Interest {
+  readonly types?: readonly string[];
+  readonly addresses?: readonly Address[];
+  readonly where?: string;
+  readonly events?: readonly ('conflict' | 'operation')[];
+  /** From here on; absent: from now on. */
+  readonly since?: Seq;
+}
+
+/** The feed: one connection for all tabs, held by the leading one. */
+export interface Feed {
+  /** Listens until it is undone. Each interest hears its own events, in order, from all of its positions on;
+   *  after a break it goes on where it was, or is told `reset`. */
+  follow(interest: Interest, listener: (event: FeedEvent) => void): () => void;
+  /** Says that this tab has a record open, from this version; returns its undo. */
+  present(address: Address, version: Version | null): () => void;
+  readonly state: FeedState;
+  subscribe(listener: (state: FeedState) => void): () => void;
+}
+/** `waiting`: it broke, and is tried again. `unauthenticated`: nobody is logged in. */
+export type FeedState = 'idle' | 'connecting' | 'open' | 'waiting' | 'unauthenticated' | 'closed';
+
+export type FeedEvent =
+  | { readonly kind: 'ready'; readonly seq: Seq }
+  | {
+      readonly kind: 'change';
+      readonly seq: Seq;
+      readonly op: string;
+      readonly record: RecordOf;
+      /** By this change it no longer matches `where`. */
+      readonly left: boolean;
+    }
+  /** It left this person's sight. */
+  | { readonly kind: 'revoked'; readonly seq: Seq; readonly address: Address }
+  /** Something was missed: whatever was followed must be read anew. */
+  | { readonly kind: 'reset'; readonly seq: Seq }
+  | { readonly kind: 'conflict'; readonly seq: Seq; readonly event: string; readonly body: JsonObject }
+  | { readonly kind: 'operation'; readonly seq: Seq; readonly event: string; readonly body: JsonObject }
+  /** Places in the queue of followed operations, `{operations: […]}`. */
+  | { readonly kind: 'queue'; readonly body: JsonObject }
+  | { readonly kind: 'presence'; readonly address: Address; readonly people: readonly Presence[] }
+  | { readonly kind: 'failed'; readonly error: StetError };
