@@ -1,0 +1,39 @@
+/** Names of writes: UUIDs of version 7 (RFC 9562), in the order in which they were made. */
+import type { MutationId } from './record';
+import type { Clock } from './seams';
+
+/** Fills bytes with chance; the browser's and Node's `crypto.getRandomValues`. */
+export type Randomness = (bytes: Uint8Array) => void;
+
+const systemRandomness: Randomness = (bytes) => {
+  crypto.getRandomValues(bytes);
+};
+
+/** Makes ids that only grow within this page: 48 bits of time, then 12 that count within a millisecond, then 62 of chance.
+ *  A clock that goes back changes nothing: the last time is used until it has caught up. */
+export const createIds = (clock: Pick<Clock, 'now'>, randomness: Randomness = systemRandomness): (() => MutationId) => {
+  let last = 0;
+  let counter = 0;
+  const bytes = new Uint8Array(16);
+  return () => {
+    randomness(bytes);
+    const now = Math.floor(clock.now());
+    if (now > last) {
+      last = now;
+      // Half of the counter's room is left to count in; two pages seldom begin at the same place.
+      counter = (((bytes[6] ?? 0) << 8) | (bytes[7] ?? 0)) & 0x7ff;
+    } else if (++counter > 0xfff) {
+      last += 1;
+      counter = 0;
+    }
+    for (let index = 0, rest = last; index < 6; index++) {
+      bytes[5 - index] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+    bytes[6] = 0x70 | (counter >> 8);
+    bytes[7] = counter & 0xff;
+    bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  };
+};
