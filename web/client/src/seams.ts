@@ -47,14 +47,30 @@ export interface SocketEvents {
 }
 export type SocketFactory = (url: string, protocols: readonly string[], events: SocketEvents) => Socket;
 
-/** Where edits are kept. One transaction each; what was awaited is durable. */
+/** An edit and its place in the queue: places only grow, in whichever tab an edit was made. */
+export interface KeptEdit {
+  readonly order: number;
+  readonly edit: Edit;
+}
+
+/** Where edits are kept. Each call is one step: all of it or nothing. What was awaited is kept. Rejects with `STORAGE_FAILED`. */
 export interface EditStorage {
-  load(): Promise<readonly Edit[]>;
-  /** Adds or replaces. All or none. */
-  put(edits: readonly Edit[]): Promise<void>;
-  remove(ids: readonly MutationId[]): Promise<void>;
+  /** `durable`: it outlives the page, and every tab sees the same. `memory`: this page's own. `failed`: it takes nothing any more. */
+  readonly state: StorageState;
+  /** Calls back when `state` is another. */
+  subscribe(listener: (state: StorageState) => void): () => void;
+  /** In order. */
+  load(): Promise<readonly KeptEdit[]>;
+  /** Puts them at the end. */
+  add(edits: readonly Edit[]): Promise<readonly KeptEdit[]>;
+  /** Replaces those that are there, and removes. */
+  save(changed: readonly KeptEdit[], removed: readonly MutationId[]): Promise<void>;
+  /** A few words that outlive the page beside the edits, such as who was logged in; null when there are none. */
+  note(name: string): Promise<string | null>;
+  keepNote(name: string, text: string | null): Promise<void>;
   close(): void;
 }
+export type StorageState = 'durable' | 'memory' | 'failed';
 
 /** Locks and messages that reach every tab of this browser; within one process where there are no tabs. */
 export interface TabLink {
@@ -71,15 +87,35 @@ export interface TabLink {
 
 /* ---- Between the parts of the client ---- */
 
+/** Whether the server can be reached, as far as the browser and the last requests tell. */
+export interface Connectivity {
+  readonly online: boolean;
+  /** A request was answered, whatever it said. */
+  reached(): void;
+  /** A request was not answered (`NETWORK`, `TIMEOUT`). */
+  lost(): void;
+  /** Called when `online` is another; and with true when it is worth trying again at once: the page came back into view. */
+  subscribe(listener: (online: boolean) => void): () => void;
+  close(): void;
+}
+
+/** Which tab sends and listens for all. */
+export interface Leadership {
+  readonly leading: boolean;
+  subscribe(listener: (leading: boolean) => void): () => void;
+}
+
 /** The queue of edits: one for all tabs. The leading tab sends. */
 export interface EditQueue {
   /** Keeps them, all or none, then tells every tab, this one first. Resolves when they are durable. */
   add(edits: readonly Edit[]): Promise<void>;
+  readonly storage: StorageState;
   /** Those that wait, in the order in which they were made. */
   list(): readonly Edit[];
   /** Tries a rejected edit again, as it is or with another change. */
   retry(id: MutationId, change?: Edit['change']): Promise<void>;
-  /** Takes an edit back, unless it is just being sent. What was made on top of it stays and is judged by the server. */
+  /** Takes an edit back. Rejects with `COMMIT_UNKNOWN` when it may have reached the server already: its outcome will come.
+   *  What was made on top of it stays and is judged by the server. */
   discard(id: MutationId): Promise<void>;
   /** A conflict was settled: its edit is done, and what waits behind it goes on from `record`. */
   settle(id: MutationId, outcome: WriteOutcome): Promise<void>;

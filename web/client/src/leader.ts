@@ -1,0 +1,66 @@
+import type { Leadership, TabLink } from './seams';
+
+/** One tab leads: it sends the edits and holds the feed's connection. Its lock goes when it dies, and the next tab has it at once. */
+export interface Leader extends Leadership {
+  /** Calls back when a tab is gone, however it went. Each tab is watched until then, or until its undo. */
+  watchTab(id: string, gone: () => void): () => void;
+  close(): void;
+}
+
+/** Stands for election. `name` is the same for all tabs of one server and space. */
+export function createLeader(tabs: TabLink, name: string): Leader {
+  const listeners = new Set<(leading: boolean) => void>();
+  const closed = new AbortController();
+  let leading = false;
+
+  const until = (signal: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  const lead = (now: boolean) => {
+    if (leading === now) return;
+    leading = now;
+    for (const listener of [...listeners]) listener(now);
+  };
+  const tabLock = (id: string) => `${name}:tab:${id}`;
+
+  // Held for as long as this tab lives: whoever gets it next knows that it is gone.
+  const alive = tabs.hold(tabLock(tabs.id), closed.signal, () => until(closed.signal));
+  const elected = tabs.hold(`${name}:lead`, closed.signal, async () => {
+    if (closed.signal.aborted) return;
+    lead(true);
+    await until(closed.signal);
+    lead(false);
+  });
+  // A lock manager that refuses (a page without an origin) leaves this tab on its own.
+  for (const held of [alive, elected]) held.catch(() => lead(!closed.signal.aborted));
+
+  return {
+    get leading() {
+      return leading;
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    watchTab(id, gone) {
+      const ended = new AbortController();
+      const stop = () => ended.abort();
+      closed.signal.addEventListener('abort', stop, { once: true });
+      const watch = tabs.hold(tabLock(id), ended.signal, async () => {
+        if (!ended.signal.aborted) gone();
+      });
+      watch.catch(() => {});
+      return () => {
+        closed.signal.removeEventListener('abort', stop);
+        stop();
+      };
+    },
+    close() {
+      listeners.clear();
+      closed.abort();
+      lead(false);
+    },
+  };
+}
