@@ -7,18 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Half of what a label may have, for escapes may double a name. */
-enum { NAME_BYTES_MAX = 100 };
-
-struct contention_entry {
-    char type[NAME_BYTES_MAX + 1];
-    char field[NAME_BYTES_MAX + 1];
-    stet_strategy strategy;
-    uint64_t count;
-};
+enum { NAME_BYTES_MAX = CONTENTION_NAME_BYTES_MAX };
 
 struct contention_table {
-    struct contention_entry entries[CONTENTION_LABELS_MAX];
+    struct contention_count entries[CONTENTION_LABELS_MAX];
     size_t count;
     uint64_t other;
 };
@@ -60,16 +52,16 @@ static void copy_pointer(char out[NAME_BYTES_MAX + 1], stet_view pointer) {
     out[size] = '\0';
 }
 
-static struct contention_entry *find(struct contention_table *table, const char *type,
+static struct contention_count *find(struct contention_table *table, const char *type,
                                      const char *field, stet_strategy strategy) {
     for (size_t i = 0; i < table->count; i++) {
-        struct contention_entry *entry = &table->entries[i];
+        struct contention_count *entry = &table->entries[i];
         if (entry->strategy == strategy && strcmp(entry->type, type) == 0 &&
             strcmp(entry->field, field) == 0)
             return entry;
     }
     if (table->count == CONTENTION_LABELS_MAX) return NULL;
-    struct contention_entry *entry = &table->entries[table->count++];
+    struct contention_count *entry = &table->entries[table->count++];
     memcpy(entry->type, type, sizeof entry->type);
     memcpy(entry->field, field, sizeof entry->field);
     entry->strategy = strategy;
@@ -86,7 +78,7 @@ void contention_note(struct contention *contention, stet_view type, stet_view fi
     if (contention->table == NULL) contention->table = calloc(1, sizeof *contention->table);
     /* Without memory for it the conflict is only missing here. */
     if (contention->table != NULL) {
-        struct contention_entry *entry = find(contention->table, type_name, field_name, strategy);
+        struct contention_count *entry = find(contention->table, type_name, field_name, strategy);
         uint64_t *count = entry == NULL ? &contention->table->other : &entry->count;
         (*count)++;
     }
@@ -108,7 +100,7 @@ void contention_visit(struct contention *contention,
     pthread_mutex_lock(&contention->lock);
     const struct contention_table *table = contention->table;
     for (size_t i = 0; table != NULL && i < table->count; i++) {
-        const struct contention_entry *entry = &table->entries[i];
+        const struct contention_count *entry = &table->entries[i];
         char type[2 * NAME_BYTES_MAX + 1], field[2 * NAME_BYTES_MAX + 1];
         char labels[CONTENTION_LABEL_BYTES_MAX];
         append_escaped(type, entry->type);
@@ -121,4 +113,19 @@ void contention_visit(struct contention *contention,
     if (table != NULL && table->other > 0)
         visit(context, ",type=\"other\",field=\"other\",strategy=\"other\"", table->other);
     pthread_mutex_unlock(&contention->lock);
+}
+
+size_t contention_counts(struct contention *contention, struct contention_count *out,
+                         uint64_t *other) {
+    size_t count = 0;
+    pthread_mutex_lock(&contention->lock);
+    const struct contention_table *table = contention->table;
+    *other = table == NULL ? 0 : table->other;
+    for (; table != NULL && count < table->count; count++) {
+        out[count] = table->entries[count];
+        if (out[count].strategy == STET_STRATEGY_DEFAULT)
+            out[count].strategy = STET_STRATEGY_REJECT;
+    }
+    pthread_mutex_unlock(&contention->lock);
+    return count;
 }

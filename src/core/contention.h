@@ -14,6 +14,16 @@
 /* What contention_visit passes, a NUL included: names are cut to fit. */
 enum { CONTENTION_LABEL_BYTES_MAX = 512 };
 
+/* Half of what a label may have, for escapes may double a name. */
+enum { CONTENTION_NAME_BYTES_MAX = 100 };
+
+struct contention_count {
+    char type[CONTENTION_NAME_BYTES_MAX + 1];
+    char field[CONTENTION_NAME_BYTES_MAX + 1];
+    stet_strategy strategy;
+    uint64_t count;
+};
+
 struct contention_table;
 
 struct contention {
@@ -32,5 +42,9 @@ void contention_note(struct contention *contention, stet_view type, stet_view fi
 void contention_visit(struct contention *contention,
                       void (*visit)(void *context, const char *labels, uint64_t count),
                       void *context);
+
+/* Copies them, in the order in which they were met first, to room for CONTENTION_LABELS_MAX; returns how many. other: all the others. */
+size_t contention_counts(struct contention *contention, struct contention_count *out,
+                         uint64_t *other);
 
 #endif

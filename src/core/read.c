@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "core/access.h"
+#include "core/activity.h"
 #include "core/engine.h"
 #include "core/export.h"
 #include "core/list.h"
@@ -409,6 +410,10 @@ static stet_status run_stats(struct stet_command *command, struct store_reader *
     json_member_u64(writer, VIEW("checkpoints"), usage.checkpoints);
     json_key(writer, VIEW("limits"));
     quota_show(&command->arena, &command->space->quota, sees_all ? records : QUOTA_NONE, writer);
+    if (command->actor.admin) {
+        json_key(writer, VIEW("activity"));
+        activity_show(&command->arena, command->space, writer);
+    }
     json_object_end(writer);
     return STET_OK;
 }

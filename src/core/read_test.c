@@ -453,6 +453,32 @@ static void stats_count_and_checks_find_nothing(void **state) {
     free(text);
 }
 
+static char *stats_of(bool admin) {
+    fixture.actor.admin = admin;
+    return run(command_of(COMMAND_STATS), STET_OK, NULL);
+}
+
+static void stats_tell_administrators_what_the_space_does(void **state) {
+    (void)state;
+    put_n("a", 1);
+    put_n("a", 2);
+    contention_note(&fixture.space->contention, VIEW("tasks"), VIEW("/lines/3/n"),
+                    STET_STRATEGY_DEFAULT);
+    char *text = stats_of(true);
+    check_at(text, "/activity/changes", "2");
+    check_at(text, "/activity/commands", "2");
+    check_at(text, "/activity/stale/conflict", "0");
+    check_at(
+        text, "/activity/contended",
+        "[{\"type\":\"tasks\",\"field\":\"/lines/*/n\",\"strategy\":\"reject\",\"conflicts\":1}]");
+    check_at(text, "/activity/waiting", "0");
+    check_at(text, "/activity/halted", "false");
+    free(text);
+    text = stats_of(false);
+    assert_null(strstr(text, "activity"));
+    free(text);
+}
+
 #define WITH_ENGINE(test) cmocka_unit_test_setup_teardown(test, open_engine, close_engine)
 
 int main(void) {
@@ -470,6 +496,7 @@ int main(void) {
         WITH_ENGINE(a_long_history_is_shown_whole),
         WITH_ENGINE(a_difference_names_what_changed),
         WITH_ENGINE(stats_count_and_checks_find_nothing),
+        WITH_ENGINE(stats_tell_administrators_what_the_space_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,7 +323,8 @@ def records_are_written_and_read(folder):
         site.ask("GET", f"{R}/deals/1/concurrency", want=200)
         site.ask("GET", "/v1/main/mutations/k", actor="ann", want=200)
         site.ask("GET", "/v1/main/mutations/other", actor="ann", want=200)
-        site.ask("GET", "/v1/main/stats", want=200)
+        check("activity" not in site.ask("GET", "/v1/main/stats", actor="ann", want=200).json)
+        check(site.ask("GET", "/v1/main/stats", actor="admin", want=200).json["activity"]["commits"]["failures"] == 0)
         site.ask("GET", "/v1/main", want=200)
         site.ask("GET", "/v1/main/check", want=200)
 
