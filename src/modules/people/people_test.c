@@ -68,7 +68,8 @@ static bool is_stored(const char *needle) {
     for (uint64_t seq = 1; seq <= seq_now(); seq++) {
         struct store_change change;
         stet_status status = store_change_at(reader, &world.arena, seq, &change, NULL);
-        if (status == STET_OK &&
+        /* What was let go has no data. */
+        if (status == STET_OK && change.data.size > 0 &&
             memmem(change.data.bytes, change.data.size, needle, strlen(needle)) != NULL)
             return true;
     }
