@@ -6,7 +6,7 @@ import type { StetError } from './error';
 import type { Json, JsonObject } from './json';
 import type { Operation, OperationRequest } from './operation';
 import type { Address, MutationId, Presence, RecordOf, Seq, Version } from './record';
-import type { Clock, EditStorage, FeedState, SocketFactory, TabLink, Transport } from './seams';
+import type { Clock, EditStorage, Feed, FeedState, SocketFactory, TabLink, Transport } from './seams';
 import type { Code } from './status';
 
 export interface ClientOptions {
@@ -40,6 +40,8 @@ export interface Client {
   readonly conflicts: Conflicts;
   readonly operations: Operations;
   readonly session: Sessions;
+  /** All that happens in the space, for those who show it as it happens; records and lists follow it by themselves. */
+  readonly feed: Pick<Feed, 'follow'>;
   readonly http: Http;
   /** Runs `work` unless the same key is at work here or in another tab: then it rejects at once with `OPERATION_IN_PROGRESS`. */
   updateWithLock<R>(key: string, work: (signal: AbortSignal) => Promise<R>): Promise<R>;
