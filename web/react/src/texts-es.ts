@@ -1,0 +1,117 @@
+import type { Noun, Texts } from './texts';
+
+const plural = (count: number, one: string, many: string): string => (count === 1 ? one : many.replace('#', String(count)));
+const demonstrative = (noun: Noun): string => (noun.feminine === true ? 'Esta' : 'Este');
+const it = (noun: Noun): string => (noun.feminine === true ? 'la' : 'lo');
+
+/** Spanish. */
+export const es: Texts = {
+  nouns: {
+    record: { one: 'registro' },
+    task: { one: 'tarea', feminine: true },
+    booking: { one: 'reserva', feminine: true },
+    contact: { one: 'contacto' },
+    company: { one: 'empresa', feminine: true },
+    deal: { one: 'negocio' },
+    note: { one: 'nota', feminine: true },
+    document: { one: 'documento' },
+    order: { one: 'pedido' },
+    event: { one: 'evento' },
+  },
+  updating: 'Actualizando...',
+  saved: 'Guardado',
+  conflictDetected: 'Conflicto detectado',
+  notSaved: 'No se guardó',
+  savedHere: 'Guardado en este dispositivo',
+  waitsForDecision: 'Espera una decisión',
+
+  positionInQueue: (position) => `Posición ${position} en la cola`,
+  nextInQueue: 'Siguiente en la cola',
+  estimatedWait: (time) => `Espera estimada: ${time}`,
+  waitUnknown: 'Espera estimada: aún no se sabe',
+  nobodyWorks: 'Ahora mismo nadie atiende esta cola',
+  running: 'En marcha',
+  retrying: 'Se intentará de nuevo',
+  completed: 'Terminado',
+  failed: 'Falló',
+  rejected: 'Rechazado',
+  cancelled: 'Cancelado',
+  expired: 'Fuera de plazo',
+  queueProgress: 'Avance en la cola',
+  queued: 'En espera',
+  agentProgress: (agent) => `Avance de ${agent}`,
+  anyAgent: 'Cualquier agente',
+  noAgents: 'Ningún agente ha empezado todavía',
+
+  offline: 'No tienes conexión. Sigue trabajando: los cambios se guardan aquí y se envían después.',
+  changesWait: (count) => plural(count, 'Hay 1 cambio pendiente de envío.', 'Hay # cambios pendientes de envío.'),
+  othersEditsWait: (count) =>
+    plural(
+      count,
+      'Hay 1 cambio de otra persona en este dispositivo; espera a que inicie sesión aquí.',
+      'Hay # cambios de otras personas en este dispositivo; esperan a que inicien sesión aquí.',
+    ),
+  storageFailed: 'Este dispositivo no puede conservar los cambios. No cierres esta página hasta que todo esté guardado.',
+  storageMemory: 'Este navegador no conserva los cambios. Lo que no esté guardado se pierde al cerrar la página.',
+  versionsDoNotFit: (client, server) =>
+    `Esta página (${client}) y el servidor (${server}) no son compatibles. Recarga para obtener la página correcta.`,
+  reload: 'Recargar',
+  loggedOutEditsWait: (count) =>
+    plural(count, 'Inicia sesión para enviar el cambio pendiente.', 'Inicia sesión para enviar los # cambios pendientes.'),
+
+  conflictTitle: (noun) => `${demonstrative(noun)} ${noun.one} cambió mientras ${it(noun)} editabas`,
+  conflictTitleDeleted: (noun) => `Alguien eliminó ${noun.feminine === true ? 'esta' : 'este'} ${noun.one} mientras ${it(noun)} editabas`,
+  conflictTitleDeletedHere: (noun) => `${demonstrative(noun)} ${noun.one} cambió antes de que ${it(noun)} eliminaras`,
+  changedBy: (who, when) => `${who} hizo un cambio ${when}.`,
+  deletedBy: (who, when) => `${who} lo eliminó ${when}.`,
+  somebody: 'Alguien',
+  changedAgain: 'Volvió a cambiar mientras decidías. Este es el estado más reciente; tus elecciones se conservan.',
+  fieldChangedAgain: 'Cambió otra vez',
+  decideTitle: (count) => plural(count, '1 campo por decidir', '# campos por decidir'),
+  nothingToDecide: 'Los cambios son compatibles. No queda nada por decidir.',
+  before: 'Antes',
+  now: 'Ahora',
+  mine: 'Lo tuyo',
+  useThis: (which) => `Usar: ${which}`,
+  yourValue: (field) => `Tu valor de ${field}`,
+  absent: 'no está',
+  emptyText: 'vacío',
+  yes: 'Sí',
+  no: 'No',
+  notANumber: 'Esto no es un número.',
+  notJson: 'Esto no es JSON válido.',
+  mergedTitle: (count) => plural(count, '1 campo ya combinado', '# campos ya combinados'),
+  fromYou: 'tuyo',
+  fromThem: (who) => `de ${who}`,
+  fromBoth: 'igual en ambos',
+  byRule: 'por la regla del campo',
+  preview: 'Esto es lo que se guardará',
+  previewDeleted: 'Se eliminará.',
+  wholeRecord: 'Todo',
+  apply: 'Refrescar y aplicar mis cambios',
+  discard: 'Descartar mis cambios',
+  applyDelete: 'Eliminar de todos modos',
+  discardDelete: 'Conservar',
+  applyRestore: 'Restaurar con mis cambios',
+  discardRestore: 'Dejarlo eliminado',
+  decideLater: 'Decidir más tarde',
+  close: 'Cerrar',
+  laterHint: 'Con Escape se cierra sin decidir: no se guarda nada y tus cambios esperan.',
+  postponed: 'No se guardó nada. Tus cambios esperan hasta que decidas.',
+  applied: 'Tus cambios se aplicaron.',
+  discarded: 'Tus cambios se descartaron. Ves el estado del servidor.',
+  alreadyResolved: (who) => `${who} ya lo resolvió. Ves el estado del servidor.`,
+  applying: 'Aplicando...',
+  couldNotApply: (why) => `No fue posible: ${why}. No se guardó nada; tus elecciones siguen aquí.`,
+  deadline: (left) => `Hay que decidir en ${left}.`,
+  deadlinePassed: 'El plazo para decidir terminó.',
+  fallback: (fallback) =>
+    fallback === 'last_writer_wins'
+      ? 'Después se aplican tus cambios encima.'
+      : fallback === 'merge'
+        ? 'Después se combina lo que sea compatible.'
+        : 'Después el registro queda como está.',
+  added: 'añadido',
+  removed: 'quitado',
+  correctFirst: 'Corrige primero los campos marcados.',
+};
