@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 .DEFAULT_GOAL := all
 .PHONY: all run test soak bench fuzz format install uninstall clean help setup configure
 
-all: configure ## Build everything into build/ (the program is build/stet)
+all: configure ## Build everything into build/ (the program, build/stet, holds the web console)
 	@ninja -C $(BUILD)
 
 run: configure ## Serve examples/tasks (example=documents: another) at http://127.0.0.1:7838 and say what to try

@@ -38,6 +38,7 @@ static const struct header_word header_words[] = {
     HEADER("Last-Event-ID", last_event_id, true),
     HEADER("Content-Length", content_length, true),
     HEADER("Sec-Fetch-Site", fetch_site, false),
+    HEADER("Accept-Encoding", accept_encoding, false),
     HEADER("Idempotency-Key", idempotency_key, true),
     HEADER("X-Forwarded-For", forwarded_for, false),
     HEADER("Transfer-Encoding", transfer_encoding, true),

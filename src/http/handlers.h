@@ -139,13 +139,18 @@ void handle_settings_get(struct request *request);
 void handle_settings_put(struct request *request);
 void handle_alert_list(struct request *request);
 
-/* transactions.c, import.c, export.c, changes.c, metrics.c, contract.c, welcome.c */
+/* transactions.c, import.c, export.c, changes.c, metrics.c, contract.c */
 void handle_transaction(struct request *request);
 void handle_import(struct request *request);
 void handle_export(struct request *request);
 void handle_changes(struct request *request);
 void handle_metrics(struct request *request);
 void handle_openapi(struct request *request);
-void handle_welcome(struct request *request);
+
+/* assets.c */
+void handle_page(struct request *request);
+void handle_asset(struct request *request);
+void handle_packages(struct request *request);
+void handle_package(struct request *request);
 
 #endif

@@ -17,16 +17,18 @@ static void add_header(void *context, const char *name, const char *value) {
     (void)MHD_add_response_header(context, name, value);
 }
 
-void request_common_headers(struct request *request,
+void request_common_headers(struct request *request, const char *vary,
                             void (*add)(void *context, const char *name, const char *value),
                             void *context) {
     const struct gate *gate = &request->loop->server->gate;
     if (request->id.size > 0) add(context, "X-Request-Id", request->id_bytes);
     if (gate->origin_count == 0) {
-        if (request->method == METHOD_GET) add(context, "Vary", "Authorization, Cookie");
+        if (vary != NULL || request->method == METHOD_GET)
+            add(context, "Vary", vary != NULL ? vary : "Authorization, Cookie");
         return;
     }
-    add(context, "Vary", "Authorization, Cookie, Origin");
+    if (vary != NULL) add(context, "Vary", vary);
+    add(context, "Vary", vary != NULL ? "Origin" : "Authorization, Cookie, Origin");
     stet_view origin = request->headers.origin;
     if (origin.size == 0 || !gate_origin_allowed(gate, origin)) return;
     add(context, "Access-Control-Allow-Origin", gate->any_origin ? "*" : origin.bytes);
@@ -64,7 +66,7 @@ void request_fail(struct request *request) {
 void request_reply_response(struct request *request, int http, struct MHD_Response *response,
                             const struct reply *reply) {
     assert(!request->answered);
-    request_common_headers(request, add_header, response);
+    request_common_headers(request, reply->vary, add_header, response);
     /* No cache keeps answers to other methods, so there is nothing to tell it. */
     const char *cache = reply->cache;
     if (cache == NULL && request->method == METHOD_GET) cache = "private, no-cache, no-transform";

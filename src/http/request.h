@@ -30,7 +30,8 @@ struct waiter {
 
 /* Borrowed from the library until the request is completed. Empty: not sent. */
 struct headers {
-    stet_view host, authorization, content_type, content_length, transfer_encoding, expect;
+    stet_view host, authorization, accept_encoding, content_type, content_length, transfer_encoding,
+        expect;
     stet_view if_match, if_none_match, prefer, idempotency_key, accept, last_event_id;
     stet_view origin, fetch_site, request_method, request_headers;
     stet_view request_id, actor, forwarded_for, forwarded_proto, cookie, csrf;
@@ -91,7 +92,7 @@ static inline stet_actor request_actor(const struct request *request) { return r
 
 /* ---- What handlers end in ---- */
 
-enum { REPLY_HEADERS_MAX = 4 };
+enum { REPLY_HEADERS_MAX = 6 };
 
 struct reply {
     int http;
@@ -99,6 +100,7 @@ struct reply {
     const char *content_type; /* NULL: application/json. */
     stet_version etag;        /* STET_VERSION_NONE: none. */
     const char *cache;        /* NULL: the usual of its method. */
+    const char *vary;         /* What of the request it depends on; NULL: on who asks. */
     struct {
         const char *name;
         const char *value; /* Copied by the library. */
@@ -217,8 +219,8 @@ void request_callback_completed(void *loop, struct MHD_Connection *mhd, void **c
 void request_unref(struct request *request);
 void request_pool_done(struct loop *loop);
 
-/* The headers every answer carries, given to `add` one by one: for answers made by hand. */
-void request_common_headers(struct request *request,
+/* The headers every answer carries, given to `add` one by one: for answers made by hand. vary: as in struct reply. */
+void request_common_headers(struct request *request, const char *vary,
                             void (*add)(void *context, const char *name, const char *value),
                             void *context);
 

@@ -38,6 +38,12 @@ static void paths_find_their_route(void **state) {
     (void)state;
     expect_route("/", "/");
     expect_route("/healthz", "/healthz");
+    expect_route("/assets/console-4QEULA72.js", "/assets/{name}");
+    expect_route("/assets/", NULL);
+    expect_route("/assets/a/b", NULL);
+    expect_route("/sdk/", "/sdk/");
+    expect_route("/sdk", NULL);
+    expect_route("/sdk/stet-client.tgz", "/sdk/{name}");
     expect_route("/v1", "/v1");
     expect_route("/v1/stet/tokens", "/v1/stet/tokens");
     expect_route("/v1/main", "/v1/{space}");

@@ -435,7 +435,7 @@ static void raw_head(struct request *request, struct buffer *head) {
                          "Cache-Control: private, no-cache, no-transform\r\n"
                          "X-Accel-Buffering: no\r\nConnection: close\r\n",
                          date);
-    request_common_headers(request, add_line, head);
+    request_common_headers(request, NULL, add_line, head);
     buffer_append_text(head, "\r\n");
 }
 

@@ -1,14 +1,12 @@
 /*
- * GET /: a page with which people log in, and open the links that invite them.
+ * The page at "/" of a build without the console: people log in with it, and open the links that invite them.
  */
 #include "http/welcome.h"
 
 #include "base/view.h"
-#include "http/handlers.h"
 #include "http/request.h"
 
-void handle_welcome(struct request *request) {
-    if (!request_params_done(request)) return;
+void reply_welcome(struct request *request) {
     stet_view tags = request->headers.if_none_match;
     bool known = tags.size > 0 && etag_list_names(tags, view_of(welcome_etag));
     struct reply reply = {

@@ -10,14 +10,17 @@ import base64
 import contextlib
 import fcntl
 import glob
+import gzip
 import hashlib
 import http.client
+import io
 import json
 import os
 import re
 import signal
 import socket
 import sys
+import tarfile
 import urllib.parse
 
 FULL_DISK = os.path.abspath(sys.argv.pop(2))
@@ -225,6 +228,52 @@ def the_server_answers_its_contract(folder):
         check("unsafe" not in page.headers["content-security-policy"], page.headers)
         site.ask("GET", "/", actor=None, If_None_Match=page.etag, want=304)
         site.ask("GET", "/?color=red", actor=None, want=400)
+
+
+def has_console(site):
+    return "without the web console" not in site.ask("GET", "/sdk/", actor=None, want=200).body.decode()
+
+
+@test
+def the_console_and_the_packages_are_served(folder):
+    with Site(folder) as site:
+        site.ask("GET", "/assets/nothing.js", actor=None, want=404)
+        site.ask("GET", "/sdk/nothing.tgz", actor=None, want=404)
+        site.ask("GET", "/assets/" + "n" * 129, actor=None, want=400)
+        site.ask("GET", "/sdk/" + "n" * 129, actor=None, want=400)
+        if not has_console(site):
+            # Nothing to be had: what is documented of it is taken as given.
+            given.update({("getAsset", "200"), ("getAsset", "304"), ("getPackage", "200"), ("getPackage", "304")})
+            return
+        page = site.ask("GET", "/", actor=None, want=200)
+        policy = page.headers["content-security-policy"]
+        check("default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy, policy)
+        check(page.headers["x-content-type-options"] == "nosniff" and page.headers["cache-control"] == "public, no-cache", page.headers)
+        names = re.findall(r'(?:href|src)="(assets/[^"]+)"', page.body.decode())
+        check(any(name.endswith(".js") for name in names), page.body)
+        check(not re.search(r'(?:href|src)="/|<style|<script(?! type="module" src=)| style=', page.body.decode()), page.body)
+        for name in names:
+            plain = site.ask("GET", f"/{name}", actor=None, want=200)
+            check("immutable" in plain.headers["cache-control"] and "content-encoding" not in plain.headers, plain.headers)
+            check(plain.headers["vary"] == "Accept-Encoding", plain.headers)
+            zipped = site.ask("GET", f"/{name}", actor=None, want=200, Accept_Encoding="gzip")
+            if "content-encoding" in zipped.headers:
+                check(gzip.decompress(zipped.body) == plain.body and zipped.etag != plain.etag, f"{name}: other bytes")
+                brotli = site.ask("HEAD", f"/{name}", actor=None, want=200, Accept_Encoding="gzip;q=0.5, br")
+                check(brotli.headers["content-encoding"] == "br" and brotli.body == b"", brotli)
+                check(0 < int(brotli.headers["content-length"]) < len(plain.body), brotli)
+                site.ask("GET", f"/{name}", actor=None, Accept_Encoding="gzip", If_None_Match=plain.etag, want=200)
+            site.ask("GET", f"/{name}", actor=None, Accept_Encoding="gzip", If_None_Match=zipped.etag, want=304)
+        listed = re.findall(r'<a href="([^"]+)">', site.ask("GET", "/sdk/", actor=None, want=200).body.decode())
+        check(len(listed) == 4, listed)
+        for name in listed:
+            packed = site.ask("GET", f"/sdk/{name}", actor=None, want=200)
+            with tarfile.open(fileobj=io.BytesIO(packed.body)) as tar:
+                package = json.load(tar.extractfile("package/package.json"))
+                check(f'stet-{package["name"].partition("/")[2]}' in name, f"{name} holds {package['name']}")
+                check(package["version"] == site.ask("GET", "/healthz", actor=None, want=200).json["version"], package)
+                check({"package/LICENSE", "package/dist/index.js", "package/dist/index.d.ts"} <= set(tar.getnames()), tar.getnames())
+            site.ask("GET", f"/sdk/{name}", actor=None, If_None_Match=packed.etag, want=304)
 
 
 # ---- Query parameters ------------------------------------------------------------------------

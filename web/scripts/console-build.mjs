@@ -1,0 +1,82 @@
+// The console, as the program serves it: console/dist/index.html and assets/NAME-HASH.EXT, each beside its compressed forms, and
+// manifest.json, from which scripts/embed-files makes C.
+import { build } from 'esbuild';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, extname, join } from 'node:path';
+import { at, consoleOptions, version } from './places.mjs';
+import { fillPage, importedStyles, joinStyles } from './styles.mjs';
+import { writeManifest } from './manifest.mjs';
+
+/** All of it, compressed. A budget that is passed stops the build: the first page is to be usable within a second. */
+const COMPRESSED_BYTES_MAX = 250_000;
+
+const hashed = (name, text) => {
+  const hash = createHash('sha256').update(text).digest('base64url').replace(/[-_]/g, 'x').slice(0, 8).toUpperCase();
+  return `${basename(name, extname(name))}-${hash}${extname(name)}`;
+};
+
+/** What `output` imports at once, and what that does, and so on. */
+const importedAtOnce = (outputs, output, found = new Set()) => {
+  for (const { path, kind } of outputs[output].imports) {
+    if (kind !== 'import-statement' || found.has(path) || outputs[path] === undefined) continue;
+    found.add(path);
+    importedAtOnce(outputs, path, found);
+  }
+  return found;
+};
+
+export const buildConsole = async () => {
+  const dist = at('console/dist');
+  rmSync(dist, { recursive: true, force: true });
+  mkdirSync(join(dist, 'assets'), { recursive: true });
+  const { metafile, outputFiles } = await build({
+    ...consoleOptions,
+    minify: true,
+    define: { 'process.env.NODE_ENV': '"production"', STET_VERSION: JSON.stringify(version()) },
+    entryNames: '[name]-[hash]',
+    chunkNames: '[name]-[hash]',
+    assetNames: '[name]-[hash]',
+    outdir: join(dist, 'assets'),
+    metafile: true,
+    write: false,
+  });
+  const entry = consoleOptions.entryPoints[0].in;
+  const files = new Map();
+  for (const { path, contents } of outputFiles) {
+    if (!path.endsWith('.css')) files.set(`assets/${basename(path)}`, Buffer.from(contents));
+  }
+  const styles = await joinStyles(importedStyles(metafile.inputs, entry), true);
+  const stylesName = hashed('console.css', styles);
+  if (styles !== '') files.set(`assets/${stylesName}`, Buffer.from(styles));
+
+  const first = Object.keys(metafile.outputs).find((name) => metafile.outputs[name].entryPoint === entry);
+  const shared = [...importedAtOnce(metafile.outputs, first)].map((name) => basename(name));
+  const page = fillPage(at('console/index.html'), { styles: styles === '' ? [] : [stylesName], first: basename(first), shared });
+  files.set('index.html', Buffer.from(page));
+
+  const rows = [];
+  for (const [name, bytes] of files) {
+    writeFileSync(join(dist, name), bytes);
+    rows.push({ path: name === 'index.html' ? '/' : `/${name}`, file: name, immutable: name !== 'index.html' });
+  }
+  const sizes = writeManifest(dist, rows);
+  const atOnce = new Set(['index.html', `assets/${stylesName}`, `assets/${basename(first)}`, ...shared.map((name) => `assets/${name}`)]);
+  const sum = (names) => sizes.filter(({ file }) => names(file)).reduce((total, { smallest }) => total + smallest, 0);
+  const all = sum(() => true);
+  const begin = sum((file) => atOnce.has(file));
+  const kb = (bytes) => `${(bytes / 1000).toFixed(1)} KB`;
+  console.log(`console: ${rows.length} files, ${kb(all)} compressed (at most ${kb(COMPRESSED_BYTES_MAX)}), ${kb(begin)} of it before the first page shows`);
+  if (all > COMPRESSED_BYTES_MAX) {
+    for (const { file, smallest } of [...sizes].sort((a, b) => b.smallest - a.smallest).slice(0, 8)) console.error(`  ${kb(smallest)}  ${file}`);
+    const inputs = metafile.outputs[first].inputs;
+    for (const name of Object.keys(inputs).sort((a, b) => inputs[b].bytesInOutput - inputs[a].bytesInOutput).slice(0, 12)) {
+      console.error(`  ${kb(inputs[name].bytesInOutput)} (not compressed)  ${name}`);
+    }
+    rmSync(join(dist, 'manifest.json'));
+    throw new Error(`the console is ${kb(all)} compressed, more than ${kb(COMPRESSED_BYTES_MAX)}`);
+  }
+};
+
+/** For tests: the manifest as it was written. */
+export const readManifest = (dist) => JSON.parse(readFileSync(join(dist, 'manifest.json'), 'utf8'));
