@@ -1,0 +1,32 @@
+import type { LucideIcon } from 'lucide-react';
+import type { ButtonHTMLAttributes, ReactNode, Ref } from 'react';
+import { classNames } from './class-names';
+import { Spinner } from './spinner';
+
+export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'className' | 'style'> {
+  readonly variant?: 'primary' | 'secondary' | 'ghost' | 'danger';
+  readonly size?: 'medium' | 'small';
+  readonly icon?: LucideIcon;
+  /** It is at work: shown, and not to be pressed again; it keeps the focus. */
+  readonly busy?: boolean;
+  readonly wide?: boolean;
+  readonly children: ReactNode;
+  readonly ref?: Ref<HTMLButtonElement>;
+}
+
+/** A button with words. One `primary` in a view at most. */
+export function Button({ variant = 'secondary', size = 'medium', icon: Icon, busy = false, wide = false, children, onClick, ...rest }: ButtonProps) {
+  return (
+    <button
+      type="button"
+      {...rest}
+      className={classNames('button', `button-${variant}`, size === 'small' && 'button-small', wide && 'button-wide')}
+      aria-busy={busy || undefined}
+      aria-disabled={busy || rest['aria-disabled']}
+      onClick={busy ? (event) => event.preventDefault() : onClick}
+    >
+      {busy ? <Spinner /> : Icon ? <Icon size={15} aria-hidden /> : null}
+      <span>{children}</span>
+    </button>
+  );
+}

@@ -1,0 +1,25 @@
+import type { LucideIcon } from 'lucide-react';
+import type { ButtonHTMLAttributes, Ref } from 'react';
+import { classNames } from './class-names';
+import { Tooltip } from './tooltip';
+
+export interface IconButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'className' | 'style' | 'children' | 'title'> {
+  readonly icon: LucideIcon;
+  /** What it does, in words: read out, and shown on hover. */
+  readonly label: string;
+  readonly keys?: string;
+  readonly size?: 'medium' | 'small';
+  readonly tone?: 'plain' | 'danger';
+  readonly ref?: Ref<HTMLButtonElement>;
+}
+
+/** A button without words on it. */
+export function IconButton({ icon: Icon, label, keys, size = 'medium', tone = 'plain', ...rest }: IconButtonProps) {
+  return (
+    <Tooltip text={label} {...(keys === undefined ? {} : { keys })}>
+      <button type="button" {...rest} aria-label={label} className={classNames('icon-button', size === 'small' && 'icon-button-small', tone === 'danger' && 'icon-button-danger')}>
+        <Icon size={size === 'small' ? 15 : 17} aria-hidden />
+      </button>
+    </Tooltip>
+  );
+}
