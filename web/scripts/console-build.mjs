@@ -50,9 +50,18 @@ export const buildConsole = async () => {
   const stylesName = hashed('console.css', styles);
   if (styles !== '') files.set(`assets/${stylesName}`, Buffer.from(styles));
 
+  const icon = readFileSync(at('console/icon.svg'));
+  const iconName = hashed('icon.svg', icon);
+  files.set(`assets/${iconName}`, icon);
+
   const first = Object.keys(metafile.outputs).find((name) => metafile.outputs[name].entryPoint === entry);
   const shared = [...importedAtOnce(metafile.outputs, first)].map((name) => basename(name));
-  const page = fillPage(at('console/index.html'), { styles: styles === '' ? [] : [stylesName], first: basename(first), shared });
+  const page = fillPage(at('console/index.html'), {
+    icon: iconName,
+    styles: styles === '' ? [] : [stylesName],
+    first: basename(first),
+    shared,
+  });
   files.set('index.html', Buffer.from(page));
 
   const rows = [];
@@ -77,6 +86,3 @@ export const buildConsole = async () => {
     throw new Error(`the console is ${kb(all)} compressed, more than ${kb(COMPRESSED_BYTES_MAX)}`);
   }
 };
-
-/** For tests: the manifest as it was written. */
-export const readManifest = (dist) => JSON.parse(readFileSync(join(dist, 'manifest.json'), 'utf8'));

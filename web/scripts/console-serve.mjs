@@ -1,6 +1,7 @@
 // The console while one works on it: built in memory at each change, served with the same Content-Security-Policy as by the program;
 // all other requests, WebSockets too, go on to a server.
 import { context } from 'esbuild';
+import { readFileSync } from 'node:fs';
 import { createServer, request as ask } from 'node:http';
 import { connect } from 'node:net';
 import { basename } from 'node:path';
@@ -44,10 +45,10 @@ export const serveConsole = async (url) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const head = { 'cache-control': 'no-store', 'content-security-policy': POLICY };
     if (pathname === '/') {
-      const page = fillPage(at('console/index.html'), { styles: ['console.css'], first: 'console.js', shared: [] });
+      const page = fillPage(at('console/index.html'), { icon: 'icon.svg', styles: ['console.css'], first: 'console.js', shared: [] });
       answer.writeHead(200, { ...head, 'content-type': 'text/html; charset=utf-8' }).end(page);
     } else if (pathname.startsWith('/assets/')) {
-      const bytes = files.get(basename(pathname));
+      const bytes = pathname === '/assets/icon.svg' ? readFileSync(at('console/icon.svg')) : files.get(basename(pathname));
       if (bytes === undefined) answer.writeHead(404, head).end();
       else answer.writeHead(200, { ...head, 'content-type': TYPES[pathname.split('.').pop() ?? ''] ?? 'text/plain' }).end(bytes);
     } else {

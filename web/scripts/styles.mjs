@@ -45,12 +45,13 @@ export const joinStyles = async (styles, minify) => {
   return outputFiles[0].text;
 };
 
-/** The page with links to what was built: `styles` and `first` (the script), `shared` (what the script imports at once). */
-export const fillPage = (path, { styles, first, shared }) => {
+/** The page with links to what was built: `icon`, `styles` and `first` (the script), `shared` (what the script imports at once). */
+export const fillPage = (path, { icon, styles, first, shared }) => {
   const page = readFileSync(path, 'utf8');
   const mark = /^<!-- styles and scripts: .*-->\n/m;
   if (!mark.test(page)) throw new Error(`${path} does not say where styles and scripts go`);
   const lines = [
+    `<link rel="icon" type="image/svg+xml" href="assets/${icon}">`,
     ...styles.map((name) => `<link rel="stylesheet" href="assets/${name}">`),
     ...shared.map((name) => `<link rel="modulepreload" href="assets/${name}">`),
     `<script type="module" src="assets/${first}"></script>`,

@@ -41,8 +41,18 @@ try {
   });
   const files = tests.map((path) => join(out, relative(top, path)).replace(/\.tsx?$/, '.mjs'));
   // Node 18 hides its web cryptography behind a flag.
-  const flags = Number(process.versions.node.split('.')[0]) < 20 ? ['--experimental-global-webcrypto'] : [];
-  const { status } = spawnSync(process.execPath, [...flags, '--enable-source-maps', '--test', ...files], { stdio: 'inherit' });
+  const major = Number(process.versions.node.split('.')[0]);
+  const flags = major < 20 ? ['--experimental-global-webcrypto'] : [];
+  if (major >= 20) flags.push('--test-reporter=tap');
+  const { status, stdout } = spawnSync(process.execPath, [...flags, '--enable-source-maps', '--test', ...files], {
+    stdio: ['inherit', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 256 << 20,
+  });
+  const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(stdout)?.[1] ?? 0);
+  // What went well is told by its number alone, unless one test was asked for.
+  const shown = status === 0 && wanted.length === 0 ? '' : stdout;
+  process.stdout.write(`${shown}${count('pass')} passed, ${count('fail') + count('cancelled')} failed\n`);
   process.exitCode = status ?? 1;
 } finally {
   rmSync(out, { recursive: true, force: true });

@@ -1,0 +1,40 @@
+/** Accessibility, as far as a program can judge it: axe-core finds nothing wrong with a page. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { isObject } from './stet';
+
+const rules = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
+let source: string | null = null;
+
+/** Fails with what is wrong, where, and where it is explained. `within`: only that part of the page, as a selector. */
+export async function axe(page: Page, within?: string): Promise<void> {
+  source ??= readFileSync(join('node_modules', 'axe-core', 'axe.min.js'), 'utf8');
+  // Through the debugger: the page's Content-Security-Policy rightly lets no script of ours in.
+  const debug = await page.context().newCDPSession(page);
+  try {
+    await debug.send('Runtime.evaluate', { expression: source });
+    const { result, exceptionDetails } = await debug.send('Runtime.evaluate', {
+      expression: `axe.run(${within === undefined ? 'document' : JSON.stringify(within)}, ${JSON.stringify(rules)}).then(({ violations, passes }) => JSON.stringify({ violations, passes: passes.length }))`,
+      awaitPromise: true,
+      returnByValue: true,
+    });
+    if (exceptionDetails !== undefined) throw new Error(`axe: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`);
+    const found: unknown = JSON.parse(String(result.value));
+    if (!isObject(found) || !Array.isArray(found['violations']) || typeof found['passes'] !== 'number') throw new Error('axe answered nonsense');
+    if (found['passes'] === 0) throw new Error('axe looked at nothing');
+    const lines = found['violations'].flatMap((violation: unknown) => describe(violation));
+    if (lines.length > 0) throw new Error(`axe finds in ${page.url()}:\n${lines.join('\n')}`);
+  } finally {
+    await debug.detach();
+  }
+}
+
+const describe = (violation: unknown): readonly string[] => {
+  if (!isObject(violation)) return [String(violation)];
+  const nodes: readonly unknown[] = Array.isArray(violation['nodes']) ? violation['nodes'] : [];
+  return [
+    `${String(violation['id'])}: ${String(violation['help'])} (${String(violation['helpUrl'])})`,
+    ...nodes.slice(0, 5).map((node) => (isObject(node) ? `    ${String(node['html']).slice(0, 200)}\n      ${String(node['failureSummary']).replaceAll('\n', '\n      ')}` : '')),
+  ];
+};

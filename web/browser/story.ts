@@ -1,0 +1,145 @@
+/** Stories: what somebody does in a real browser against the real server. One browser plays all of them, each with its own server. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { passwords, Stet, type Example } from './stet';
+
+/** A browser window of somebody's own: cookies and storage are apart from all others'. */
+export interface PersonOptions {
+  readonly locale?: 'en' | 'es';
+  readonly theme?: 'light' | 'dark';
+  /** CSS pixels; default 1280 by 800. */
+  readonly size?: { readonly width: number; readonly height: number };
+  /** Log in before the page opens, by HTTP. Default: the form is there to be filled in. */
+  readonly as?: string;
+}
+
+/** What a story plays on. */
+export interface Stage {
+  readonly server: Stet;
+  /** A new person's window; {@link Stage.tab} opens its pages. */
+  person(options?: PersonOptions): Promise<BrowserContext>;
+  /** A tab of that window. `route`: behind the `#`, such as `/records/tasks`. */
+  tab(person: BrowserContext, route?: string): Promise<Page>;
+  /** A person with one tab. */
+  open(options?: PersonOptions & { readonly route?: string }): Promise<Page>;
+}
+
+export interface StoryOptions {
+  /** Default `tasks`. */
+  readonly example?: Example;
+  /** Default 60,000: machines are slow at times. */
+  readonly timeoutMs?: number;
+}
+
+const output = resolve(process.env['STET_SCREENSHOTS'] ?? 'dist/screenshots');
+/** How long Playwright waits for something to be there before it says that it is not. */
+const actionMsMax = 15_000;
+
+/** The system's browser; CHROME_PATH names another. Null: there is none. */
+export const findChromium = (): string | null => {
+  const named = process.env['CHROME_PATH'];
+  if (named !== undefined && named !== '') return named;
+  return ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'].find(existsSync) ?? null;
+};
+
+let browser: Promise<Browser> | null = null;
+const theBrowser = (): Promise<Browser> => {
+  const executablePath = findChromium();
+  if (executablePath === null) throw new Error('there is no Chromium');
+  browser ??= chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-extensions', '--disable-background-networking', '--font-render-hinting=none', '--force-color-profile=srgb'],
+  });
+  return browser;
+};
+
+let passed = 0;
+let failed = 0;
+const only = new RegExp(process.env['STORY'] ?? '');
+
+const slug = (words: string): string => words.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '').slice(0, 80);
+
+/** Registers a story. It fails, too, when a page threw an error nobody caught, or broke the Content-Security-Policy. */
+export function story(name: string, play: (stage: Stage) => Promise<void>, options: StoryOptions = {}): void {
+  if (!only.test(name)) return;
+  void test(name, { timeout: options.timeoutMs ?? 60_000 }, async () => {
+    const wrong: string[] = [];
+    const said: string[] = [];
+    const people: BrowserContext[] = [];
+    const server = await Stet.begin(options.example ?? 'tasks');
+    const watch = (page: Page): void => {
+      page.setDefaultTimeout(actionMsMax);
+      page.on('pageerror', (error) => wrong.push(`a page threw: ${error.stack ?? error.message}`));
+      page.on('console', (message) => {
+        const text = message.text();
+        said.push(`${message.type()}: ${text}`);
+        if (text.includes('Content Security Policy')) wrong.push(text);
+      });
+    };
+    const person = async ({ locale = 'en', theme = 'light', size = { width: 1280, height: 800 }, as }: PersonOptions = {}): Promise<BrowserContext> => {
+      const context = await (await theBrowser()).newContext({
+        baseURL: server.url,
+        locale: locale === 'es' ? 'es-ES' : 'en-GB',
+        colorScheme: theme,
+        viewport: size,
+        reducedMotion: 'reduce',
+        timezoneId: 'Europe/Madrid',
+      });
+      people.push(context);
+      context.on('page', watch);
+      if (as !== undefined) {
+        const answer = await context.request.post('/v1/main/session', { data: { user: as, password: passwords[server.example] } });
+        if (answer.status() !== 201) throw new Error(`${as} cannot log in: ${answer.status()} ${await answer.text()}`);
+      }
+      return context;
+    };
+    const tab = async (context: BrowserContext, route = ''): Promise<Page> => {
+      const page = await context.newPage();
+      await page.goto(route === '' ? '/' : `/#${route}`);
+      return page;
+    };
+    let succeeded = false;
+    try {
+      await play({ server, person, tab, open: async ({ route, ...rest } = {}) => tab(await person(rest), route) });
+      if (wrong.length > 0) throw new Error(wrong.join('\n'));
+      succeeded = true;
+    } catch (error) {
+      // What could be seen, and what the pages said, tell more than the error.
+      let number = 0;
+      for (const page of people.flatMap((context) => context.pages())) {
+        number += 1;
+        await screenshot(page, `failed-${slug(name)}-${number}`).catch(() => undefined);
+      }
+      console.log(`# "${name}" failed; see ${output}/failed-${slug(name)}-*.png`);
+      for (const line of [...wrong, ...said].slice(-40)) console.log(`#   ${line.replaceAll('\n', '\n#   ')}`);
+      throw error;
+    } finally {
+      if (succeeded) passed += 1;
+      else failed += 1;
+      for (const context of people) await context.close().catch(() => undefined);
+      await server.close();
+    }
+  });
+}
+
+/** Closes the browser when all stories are over, and says last of all how they ended. */
+export const finish = async (): Promise<void> => {
+  process.once('exit', () => console.log(`${passed} passed, ${failed} failed`));
+  await (await browser?.catch(() => undefined))?.close();
+};
+
+/** Fills in the form that a page shows to whoever is not logged in. */
+export async function logIn(page: Page, user: string, password: string): Promise<void> {
+  await page.locator('input[name=user]').fill(user);
+  await page.locator('input[name=password]').fill(password);
+  await page.locator('input[name=password]').press('Enter');
+  await page.locator('input[name=password]').waitFor({ state: 'detached' });
+}
+
+/** Keeps what can be seen as build output: dist/screenshots/NAME.png. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  mkdirSync(output, { recursive: true });
+  await page.screenshot({ path: join(output, `${name}.png`), animations: 'disabled' });
+}
