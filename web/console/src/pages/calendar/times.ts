@@ -82,6 +82,11 @@ export interface Placement {
 /** The merge patch that puts a record there. Each field keeps its form: a day stays a day, a local time a local one, and one with an offset
  *  has one. `zone` is by whose clock local times are written when the record names none. */
 export function placementPatch(kind: Intervals, data: JsonObject, to: Placement, zone: string): JsonObject {
+  return patchOf(placementValues(kind, data, to, zone).filter(([at, value]) => JSON.stringify(valueAt(data, at)) !== JSON.stringify(value)));
+}
+
+/** The same with every value, also those that are there already: for an occurrence of a series, whose times are not those of the record. */
+export function placementValues(kind: Intervals, data: JsonObject, to: Placement, zone: string): readonly (readonly [Pointer, Json])[] {
   const own = zoneOf(kind, data) ?? (kind.zone === null ? 'UTC' : zone);
   const values: [Pointer, Json][] = writeTime(kind.start, data, to.start, to.allDay, own);
   if (kind.duration !== null) values.push([kind.duration, Math.round((to.end - to.start) / 1000)]);
@@ -91,7 +96,7 @@ export function placementPatch(kind: Intervals, data: JsonObject, to: Placement,
     const value = valueAt(data, kind.resource);
     values.push([kind.resource, Array.isArray(value) ? exchanged(textsOf(value), to.resource.from, to.resource.to) : to.resource.to]);
   }
-  return patchOf(values.filter(([pointer, value]) => JSON.stringify(valueAt(data, pointer)) !== JSON.stringify(value)));
+  return values;
 }
 
 function exchanged(list: readonly string[], from: string | null, to: string): readonly string[] {
