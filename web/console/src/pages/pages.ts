@@ -1,5 +1,6 @@
 /** All pages, in the order of the navigation. The first one is where the console opens. */
 import type { PageDefinition } from './page';
+import { page as queue } from './queue/page';
 import { page as records } from './records/page';
 
-export const pages: readonly PageDefinition[] = [records];
+export const pages: readonly PageDefinition[] = [records, queue];

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { useClient } from '../../app/client-context';
+import { useClient } from '@stet/react';
 import { useMessages } from '../../i18n/messages';
 import { Button, Checkbox, Dialog, ErrorNotice, Field, TextInput } from '../../ui';
 import { laneNumbers, settingsChange, type Lane, type LaneSettings } from './lane';

@@ -1,7 +1,8 @@
 import { ListPlus, ListTodo, SearchX } from 'lucide-react';
 import { useMemo, useState } from 'react';
-import { useClient, useSessionState } from '../../app/client-context';
+import { useClient, useSession } from '@stet/react';
 import { useCommands } from '../../app/commands';
+import { usePageTitle } from '../../app/page-title';
 import { useMessages } from '../../i18n/messages';
 import { navigate, useRoute } from '../../routing/use-route';
 import { Button, Checkbox, EmptyState, ErrorNotice, PageHeader, Select, showToast, Skeleton, SplitPane, TextInput, errorWords } from '../../ui';
@@ -26,9 +27,10 @@ const statuses = ['queued', 'running', 'retrying', 'completed', 'failed', 'rejec
 /** `#/queue/LANE/OPERATION?status=…&agent=…&mine=1`; a lane that is `*` is all of them. */
 export function QueuePage() {
   const words = useMessages(queueMessages);
+  usePageTitle(words.title);
   const language = useLanguage();
   const client = useClient();
-  const session = useSessionState();
+  const session = useSession().state;
   const route = useRoute();
   const [, laneName = '*', shown] = route.parts;
   const lane = laneName === '*' ? '' : laneName;

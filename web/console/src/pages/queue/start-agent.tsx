@@ -1,4 +1,4 @@
-import { useClient } from '../../app/client-context';
+import { useClient } from '@stet/react';
 import { useMessages } from '../../i18n/messages';
 import { CopyButton } from '../../ui';
 import { queueMessages } from './messages';

@@ -1,6 +1,6 @@
 import { StetError, type OperationClass } from '@stet/client';
 import { useState } from 'react';
-import { useClient, useSessionState } from '../../app/client-context';
+import { useClient, useSession } from '@stet/react';
 import { useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
 import { listOf, objectOf, textOf } from '../../outside';
@@ -25,7 +25,7 @@ export function SubmitDialog({ lanes, agents, start, onClose, onSubmitted }: Sub
   const words = useMessages(queueMessages);
   const language = useLanguage();
   const client = useClient();
-  const session = useSessionState();
+  const session = useSession().state;
   const [form, setForm] = useState<RequestForm>({ ...emptyForm, ...start });
   const [faults, setFaults] = useState<FormFaults>({});
   const [jsonError, setJsonError] = useState<string | null>(null);

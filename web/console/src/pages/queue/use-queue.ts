@@ -1,5 +1,5 @@
 import type { Client } from '@stet/client';
-import { useClient } from '../../app/client-context';
+import { useClient } from '@stet/react';
 import type { Source, SourceState } from '../../live-source';
 import { useSource } from '../../use-source';
 import { lanesOf, type Lane } from './lane';

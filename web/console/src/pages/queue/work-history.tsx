@@ -1,4 +1,4 @@
-import { useClient } from '../../app/client-context';
+import { useClient } from '@stet/react';
 import { useFormat } from '../../i18n/format';
 import { useMessages } from '../../i18n/messages';
 import { useSource } from '../../use-source';

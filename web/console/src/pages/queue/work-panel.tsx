@@ -2,7 +2,7 @@ import type { Operation } from '@stet/client';
 import { AgentProgressTracker, QueuePositionIndicator, useOperation, useOperationParts } from '@stet/react';
 import { Ban, RotateCcw } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
-import { useClient } from '../../app/client-context';
+import { useClient } from '@stet/react';
 import { useFormat } from '../../i18n/format';
 import { useMessages } from '../../i18n/messages';
 import { hrefTo } from '../../routing/use-route';
