@@ -34,6 +34,8 @@ export interface Edit {
   readonly onConflict?: string;
   /** Edits with the same transaction are sent together, all or nothing. */
   readonly transaction?: MutationId;
+  /** The waiting edit of the record that was shown when this one was made; null: none. The queue fills it in when it is absent. */
+  readonly after?: MutationId | null;
   /** Who made it. Nobody else's session sends it. */
   readonly actor: string;
   readonly madeAt: Time;
@@ -41,6 +43,10 @@ export interface Edit {
   readonly attempts: number;
   readonly error?: StetError;
   readonly conflict?: Conflict;
+  /** It was sent, and no answer says that it was not taken: it is sent again as it is, and can be neither changed nor taken back. */
+  readonly unsure?: boolean;
+  /** Of one that waits on the server for a person. */
+  readonly parked?: { readonly conflictId: string; readonly deadline: Time; readonly fallback: string };
 }
 
 /** What became of a write. A conflict is an answer, not an error. */

@@ -3,8 +3,9 @@ import { StetError } from './error';
 import type { MutationId } from './record';
 import type { EditStorage, KeptEdit, StorageState } from './seams';
 
-/** Edits kept in memory: gone with the page. Several tabs of a test may share one, which then counts as `durable`. */
-export function createMemoryStorage(state: StorageState = 'memory'): EditStorage {
+/** Edits kept in memory: gone with the page. Several tabs of a test may share one, which then counts as `durable`.
+ *  Places are times, in microseconds, so that those of several pages go together well enough. */
+export function createMemoryStorage(state: StorageState = 'memory', now: () => number = Date.now): EditStorage {
   const kept = new Map<MutationId, KeptEdit>();
   const notes = new Map<string, string>();
   let last = 0;
@@ -17,7 +18,10 @@ export function createMemoryStorage(state: StorageState = 'memory'): EditStorage
     async add(edits: readonly Edit[]) {
       const twice = edits.find((edit) => kept.has(edit.id));
       if (twice) throw new StetError({ code: 'STORAGE_FAILED', detail: `the edit ${twice.id} is kept already` });
-      const added = edits.map((edit) => ({ order: ++last, edit }));
+      const added = edits.map((edit) => {
+        last = Math.max(last + 1, Math.floor(now()) * 1000);
+        return { order: last, edit };
+      });
       for (const one of added) kept.set(one.edit.id, one);
       return added;
     },

@@ -90,6 +90,8 @@ export interface TabLink {
 /** Whether the server can be reached, as far as the browser and the last requests tell. */
 export interface Connectivity {
   readonly online: boolean;
+  /** The browser has no network at all, and the server is not this machine: nothing is worth trying. */
+  readonly hopeless: boolean;
   /** A request was answered, whatever it said. */
   reached(): void;
   /** A request was not answered (`NETWORK`, `TIMEOUT`). */
@@ -127,10 +129,12 @@ export type EditEvent =
   /** What was kept here since before this page. Once, first. */
   | { readonly kind: 'loaded'; readonly edits: readonly Edit[] }
   | { readonly kind: 'added'; readonly edits: readonly Edit[] }
-  /** State, attempts, base or change are others now. */
-  | { readonly kind: 'changed'; readonly edit: Edit }
+  /** State, attempts, base or change are others now; `outcome`: because the server said so. */
+  | { readonly kind: 'changed'; readonly edit: Edit; readonly outcome?: WriteOutcome }
   /** It is out of the queue. */
-  | { readonly kind: 'settled'; readonly edit: Edit; readonly outcome: WriteOutcome };
+  | { readonly kind: 'settled'; readonly edit: Edit; readonly outcome: WriteOutcome }
+  /** Where edits are kept has changed: see {@link StorageState}. */
+  | { readonly kind: 'storage'; readonly state: StorageState };
 
 /** What some part of the page wants to hear of. */
 export interface Interest {

@@ -1,0 +1,389 @@
+/**
+ * What the leading tab does with the queue: it alone changes edits that wait, in storage first, then in its list, then told to all tabs.
+ * Everything that changes the queue runs one after the other (`serially`), so that an edit that arrives while its predecessor is being
+ * settled finds out.
+ */
+import type { Edit, WriteOutcome } from './edit';
+import type { EditList } from './edit-list';
+import type { EditSender, Sent } from './edit-request';
+import { StetError } from './error';
+import type { Command, QueueChange } from './queue-message';
+import type { MutationId } from './record';
+import { backoffMs, due } from './schedule';
+import type { Clock, Connectivity, EditStorage, KeptEdit } from './seams';
+import { succeed } from './succession';
+
+/** Settled edits that are remembered for those made on top of them that arrive late. */
+const settledMax = 256;
+/** How often the server is asked what became of a write that waits there for a person. */
+const parkedMs = 60_000;
+/** A failing storage is tried this often before the queue goes on without it. */
+const saveTries = 3;
+const savePauseMs = 200;
+
+/** What a settled edit leaves behind for those made on top of it. */
+export interface Settled {
+  readonly edit: Edit;
+  readonly outcome: WriteOutcome;
+}
+
+export interface DispatchOptions {
+  readonly list: EditList;
+  readonly storage: EditStorage;
+  readonly sender: EditSender;
+  readonly clock: Clock;
+  readonly connectivity: Connectivity;
+  /** Whose session it is; null: nobody's, as far as is known. */
+  readonly actor: () => string | null;
+  /** The list has changed: to the listeners of this tab and to the other tabs. */
+  readonly tell: (change: QueueChange) => void;
+}
+
+export interface Dispatch {
+  /** Waits for what is kept: `fromStorage` is what this tab finds there as it begins to lead. */
+  begin(fromStorage: readonly KeptEdit[] | null): Promise<void>;
+  /** New edits are in the list. */
+  arrived(ids: readonly MutationId[]): void;
+  /** Edits in the list that storage does not have: they were settled while nobody listened. */
+  gone(ids: readonly MutationId[]): void;
+  command(command: Command): Promise<void>;
+  /** Something may go now that could not before: somebody logged in, the network is back. */
+  wake(): void;
+  /** Newest last. */
+  settled(): readonly Settled[];
+  /** Gives up what is on its way; the next leader sends it again. */
+  end(): void;
+}
+
+/** The edit with an outcome that does not end it, or null when the outcome ends it. */
+const judged = (edit: Edit, outcome: WriteOutcome): Edit | null => {
+  const { error: _error, conflict: _conflict, unsure: _unsure, parked: _parked, ...rest } = edit;
+  switch (outcome.kind) {
+    case 'conflict':
+      return { ...rest, state: 'conflict', conflict: outcome.conflict };
+    case 'rejected':
+      // Its type lets the newer win, which takes the time at which it was made.
+      if (outcome.error.field?.includes('modified_at') === true && edit.onConflict === undefined)
+        return { ...rest, state: 'pending', onConflict: 'newest' };
+      return { ...rest, state: 'rejected', error: outcome.error };
+    case 'parked': {
+      const { kind: _kind, ...parked } = outcome;
+      return { ...rest, state: 'parked', parked };
+    }
+    case 'confirmed':
+    case 'deleted':
+    case 'dropped':
+    case 'discarded':
+      return null;
+  }
+};
+
+/** Makes the leader's part; it does nothing before `begin`. */
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const { list, storage, sender, clock, connectivity } = options;
+  const ended = new AbortController();
+  const inFlight = new Set<MutationId>();
+  /** In the list, but its place among the others is not settled yet. */
+  const held = new Set<MutationId>();
+  const notBefore = new Map<MutationId, number>();
+  /** Those whose pause the server asked for: nothing shortens it. */
+  const asked = new Set<MutationId>();
+  const failures = new Map<MutationId, number>();
+  const settled = new Map<MutationId, Settled>();
+  let lostUntil: number | null = null;
+  let losses = 0;
+  let begun = false;
+  let undoTimer = () => {};
+  let undoParked: (() => void) | null = null;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const serially = <R>(work: () => Promise<R>): Promise<R> => {
+    const result = turn.then(() => {
+      if (ended.signal.aborted) throw new StetError({ code: 'ABORTED', detail: 'this tab does not lead any more' });
+      return work();
+    });
+    turn = result.catch(() => {});
+    return result;
+  };
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const undo = clock.after(ms, resolve);
+      ended.signal.addEventListener('abort', () => { undo(); resolve(); }, { once: true });
+    });
+
+  /** Storage first. One that goes on failing keeps nothing up: what the server said is true whether it can be written down or not. */
+  const save = async (changed: readonly KeptEdit[], removed: readonly MutationId[]): Promise<void> => {
+    for (let attempt = 1; attempt <= saveTries && !ended.signal.aborted; attempt++) {
+      try {
+        return await storage.save(changed, removed);
+      } catch {
+        if (attempt < saveTries) await pause(savePauseMs * attempt);
+      }
+    }
+  };
+
+  const remember = (edit: Edit, outcome: WriteOutcome) => {
+    settled.delete(edit.id);
+    settled.set(edit.id, { edit, outcome });
+    for (const id of settled.keys()) {
+      if (settled.size <= settledMax) break;
+      settled.delete(id);
+    }
+  };
+  const forget = (id: MutationId) => {
+    notBefore.delete(id);
+    asked.delete(id);
+    failures.delete(id);
+  };
+  /** Whether the author of `edit` saw the edit `id` waiting. */
+  const saw = (edit: Edit, id: MutationId): boolean => {
+    const passed = new Set<MutationId>();
+    for (let at = edit.after; at !== undefined && at !== null && !passed.has(at); ) {
+      if (at === id) return true;
+      passed.add(at);
+      at = (list.find(at)?.edit ?? settled.get(at)?.edit)?.after;
+    }
+    return false;
+  };
+  const movable = (edit: Edit) => edit.state === 'pending' && edit.unsure !== true && !inFlight.has(edit.id);
+
+  /** Writes outcomes down, with what they mean for the edits behind them, and tells them. */
+  const conclude = async (outcomes: ReadonlyMap<MutationId, WriteOutcome>): Promise<void> => {
+    const over: { readonly kept: KeptEdit; readonly outcome: WriteOutcome }[] = [];
+    const changed = new Map<MutationId, { readonly kept: KeptEdit; readonly outcome?: WriteOutcome }>();
+    for (const [id, outcome] of outcomes) {
+      const kept = list.find(id);
+      if (!kept) continue;
+      const edit = judged(kept.edit, outcome);
+      if (edit === null) over.push({ kept, outcome });
+      else changed.set(id, { kept: { ...kept, edit }, outcome });
+    }
+    for (const { kept, outcome } of over) {
+      remember(kept.edit, outcome);
+      for (const other of list.of(kept.edit.address)) {
+        if (other.order <= kept.order || outcomes.has(other.edit.id) || !movable(other.edit)) continue;
+        const before = changed.get(other.edit.id)?.kept.edit ?? other.edit;
+        const edit = succeed(kept.edit, outcome, before, saw(other.edit, kept.edit.id));
+        if (edit !== before) changed.set(other.edit.id, { kept: { ...other, edit } });
+      }
+    }
+    await save([...changed.values()].map(({ kept }) => kept), over.map(({ kept }) => kept.edit.id));
+    if (ended.signal.aborted) return;
+    for (const { kept, outcome } of over) {
+      list.remove(kept.edit.id);
+      forget(kept.edit.id);
+      options.tell({ kind: 'settled', kept, outcome });
+    }
+    for (const { kept, outcome } of changed.values()) {
+      if (!list.find(kept.edit.id)) continue;
+      list.put(kept);
+      options.tell({ kind: 'changed', kept, ...(outcome && { outcome }) });
+    }
+  };
+
+  const replace = async (edits: readonly Edit[]): Promise<void> => {
+    const kept = edits.flatMap((edit) => {
+      const old = list.find(edit.id);
+      return old ? [{ order: old.order, edit }] : [];
+    });
+    await save(kept, []);
+    if (ended.signal.aborted) return;
+    for (const one of kept) {
+      if (!list.find(one.edit.id)) continue;
+      list.put(one);
+      options.tell({ kind: 'changed', kept: one });
+    }
+  };
+
+  const failed = (unit: readonly Edit[], sent: Extract<Sent, { kind: 'later' }>) => {
+    const now = clock.monotonic();
+    if (sent.lost) {
+      losses += 1;
+      lostUntil = now + backoffMs(losses, clock.random());
+    } else {
+      losses = 0;
+      lostUntil = null;
+    }
+    const [first] = unit;
+    if (!first) return;
+    const count = (failures.get(first.id) ?? 0) + 1;
+    failures.set(first.id, count);
+    const wish = sent.error.retryAfterMs;
+    if (wish === null) asked.delete(first.id);
+    else asked.add(first.id);
+    if (!sent.lost || wish !== null) notBefore.set(first.id, now + (wish ?? 0) + backoffMs(count, clock.random()));
+  };
+
+  const deliver = async (unit: readonly Edit[]): Promise<void> => {
+    const ids = unit.map((edit) => edit.id);
+    try {
+      const current = await serially(async () => {
+        const ready = ids.flatMap((id) => list.find(id)?.edit ?? []).map((edit) => ({ ...edit, attempts: edit.attempts + 1, unsure: true }));
+        // From here on nobody can say that it was not sent, not even after a crash.
+        await replace(ready);
+        return ready;
+      });
+      const sent = await sender.send(current, ended.signal);
+      if (ended.signal.aborted) return;
+      await serially(async () => {
+        if (sent.kind === 'judged') {
+          losses = 0;
+          lostUntil = null;
+          const rest = current.filter((edit) => !sent.outcomes.has(edit.id)).map(({ unsure: _unsure, ...edit }) => edit);
+          if (rest.length > 0) await replace(rest);
+          await conclude(sent.outcomes);
+        } else {
+          failed(current, sent);
+          const unsure = sent.lost || sent.error.code === 'COMMIT_UNKNOWN';
+          await replace(current.map(({ unsure: _unsure, ...edit }) => ({ ...edit, error: sent.error, ...(unsure && { unsure }) })));
+        }
+      });
+    } catch (error) {
+      if (!ended.signal.aborted) throw error;
+    } finally {
+      for (const id of ids) inFlight.delete(id);
+      tick();
+    }
+  };
+
+  function tick(): void {
+    undoTimer();
+    undoTimer = () => {};
+    const actor = options.actor();
+    if (!begun || ended.signal.aborted || actor === null || connectivity.hopeless) return;
+    const now = clock.monotonic();
+    const { units, againAt } = due(list, { inFlight, held, notBefore, lostUntil }, actor, now);
+    for (const unit of units) for (const edit of unit) inFlight.add(edit.id);
+    for (const unit of units) void deliver(unit);
+    if (againAt !== null) undoTimer = clock.after(againAt - now, tick);
+    askLater();
+  }
+
+  /** Asks about those that wait on the server for a person, as long as there are any. */
+  function askLater(): void {
+    if (undoParked !== null || !list.all().some(({ edit }) => edit.state === 'parked')) return;
+    undoParked = clock.after(parkedMs, () => {
+      undoParked = null;
+      void askParked().finally(() => {
+        if (!ended.signal.aborted) askLater();
+      });
+    });
+  }
+  async function askParked(): Promise<void> {
+    for (const { edit } of list.all()) {
+      if (edit.state !== 'parked' || edit.actor !== options.actor() || ended.signal.aborted) continue;
+      const outcome = await sender.lookUp(edit, ended.signal);
+      if (outcome === null || ended.signal.aborted) continue;
+      await serially(() => conclude(new Map([[edit.id, outcome]]))).catch(() => {});
+    }
+    tick();
+  }
+
+  /** Finds out what became of those that the leader before had taken off when it died. */
+  const clarify = async (ids: readonly MutationId[]): Promise<void> => {
+    for (let failed = 0; ids.length > 0 && !ended.signal.aborted; ) {
+      const open: MutationId[] = [];
+      for (const id of ids) {
+        const kept = list.find(id);
+        if (!kept) continue;
+        const outcome = kept.edit.actor === options.actor() ? await sender.lookUp(kept.edit, ended.signal) : null;
+        if (ended.signal.aborted) return;
+        if (outcome === null) open.push(id);
+        else await serially(() => conclude(new Map([[id, outcome]]))).catch(() => {});
+        if (outcome !== null) held.delete(id);
+      }
+      ids = open;
+      if (open.length > 0) await pause(backoffMs(++failed, clock.random()) + 1_000);
+    }
+  };
+
+  const unitOf = (id: MutationId): readonly Edit[] => {
+    const kept = list.find(id);
+    return kept ? list.unit(kept.edit).map((one) => one.edit) : [];
+  };
+  const carryOut = async (command: Command): Promise<void> => {
+    switch (command.op) {
+      case 'retry': {
+        const unit = unitOf(command.id).filter((edit) => edit.state === 'rejected' || edit.state === 'conflict' || edit.state === 'pending');
+        for (const edit of unit) forget(edit.id);
+        return replace(
+          unit.map((edit) => {
+            if (edit.state === 'pending') return edit;
+            const { error: _error, conflict: _conflict, ...rest } = edit;
+            const change = edit.id === command.id ? command.change : null;
+            return { ...rest, state: 'pending', ...(change && { change }) };
+          }),
+        );
+      }
+      case 'discard': {
+        const unit = unitOf(command.id);
+        if (unit.some((edit) => edit.unsure === true || inFlight.has(edit.id)))
+          throw new StetError({ code: 'COMMIT_UNKNOWN', detail: 'it may have been saved already; that will be known when the server answers' });
+        return conclude(new Map(unit.map((edit) => [edit.id, { kind: 'discarded' }])));
+      }
+      case 'settle':
+        return conclude(new Map([[command.id, command.outcome]]));
+      case 'update':
+        return list.find(command.edit.id) ? replace([command.edit]) : undefined;
+    }
+  };
+
+  const dispatch: Dispatch = {
+    async begin(fromStorage) {
+      await serially(async () => {
+        const found = new Map((fromStorage ?? []).map((kept) => [kept.edit.id, kept]));
+        const gone = fromStorage === null ? [] : list.all().filter(({ edit }) => !found.has(edit.id)).map(({ edit }) => edit.id);
+        for (const kept of found.values()) {
+          const known = list.find(kept.edit.id);
+          list.put(kept);
+          if (!known) options.tell({ kind: 'added', kept: [kept] });
+          else if (JSON.stringify(known.edit) !== JSON.stringify(kept.edit)) options.tell({ kind: 'changed', kept });
+        }
+        dispatch.gone(gone);
+      });
+      begun = true;
+      tick();
+    },
+    arrived(ids) {
+      for (const id of ids) held.add(id);
+      void serially(async () => {
+        const changed: Edit[] = [];
+        for (const id of ids) {
+          const edit = list.find(id)?.edit;
+          if (!edit || !movable(edit)) continue;
+          // Oldest first: what was settled while this one was on its way here.
+          let moved = edit;
+          for (const one of settled.values()) if (saw(edit, one.edit.id)) moved = succeed(one.edit, one.outcome, moved, true);
+          if (moved !== edit) changed.push(moved);
+        }
+        if (changed.length > 0) await replace(changed);
+      })
+        .catch(() => {})
+        .finally(() => {
+          for (const id of ids) held.delete(id);
+          tick();
+        });
+    },
+    gone(ids) {
+      for (const id of ids) held.add(id);
+      void clarify(ids);
+    },
+    async command(command) {
+      await serially(() => carryOut(command));
+      tick();
+    },
+    wake() {
+      lostUntil = null;
+      for (const id of notBefore.keys()) if (!asked.has(id)) notBefore.delete(id);
+      tick();
+      if (list.all().some(({ edit }) => edit.state === 'parked')) void askParked();
+    },
+    settled: () => [...settled.values()],
+    end() {
+      ended.abort();
+      undoTimer();
+      undoParked?.();
+    },
+  };
+  return dispatch;
+}
