@@ -561,6 +561,9 @@ typedef struct stet_list {
     stet_view
         fields;   /* The only fields the records' data is to show, commas between. Empty: all. */
     bool explain; /* Say which index was used, and how many records were looked at. */
+    /* Instead of the records that are there those that were deleted, as they were last: by id, without sort and total. What was erased is
+       not among them. stet_command_revert brings one back. */
+    bool deleted;
 } stet_list;
 /**
  * Answers {"records": […], "seq", "next"?, "total"?, "explain"?}. In the outcome: STET_CURSOR_EXPIRED, start again;

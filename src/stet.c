@@ -260,6 +260,11 @@ stet_status stet_command_list(stet_command *command, const stet_list *list, stet
     if (status == STET_OK)
         status =
             fill_read(command, COMMAND_LIST, list->type, (stet_view){0}, &kept.type, NULL, err);
+    if (status == STET_OK && list->deleted && (!view_is_empty(list->sort) || list->total)) {
+        status =
+            error_set(err, STET_BAD_REQUEST, "deleted records are listed by id and not counted");
+        error_field(err, list->total ? "total" : "sort", 0);
+    }
     if (status != STET_OK) return status;
     if (!keep(command, list->after, &kept.after))
         return error_set(err, STET_NO_MEMORY, "out of memory");

@@ -34,10 +34,11 @@ static stet_status check_now(struct list_page *page, const struct store_head *he
 stet_status list_change_at(struct list_page *page, const struct store_head *head,
                            struct store_change *change, stet_error *err) {
     struct arena *arena = &page->record_arena;
+    bool deleted = page->command->list.deleted;
     stet_status status;
     if (head->first > page->snapshot) return STET_NOT_FOUND;
     if (head->seq <= page->snapshot) {
-        if (head->deleted) return STET_NOT_FOUND;
+        if (head->deleted != deleted) return STET_NOT_FOUND;
         status = store_change_at(page->reader, arena, head->seq, change, err);
     } else {
         if (++page->rewinds > LIST_REWINDS_MAX) return list_expired(err);
@@ -49,7 +50,9 @@ stet_status list_change_at(struct list_page *page, const struct store_head *head
     /* It was there when its row was read: what is gone now was overwritten and pruned since. */
     if (status == STET_PRUNED) return list_expired(err);
     if (status != STET_OK) return status;
-    if (change->op == STORE_DELETE) return STET_NOT_FOUND;
+    if ((change->op == STORE_DELETE) != deleted) return STET_NOT_FOUND;
+    /* A tombstone has the last data, unless it was erased or let go: then there is nothing to bring back. */
+    if (deleted) return view_is_empty(change->data) ? STET_NOT_FOUND : STET_OK;
     return view_is_empty(change->data) ? list_expired(err) : STET_OK;
 }
 
@@ -123,7 +126,10 @@ stet_status list_show(struct list_page *page, const struct store_change *change,
         if (status == STET_OK) status = query_project(page->query, arena, &doc, &shown.data, err);
     }
     if (status != STET_OK) return status;
-    render_record(page->writer, NULL, &shown, &created);
+    if (shown.op == STORE_DELETE)
+        render_deleted(page->writer, NULL, &shown, &created);
+    else
+        render_record(page->writer, NULL, &shown, &created);
     page->shown++;
     return STET_OK;
 }
@@ -209,10 +215,11 @@ static stet_status count_live(struct list_page *page, stet_error *err) {
     return STET_OK;
 }
 
-/* Whose cursors this list takes: NULL for those of a plain list, which fields do not change. */
+/* Whose cursors this list takes: NULL for those of a plain list, which fields do not change. Deleted records have cursors of their own. */
 static const uint64_t *cursor_hash(const struct list_page *page) {
     const struct query *query = page->query;
     bool plain = query == NULL || (query->where == NULL && query->sort_count == 0);
+    if (page->command->list.deleted) return &page->plain_hash;
     if (plain && !is_filtered(page)) return NULL;
     return query == NULL ? &page->plain_hash : &query->hash;
 }
@@ -237,7 +244,8 @@ static stet_status look(struct list_page *page, const struct viewer *viewer, ste
     struct stet_command *command = page->command;
     const struct expr *where = page->query == NULL ? NULL : page->query->where;
     sight_begin(&page->sight, viewer, command->list.type);
-    page->plain_hash = view_hash(command->list.type, 0);
+    uint64_t salt = !command->list.deleted ? 0 : page->query == NULL ? 1 : page->query->hash + 1;
+    page->plain_hash = view_hash(command->list.type, salt);
     stet_status status = check_sort(page, err);
     if (status == STET_OK)
         status = sight_bounds(&page->sight, &command->arena, where, &page->bounds, err);
@@ -338,7 +346,8 @@ static stet_status page_fill(struct list_page *page, const struct policy *policy
     stet_status status = STET_OK;
     page->plan = (struct plan){.kind = PLAN_IDS, .key = PLAN_KEY_ID};
     bool never = page->sight.reads == EXPR_FALSE;
-    if (cursor_hash(page) != NULL && !never)
+    /* No index has deleted records. */
+    if (cursor_hash(page) != NULL && !never && !page->command->list.deleted)
         status = choose(page, policy, page->command->list.total && is_filtered(page), err);
     if (status != STET_OK) return status;
     json_object_begin(page->writer);

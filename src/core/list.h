@@ -50,7 +50,8 @@ struct list_page {
     struct sight sight;        /* Of the actor. */
     const struct expr *bounds; /* What holds for all that is shown: where, and the read rule. */
     stet_view visible; /* Of the record that list_wants let pass: its data as the actor sees it. */
-    uint64_t plain_hash; /* Of the cursors of a list that only the read rule narrows. */
+    uint64_t
+        plain_hash; /* Of the cursors of a list that only the read rule narrows, or of deleted records. */
     struct plan plan;
     struct arena rows_arena;   /* One chunk of rows. */
     struct arena record_arena; /* One record. */

@@ -168,6 +168,46 @@ static void a_list_shows_the_live_records_in_order(void **state) {
     free(text);
 }
 
+static char *list_deleted(const char *after, unsigned limit, stet_status expected) {
+    struct stet_command *command = command_of(COMMAND_LIST);
+    command->list = (stet_list){
+        .type = VIEW("tasks"), .after = view_of(after), .limit = limit, .deleted = true};
+    return run(command, expected, NULL);
+}
+
+/* As they were last, and only while they are deleted: also for a page that belongs to an earlier snapshot. */
+static void a_list_of_deleted_records_shows_what_they_were(void **state) {
+    char page[256] = "", cursor[64];
+    (void)state;
+    put_n("a", 1);
+    put_n("b", 2);
+    put_n("c", 3);
+    put_n("d", 4);
+    fixture_put(&fixture, "tasks", "a", NULL);
+    fixture_put(&fixture, "tasks", "c", NULL);
+    fixture_put(&fixture, "tasks", "d", NULL);
+    put_n("d", 5);
+    char *text = list_deleted(NULL, 1, STET_OK);
+    append_page(text, page, sizeof page);
+    check_at(text, "/records/0/deleted", "true");
+    check_at(text, "/records/0/version", "2");
+    next_of(text, cursor, sizeof cursor);
+    free(text);
+    put_n("c", 6);
+    fixture_put(&fixture, "tasks", "b", NULL);
+    text = list_deleted(cursor, 5, STET_OK);
+    append_page(text, page, sizeof page);
+    assert_string_equal(page, "a:1 c:3");
+    free(text);
+    page[0] = '\0';
+    text = list_deleted(NULL, 5, STET_OK);
+    append_page(text, page, sizeof page);
+    assert_string_equal(page, "a:1 b:2");
+    free(text);
+    /* Their pages and those of a list do not mix. */
+    list(cursor, 5, STET_BAD_REQUEST, NULL);
+}
+
 static void a_list_counts_when_asked(void **state) {
     (void)state;
     put_n("a", 1);
@@ -485,6 +525,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_ENGINE(an_answer_rendered_late_does_not_bring_an_old_head_back),
         WITH_ENGINE(a_list_shows_the_live_records_in_order),
+        WITH_ENGINE(a_list_of_deleted_records_shows_what_they_were),
         WITH_ENGINE(a_list_counts_when_asked),
         WITH_ENGINE(pages_hold_at_the_first_ones_snapshot),
         WITH_ENGINE(cursors_are_checked),

@@ -257,6 +257,13 @@ void render_record_members(struct json_writer *writer, const struct viewer *view
     render_members(writer, viewer, change, created, false);
 }
 
+void render_deleted(struct json_writer *writer, const struct viewer *viewer,
+                    const struct store_change *change, const struct created *created) {
+    json_object_begin(writer);
+    render_members(writer, viewer, change, created, true);
+    json_object_end(writer);
+}
+
 void render_record(struct json_writer *writer, const struct viewer *viewer,
                    const struct store_change *change, const struct created *created) {
     json_object_begin(writer);

@@ -14,6 +14,9 @@ struct viewer; /* core/access.h */
 /* {type, id, address, version, seq, created_at, …, data}: the record as of this change. A tombstone has "deleted": true. */
 void render_record(struct json_writer *writer, const struct viewer *viewer,
                    const struct store_change *change, const struct created *created);
+/* The same with what a tombstone had last as its data. */
+void render_deleted(struct json_writer *writer, const struct viewer *viewer,
+                    const struct store_change *change, const struct created *created);
 
 /* The same members without the braces, e.g. to add "merge" or "unchanged" to them. */
 void render_record_members(struct json_writer *writer, const struct viewer *viewer,

@@ -123,6 +123,7 @@ void handle_record_list(struct request *request) {
     if (status == STET_OK) status = params_text(params, "sort", &list.sort, &err);
     if (status == STET_OK) status = params_text(params, "fields", &list.fields, &err);
     if (status == STET_OK) status = params_flag(params, "explain", &list.explain, &err);
+    if (status == STET_OK) status = params_flag(params, "deleted", &list.deleted, &err);
     if (status == STET_OK) status = params_finish(params, &err);
     if (!request_ok(request, status, &err)) return;
     read_submit(request, fill_list, &list, request_reply_outcome);

@@ -423,7 +423,12 @@ def records_are_deleted_and_brought_back(folder):
         site.ask("DELETE", f"{R}/t/1", None, "ann", want=404)
         site.ask("GET", f"{R}/t/1", want=404)
         site.ask("GET", f"{R}/t/1/concurrency", want=200)
+        gone = site.ask("GET", f"{R}/t?deleted=1&where=n%3D1", actor="ann", want=200).json["records"]
+        check([(one["id"], one["version"], one["deleted"]) for one in gone] == [("1", 7, True)], gone)
+        site.ask("GET", f"{R}/t?deleted=1&sort=n", actor="ann", want=400)
+        site.ask("GET", f"{R}/t?deleted=1&total=1", actor="ann", want=400)
         back = site.ask("POST", f"{R}/t/1/revert?to=3&base_version=7", None, "ann", want=201)
+        check(site.ask("GET", f"{R}/t?deleted=1", actor="ann", want=200).json["records"] == [], "brought back")
         check(back.headers["location"] == f"{R}/t/1", back)
         site.ask("DELETE", f"{R}/t/1", None, "ann", If_Match='"8"', want=200)
         back = site.ask("POST", f"{R}/t/1/revert?to=3&base_version=9", None, "ann", Prefer="return=minimal", want=201)
