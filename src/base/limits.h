@@ -516,6 +516,7 @@
 #define HTTP_BODY_TIMEOUT_S 30
 /* Within which an answer is taken, and the next request comes; past it: the connection ends. */
 #define HTTP_IDLE_TIMEOUT_S 75
+#define TELEMETRY_COUNT_MAX 1000000 /* One number in a client's report; past it: TOO_LARGE. */
 #define HTTP_IMPORT_BYTES_MAX (64u * 1024u * 1024u) /* One body of an import; past it: TOO_LARGE. */
 #define SUBSCRIPTION_FILTERS_MAX 64 /* Types and ids one subscriber names; past it: TOO_LARGE. */
 /* One page of an export, which ends with the first line that reaches it. */

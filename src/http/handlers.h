@@ -147,6 +147,9 @@ void handle_changes(struct request *request);
 void handle_metrics(struct request *request);
 void handle_openapi(struct request *request);
 
+/* telemetry.c */
+void handle_telemetry(struct request *request);
+
 /* assets.c */
 void handle_page(struct request *request);
 void handle_asset(struct request *request);

@@ -139,6 +139,39 @@ static void page_latencies(struct page *page, const struct http_server *server) 
     }
 }
 
+static void page_client_time(struct page *page, const struct http_server *server, unsigned index) {
+    char name[48], labels[48];
+    const char *help = telemetry_times[index].help;
+    size_t buckets =
+        AT(client_times[0].counts) + index * sizeof server->loops->metrics.client_times[0];
+    uint64_t below = 0;
+    snprintf(name, sizeof name, "stet_client_%s", telemetry_times[index].metric);
+    for (unsigned i = 0; i <= TELEMETRY_BUCKETS; i++) {
+        below += total(server, cell(buckets, i));
+        if (i < TELEMETRY_BUCKETS) {
+            snprintf(labels, sizeof labels, "le=\"%g\"", telemetry_bounds_ms[i] / 1e3);
+        } else {
+            snprintf(labels, sizeof labels, "le=\"+Inf\"");
+        }
+        page_sample(page, name, help, STET_METRIC_HISTOGRAM, "_bucket", labels, (double)below);
+    }
+    size_t sum = AT(client_times[0].sum_us) + index * sizeof server->loops->metrics.client_times[0];
+    page_sample(page, name, help, STET_METRIC_HISTOGRAM, "_sum", "",
+                (double)total(server, sum) / 1e6);
+    page_sample(page, name, help, STET_METRIC_HISTOGRAM, "_count", "", (double)below);
+}
+
+static void page_clients(struct page *page, const struct http_server *server) {
+    char name[48];
+    for (unsigned i = 0; i < TELEMETRY_COUNTS; i++) {
+        snprintf(name, sizeof name, "stet_client_%s", telemetry_counts[i].metric);
+        page_sample(page, name, telemetry_counts[i].help, STET_METRIC_COUNTER, "", "",
+                    (double)total(server, cell(AT(client_counts), i)));
+    }
+    for (unsigned i = 0; i < TELEMETRY_TIMES; i++)
+        page_client_time(page, server, i);
+}
+
 static void page_server(struct page *page, struct http_server *server) {
     static const struct {
         const char *name;
@@ -184,6 +217,7 @@ static void page_server(struct page *page, struct http_server *server) {
         page_sample(page, rows[i].name, rows[i].help, rows[i].kind, "", rows[i].labels,
                     (double)total(server, rows[i].at));
     }
+    page_clients(page, server);
     page_requests(page, server);
     page_latencies(page, server);
 }

@@ -6,6 +6,7 @@
 #define HTTP_METRICS_H
 
 #include "http/route.h"
+#include "http/telemetry.h"
 
 #include <stdatomic.h>
 
@@ -39,7 +40,12 @@ struct metrics {
     metric aborted;                        /* Gone before their answer was sent. */
     metric streams, streams_total, streams_lagging, stream_events;
     metric long_polls;
-    metric retries_told;    /* Answers with Retry-After. */
+    metric retries_told;                    /* Answers with Retry-After. */
+    metric client_counts[TELEMETRY_COUNTS]; /* What clients reported. */
+    struct {
+        metric sum_us;
+        metric counts[TELEMETRY_BUCKETS + 1];
+    } client_times[TELEMETRY_TIMES];
     metric leases_returned; /* Leases of operations, given back for a client that left. */
 };
 

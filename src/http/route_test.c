@@ -47,6 +47,7 @@ static void paths_find_their_route(void **state) {
     expect_route("/v1", "/v1");
     expect_route("/v1/stet/tokens", "/v1/stet/tokens");
     expect_route("/v1/main", "/v1/{space}");
+    expect_route("/v1/main/telemetry", "/v1/{space}/telemetry");
     expect_route("/v1/main/records/t", "/v1/{space}/records/{type}");
     expect_route("/v1/main/records/t/1/history", "/v1/{space}/records/{type}/{id}/history");
     expect_route("", NULL);

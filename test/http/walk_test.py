@@ -159,7 +159,7 @@ BODIES = {
     "previewMerge": {"data": {}}, "revertRecord": {"to": 1}, "putTree": {"tree": {}}, "moveRecord": {"parent": None},
     "mergeFork": {"base_version": 1}, "commitTransaction": {"mutations": [{"op": "create", "type": "t", "id": "1", "data": {}}]},
     "applyTypes": {"types": {}}, "putType": {}, "resolveConflicts": {"conflicts": [{"id": "1", "choice": "current"}]},
-    "resolveConflict": {"choice": "current"}, "reopenConflict": {"base_version": 1}, "markInboxRead": {"all": True},
+    "resolveConflict": {"choice": "current"}, "reopenConflict": {"base_version": 1}, "markInboxRead": {"all": True}, "reportTelemetry": {},
     "deleteRecord": {}, "deleteTree": {}, "forkRecord": {}, "deleteType": {}, "acquireLock": {}, "renewLock": {"token": 1},
     "importRecords": "", "submitOperation": {}, "reportProgress": {"lease": 1}, "completeOperation": {"lease": 1},
     "failOperation": {"lease": 1}, "releaseOperation": {"lease": 1}, "cancelOperation": {}, "purgeRecord": {"reason": "r"}, "retryOperation": {}, "putLane": {},
@@ -228,6 +228,25 @@ def the_server_answers_its_contract(folder):
         check("unsafe" not in page.headers["content-security-policy"], page.headers)
         site.ask("GET", "/", actor=None, If_None_Match=page.etag, want=304)
         site.ask("GET", "/?color=red", actor=None, want=400)
+
+
+@test
+def what_clients_report_is_added_up(folder):
+    with Site(folder) as site:
+        at, counts = "/v1/main/telemetry", [0] * 14
+        counts[2] = 2
+        for actor in ("ann", "bob"):
+            site.ask("POST", at, {"writes": 3, "conflicts": 1, "confirm_ms": {"sum": 80.5, "counts": counts}}, actor, want=204)
+        site.ask("POST", at, {}, "ann", want=204)
+        lines = site.ask("GET", "/metrics", actor=None, want=200).body.decode().splitlines()
+        for line in ("stet_client_writes_total 6", "stet_client_conflicts_total 2", "stet_client_merged_total 0",
+                     'stet_client_confirm_seconds_bucket{le="0.025"} 0', 'stet_client_confirm_seconds_bucket{le="0.05"} 4',
+                     "stet_client_confirm_seconds_sum 0.161", "stet_client_confirm_seconds_count 4"):
+            check(line in lines, line)
+        bad = site.ask("POST", at, {"confirm_ms": {"counts": [1]}}, "ann", want=400)
+        check(bad.json["field"] == "/confirm_ms/counts", bad)
+        much = site.ask("POST", at, {"writes": 1000001}, "ann", want=413)
+        check(much.json["limit"] == 1000000, much)
 
 
 def has_console(site):
