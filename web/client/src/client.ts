@@ -197,6 +197,8 @@ export interface Who {
 }
 export interface Sessions {
   readonly live: Live<SessionState>;
+  /** Who is logged in, or was when this browser last reached the server: edits that are made before that is known are theirs. */
+  readonly lastActor: string | null;
   /** Rejects with `LOGIN_FAILED`, or 429 with `retryAfterMs`. All tabs are logged in. */
   logIn(credentials: { readonly user: string; readonly password: string; readonly device?: string }): Promise<Who>;
   /** Uses an invitation or a reset. */

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createConnectivity } from './connectivity';
+import { createCredentials } from './credentials';
+import { createHttp } from './http';
+import type { Json } from './json';
+import { createMemoryStorage } from './memory-storage';
+import { createSession } from './session';
+import { createTabHub } from './tab-hub';
+import { createFakeClock } from './testing/fake-clock';
+import { createFakeTransport } from './testing/fake-transport';
+
+const who = (actor: string): Json => ({
+  actor, kind: 'session', admin: false, server_admin: false, roles: ['sales'], scopes: ['read', 'write'], csrf: `csrf of ${actor}`,
+});
+const started = (user: string, more: Record<string, Json> = {}): Json => ({ session: 's', user, admin: false, csrf: `csrf of ${user}`, ...more });
+const refused = (code: string): Json => ({ type: `urn:stet:problem:${code}`, code, detail: code, status: 401 });
+
+const world = (options: { readonly token?: string; readonly cookies?: boolean } = {}) => {
+  const hub = createTabHub();
+  const clock = createFakeClock();
+  const server = { actor: null as string | null, offline: false, requests: 0 };
+  const fake = createFakeTransport();
+  fake.handle((request) => {
+    server.requests += 1;
+    if (server.offline) return 'offline';
+    if (request.path === '/v1/main/session' && request.method === 'GET')
+      return server.actor === null ? { status: 401, body: refused('UNAUTHENTICATED') } : { body: who(server.actor) };
+    if (request.path === '/v1/main/session' && request.method === 'DELETE') {
+      server.actor = null;
+      return { body: { ended: 1 } };
+    }
+    if (request.path === '/v1/main/session' || request.path === '/v1/main/session/link') {
+      const body: unknown = JSON.parse(request.body ?? '');
+      if (JSON.stringify(body).includes('wrong')) return { status: 401, body: refused('LOGIN_FAILED') };
+      server.actor = JSON.stringify(body).includes('ben') ? 'ben' : 'ana';
+      return { status: 201, body: started(server.actor, JSON.stringify(body).includes('"token":true') ? { token: 'tok' } : {}) };
+    }
+    return server.actor === null ? { status: 401, body: refused('SESSION_ENDED') } : { body: {} };
+  });
+  const storage = createMemoryStorage('durable', clock.now);
+  const open = () => {
+    const credentials = createCredentials(options.token ?? null);
+    const http = createHttp({ transport: fake.transport, clock, credentials, space: 'main', timeoutMs: 1000 });
+    const connectivity = createConnectivity(null);
+    const session = createSession({ http, credentials, tabs: hub.open(), clock, storage, connectivity, cookies: options.cookies ?? true });
+    const heard: string[] = [];
+    session.live.subscribe(() => {
+      const state = session.live.getSnapshot();
+      heard.push(state.status === 'authenticated' ? state.who.actor : state.status === 'anonymous' ? `nobody ${state.reason ?? ''}`.trim() : '?');
+    });
+    return { session, credentials, http, heard, connectivity };
+  };
+  return { open, clock, server, fake };
+};
+
+test('a page finds out who it is, with the proof that writes need', async () => {
+  const { open, clock, server } = world();
+  server.actor = 'ana';
+  const tab = open();
+  tab.session.start();
+  await clock.settle();
+  assert.deepEqual(tab.heard, ['ana']);
+  assert.equal(tab.credentials.csrf, 'csrf of ana');
+});
+
+test('a login in one tab is seen by all, and so is a logout', async () => {
+  const { open, clock } = world();
+  const [one, two] = [open(), open()];
+  one.session.start();
+  two.session.start();
+  await clock.settle();
+  await one.session.logIn({ user: 'ana', password: 'x' });
+  await clock.settle();
+  assert.equal(two.credentials.csrf, 'csrf of ana');
+  await two.session.logOut();
+  await clock.settle();
+  assert.deepEqual(one.heard, ['nobody', 'ana', 'nobody logged_out']);
+  assert.deepEqual(two.heard, one.heard);
+  assert.equal(one.credentials.csrf, null);
+});
+
+test('a wrong password changes nothing', async () => {
+  const { open, clock } = world();
+  const tab = open();
+  tab.session.start();
+  await clock.settle();
+  await assert.rejects(tab.session.logIn({ user: 'ana', password: 'wrong' }), { code: 'LOGIN_FAILED' });
+  assert.deepEqual(tab.heard, ['nobody']);
+});
+
+test('a session that ended is noticed by the next refused request', async () => {
+  const { open, clock, server } = world();
+  server.actor = 'ana';
+  const tab = open();
+  tab.session.start();
+  await clock.settle();
+  server.actor = null;
+  await assert.rejects(tab.http.request('GET', '/types'), { code: 'SESSION_ENDED' });
+  await clock.settle();
+  assert.deepEqual(tab.heard, ['ana', 'nobody ended']);
+});
+
+test('offline nobody knows; who it was last is remembered, and the question is asked until it is answered', async () => {
+  const { open, clock, server } = world();
+  server.actor = 'ana';
+  const first = open();
+  first.session.start();
+  await clock.settle();
+  first.session.close();
+  server.offline = true;
+  const second = open();
+  second.session.start();
+  await clock.advance(20_000);
+  assert.deepEqual(second.heard, []);
+  assert.equal(second.session.lastActor, 'ana');
+  server.offline = false;
+  await clock.advance(120_000);
+  assert.deepEqual(second.heard, ['ana']);
+});
+
+test('where there is no jar for cookies a login gives a token', async () => {
+  const { open } = world({ cookies: false });
+  const tab = open();
+  await tab.session.logIn({ user: 'ana', password: 'x' });
+  assert.equal(tab.credentials.token, 'tok');
+  await tab.session.logOut();
+  assert.equal(tab.credentials.token, null);
+});
+
+test('with a token of the application other tabs are not listened to', async () => {
+  const { open, clock, server } = world({ token: 'given' });
+  server.actor = 'service';
+  const [one, two] = [open(), open()];
+  one.session.start();
+  two.session.start();
+  await clock.settle();
+  await one.session.logOut();
+  await clock.settle();
+  assert.deepEqual(two.heard, ['service']);
+  assert.equal(two.credentials.token, 'given');
+});
+
+test('closing leaves no timer', async () => {
+  const { open, clock, server } = world();
+  server.offline = true;
+  const tab = open();
+  tab.session.start();
+  await clock.advance(10_000);
+  tab.session.close();
+  // What is being asked just now ends by itself.
+  await clock.advance(60_000);
+  assert.equal(clock.timers, 0);
+});

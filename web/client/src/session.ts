@@ -1,0 +1,219 @@
+/**
+ * Who is logged in. The browser's cookie is the truth, and all tabs share it; the proof that writes need (`csrf`) is kept in memory and
+ * passed from tab to tab. One tab logs in or out, and the others hear of it.
+ */
+import type { Sessions, SessionState, Who } from './client';
+import type { Credentials } from './credentials';
+import { array, DecodeError, flag, Members, oneOf, parseJson, text, type Decoder } from './decode';
+import { StetError } from './error';
+import type { HttpCore } from './http';
+import { backoffMs } from './schedule';
+import type { Clock, Connectivity, EditStorage, TabLink } from './seams';
+
+export interface SessionOptions {
+  readonly http: HttpCore;
+  readonly credentials: Credentials;
+  readonly tabs: TabLink;
+  readonly clock: Clock;
+  readonly storage: Pick<EditStorage, 'note' | 'keepNote'>;
+  readonly connectivity: Pick<Connectivity, 'subscribe'>;
+  /** Where there is no jar for cookies a login asks for a token instead. */
+  readonly cookies: boolean;
+}
+
+/** The session with what keeps it. */
+export interface RunningSessions extends Sessions {
+  /** Asks the server who this is, again and again until it answers. */
+  start(): void;
+  close(): void;
+}
+
+const part = 'stet.session';
+const actorNote = 'actor';
+
+type SessionMessage =
+  | { readonly kind: 'in'; readonly who: Who; readonly csrf: string | null; readonly token: string | null }
+  | { readonly kind: 'out'; readonly reason: 'ended' | 'logged_out' };
+
+const whoOf: Decoder<Who> = (value, pointer) => {
+  const from = new Members(value, pointer);
+  return {
+    actor: from.get('actor', text),
+    kind: from.get('kind', text),
+    ...from.part('name', text),
+    admin: from.get('admin', flag),
+    serverAdmin: from.get('serverAdmin', flag),
+    roles: from.get('roles', array(text)),
+    scopes: from.get('scopes', array(text)),
+    ...from.part('session', text),
+    ...from.part('expiresAt', text),
+  };
+};
+
+const messageOf = (posted: unknown): SessionMessage | null => {
+  if (typeof posted !== 'string' || !posted.startsWith(`{"part":"${part}"`)) return null;
+  try {
+    const from = new Members(parseJson(posted));
+    const kind = from.get('kind', oneOf('in', 'out'));
+    return kind === 'in'
+      ? { kind, who: from.get('who', whoOf), csrf: from.find('csrf', text) ?? null, token: from.find('token', text) ?? null }
+      : { kind, reason: from.get('reason', oneOf('ended', 'logged_out')) };
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+};
+
+const sameState = (one: SessionState, other: SessionState) => JSON.stringify(one) === JSON.stringify(other);
+
+/** Puts the session of this tab together and hooks it into the credentials; it asks nobody before `start`. */
+export function createSession(options: SessionOptions): RunningSessions {
+  const { http, credentials, tabs, clock, storage } = options;
+  const listeners = new Set<() => void>();
+  /** A token that was given is the application's: logging out does not take it away. */
+  const givenToken = credentials.token;
+  let state: SessionState = { status: 'unknown' };
+  let lastActor: string | null = null;
+  let asking: Promise<SessionState> | null = null;
+  /** Counts logins and logouts: an answer that was asked for before one says nothing any more. */
+  let era = 0;
+  let failures = 0;
+  let undoRetry = () => {};
+  let closed = false;
+
+  const become = (next: SessionState) => {
+    if (next.status === 'authenticated') {
+      if (lastActor !== next.who.actor) void storage.keepNote(actorNote, next.who.actor).catch(() => {});
+      lastActor = next.who.actor;
+    }
+    if (sameState(state, next)) return;
+    state = next;
+    for (const listener of [...listeners]) listener();
+  };
+  const enter = (who: Who, csrf: string | null, token: string | null) => {
+    credentials.csrf = csrf;
+    if (givenToken === null) credentials.token = token;
+    become({ status: 'authenticated', who });
+  };
+  const leave = (reason: 'ended' | 'logged_out' | null) => {
+    credentials.csrf = null;
+    credentials.token = givenToken;
+    become(reason === null ? { status: 'anonymous' } : { status: 'anonymous', reason });
+    if (reason === 'logged_out') {
+      lastActor = null;
+      void storage.keepNote(actorNote, null).catch(() => {});
+    }
+  };
+  const post = (message: SessionMessage) => tabs.post(JSON.stringify({ part, ...message }));
+
+  const ask = async (): Promise<SessionState> => {
+    for (;;) {
+      const asked = era;
+      try {
+        const { body } = await http.request('GET', '/session');
+        if (closed) return state;
+        if (asked !== era) continue;
+        const from = new Members(body);
+        enter(whoOf(body, ''), from.find('csrf', text) ?? null, credentials.token);
+      } catch (error) {
+        if (closed) return state;
+        if (!(error instanceof StetError) || error.status !== 401) throw error;
+        if (asked !== era) continue;
+        const was = state.status === 'authenticated' || (state.status === 'anonymous' && state.reason === 'ended');
+        leave(was || error.code === 'SESSION_ENDED' ? 'ended' : null);
+      }
+      return state;
+    }
+  };
+  const refresh = (): Promise<SessionState> => {
+    asking ??= ask().finally(() => {
+      asking = null;
+    });
+    return asking;
+  };
+  /** Until it is known who this is. */
+  const persist = () => {
+    undoRetry();
+    if (closed || state.status !== 'unknown') return;
+    refresh().then(
+      () => (failures = 0),
+      () => {
+        if (closed) return;
+        failures += 1;
+        undoRetry = clock.after(backoffMs(failures, clock.random()), persist);
+      },
+    );
+  };
+
+  credentials.renew = async () => {
+    const found = await refresh().catch(() => state);
+    return found.status === 'authenticated' && credentials.csrf !== null;
+  };
+  credentials.refused = () => {
+    // A request that was sent before a login says nothing about the session of now: the server is asked.
+    if (asking === null && state.status === 'authenticated') void refresh().catch(() => {});
+  };
+  const undoTabs = tabs.subscribe((posted) => {
+    const message = messageOf(posted);
+    if (message === null || givenToken !== null) return;
+    era += 1;
+    if (message.kind === 'in') enter(message.who, message.csrf, message.token);
+    else leave(message.reason);
+  });
+  const undoNetwork = options.connectivity.subscribe((online) => {
+    if (online) persist();
+  });
+  const remembered = storage.note(actorNote).then(
+    (actor) => {
+      lastActor ??= actor;
+    },
+    () => {},
+  );
+
+  const logInWith = async (path: string, body: object): Promise<Who> => {
+    const answer = await http.request('POST', path, { body: options.cookies ? body : { ...body, token: true } });
+    const from = new Members(answer.body);
+    era += 1;
+    credentials.csrf = from.get('csrf', text);
+    if (givenToken === null) credentials.token = from.find('token', text) ?? null;
+    const found = await refresh();
+    if (found.status !== 'authenticated') throw new StetError({ code: 'SESSION_ENDED', detail: 'the session was over at once', status: 401 });
+    post({ kind: 'in', who: found.who, csrf: credentials.csrf, token: givenToken === null ? credentials.token : null });
+    return found.who;
+  };
+
+  return {
+    live: {
+      subscribe(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      getSnapshot: () => state,
+    },
+    get lastActor() {
+      return lastActor;
+    },
+    start: () => void remembered.then(persist),
+    refresh,
+    logIn: ({ user, password, device }) => logInWith('/session', { user, password, ...(device !== undefined && { name: device }) }),
+    redeem: (link) => logInWith('/session/link', link),
+    async logOut() {
+      // The server's word first: a session that only looks ended here would go on there.
+      await http.request('DELETE', '/session').catch((error: unknown) => {
+        if (!(error instanceof StetError) || error.status !== 401) throw error;
+      });
+      era += 1;
+      leave('logged_out');
+      post({ kind: 'out', reason: 'logged_out' });
+    },
+    close() {
+      closed = true;
+      undoRetry();
+      undoTabs();
+      undoNetwork();
+      credentials.renew = null;
+      credentials.refused = null;
+      listeners.clear();
+    },
+  };
+}
