@@ -73,10 +73,17 @@ const bounded = async <R>(
   }
 };
 
+export interface CoreOptions extends HttpOptions {
+  /** Sent twice it takes effect once, though it has no key: something in it is good for one use. */
+  readonly repeatable?: boolean;
+  /** It is sent once more. */
+  readonly repeated?: () => void;
+}
+
 /** The client's requests, with what its own parts need beside {@link Http}. */
 export interface HttpCore extends Http {
   /** As `request`, but a problem document with this status is an answer: the conflict of a write. */
-  ask(method: Method, path: string, options: HttpOptions, answers: readonly number[]): Promise<HttpAnswer>;
+  ask(method: Method, path: string, options: CoreOptions, answers: readonly number[]): Promise<HttpAnswer>;
 }
 
 const read = async (answer: TransportAnswer, answers: readonly number[], now: number): Promise<HttpAnswer> => {
@@ -134,13 +141,16 @@ export const createHttp = (world: HttpWorld): HttpCore => {
     });
   };
 
-  const ask = async (method: Method, path: string, options: HttpOptions, answers: readonly number[]): Promise<HttpAnswer> => {
+  const ask = async (method: Method, path: string, options: CoreOptions, answers: readonly number[]): Promise<HttpAnswer> => {
     let renewed = false;
     const retry = {
       safe: method === 'GET',
-      keyed: options.key !== undefined,
+      keyed: options.key !== undefined || options.repeatable === true,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
-      ...(world.retried === undefined ? {} : { retried: world.retried }),
+      retried: () => {
+        world.retried?.();
+        options.repeated?.();
+      },
     };
     return withRetry(clock, world.retry ?? defaultRetry, retry, async () => {
       for (;;) {

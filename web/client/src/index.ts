@@ -1,9 +1,12 @@
 export type * from './client';
 export type * from './conflict';
+export { createClient } from './create-client';
 export type * from './edit';
 export { StetError } from './error';
 export type * from './json';
+export { addressOf, parseAddress } from './address';
 export type * from './operation';
 export type * from './record';
 export type { Clock, EditStorage, FeedEvent, FeedState, Interest, Socket, SocketEvents, SocketFactory, TabLink, Transport, TransportAnswer, TransportRequest } from './seams';
 export { codes, type Code } from './status';
+export { CLIENT_VERSION, versionsFit } from './version';

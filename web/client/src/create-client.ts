@@ -1,0 +1,177 @@
+/** Puts the client together: the world's seams, what is known (`record-store.ts`), and what tells it something new. */
+import type { Client, ClientOptions } from './client';
+import { createConflicts } from './conflicts';
+import { createCredentials } from './credentials';
+import type { Edit, WriteOutcome } from './edit';
+import { createFetchTransport, serverUrl } from './fetch-transport';
+import { createFollowedRecords } from './followed-records';
+import { createHttp } from './http';
+import { IDLE_RECORDS_DEFAULT } from './limits';
+import { createMetrics } from './metrics';
+import { openParts } from './open-parts';
+import { createOperations } from './operations';
+import type { Parts, World } from './parts';
+import { createRecordReader } from './record-reader';
+import { RecordStore } from './record-store';
+import { createRecords } from './records';
+import { createReporter } from './report';
+import type { EditEvent } from './seams';
+import { watchServerVersion } from './server-version';
+import { systemClock } from './system-clock';
+import { createIds } from './uuid';
+import { CLIENT_VERSION } from './version';
+import { createWritePromises } from './write-promises';
+
+const TIMEOUT_MS = 30_000;
+
+/** A client of one space of one server. Throws a TypeError when `url` is no address. Close it when it is no longer needed. */
+export const createClient = (options: ClientOptions = {}): Client => createClientFrom(options, openParts);
+
+/** Like {@link createClient}, with parts of the test's own. @internal */
+export const createClientFrom = (options: ClientOptions, open: (world: World) => Parts): Client => {
+  const url = serverUrl(options.url);
+  const space = options.space ?? 'main';
+  const clock = options.clock ?? systemClock;
+  const transport = options.transport ?? createFetchTransport(url);
+  const credentials = createCredentials(options.token ?? null);
+  const metrics = createMetrics(clock);
+  const http = createHttp({
+    transport,
+    clock,
+    credentials,
+    space,
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+    retried: () => metrics.retried(),
+  });
+  const parts = open({
+    url,
+    space,
+    clock,
+    transport,
+    http,
+    credentials,
+    ...(options.storage === undefined ? {} : { storage: options.storage }),
+    ...(options.tabs === undefined ? {} : { tabs: options.tabs }),
+    ...(options.socket === undefined ? {} : { socket: options.socket }),
+  });
+  const { queue, feed, sessions, leadership, connectivity } = parts;
+
+  const store = new RecordStore({
+    clock,
+    idleRecordsMax: options.idleRecordsMax ?? IDLE_RECORDS_DEFAULT,
+    initial: {
+      online: connectivity.online,
+      feed: feed.state,
+      leader: leadership.leading,
+      session: sessions.live.getSnapshot(),
+      versions: { client: CLIENT_VERSION, server: null, fit: true },
+      storage: queue.storage,
+    },
+  });
+  const promises = createWritePromises();
+  const reader = createRecordReader(http, store);
+  const followed = createFollowedRecords(feed, store, reader);
+  const ids = createIds(clock);
+  const records = createRecords({
+    http,
+    store,
+    queue,
+    feed,
+    clock,
+    followed,
+    promises,
+    metrics,
+    ids,
+    actor: () => parts.actor(),
+  });
+  const conflicts = createConflicts({ http, store, queue, feed, clock, metrics });
+  const operations = createOperations({ http, feed, clock, metrics, ids });
+
+  const judged = (edit: Edit, outcome: WriteOutcome) => {
+    metrics.settled(edit.id, outcome);
+    if (outcome.kind === 'conflict') store.applyConflict(outcome.conflict);
+  };
+
+  const hear = (event: EditEvent) => {
+    switch (event.kind) {
+      case 'loaded':
+      case 'added':
+        for (const edit of event.edits) store.putEdit(edit);
+        break;
+      case 'changed':
+        store.putEdit(event.edit);
+        if (event.outcome !== undefined) judged(event.edit, event.outcome);
+        break;
+      case 'settled':
+        store.settle(event.edit, event.outcome);
+        judged(event.edit, event.outcome);
+        break;
+      case 'storage':
+        store.set({ storage: event.state });
+        break;
+    }
+    promises.hear(event);
+  };
+
+  /** Somebody else may see other things; whoever looks at something reads it as themselves. */
+  let person = actorOf();
+  function actorOf(): string | null {
+    const session = sessions.live.getSnapshot();
+    return session.status === 'authenticated' ? session.who.actor : null;
+  }
+  const sessionChanged = () => {
+    const session = sessions.live.getSnapshot();
+    store.set({ session });
+    const now = actorOf();
+    if (session.status === 'unknown' || now === person) return;
+    person = now;
+    store.forget();
+    if (now === null) return;
+    for (const address of store.addresses((state) => state.status === 'loading')) void reader.load(address, true);
+  };
+
+  for (const edit of queue.list()) store.putEdit(edit);
+  const undo = [
+    queue.subscribe(hear),
+    feed.subscribe((state) => {
+      store.set({ feed: state });
+      // What could not be read while nobody was there.
+      if (state === 'open') for (const address of store.addresses((one) => one.error !== null)) void reader.load(address);
+    }),
+    leadership.subscribe((leader) => store.set({ leader })),
+    connectivity.subscribe((online) => store.set({ online })),
+    sessions.live.subscribe(sessionChanged),
+    watchServerVersion(http, store, feed),
+    options.reportMetrics === true ? createReporter(http, clock, metrics, credentials) : () => {},
+  ];
+
+  let closing: Promise<void> | null = null;
+  return {
+    space,
+    url,
+    store: store.api,
+    records,
+    conflicts,
+    operations,
+    session: sessions,
+    feed: { follow: (interest, listener) => feed.follow(interest, listener) },
+    http: { request: (method, path, given) => http.request(method, path, given) },
+    updateWithLock: (key, work) => parts.updateWithLock(key, work),
+    metrics: () => metrics.snapshot(),
+    discard: (id) => queue.discard(id),
+    retry: (id, change) => queue.retry(id, change),
+    close() {
+      closing ??= (async () => {
+        for (const one of undo) one();
+        records.close();
+        conflicts.close();
+        operations.close();
+        followed.close();
+        reader.close();
+        store.close();
+        await parts.close();
+      })();
+      return closing;
+    },
+  };
+};

@@ -1,0 +1,111 @@
+/** From what the application asks for to the edit that says it: the version it was made from, and as little as possible. */
+import { addressOf } from './address';
+import type { WriteOptions } from './client';
+import { DecodeError, jsonObject } from './decode';
+import type { Change, Edit } from './edit';
+import { StetError } from './error';
+import type { JsonObject } from './json';
+import { diffMergePatch, minimalPatch } from './merge-patch';
+import type { MutationId, Time } from './record';
+import type { RecordStore } from './record-store';
+import { isShown } from './view';
+
+/** Who writes, when, and under which name. */
+export interface Author {
+  readonly id: MutationId;
+  readonly actor: string;
+  readonly madeAt: Time;
+  readonly transaction?: MutationId;
+}
+
+/** Data that the application gave: members that are undefined are absent, as `JSON.stringify` has it. */
+export const givenData = (value: unknown): JsonObject => {
+  try {
+    return jsonObject(JSON.parse(JSON.stringify(value) ?? 'null'), '');
+  } catch (cause) {
+    const detail = cause instanceof DecodeError ? `the data are no JSON object: ${cause.message}` : 'the data are no JSON object';
+    throw new StetError({ code: 'BAD_JSON', detail, cause });
+  }
+};
+
+const gone = (address: string): StetError => new StetError({ code: 'NOT_FOUND', detail: `there is no record "${address}" to change` });
+
+const edit = (store: RecordStore, author: Author, type: string, id: string, change: Change, options: WriteOptions): Edit => {
+  const address = addressOf(type, id);
+  const state = store.get(address);
+  const base = options.base ?? state.record?.version ?? null;
+  const made = change.op === 'create';
+  const below = state.edits.filter(isShown).at(-1);
+  return {
+    id: author.id,
+    type,
+    recordId: id,
+    address,
+    change,
+    base: made ? null : base,
+    baseData: made ? null : options.base === undefined ? state.data : store.shownAt(address, options.base),
+    ...(options.onConflict === undefined ? {} : { onConflict: options.onConflict }),
+    ...(author.transaction === undefined ? {} : { transaction: author.transaction }),
+    after: below?.id ?? null,
+    actor: author.actor,
+    madeAt: author.madeAt,
+    state: 'pending',
+    attempts: 0,
+  };
+};
+
+export const createEdit = (
+  store: RecordStore,
+  author: Author,
+  type: string,
+  id: string,
+  data: unknown,
+  options: WriteOptions & { readonly parent?: string },
+): Edit =>
+  edit(store, author, type, id, { op: 'create', data: givenData(data), ...(options.parent === undefined ? {} : { parent: options.parent }) }, options);
+
+/**
+ * An edit that changes parts of a record; null when nothing would be another afterwards. The record has to be known.
+ *
+ * @param change  a merge patch, or what makes the new data of those that were looked at
+ */
+export const updateEdit = (
+  store: RecordStore,
+  author: Author,
+  type: string,
+  id: string,
+  change: unknown,
+  options: WriteOptions,
+): Edit | null => {
+  const address = addressOf(type, id);
+  const state = store.get(address);
+  // Somebody who began at an older version changed what they saw there, not what came meanwhile.
+  const seen = options.base === undefined ? state.data : store.shownAt(address, options.base);
+  if (typeof change !== 'function') {
+    const given = givenData(change);
+    if (state.data === null && options.base === undefined) throw gone(address);
+    const patch = seen === null ? given : minimalPatch(seen, given);
+    return Object.keys(patch).length === 0 ? null : edit(store, author, type, id, { op: 'patch', patch }, options);
+  }
+  const from = seen ?? state.data;
+  if (from === null) throw gone(address);
+  const wanted = givenData(change(from));
+  const patch = diffMergePatch(from, wanted);
+  // A merge patch cannot set null: then the whole goes.
+  if (patch === null) return edit(store, author, type, id, { op: 'put', data: wanted }, options);
+  return Object.keys(patch).length === 0 ? null : edit(store, author, type, id, { op: 'patch', patch }, options);
+};
+
+export const removeEdit = (store: RecordStore, author: Author, type: string, id: string, options: WriteOptions): Edit => {
+  const state = store.get(addressOf(type, id));
+  if (state.data === null && options.base === undefined) throw gone(state.address);
+  return edit(store, author, type, id, { op: 'delete' }, options);
+};
+
+/** An edit of a transaction, whose change the caller spelt out. */
+export const changeEdit = (store: RecordStore, author: Author, type: string, id: string, change: Change, options: WriteOptions): Edit => {
+  if (change.op === 'create') return createEdit(store, author, type, id, change.data, { ...options, ...(change.parent === undefined ? {} : { parent: change.parent }) });
+  const known: Change =
+    change.op === 'put' ? { op: 'put', data: givenData(change.data) } : change.op === 'patch' ? { op: 'patch', patch: givenData(change.patch) } : change;
+  return edit(store, author, type, id, known, options);
+};
