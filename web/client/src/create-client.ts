@@ -82,7 +82,7 @@ export const createClientFrom = (options: ClientOptions, open: (world: World) =>
     promises,
     metrics,
     ids,
-    actor: () => parts.actor(),
+    sessions,
   });
   const conflicts = createConflicts({ http, store, queue, feed, clock, metrics });
   const operations = createOperations({ http, feed, clock, metrics, ids });

@@ -25,8 +25,6 @@ export interface Parts {
   readonly sessions: Sessions;
   readonly leadership: Leadership;
   readonly connectivity: Connectivity;
-  /** Who makes edits now: the person logged in, or who last was while nobody can be asked. */
-  actor(): string;
   updateWithLock<R>(key: string, work: (signal: AbortSignal) => Promise<R>): Promise<R>;
   /** Leaves no timer, lock, channel or connection behind. */
   close(): Promise<void>;

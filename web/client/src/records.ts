@@ -1,7 +1,7 @@
 /** Reading and writing records; see {@link Records}. What was written shows in the same tick and is kept before the network is tried. */
 import { addressOf, pathPart, recordPath } from './address';
 import { claim } from './claim';
-import type { Live, ListOptions, LiveList, Page, RecordState, Records, TransactionChange, WriteOptions } from './client';
+import type { Live, ListOptions, LiveList, Page, RecordState, Records, Sessions, TransactionChange, WriteOptions } from './client';
 import { Members, array, count, text } from './decode';
 import type { Change, Edit, Write, WriteOutcome } from './edit';
 import { StetError } from './error';
@@ -30,7 +30,7 @@ export interface RecordsWorld {
   readonly promises: WritePromises;
   readonly metrics: MetricsRecorder;
   readonly ids: () => MutationId;
-  readonly actor: () => string;
+  readonly sessions: Pick<Sessions, 'live' | 'lastActor' | 'refresh'>;
 }
 
 /** How many lists that nobody looks at are remembered, so that a list turned to again is shown at once. */
@@ -55,7 +55,7 @@ const asStet = (thrown: unknown): StetError =>
 
 /** Puts it together; `close` ends what its lists and watched records hold. */
 export const createRecords = (world: RecordsWorld): Records & { close(): void } => {
-  const { http, store, queue, feed, clock, followed, promises, metrics } = world;
+  const { http, store, queue, feed, clock, followed, promises, metrics, sessions } = world;
   const watched = new Map<Address, Shared>();
   const lists = new Map<string, LiveListSource>();
 
@@ -70,9 +70,23 @@ export const createRecords = (world: RecordsWorld): Records & { close(): void } 
 
   /* ---- Writing ---- */
 
+  /** Who makes edits now: whoever is logged in, or was last while nobody can be asked; null: nobody ever was. */
+  const actor = (): string | null => {
+    const session = sessions.live.getSnapshot();
+    return session.status === 'authenticated' ? session.who.actor : sessions.lastActor;
+  };
+
+  /** The edits of a page that does not know yet who it acts for: they are shown meanwhile, and kept in that person's name. */
+  const identified = async (edits: readonly Edit[]): Promise<readonly Edit[]> => {
+    if (sessions.live.getSnapshot().status === 'unknown') await sessions.refresh();
+    const known = actor();
+    if (known === null) throw new StetError({ code: 'UNAUTHENTICATED', detail: 'nobody is logged in to make this change' });
+    return edits.map((edit) => ({ ...edit, actor: known }));
+  };
+
   const author = (transaction?: MutationId): Author => ({
     id: world.ids(),
-    actor: world.actor(),
+    actor: actor() ?? '',
     madeAt: new Date(clock.now()).toISOString(),
     ...(transaction === undefined ? {} : { transaction }),
   });
@@ -99,7 +113,8 @@ export const createRecords = (world: RecordsWorld): Records & { close(): void } 
       store.putEdit(edit);
       metrics.made(edit.id);
     }
-    const local = queue.add(edits).catch((thrown: unknown) => {
+    const kept = edits.every((edit) => edit.actor !== '') ? queue.add(edits) : identified(edits).then((named) => queue.add(named));
+    const local = kept.catch((thrown: unknown) => {
       const outcome: WriteOutcome = { kind: 'rejected', error: asStet(thrown) };
       for (const edit of edits) {
         store.settle(edit, outcome);
