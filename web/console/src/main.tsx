@@ -1,1 +1,23 @@
-export {};
+import '@stet/react/stet.css';
+import './styles.css';
+import { createClient } from '@stet/client';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { App } from './app/app';
+import { startLanguage } from './i18n/language';
+import { startTheme } from './theme';
+
+/** The server is where the page came from, base path and all. */
+const url = new URL('.', location.href).href.replace(/\/$/, '');
+const makeClient = (space: string) => createClient({ url, space, reportMetrics: true });
+
+startTheme();
+startLanguage();
+const root = document.getElementById('root');
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <App makeClient={makeClient} />
+    </StrictMode>,
+  );
+}
