@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { at, top } from '../scripts/places.mjs';
+import { at, consoleOptions, top } from '../scripts/places.mjs';
 
 const wanted = process.argv.slice(2);
 const program = resolve(process.env.STET_PROGRAM ?? at('../build/stet'));
@@ -54,10 +54,18 @@ try {
     logLevel: 'warning',
     tsconfig: at('tsconfig.json'),
   });
+  // The small application that some stories play with; see application/main.tsx.
+  await build({
+    ...consoleOptions,
+    entryPoints: [{ in: 'browser/application/main.tsx', out: 'application' }],
+    splitting: false,
+    define: { 'process.env.NODE_ENV': '"production"' },
+    outdir: out,
+  });
   const { status } = spawnSync(process.execPath, ['--enable-source-maps', join(out, 'stories.mjs')], {
     cwd: top,
     stdio: 'inherit',
-    env: { ...process.env, STET_PROGRAM: program, STET_TOP: resolve(top, '..') },
+    env: { ...process.env, STET_PROGRAM: program, STET_TOP: resolve(top, '..'), STET_APPLICATION: out },
   });
   process.exitCode = status ?? 1;
 } finally {

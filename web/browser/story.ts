@@ -1,5 +1,5 @@
 /** Stories: what somebody does in a real browser against the real server. One browser plays all of them, each with its own server. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
@@ -20,8 +20,10 @@ export interface Stage {
   readonly server: Stet;
   /** A new person's window; {@link Stage.tab} opens its pages. */
   person(options?: PersonOptions): Promise<BrowserContext>;
-  /** A tab of that window. `route`: behind the `#`, such as `/records/tasks`. */
+  /** A tab of that window with the console. `route`: behind the `#`, such as `/records/tasks`. */
   tab(person: BrowserContext, route?: string): Promise<Page>;
+  /** A tab of that window with the small application of `application/`, as if the server were the application's own. */
+  application(person: BrowserContext): Promise<Page>;
   /** A person with one tab. */
   open(options?: PersonOptions & { readonly route?: string }): Promise<Page>;
 }
@@ -54,6 +56,20 @@ const theBrowser = (): Promise<Browser> => {
   });
   return browser;
 };
+
+/** Beside the server's own files, and under the same policy as the console. */
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'";
+const applicationPage = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Tasks</title><link rel="icon" href="data:,">
+<link rel="stylesheet" href="application.css"><script type="module" src="application.js"></script></head>
+<body><div id="root"></div></body></html>`;
+const serveApplication = (context: BrowserContext): Promise<unknown> =>
+  context.route(/\/application\/(application\.(js|css))?$/, (route) => {
+    const name = /application\.(?:js|css)$/.exec(new URL(route.request().url()).pathname)?.[0];
+    const body = name === undefined ? applicationPage : readFileSync(join(process.env['STET_APPLICATION'] ?? '.', name), 'utf8');
+    const contentType = name === undefined ? 'text/html' : name.endsWith('.js') ? 'text/javascript' : 'text/css';
+    return route.fulfill({ body, contentType: `${contentType}; charset=utf-8`, headers: { 'Content-Security-Policy': policy } });
+  });
 
 let passed = 0;
 let failed = 0;
@@ -89,11 +105,17 @@ export function story(name: string, play: (stage: Stage) => Promise<void>, optio
       });
       people.push(context);
       context.on('page', watch);
+      await serveApplication(context);
       if (as !== undefined) {
         const answer = await context.request.post('/v1/main/session', { data: { user: as, password: passwords[server.example] } });
         if (answer.status() !== 201) throw new Error(`${as} cannot log in: ${answer.status()} ${await answer.text()}`);
       }
       return context;
+    };
+    const application = async (context: BrowserContext): Promise<Page> => {
+      const page = await context.newPage();
+      await page.goto('/application/');
+      return page;
     };
     const tab = async (context: BrowserContext, route = ''): Promise<Page> => {
       const page = await context.newPage();
@@ -102,7 +124,7 @@ export function story(name: string, play: (stage: Stage) => Promise<void>, optio
     };
     let succeeded = false;
     try {
-      await play({ server, person, tab, open: async ({ route, ...rest } = {}) => tab(await person(rest), route) });
+      await play({ server, person, tab, application, open: async ({ route, ...rest } = {}) => tab(await person(rest), route) });
       if (wrong.length > 0) throw new Error(wrong.join('\n'));
       succeeded = true;
     } catch (error) {

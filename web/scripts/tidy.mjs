@@ -15,7 +15,7 @@ const PARTS = {
     tests: /^node:.*$/,
     testing: 'client/src/testing/',
   },
-  browser: { packages: /^(node:.*|playwright-core|axe-core|@stet\/client)$/, tests: /^$/ },
+  browser: { packages: /^(node:.*|playwright-core|axe-core|@stet\/client|@stet\/react(\/stet\.css)?|react(-dom)?(\/.*)?)$/, tests: /^$/ },
 };
 
 const walk = (folder) =>
