@@ -83,8 +83,11 @@ export const minimalPatch = (target: JsonObject, patch: JsonObject): JsonObject 
   for (const name of Object.keys(patch)) {
     const wanted = patch[name];
     const there = memberOf(target, name);
-    if (wanted === undefined || (wanted === null && there === undefined)) continue;
-    if (wanted !== null && isMap(wanted) && there !== undefined && isMap(there)) {
+    if (wanted === undefined) continue;
+    if (wanted === null) {
+      // It takes the member out, also one that is null.
+      if (there !== undefined) put(made, name, null);
+    } else if (isMap(wanted) && there !== undefined && isMap(there)) {
       const inner = minimalPatch(there, wanted);
       if (Object.keys(inner).length > 0) put(made, name, inner);
     } else if (!sameJson(there, wanted)) put(made, name, wanted);
