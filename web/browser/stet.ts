@@ -217,3 +217,17 @@ export const isObject = (value: unknown): value is Readonly<Record<string, unkno
 
 /** Whether there is a program to play stories with. */
 export const programIsThere = (): boolean => existsSync(program) && readFileSync(program).length > 0;
+
+/** Asks again until it holds: for what happens on the server, where no locator waits. */
+export const eventually = async (check: () => void | Promise<void>): Promise<void> => {
+  const until = Date.now() + 20_000;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (Date.now() > until) throw error;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  }
+};

@@ -28,3 +28,30 @@ story('a save is there at once, then confirmed, and another tab sees it live', a
   assert.equal(record.data['status'], 'blocked');
   await screenshot(one, 'application');
 });
+
+story('two people who change different fields are not asked, and both stand', async ({ server, person, application }) => {
+  const [ana, ben] = [await application(await person({ as: 'ana' })), await application(await person({ as: 'ben' }))];
+  await openTask(ana);
+  await openTask(ben);
+  await edit(ana, 'status', 'in progress');
+  await edit(ben, 'assignee', 'ben');
+  await save(ana);
+  await row(ana, '1').and(ana.locator('[data-phase="saved"]')).waitFor();
+  await save(ben);
+  await row(ben, '1').and(ben.locator('[data-phase="saved"]')).waitFor();
+  assert.equal(await ben.getByRole('dialog').count(), 0);
+  const { version, data } = await server.record('tasks', '1');
+  assert.deepEqual([version, data['status'], data['assignee']], [3, 'in progress', 'ben']);
+});
+
+story('tags and words of notes unite without a dialog', async ({ server, person, application }) => {
+  const ana = await application(await person({ as: 'ana' }));
+  await openTask(ana);
+  await edit(ana, 'notes', 'A2, glossy; the shop needs two days.');
+  await server.patch('tasks', '1', { notes: 'A2, matte; the shop needs three days.', tags: ['print', 'urgent'] });
+  await save(ana);
+  await row(ana, '1').and(ana.locator('[data-phase="saved"]')).waitFor();
+  const { data } = await server.record('tasks', '1');
+  assert.equal(data['notes'], 'A2, glossy; the shop needs three days.');
+  assert.equal(await ana.getByRole('dialog').count(), 0);
+});

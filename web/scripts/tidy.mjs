@@ -9,7 +9,7 @@ import { at, top } from './places.mjs';
 /** What each part may import beside its own files; `tests` more. Parts stand as in README.md: what is below may use what is above. */
 const PARTS = {
   'client/src': { packages: /^(zustand(\/.*)?|idb)$/, tests: /^(node:.*|fake-indexeddb(\/.*)?)$/ },
-  'react/src': { packages: /^(@stet\/client|react(\/.*)?)$/, tests: /^(node:.*|react-dom(\/.*)?)$/, testing: 'client/src/testing/' },
+  'react/src': { packages: /^(@stet\/client|react(\/.*)?)$/, tests: /^(node:.*|react-dom(\/.*)?|happy-dom)$/, testing: 'client/src/testing/' },
   'console/src': {
     packages: /^(@stet\/client|@stet\/react(\/stet\.css)?|react(-dom)?(\/.*)?|@tanstack\/react-virtual|cmdk|lucide-react|uplot(\/.*)?)$/,
     tests: /^node:.*$/,
