@@ -3,7 +3,7 @@
  * about; a burst is told of once in a while, not once for each event.
  */
 import type { Clock, JsonObject, Live, Seq, Time } from '@stet/client';
-import { differencesOf, type FieldDifference } from './differences';
+import { differencesOf, type FieldDifference } from '../../differences';
 import type { Entry, Heard } from './entry';
 
 export interface ActivityState {

@@ -1,7 +1,7 @@
 /** One thing that happened in a space, as the Activity page shows it: of a change, of a conflict, of an operation. */
 import type { Address, FeedEvent, JsonObject, Seq, Time, Version } from '@stet/client';
 import { isObject, listOf, numberOf, objectOf, textOf, textsOf, type Outside } from '../../outside';
-import type { FieldDifference } from './differences';
+import type { FieldDifference } from '../../differences';
 
 interface Happened {
   /** Of this entry alone. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FieldDifference } from './differences';
+import type { FieldDifference } from '../../differences';
 import type { ChangeEntry, Entry } from './entry';
 import { sentenceOf, sentenceText, valueWords } from './sentence';
 

@@ -2,7 +2,7 @@
 import type { Json } from '@stet/client';
 import { formatOf } from '../../i18n/format';
 import type { Language } from '../../i18n/language';
-import { fieldName, type FieldDifference } from './differences';
+import { fieldName, type FieldDifference } from '../../differences';
 import type { ChangeEntry, ConflictEntry, Entry, OperationEntry } from './entry';
 
 export interface Piece {

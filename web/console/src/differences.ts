@@ -1,6 +1,6 @@
 /** What two states of a record's data differ in, field by field. */
 import type { Json, JsonObject, Pointer } from '@stet/client';
-import { isObject } from '../../outside';
+import { isObject } from './outside';
 
 /** `from` is absent where the field was not there, `to` where it no longer is. */
 export interface FieldDifference {
