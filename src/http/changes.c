@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "http/bearer.h"
+#include "http/feed.h"
 #include "http/handlers.h"
 #include "http/stream.h"
 
@@ -101,19 +102,8 @@ static stet_status take_events(struct request *request, stet_feed_options *optio
     unsigned cursor = 0;
     stet_view value;
     while (params_next(&request->params, "events", &cursor, &value)) {
-        stet_view *types = arena_alloc(&request->arena, (options->type_count + 1) * sizeof *types);
-        if (types == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
-        bool operations = view_equal(value, VIEW("operation"));
-        if (!operations && !view_equal(value, VIEW("conflict"))) {
-            error_set(err, STET_BAD_REQUEST,
-                      "the events that are asked for are \"conflict\" and \"operation\"");
-            error_field(err, "events", 0);
-            return STET_BAD_REQUEST;
-        }
-        for (size_t i = 0; i < options->type_count; i++)
-            types[i] = options->types[i];
-        types[options->type_count++] = operations ? VIEW("stet.operation") : VIEW("stet.conflict");
-        options->types = types;
+        stet_status status = feed_add_events(&request->arena, options, value, err);
+        if (status != STET_OK) return status;
     }
     return STET_OK;
 }
@@ -306,21 +296,13 @@ static void poll_start(struct request *request, const struct question *question)
 
 /* ---- The stream ---- */
 
-/* Of the operations that are named by address, so many as there may be addresses, their places in the queue are told, too. */
+/* Of the operations that are named by address their places in the queue are told, too. */
 static stet_status follow_operations(struct request *request, struct stream *stream,
                                      const stet_feed_options *options, stet_error *err) {
-    const stet_view prefix = VIEW("stet.operation/");
     stet_view ids[SUBSCRIPTION_FILTERS_MAX];
     size_t count = 0;
-    for (size_t i = 0; i < options->address_count; i++) {
-        stet_view address = options->addresses[i];
-        if (!view_starts(address, prefix)) continue;
-        stet_view id = view_make(address.bytes + prefix.size, address.size - prefix.size);
-        stet_status status = percent_decode(&request->arena, id, false, "id", &ids[count], err);
-        if (status != STET_OK) return status;
-        count++;
-    }
-    return count == 0 ? STET_OK : stream_follow(stream, ids, count, err);
+    stet_status status = feed_operations(&request->arena, options, "id", ids, &count, err);
+    return status != STET_OK || count == 0 ? status : stream_follow(stream, ids, count, err);
 }
 
 static void stream_open(struct request *request, const struct question *question) {

@@ -1,19 +1,21 @@
 #include "http/frame.h"
 
+#include "base/view.h"
+
 #include <string.h>
 
-static const char *event_name(stet_event_kind kind) {
+stet_view frame_event_name(stet_event_kind kind) {
     switch (kind) {
-    case STET_EVENT_CHANGE: return "change";
-    case STET_EVENT_CONFLICT: return "conflict";
-    case STET_EVENT_OPERATION: return "operation";
-    case STET_EVENT_REVOKED: return "revoked";
-    case STET_EVENT_READY: return "ready";
-    case STET_EVENT_BOOKMARK: return "bookmark";
-    case STET_EVENT_RESET: return "reset";
-    case STET_EVENT_END: return "end";
+    case STET_EVENT_CHANGE: return VIEW("change");
+    case STET_EVENT_CONFLICT: return VIEW("conflict");
+    case STET_EVENT_OPERATION: return VIEW("operation");
+    case STET_EVENT_REVOKED: return VIEW("revoked");
+    case STET_EVENT_READY: return VIEW("ready");
+    case STET_EVENT_BOOKMARK: return VIEW("bookmark");
+    case STET_EVENT_RESET: return VIEW("reset");
+    case STET_EVENT_END: return VIEW("end");
     }
-    return "unknown";
+    return VIEW("unknown");
 }
 
 static char *put(char *out, const char *bytes, size_t size) {
@@ -82,7 +84,7 @@ size_t frame_bytes_max(const stet_event *event, size_t *breaks) {
 }
 
 char *frame_put(char *out, const stet_event *event, size_t breaks) {
-    const char *name = event_name(event->kind);
+    stet_view name = frame_event_name(event->kind);
     /* No id inside a transaction: a client that loses the line there resumes before it. */
     if (event->resume != 0) {
         out = PUT_TEXT(out, "id: ");
@@ -90,9 +92,22 @@ char *frame_put(char *out, const stet_event *event, size_t breaks) {
         *out++ = '\n';
     }
     out = PUT_TEXT(out, "event: ");
-    out = put(out, name, strlen(name));
+    out = put(out, name.bytes, name.size);
     *out++ = '\n';
     out = breaks > 0 ? put_lines(out, event->data) : put_line(out, event->data);
+    *out++ = '\n';
+    return out;
+}
+
+size_t frame_named_bytes_max(stet_view name, stet_view data) {
+    return FRAME_BYTES + name.size + data.size;
+}
+
+char *frame_put_named(char *out, stet_view name, stet_view data) {
+    out = PUT_TEXT(out, "event: ");
+    out = put(out, name.bytes, name.size);
+    *out++ = '\n';
+    out = put_line(out, data);
     *out++ = '\n';
     return out;
 }

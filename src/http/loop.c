@@ -324,7 +324,7 @@ void loop_round(struct loop *loop, int wait_ms) {
     struct timer *timer;
     int until_timer_ms = wheel_wait_ms(&loop->wheel, loop->now_ms);
     if (until_timer_ms >= 0 && (wait_ms < 0 || until_timer_ms < wait_ms)) wait_ms = until_timer_ms;
-    if (loop->daemon_due || loop->turn_first != NULL) wait_ms = 0;
+    if (loop->daemon_due || loop->turns.first != NULL) wait_ms = 0;
     int count = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, wait_ms);
     loop->now_ms = monotonic_ms();
     atomic_fetch_add_explicit(&loop->rounds, 1, memory_order_relaxed);
@@ -335,7 +335,7 @@ void loop_round(struct loop *loop, int wait_ms) {
         timer->fire(timer);
     if (atomic_load_explicit(&loop->server->stopping, memory_order_relaxed)) begin_stop(loop);
     if (loop->daemon_due) run_daemon(loop);
-    stream_serve(loop);
+    turns_serve(&loop->turns);
     stream_bury(loop);
 }
 

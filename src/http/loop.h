@@ -20,6 +20,7 @@
 #include "http/metrics.h"
 #include "http/server.h"
 #include "http/timer.h"
+#include "http/turn.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -123,8 +124,8 @@ struct loop {
     struct peer *peers;
     struct stream *streams;
     unsigned stream_count;
-    struct stream *turn_first, *turn_last; /* Streams that have something to send, in turn. */
-    struct stream *bearer_next;            /* Whose bearer is asked about next. */
+    struct turns turns;         /* Of those that have something to send. */
+    struct stream *bearer_next; /* Whose bearer is asked about next. */
     struct timer bearer_timer;
     unsigned bearer_portion;
     bool bearer_requests;        /* Some that wait were let in with what can end. */

@@ -15,7 +15,7 @@ struct places {
     stet_command *command; /* Under way; NULL: none. */
     struct timer timer;
     int64_t asked_ms;   /* When last. */
-    struct buffer text; /* The event. */
+    struct buffer text; /* The event's data. */
     uint64_t told;      /* What it says, in short. */
     bool taken;         /* There is none, or it was sent. */
     bool wanted;        /* Something happened while the command was under way. */
@@ -127,9 +127,9 @@ static uint64_t digest(const struct doc *doc, doc_node operations) {
 /* False: memory is out; it is told the next time. */
 static bool write_event(struct places *places, stet_view operations) {
     buffer_reset(&places->text);
-    buffer_append_text(&places->text, "event: queue\ndata: {\"operations\":");
+    buffer_append_text(&places->text, "{\"operations\":");
     buffer_append_view(&places->text, operations);
-    buffer_append_text(&places->text, "}\n\n");
+    buffer_append_char(&places->text, '}');
     if (buffer_status(&places->text) == STET_OK) return true;
     buffer_done(&places->text);
     buffer_init(&places->text, NULL, 0);
@@ -204,10 +204,10 @@ static void places_fire(struct timer *timer) {
 
 /* ---- Telling ----------------------------------------------------------------------------- */
 
-bool places_take(struct places *places, stet_view *text) {
+bool places_take(struct places *places, stet_view *data) {
     if (places == NULL || places->taken) return false;
     places->taken = true;
-    *text = buffer_view(&places->text);
+    *data = buffer_view(&places->text);
     return true;
 }
 

@@ -1,5 +1,5 @@
 /*
- * Places in the queue, for an event stream that follows operations: `event: queue`, at most once in `places_ms` of the server's options and only when
+ * Places in the queue, for a subscriber that follows operations: the event `queue`, at most once in `places_ms` of the server's options and only when
  * something about them changed. The event has no id: it is no change, and no position moves with it.
  *
  * The queue is asked while one of the operations waits in it; after that not before something happens to one of them (places_wake).
@@ -31,8 +31,8 @@ void places_destroy(struct places *places);
 /* Something happened to one of them: asks, now or as soon as the period allows, and tells what is said also when it is what was told last. */
 void places_wake(struct places *places);
 
-/* The event as text, borrowed until the next round; false: nothing has changed since it was taken last. Accepts NULL. */
-bool places_take(struct places *places, stet_view *text);
+/* The event's data, borrowed until the next round; false: nothing has changed since it was taken last. Accepts NULL. */
+bool places_take(struct places *places, stet_view *data);
 
 /* What was taken last did not arrive. Accepts NULL. */
 void places_again(struct places *places);

@@ -64,3 +64,14 @@ unsigned problem_retry_after_s(stet_status status) {
     }
     return 0;
 }
+
+unsigned problem_outcome_retry_after_s(struct arena *arena, const stet_outcome *outcome) {
+    struct doc doc;
+    uint64_t seconds = 0;
+    if (problem_retry_after_s(outcome->status) == 0 ||
+        doc_parse(arena, outcome->body, NULL, &doc, NULL) != STET_OK)
+        return 0;
+    doc_node node = doc_member(&doc, 0, VIEW("retry_after"));
+    if (node == DOC_NONE || !doc_u64(&doc, node, &seconds)) return 0;
+    return seconds > UINT32_MAX ? UINT32_MAX : (unsigned)seconds;
+}

@@ -26,5 +26,7 @@ void problem_write(struct buffer *buffer, struct arena *arena, const struct prob
 
 /* Seconds a client should wait before the same request can help; 0: it cannot. */
 unsigned problem_retry_after_s(stet_status status);
+/* What a refused command says of it in "retry_after"; 0: it does not say. */
+unsigned problem_outcome_retry_after_s(struct arena *arena, const stet_outcome *outcome);
 
 #endif

@@ -188,24 +188,12 @@ void request_refuse_field(struct request *request, stet_status status, const cha
     request_refuse(request, &err);
 }
 
-/* 0: it does not say. */
-static unsigned retry_after_s(struct request *request, const stet_outcome *outcome) {
-    struct doc doc;
-    uint64_t seconds = 0;
-    if (problem_retry_after_s(outcome->status) == 0 ||
-        doc_parse(&request->arena, outcome->body, NULL, &doc, NULL) != STET_OK)
-        return 0;
-    doc_node node = doc_member(&doc, 0, VIEW("retry_after"));
-    if (node == DOC_NONE || !doc_u64(&doc, node, &seconds)) return 0;
-    return seconds > UINT32_MAX ? UINT32_MAX : (unsigned)seconds;
-}
-
 void request_refuse_outcome(struct request *request, int http, const struct body *body) {
     const stet_outcome *outcome = stet_command_outcome(request->command);
     stet_error err = outcome->error;
     err.status = outcome->status;
     if (body != NULL) body_point(body, &err);
-    request->retry_after_s = retry_after_s(request, outcome);
+    request->retry_after_s = problem_outcome_retry_after_s(&request->arena, outcome);
     request_refuse_http(request, &err, http, outcome->body);
 }
 

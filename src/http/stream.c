@@ -1,6 +1,5 @@
 #include "http/stream.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -26,8 +25,6 @@ enum {
     MARKS_MAX = 512,
     /* Sent to one reader before the others have their turn. */
     FILLS_MAX = 4,
-    /* The time after which requests have their turn. */
-    SLICE_NS = 1000 * 1000,
     /* What the library's buffer of a stream holds. */
     PULLED_BYTES = 1024,
 };
@@ -49,7 +46,7 @@ struct stream {
     size_t rest_at, rest_size;
     stet_seq
         mark; /* The subscription can be taken back to behind the event rendered last; 0: it cannot. */
-    bool queued;       /* In the loop's turns. */
+    struct turn turn;
     bool begun;        /* `retry:` is out. */
     bool bookmark_due; /* Quiet for so long that a position is sent. */
     bool blocked;      /* The socket takes nothing now. */
@@ -58,7 +55,6 @@ struct stream {
     bool ended; /* Everything up to the end event is rendered. */
     bool dead;
     struct stream *prev, *next;
-    struct stream *turn_prev, *turn_next;
 };
 
 /* ---- What is to be sent ---- */
@@ -66,6 +62,7 @@ struct stream {
 struct piece {
     bool is_event;
     stet_event event;
+    stet_view name; /* Of what is none, else empty: then `text` is its data, in one line. */
     stet_view text; /* When it is none. */
 };
 
@@ -73,6 +70,7 @@ struct piece {
 static bool next_piece(struct stream *stream, struct piece *piece) {
     stet_event *event = &piece->event;
     piece->is_event = true;
+    piece->name = (stet_view){0};
     if (!stream->begun) {
         piece->is_event = false;
         piece->text = VIEW("retry: " RETRY_MS "\n\n");
@@ -101,6 +99,7 @@ static bool next_piece(struct stream *stream, struct piece *piece) {
     stream->idle = true;
     if (places_take(stream->places, &piece->text)) {
         piece->is_event = false;
+        piece->name = VIEW("queue");
         return true;
     }
     if (!stream->bookmark_due) return false;
@@ -170,6 +169,7 @@ static void fill_from_rest(struct stream *stream, struct fill *fill) {
 
 static char *put_piece(char *out, const struct piece *piece, size_t breaks) {
     if (piece->is_event) return frame_put(out, &piece->event, breaks);
+    if (piece->name.size > 0) return frame_put_named(out, piece->name, piece->text);
     memcpy(out, piece->text.bytes, piece->text.size);
     return out + piece->text.size;
 }
@@ -190,7 +190,8 @@ static void count_piece(struct stream *stream, struct fill *fill, const struct p
 static stet_status place_piece(struct stream *stream, struct fill *fill,
                                const struct piece *piece) {
     size_t breaks = 0;
-    size_t size_max = piece->is_event ? frame_bytes_max(&piece->event, &breaks) : piece->text.size;
+    size_t size_max = piece->is_event ? frame_bytes_max(&piece->event, &breaks)
+                                      : frame_named_bytes_max(piece->name, piece->text);
     if (size_max <= fill->size - fill->filled) {
         char *at = fill->out + fill->filled;
         fill->filled += (size_t)(put_piece(at, piece, breaks) - at);
@@ -227,7 +228,7 @@ static stet_status stream_fill(struct stream *stream, struct fill *fill) {
 
 static void stream_wake(struct ready *ready);
 static void stream_timer(struct timer *timer);
-static void stream_unqueue(struct stream *stream);
+static void stream_served(struct turn *turn);
 
 struct ready *stream_ready(struct stream *stream) {
     return &stream->ready;
@@ -242,6 +243,7 @@ struct stream *stream_create(struct request *request, stet_error *err) {
     stream->source.kind = SOURCE_STREAM;
     stream->ready.wake = stream_wake;
     stream->timer.fire = stream_timer;
+    stream->turn.serve = stream_served;
     stream->loop = request->loop;
     stream->request = request;
     stream->fd = -1;
@@ -294,7 +296,7 @@ static void stream_die(struct stream *stream) {
     stream->dead = true;
     set_blocked(stream, false);
     timer_cancel(&loop->wheel, &stream->timer);
-    stream_unqueue(stream);
+    turn_leave(&loop->turns, &stream->turn);
     if (stream->prev != NULL) stream->prev->next = stream->next;
     if (stream->next != NULL) stream->next->prev = stream->prev;
     if (loop->streams == stream) loop->streams = stream->next;
@@ -560,35 +562,11 @@ static void stream_go(struct stream *stream) {
 
 /* Its turn comes: what is published until then goes out with the same call. */
 static void stream_queue(struct stream *stream) {
-    struct loop *loop = stream->loop;
-    if (stream->dead || stream->queued) return;
-    stream->queued = true;
-    stream->turn_next = NULL;
-    stream->turn_prev = loop->turn_last;
-    *(loop->turn_last != NULL ? &loop->turn_last->turn_next : &loop->turn_first) = stream;
-    loop->turn_last = stream;
+    if (!stream->dead) turn_take(&stream->loop->turns, &stream->turn);
 }
 
-static void stream_unqueue(struct stream *stream) {
-    struct loop *loop = stream->loop;
-    struct stream *next = stream->turn_next;
-    struct stream *prev = stream->turn_prev;
-    if (!stream->queued) return;
-    stream->queued = false;
-    *(prev != NULL ? &prev->turn_next : &loop->turn_first) = next;
-    *(next != NULL ? &next->turn_prev : &loop->turn_last) = prev;
-}
-
-void stream_serve(struct loop *loop) {
-    int64_t end_ns = 0;
-    struct stream *stream;
-    while ((stream = loop->turn_first) != NULL) {
-        int64_t now_ns = clock_monotonic_ns(clock_system());
-        if (end_ns == 0) end_ns = now_ns + SLICE_NS;
-        if (now_ns >= end_ns) return;
-        stream_unqueue(stream);
-        raw_pump(stream);
-    }
+static void stream_served(struct turn *turn) {
+    raw_pump((struct stream *)((char *)turn - offsetof(struct stream, turn)));
 }
 
 /* It has something to send. */
@@ -625,7 +603,7 @@ stet_status stream_follow(struct stream *stream, const stet_view *operations, si
 
 static void stream_timer(struct timer *timer) {
     struct stream *stream = (struct stream *)((char *)timer - offsetof(struct stream, timer));
-    if (stream->blocked && !stream->queued) {
+    if (stream->blocked && !stream->turn.queued) {
         metric_add(&stream->loop->metrics.cut_idle, 1);
         stream_die(stream);
         return;

@@ -10,8 +10,7 @@
  * A slow reader only lags: events are taken from the subscription when there is room to send, and given back to it when there was
  * less than expected, so that at most one event waits here.
  *
- * Who has something to send stands in a queue and is served in slices, between which requests have their turn. Whatever is published
- * while a stream waits in it goes out with the same call: the more there is to do, the cheaper each event becomes.
+ * Who has something to send waits for its turn (turn.h).
  *
  * Thread: the loop's.
  */
@@ -38,8 +37,6 @@ void stream_destroy_unstarted(struct stream *stream);
 
 /* The socket of a taken-over stream: hung up, or room to write. */
 void stream_event(struct stream *stream, uint32_t events);
-/* Sends to those whose turn it is, until requests have theirs; whether more wait shows in loop->turn_first. */
-void stream_serve(struct loop *loop);
 /* Asks whether those who listen still may: all of them once every `portions` calls. False: nobody has to be asked about. */
 bool stream_check_some(struct loop *loop, unsigned portions);
 /* The server stops: say so and end. */

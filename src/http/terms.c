@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
+#include "http/mutations.h"
 
 static stet_status set_base(struct terms *terms, enum stet_base_kind kind, uint64_t value,
                             const char *field, stet_error *err) {
@@ -270,7 +271,20 @@ stet_status terms_read_body(struct terms *terms, const struct body *body, stet_e
     return status == STET_OK ? set_modified_at(terms, time, "/modified_at", err) : status;
 }
 
+stet_status terms_read_mutations(struct terms *terms, const struct body *body,
+                                 stet_mutation **mutations, size_t *count, stet_error *err) {
+    stet_status status = terms_read_body(terms, body, err);
+    if (status == STET_OK) status = mutations_read(body, mutations, count, err);
+    if (status == STET_OK && *count == 0)
+        status = body_bad(body, MEMBER_MUTATIONS, "must be an array of at least one", err);
+    return status;
+}
+
 /* ---- The answer ---- */
+
+int terms_http(const stet_outcome *outcome) {
+    return outcome->parked ? 202 : outcome->created ? 201 : 200;
+}
 
 static int refusal_http(const struct terms *terms, stet_status status) {
     bool stale = status == STET_CONCURRENT_MODIFICATION && terms->base.kind != STET_BASE_ABSENT;
@@ -334,9 +348,7 @@ void terms_reply(struct request *request) {
     }
     char seq[24];
     struct reply reply = {
-        .http = outcome->parked    ? 202
-                : outcome->created ? 201
-                                   : 200,
+        .http = terms_http(outcome),
         .body = outcome->body,
         .etag = outcome->parked ? STET_VERSION_NONE : outcome->version,
     };

@@ -55,6 +55,13 @@ stet_status terms_read_body(struct terms *terms, const struct body *body, stet_e
 /* The members "parent" and "lock" of an envelope or of one mutation of a transaction. */
 stet_status terms_read_relations(const struct body *body, stet_mutation *mutation, stet_error *err);
 
+/* A transaction's body: its key, and at least one mutation. *mutations: as of mutations_read. */
+stet_status terms_read_mutations(struct terms *terms, const struct body *body,
+                                 stet_mutation **mutations, size_t *count, stet_error *err);
+
+/* The code of a write that succeeded: 200, 201, or 202 for one that waits for a person. */
+int terms_http(const stet_outcome *outcome);
+
 /* Answers a write: the common end of all of them. request->state is its struct terms. */
 void terms_reply(struct request *request);
 

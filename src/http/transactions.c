@@ -3,7 +3,6 @@
  */
 #include "base/error.h"
 #include "http/handlers.h"
-#include "http/mutations.h"
 #include "http/terms.h"
 
 struct transaction {
@@ -21,12 +20,10 @@ static stet_status read_transaction(struct request *request, struct transaction 
         status = body_read(&body, &request->arena, &transaction->doc, 0,
                            terms_members(TERMS_KEY) | MEMBER_BIT(MEMBER_MUTATIONS), "", err);
     }
-    if (status == STET_OK) status = terms_read_body(&transaction->terms, &body, err);
-    if (status == STET_OK)
-        status = mutations_read(&body, &transaction->mutations, &transaction->count, err);
-    if (status == STET_OK && transaction->count == 0)
-        status = body_bad(&body, MEMBER_MUTATIONS, "must be an array of at least one", err);
-    return status;
+    return status == STET_OK
+               ? terms_read_mutations(&transaction->terms, &body, &transaction->mutations,
+                                      &transaction->count, err)
+               : status;
 }
 
 void handle_transaction(struct request *request) {
