@@ -625,7 +625,7 @@ STET_API stet_export_page stet_export_page_get(const stet_command *command);
 STET_API stet_status stet_command_diff(stet_command *command, stet_view type, stet_view id,
                                        stet_version from, stet_version to, stet_error *err);
 
-/** Answers {"current_version", "last_modified_by", "last_modified_at", "has_conflicts", "conflicts", "readers"}. */
+/** Answers {"current_version", "last_modified_by", "last_modified_at", "has_conflicts", "conflicts"}. */
 STET_API stet_status stet_command_concurrency(stet_command *command, stet_view type, stet_view id,
                                               stet_error *err);
 

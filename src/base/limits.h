@@ -529,7 +529,21 @@
 #define FEED_JOBS_MAX 8 /* Pages being read for one client at a time; the others wait. */
 /* How often, at most, an event stream is told where the operations stand that it follows. */
 #define QUEUE_PLACES_MS 1000
-#define FEED_BOOKMARK_S 15 /* How often a quiet event stream gets its position. */
+/* One message of a live connection; past it: it is closed with 1009. */
+#define LIVE_MESSAGE_BYTES_MAX (DATA_BYTES_MAX + 64u * 1024u)
+#define LIVE_SUB_BYTES_MAX 64     /* The name of a subscription on it; past it: BAD_REQUEST. */
+#define LIVE_SUBSCRIPTIONS_MAX 64 /* Subscriptions on it; past it: TOO_LARGE. */
+/* Writes, and reads for presence, under way on it; past it: BUSY. */
+#define LIVE_COMMANDS_MAX 64
+/* Read of it at a time, and sent on it, before others have their turn. */
+#define LIVE_CHUNK_BYTES (16u * 1024u)
+#define LIVE_CLOSE_MS 1000 /* How long the end of it waits for the client's own. */
+#define PRESENT_MAX 64     /* Records that a live connection has open; past it: TOO_LARGE. */
+/* Places in the register of who has what open or watches it, of all connections; past it: BUSY. */
+#define PRESENCE_SEATS_MAX 100000
+#define PRESENCE_SHOWN_MAX 100 /* People told to have a record open; further ones are counted. */
+#define PRESENCE_MS 100        /* How often those who look at a record are told, at most. */
+#define FEED_BOOKMARK_S 15     /* How often a quiet event stream gets its position. */
 
 /* Log. */
 /* One line of the log; PIPE_BUF of Linux: what one write to a pipe keeps together; past it: it

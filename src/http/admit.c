@@ -160,20 +160,28 @@ static void check_access(struct request *request) {
 }
 
 /* A page of another site must not act with what its visitor's machine can reach. */
-static void check_origin(struct request *request) {
+stet_status request_check_origin(const struct request *request, stet_error *err) {
     const struct gate *gate = &request->loop->server->gate;
     const struct headers *headers = &request->headers;
-    if (request->method == METHOD_GET || request->method == METHOD_OPTIONS) return;
     if (headers->origin.size > 0) {
         if (gate_origin_is_own(gate, headers->origin, headers->host) ||
             gate_origin_allowed(gate, headers->origin))
-            return;
-        refuse_later_field(request, STET_FORBIDDEN, "Origin", 0,
-                           "pages of this origin may not write here; see --allow-origin");
-    } else if (view_equal(headers->fetch_site, VIEW("cross-site"))) {
-        refuse_later_field(request, STET_FORBIDDEN, "Sec-Fetch-Site", 0,
-                           "pages of other sites may not write here; see --allow-origin");
+            return STET_OK;
+        error_set(err, STET_FORBIDDEN,
+                  "pages of this origin may not write here; see --allow-origin");
+        error_field(err, "Origin", 0);
+        return STET_FORBIDDEN;
     }
+    if (!view_equal(headers->fetch_site, VIEW("cross-site"))) return STET_OK;
+    error_set(err, STET_FORBIDDEN, "pages of other sites may not write here; see --allow-origin");
+    error_field(err, "Sec-Fetch-Site", 0);
+    return STET_FORBIDDEN;
+}
+
+static void check_origin(struct request *request) {
+    stet_error err;
+    if (request->method == METHOD_GET || request->method == METHOD_OPTIONS) return;
+    if (request_check_origin(request, &err) != STET_OK) request_refuse_later(request, &err, 0);
 }
 
 static void check_host(struct request *request) {

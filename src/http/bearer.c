@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "http/live.h"
 #include "http/stream.h"
 
 #include <stdlib.h>
@@ -107,9 +108,10 @@ static bool check_requests(struct loop *loop) {
 static void bearer_fire(struct timer *timer) {
     struct loop *loop = (struct loop *)((char *)timer - offsetof(struct loop, bearer_timer));
     bool streams = stream_check_some(loop, PORTIONS);
+    bool lives = live_check_some(loop, PORTIONS);
     if (loop->bearer_portion == 0) loop->bearer_requests = check_requests(loop);
     loop->bearer_portion = (loop->bearer_portion + 1) % PORTIONS;
-    if ((streams || loop->bearer_requests) && !loop->stopping)
+    if ((streams || lives || loop->bearer_requests) && !loop->stopping)
         timer_set(&loop->wheel, timer, loop->now_ms + PORTION_MS);
 }
 

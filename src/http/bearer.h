@@ -18,6 +18,14 @@ enum bearer_state {
     BEARER_OVER,
 };
 
+/* What those who wait are told, as JSON; they end with it. */
+#define BEARER_CHANGED_JSON                                                                        \
+    "{\"changed\":true,\"detail\":\"your rights were changed: connect again\"}"
+#define BEARER_SESSION_ENDED_JSON                                                                  \
+    "{\"code\":\"SESSION_ENDED\",\"detail\":\"the session is over: log in again\"}"
+#define BEARER_TOKEN_ENDED_JSON                                                                    \
+    "{\"code\":\"UNAUTHENTICATED\",\"detail\":\"the token was revoked or has expired\"}"
+
 struct bearer;
 
 /* *out: owned, bearer_destroy; NULL when nothing can end what the request was let in with. STET_NO_MEMORY */

@@ -109,6 +109,13 @@ static const stet_view names[MEMBER_COUNT] = {
     NAME(MEMBER_LINK, "link"),
     NAME(MEMBER_DEVICE, "device"),
     NAME(MEMBER_BYPASS, "bypass"),
+    NAME(MEMBER_SUB, "sub"),
+    NAME(MEMBER_WHERE, "where"),
+    NAME(MEMBER_EVENTS, "events"),
+    NAME(MEMBER_SINCE, "since"),
+    NAME(MEMBER_CSRF, "csrf"),
+    NAME(MEMBER_CLIENT, "client"),
+    NAME(MEMBER_ADDRESS, "address"),
 #undef NAME
 };
 

@@ -139,6 +139,9 @@ void handle_settings_get(struct request *request);
 void handle_settings_put(struct request *request);
 void handle_alert_list(struct request *request);
 
+/* live_open.c */
+void handle_live(struct request *request);
+
 /* transactions.c, import.c, export.c, changes.c, metrics.c, contract.c */
 void handle_transaction(struct request *request);
 void handle_import(struct request *request);

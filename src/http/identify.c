@@ -108,6 +108,7 @@ static bool identify_token(struct request *request, stet_view token, const char 
         return false;
     }
     request_become(request, identity, roles);
+    request->credential = token;
     return true;
 }
 
@@ -176,6 +177,7 @@ static void identify_cookie(struct request *request) {
     case COOKIE_FOUND: break;
     }
     if (!identify_token(request, token, "Cookie")) return;
+    request->by_cookie = true;
     const stet_identity *identity = request->identity;
     if (identity->session[0] == '\0' || !view_equal(view_of(identity->space), whose)) {
         refuse(request, STET_UNAUTHENTICATED, "Cookie",

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/view.h"
 #include "http/leases.h"
+#include "http/live.h"
 #include "http/request.h"
 #include "http/stream.h"
 
@@ -242,6 +243,7 @@ static void read_mailbox(struct loop *loop) {
     int *sockets;
     unsigned socket_count;
     (void)!read(loop->mailbox_fd, &count, sizeof count);
+    if (atomic_exchange(&loop->presence_due, false)) live_presence_due(loop);
     pthread_mutex_lock(&loop->mailbox_mutex);
     sockets = loop->mailbox;
     socket_count = loop->mailbox_count;
@@ -296,6 +298,7 @@ static void begin_stop(struct loop *loop) {
         timer_cancel(&loop->wheel, &loop->accept_timer);
     }
     stream_end_all(loop);
+    live_end_all(loop);
     for (struct peer *peer = loop->peers; peer != NULL; peer = peer->next) {
         struct request *request = peer->request;
         if (request != NULL && request->suspended && request->stop != NULL) request->stop(request);
@@ -316,6 +319,7 @@ static void handle_event(struct loop *loop, const struct epoll_event *event) {
         break;
     }
     case SOURCE_STREAM: stream_event((struct stream *)source, event->events); break;
+    case SOURCE_LIVE: live_event((struct live *)source, event->events); break;
     }
 }
 
@@ -328,7 +332,7 @@ void loop_round(struct loop *loop, int wait_ms) {
     int count = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, wait_ms);
     loop->now_ms = monotonic_ms();
     atomic_fetch_add_explicit(&loop->rounds, 1, memory_order_relaxed);
-    /* Peers and streams named here are freed only below: by run_daemon and stream_bury. */
+    /* Peers, streams and live ones named here are freed only below: by run_daemon and their burials. */
     for (int i = 0; i < count; i++)
         handle_event(loop, &events[i]);
     while ((timer = wheel_expired(&loop->wheel, loop->now_ms)) != NULL)
@@ -337,12 +341,13 @@ void loop_round(struct loop *loop, int wait_ms) {
     if (loop->daemon_due) run_daemon(loop);
     turns_serve(&loop->turns);
     stream_bury(loop);
+    live_bury(loop);
 }
 
 /* Commands always come back; answers and streams get a bounded time. */
 static bool may_end(const struct loop *loop) {
     if (!loop->stopping || loop->commands > 0) return false;
-    return loop->requests == 0 || loop->now_ms >= loop->stop_deadline_ms;
+    return (loop->requests == 0 && loop->live_count == 0) || loop->now_ms >= loop->stop_deadline_ms;
 }
 
 /* Stopping the daemon while a connection is suspended would abort the process. */
@@ -444,6 +449,7 @@ stet_status loop_init(struct loop *loop, stet_error *err) {
     loop->now_ms = monotonic_ms();
     wheel_init(&loop->wheel, loop->now_ms);
     loop->accept_timer.fire = accept_again;
+    buffer_init(&loop->live_out, NULL, 0);
     loop->scratch = malloc(LOOP_SCRATCH_BYTES);
     if (loop->scratch == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -463,6 +469,7 @@ stet_status loop_init(struct loop *loop, stet_error *err) {
 void loop_done(struct loop *loop) {
     if (loop->daemon != NULL) {
         loop->stopping = true;
+        live_cut_all(loop); /* With TLS they are connections of the library, suspended. */
         resume_all(loop);
         MHD_stop_daemon(loop->daemon);
         loop->daemon = NULL;
@@ -473,7 +480,9 @@ void loop_done(struct loop *loop) {
         while (loop->streams != NULL) /* Readers that did not take their farewell. */
             stream_event(loop->streams, EPOLLHUP);
         stream_bury(loop);
+        live_bury(loop);
     }
+    buffer_done(&loop->live_out);
     request_pool_done(loop);
     stet_client_destroy(loop->client);
     loop->client = NULL;

@@ -1,13 +1,13 @@
 /*
  * An event loop: one thread that owns a libmicrohttpd daemon, a stet_client and the connections
- * handed to it. Nothing in it is touched by another thread but the mailbox, the stop flag and the
- * counters, which are atomic.
+ * handed to it. Nothing in it is touched by another thread but the mailbox, and what is atomic: the stop
+ * flag, the counters, the word that presence changed.
  *
  *     outer epoll set ── the daemon's own epoll descriptor   → MHD_run
  *                     ├─ the client's descriptor             → completions, ready subscriptions
  *                     ├─ the mailbox                         → new sockets, the order to stop
  *                     ├─ the listening sockets (loop 0 only)  → accept, dealt out in turn
- *                     └─ sockets of waiting peers, streams   → somebody left, room to write
+ *                     └─ sockets of waiting peers, streams, live ones→ somebody left, room to write
  *
  * We drive the daemon ourselves because the library's thread stalls when 128 or more connections
  * are ready at once: after each MHD_run we ask MHD_get_timeout and run again while it says 0.
@@ -15,6 +15,7 @@
 #ifndef HTTP_LOOP_H
 #define HTTP_LOOP_H
 
+#include "base/buffer.h"
 #include "base/limits.h"
 #include "http/gate.h"
 #include "http/metrics.h"
@@ -28,6 +29,8 @@
 #include <stdatomic.h>
 
 struct lease;
+struct live;
+struct presence;
 struct request;
 struct stream;
 struct loop;
@@ -40,6 +43,7 @@ enum source_kind {
     SOURCE_LISTENER,
     SOURCE_PEER,
     SOURCE_STREAM,
+    SOURCE_LIVE,
 };
 struct source {
     enum source_kind kind;
@@ -91,6 +95,7 @@ struct http_server {
     struct loop *loops;
     unsigned loop_count;
     unsigned next_loop; /* Loop 0's. */
+    struct presence *presence;
     atomic_uint connections;
     atomic_ullong connections_total, connections_refused;
     atomic_bool stopping;
@@ -124,6 +129,13 @@ struct loop {
     struct peer *peers;
     struct stream *streams;
     unsigned stream_count;
+    struct live *lives;
+    unsigned live_count;
+    struct live *live_bearer_next;
+    struct live *dead_lives;
+    struct buffer live_out;   /* What a live connection sends next, while it is gathered. */
+    atomic_bool presence_due; /* Some of its seats are marked; set by other threads, too. */
+    struct timer presence_timer;
     struct turns turns;         /* Of those that have something to send. */
     struct stream *bearer_next; /* Whose bearer is asked about next. */
     struct timer bearer_timer;

@@ -5,14 +5,16 @@
 
 #include "base/view.h"
 #include "http/handlers.h"
+#include "http/presence.h"
 #include "http/request.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
-static const int codes[] = {200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 410,
-                            412, 413, 415, 421, 422, 423, 428, 429, 431, 499, 500, 503, 507, 0};
+static const int codes[] = {101, 200, 201, 202, 204, 304, 400, 401, 403, 404,
+                            405, 406, 408, 409, 410, 412, 413, 415, 421, 422,
+                            423, 426, 428, 429, 431, 499, 500, 503, 507, 0};
 static_assert(sizeof codes / sizeof codes[0] <= METRICS_CODES, "a column for each code");
 
 static const double bucket_s[METRICS_BUCKETS] = {
@@ -204,6 +206,16 @@ static void page_server(struct page *page, struct http_server *server) {
          STET_METRIC_GAUGE, AT(streams_lagging)},
         {"stet_http_stream_events_total", "Events sent on streams.", "", STET_METRIC_COUNTER,
          AT(stream_events)},
+        {"stet_http_live_connections", "Live connections open now.", "", STET_METRIC_GAUGE,
+         AT(lives)},
+        {"stet_http_live_connections_total", "Live connections opened.", "", STET_METRIC_COUNTER,
+         AT(lives_total)},
+        {"stet_http_live_lagging", "Live connections whose reader takes nothing now.", "",
+         STET_METRIC_GAUGE, AT(lives_lagging)},
+        {"stet_http_live_messages_total", "Messages of live clients.", "", STET_METRIC_COUNTER,
+         AT(live_messages)},
+        {"stet_http_live_events_total", "Events sent on live connections.", "", STET_METRIC_COUNTER,
+         AT(live_events)},
         {"stet_http_long_polls", "Long polls waiting now.", "", STET_METRIC_GAUGE, AT(long_polls)},
     };
     page_sample(page, "stet_http_connections", "Connections open now.", STET_METRIC_GAUGE, "", "",
@@ -213,6 +225,8 @@ static void page_server(struct page *page, struct http_server *server) {
     page_sample(page, "stet_http_connections_refused_total",
                 "Connections closed at once because too many were open.", STET_METRIC_COUNTER, "",
                 "", (double)atomic_load(&server->connections_refused));
+    page_sample(page, "stet_http_present", "Records that live clients have open.",
+                STET_METRIC_GAUGE, "", "", (double)presence_count(server->presence));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         page_sample(page, rows[i].name, rows[i].help, rows[i].kind, "", rows[i].labels,
                     (double)total(server, rows[i].at));

@@ -40,6 +40,7 @@ struct metrics {
     metric aborted;                        /* Gone before their answer was sent. */
     metric streams, streams_total, streams_lagging, stream_events;
     metric long_polls;
+    metric lives, lives_total, lives_lagging, live_messages, live_events;
     metric retries_told;                    /* Answers with Retry-After. */
     metric client_counts[TELEMETRY_COUNTS]; /* What clients reported. */
     struct {

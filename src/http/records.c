@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "http/handlers.h"
+#include "http/presence.h"
 #include "http/request.h"
 
 /* Opens the space, makes the command with `fill` and submits it. */
@@ -184,9 +185,39 @@ static stet_status fill_concurrency(stet_command *command, const void *context, 
     return stet_command_concurrency(command, captures[CAPTURE_TYPE], captures[CAPTURE_ID], err);
 }
 
+/* The engine knows of those who changed it; who has it open, the connections know. */
+static void reply_concurrency(struct request *request) {
+    const stet_outcome *outcome = stet_command_outcome(request->command);
+    if (outcome->status != STET_OK) {
+        request_refuse_outcome(request, status_http(outcome->status), NULL);
+        return;
+    }
+    struct arena *arena = &request->arena;
+    stet_view type = percent_encode(arena, request->match.captures[CAPTURE_TYPE]);
+    stet_view id = percent_encode(arena, request->match.captures[CAPTURE_ID]);
+    stet_view address = arena_format(arena, "%.*s/%.*s", VIEW_ARG(type), VIEW_ARG(id));
+    struct buffer body;
+    buffer_init(&body, arena, 0);
+    buffer_append(&body, outcome->body.bytes, outcome->body.size - 1);
+    buffer_append_char(&body, ',');
+    if (type.bytes != NULL && id.bytes != NULL && address.bytes != NULL) {
+        presence_write_readers(request->loop->server->presence,
+                               request->match.captures[CAPTURE_SPACE], address, &body);
+    } else {
+        body.status = STET_NO_MEMORY;
+    }
+    buffer_append_char(&body, '}');
+    if (buffer_status(&body) != STET_OK) {
+        stet_error err = {.status = STET_NO_MEMORY, .message = "out of memory"};
+        request_refuse(request, &err);
+        return;
+    }
+    request_reply(request, &(struct reply){.http = 200, .body = buffer_view(&body)});
+}
+
 void handle_concurrency(struct request *request) {
     if (!request_params_done(request)) return;
-    read_submit(request, fill_concurrency, request->match.captures, request_reply_outcome);
+    read_submit(request, fill_concurrency, request->match.captures, reply_concurrency);
 }
 
 static stet_status fill_receipt(stet_command *command, const void *context, stet_error *err) {

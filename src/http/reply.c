@@ -163,6 +163,12 @@ void request_refuse_http(struct request *request, const stet_error *err, int htt
         reply.extra[reply.extra_count].name = "Allow";
         reply.extra[reply.extra_count++].value = allow;
     }
+    if (http == 426) {
+        reply.extra[reply.extra_count].name = "Upgrade";
+        reply.extra[reply.extra_count++].value = "websocket";
+        reply.extra[reply.extra_count].name = "Sec-WebSocket-Version";
+        reply.extra[reply.extra_count++].value = "13";
+    }
     if (err->cause[0] != '\0' && http >= 500) {
         LOG(LOG_ERROR, "request failed", log_text("request_id", request->id),
             log_text("code", view_of(status_code(err->status))),

@@ -401,7 +401,7 @@ void request_account(struct request *request, bool complete) {
 }
 
 static void request_complete(struct request *request, bool complete) {
-    if (!request->taken_over) request_account(request, complete);
+    if (!request->taken_over && !request->accounted) request_account(request, complete);
     if (!complete && request->gone != NULL) request->gone(request);
     if (request->peer->watched) peer_unwatch(request->peer);
     request->peer->request = NULL;

@@ -61,6 +61,8 @@ struct request {
     stet_view id; /* X-Request-Id. */
     char id_bytes[REQUEST_ID_BYTES_MAX + 1];
     stet_actor actor;
+    stet_view credential; /* The token that `identity` was found by; empty: none, or a ticket. */
+    bool by_cookie;       /* It came in a cookie. */
     const stet_identity
         *identity; /* Of a token or session; NULL: it is an actor that no one can revoke. */
 
@@ -78,6 +80,7 @@ struct request {
     int refusal_http;
     bool begun, suspended, answered, failed;
     bool ambiguous;  /* Where it ends may be read in two ways: the connection ends with it. */
+    bool accounted;  /* Before its end: it goes on as something else. */
     bool taken_over; /* The socket now belongs to a stream; not an answer of ours. */
 
     unsigned
@@ -180,6 +183,9 @@ stet_status request_bad_media(const char *wanted, stet_error *err);
 /* Reads the headers, finds the route and the actor. What is wrong is left in request->refusal. */
 void request_admit(struct request *request, struct MHD_Connection *mhd, const char *method,
                    const char *version);
+/* STET_FORBIDDEN: a page of a site that was not allowed sends it. */
+stet_status request_check_origin(const struct request *request, stet_error *err);
+
 /* ---- Who it is (identify.c) ---- */
 
 #define COOKIE_SESSION VIEW("stet_session")

@@ -171,6 +171,7 @@ const struct route routes[] = {
     {"/v1/{space}/changes", {[METHOD_GET] = {handle_changes, ACCESS_FEED, NO_BODY, "getChanges"}}},
     {"/v1/{space}/telemetry",
      {[METHOD_POST] = {handle_telemetry, ACCESS_ACTOR, SMALL_BYTES_MAX, "reportTelemetry"}}},
+    {"/v1/{space}/live", {[METHOD_GET] = {handle_live, ACCESS_FEED, NO_BODY, "connectLive"}}},
     {"/v1/{space}/changes/ticket",
      {[METHOD_POST] = {handle_ticket_create, ACCESS_ACTOR, NO_BODY, "createTicket"}}},
     {"/v1/{space}/session",

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/view.h"
 #include "http/loop.h"
+#include "http/presence.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -241,12 +242,19 @@ static void server_destroy(struct http_server *server) {
     for (unsigned i = 0; i < server->listener_count; i++)
         close(server->listeners[i].fd);
     gate_done(&server->gate);
+    presence_destroy(server->presence);
     free(server->loops);
     free(server->tls_cert);
     if (server->tls_key != NULL) explicit_bzero(server->tls_key, strlen(server->tls_key));
     free(server->tls_key);
     free(server->url);
     free(server);
+}
+
+static void presence_changed(void *context, unsigned loop) {
+    struct http_server *server = context;
+    atomic_store(&server->loops[loop].presence_due, true);
+    loop_wake(&server->loops[loop]);
 }
 
 static stet_status start(struct http_server *server, stet_error *err) {
@@ -270,6 +278,7 @@ static stet_status start(struct http_server *server, stet_error *err) {
     server->loops = calloc(options->io_threads, sizeof *server->loops);
     if (server->loops == NULL) return error_set(err, STET_NO_MEMORY, "out of memory");
     server->loop_count = options->io_threads;
+    status = presence_create(server->loop_count, presence_changed, server, &server->presence, err);
     for (unsigned i = 0; status == STET_OK && i < server->loop_count; i++)
         status = loop_prepare(&server->loops[i], server, i, err);
     /* The one that accepts comes last, when all it deals to are there. */

@@ -114,17 +114,11 @@ static void check_bearer(struct stream *stream) {
     if (stream->farewell != NULL) return;
     switch (bearer_check(stream->loop, stream->space, stream->bearer, &err)) {
     case BEARER_GOOD: break;
-    case BEARER_CHANGED:
-        stream->farewell = "event: auth\ndata: {\"changed\":true,\"detail\":\"your rights were "
-                           "changed: connect again\"}\n\n";
-        break;
+    case BEARER_CHANGED: stream->farewell = "event: auth\ndata: " BEARER_CHANGED_JSON "\n\n"; break;
     case BEARER_OVER:
-        stream->farewell =
-            err.status == STET_SESSION_ENDED
-                ? "event: auth\ndata: {\"code\":\"SESSION_ENDED\",\"detail\":\"the "
-                  "session is over: log in again\"}\n\n"
-                : "event: auth\ndata: {\"code\":\"UNAUTHENTICATED\",\"detail\":\"the "
-                  "token was revoked or has expired\"}\n\n";
+        stream->farewell = err.status == STET_SESSION_ENDED
+                               ? "event: auth\ndata: " BEARER_SESSION_ENDED_JSON "\n\n"
+                               : "event: auth\ndata: " BEARER_TOKEN_ENDED_JSON "\n\n";
         break;
     }
 }

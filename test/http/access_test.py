@@ -19,6 +19,7 @@ ROUTE_LIST = os.path.abspath(sys.argv.pop(2))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 
 from harness import WAIT_S, Server, check, main, must, test  # noqa: E402
+from live_client import Live  # noqa: E402
 
 # Nobody: without a token. Guest: a role that no rule names. Member: a token without roles. Clerk: sees and changes all deals, but not
 # their margin. Owner: sees and changes what is theirs. Admin: a token for everything.
@@ -366,6 +367,8 @@ plain("getChanges", "401 200 200 200 200 200", "GET", f"{S}/changes?since=0&limi
 plain("getChanges", "401 200 200 200 200 200", "GET", f"{S}/changes?since=0&type=stet.payload&type=stet.handler&type=stet.settings&limit=1000")
 plain("getChanges", "401 403 403 403 403 403", "GET", f"{S}/changes?since=0&type=stet.user&limit=1000")
 plain("getChanges", "401 403 403 403 403 403", "GET", "/v1/stet/changes?since=0&type=stet.token&limit=1000")
+plain("connectLive", "401 426 426 426 426 426", "GET", f"{S}/live")
+plain("connectLive", "401 403 403 403 403 426", "GET", "/v1/stet/live")
 plain("exportRecords", "401 403 403 403 403 200", "GET", f"{S}/export?history=1")
 plain("backUpSpace", "401 403 403 403 403 200", "GET", f"{S}/backup")
 plain("importRecords", "401 200 200 200 200 200", "POST", f"{S}/import", json.dumps({"type": "deals", "data": {"owner": "nora"}}), LINES)
@@ -501,6 +504,54 @@ def everybody_gets_what_the_table_says(folder):
                 if got != statuses:
                     wrong.append(f"{operation} {name}: {' '.join(map(str, got))}, not {' '.join(map(str, statuses))}")
     check(not wrong, "\n" + "\n".join(wrong))
+
+
+def live_messages(world, owner):
+    """Of a live connection: each with the statuses it gets, as of the table above for the same over HTTP."""
+    deal, changed = world.deal(owner), world.changed_deal(owner)
+    mine = owner == "owner"
+
+    def write(statuses, **mutation):
+        return statuses, "mutate", {"mutations": [{"type": "deals", "base_version": 1, **mutation}]}
+
+    yield write("404 404 200 200 200" if mine else "404 404 200 404 200", op="put", id=deal, data={"owner": owner, "title": "new"})
+    yield write("404 404 409 409 409" if mine else "404 404 409 404 409", op="put", id=changed, data={"owner": owner, "n": 9})
+    yield write("404 404 403 200 200" if mine else "404 404 403 404 200", op="put", id=world.deal(owner), data={"owner": owner, "margin": 1})
+    yield "404 404 200 200 200" if mine else "404 404 200 404 200", "present", {"address": f"deals/{world.deal(owner)}"}
+    yield "403 403 403 403 403", "mutate", {"mutations": [{"op": "put", "type": "stet.user", "id": "x", "data": {}}]}
+    yield "403 403 403 403 403", "present", {"address": "stet.user/ann"}
+    yield "403 403 403 403 403", "subscribe", {"sub": "users", "type": ["stet.user"], "since": 0}
+
+
+@test
+def a_live_connection_tells_and_takes_what_requests_do(folder):
+    with World(folder) as world:
+        port = urllib.parse.urlsplit(world.server.url).port
+        for at, role in enumerate(ROLES[1:]):
+            with Live(port, f"{S}/live", token=world.tokens[role]) as live:
+                live.ask("subscribe", sub="all", type=["deals", "coded", "meetings"], since=0)
+                live.ask("subscribe", sub="more", since=0, events=["conflict", "operation"])
+                live.ask("subscribe", sub="where", type=["deals"], where="margin contains 'MARK'", since=0)
+                live.ask("subscribe", sub="named", ids=["deals/mark-others-id-0", "deals/owners-0"], since=0)
+                for owner in ("owner", "nora"):
+                    for statuses, op, members in live_messages(world, owner):
+                        got = live.ask(op, None, **members)
+                        want = int(statuses.split()[at])
+                        check(got["status"] == want, f"{role}: {owner}: {op} {members}: not {want} but {got}")
+                        said(world, role, got, members)
+                seen = set()
+                while len(seen) < 4:
+                    event = live.event("ready")
+                    seen.add(event["sub"])
+                live.quiet(0.3, "auth")
+                for event in live.taken + live.events:
+                    said(world, role, event, {})
+
+
+def said(world, role, message, asked):
+    text = json.dumps(message)
+    for mark, seen_by in world.marks.items():
+        check(role in seen_by or mark not in text or mark in json.dumps(asked), f"{role} is told {mark}: {text[:3000]}")
 
 
 @test

@@ -381,7 +381,6 @@ static stet_status answer_concurrency(struct stet_command *command, struct json_
     for (size_t i = 0; i < task->found_count; i++)
         json_text(writer, task->found[i]);
     json_array_end(writer);
-    json_member_u64(writer, VIEW("readers"), 0);
     json_object_end(writer);
     change_unref(head);
     return STET_OK;
