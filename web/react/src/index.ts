@@ -3,6 +3,7 @@ export { agentShares, type AgentShare } from './agents';
 export { ConflictDialog, type ConflictDialogProps } from './conflict-dialog';
 export type { ConflictEnd } from './conflict-form';
 export { labelOf, type Labels } from './field-label';
+export { nounOf } from './noun-of';
 export { OfflineBanner } from './offline-banner';
 export { OptimisticIndicator } from './optimistic-indicator';
 export { StetProvider, useClient, useLanguage, useText, type Messages, type ViewClock } from './provider';
