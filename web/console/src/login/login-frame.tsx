@@ -20,12 +20,14 @@ export function LoginFrame({ title, lead, children }: { readonly title: string; 
         </div>
         {children}
       </main>
-      <footer className="login-foot" role="group" aria-label={words.language}>
-        {all.map((value) => (
-          <button key={value} type="button" className="login-language" lang={value} aria-pressed={value === language} onClick={() => setLanguage(value)}>
-            {languages[value]}
-          </button>
-        ))}
+      <footer>
+        <div className="login-foot" role="group" aria-label={words.language}>
+          {all.map((value) => (
+            <button key={value} type="button" className="login-language" lang={value} aria-pressed={value === language} onClick={() => setLanguage(value)}>
+              {languages[value]}
+            </button>
+          ))}
+        </div>
       </footer>
     </div>
   );
