@@ -29,7 +29,7 @@ export interface SourceClock {
 }
 
 export interface Source<T> extends Live<SourceState<T>> {
-  /** Reads again at once. */
+  /** Reads again at once; a reading that is under way is given up, for it may have begun before what one wants to see. */
   refresh(): void;
 }
 
@@ -111,6 +111,10 @@ export function createSource<T>(options: SourceOptions<T>): Source<T> {
         reading = null;
       };
     },
-    refresh: start,
+    refresh: () => {
+      reading?.abort();
+      reading = null;
+      start();
+    },
   };
 }

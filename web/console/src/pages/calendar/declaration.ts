@@ -12,6 +12,8 @@ export interface Intervals {
   readonly exclusive: boolean;
   /** Where what is taken stands; null: the type is one calendar. */
   readonly resource: Pointer | null;
+  /** It is a list of texts. */
+  readonly resourceList: boolean;
   readonly anyOf: Pointer | null;
   readonly start: TimeField;
   readonly end: TimeField | null;
@@ -61,7 +63,7 @@ function typeOf(definition: Readonly<Record<string, unknown>>): CalendarType | n
   const fields = objectOf(definition['fields']);
   const declared = definition['exclusive'];
   const all = Array.isArray(declared) ? declared : [declared];
-  const kinds = all.map(intervalsOf).filter((one) => one !== null);
+  const kinds = all.map((one) => intervalsOf(one, fields)).filter((one) => one !== null);
   if (kinds.length === 0) {
     const shown = shownOnly(fields);
     if (shown === null) return null;
@@ -100,6 +102,7 @@ function shownOnly(fields: Readonly<Record<string, unknown>>): Intervals | null 
 const nothing = {
   exclusive: true,
   resource: null,
+  resourceList: false,
   anyOf: null,
   end: null,
   duration: null,
@@ -114,16 +117,18 @@ const nothing = {
   hours: null,
 } as const;
 
-function intervalsOf(value: unknown): Intervals | null {
+function intervalsOf(value: unknown, fields: Readonly<Record<string, unknown>>): Intervals | null {
   if (!isObject(value)) return null;
   const start = timeFieldOf(value['start']);
   if (start === null) return null;
   const zone = textOf(value['tz']);
   const recurrence = objectOf(value['recurrence']);
   const rrule = textOf(recurrence['rrule']);
+  const resource = textOf(value['resource']) ?? null;
   return {
     ...nothing,
-    resource: textOf(value['resource']) ?? null,
+    resource,
+    resourceList: resource !== null && objectOf(fields[resource])['type'] === 'array',
     anyOf: textOf(value['any_of']) ?? null,
     start,
     end: timeFieldOf(value['end']),
