@@ -1,8 +1,9 @@
 /** All pages, in the order of the navigation. The first one is where the console opens. */
 import type { PageDefinition } from './page';
+import { page as calendar } from './calendar/page';
 import { page as conflicts } from './conflicts/page';
 import { page as history } from './history/page';
 import { page as queue } from './queue/page';
 import { page as records } from './records/page';
 
-export const pages: readonly PageDefinition[] = [records, conflicts, history, queue];
+export const pages: readonly PageDefinition[] = [records, conflicts, history, calendar, queue];

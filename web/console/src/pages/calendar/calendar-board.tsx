@@ -1,6 +1,6 @@
 import { useNow } from '@stet/react';
 import { CalendarPlus, ChevronLeft, ChevronRight } from 'lucide-react';
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { useCallback, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useCommands } from '../../app/commands';
 import { useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
@@ -23,7 +23,7 @@ import { TimeGrid } from './time-grid';
 import { useCalendar } from './use-calendar';
 import { useChanges } from './use-changes';
 import type { Doing } from './use-grid-drag';
-import { resourcesToShow, useResourceNames } from './use-resources';
+import { resourcesToShow, useBookedResources, useResourceNames } from './use-resources';
 import { clockAt, instantAt, isZone, ownZone } from './zone';
 
 type View = 'day' | 'week' | 'agenda';
@@ -45,11 +45,12 @@ export function CalendarBoard({ type, types, named }: { readonly type: CalendarT
   const zones = useMemo(() => [...new Set([kind.hours?.zone, kind.zone !== null && 'name' in kind.zone ? kind.zone.name : undefined, ownZone(), 'UTC'].filter((zone) => zone !== undefined && isZone(zone)))].filter((zone) => zone !== undefined), [kind]);
   const asked = route.query['zone'];
   const zone = asked !== undefined && isZone(asked) ? asked : (zones[0] ?? 'UTC');
-  const format = calendarFormat(language, zone);
+  const locale = navigatorLocale(language);
+  const format = calendarFormat(locale, zone);
   const view: View = route.query['view'] === 'day' ? 'day' : route.query['view'] === 'agenda' ? 'agenda' : route.query['view'] === 'week' || !isNarrow ? 'week' : 'agenda';
   const today = dayOfClock(clockAt(now, zone));
   const day = isDay(route.query['day'] ?? '') ? (route.query['day'] ?? today) : today;
-  const first = view === 'week' ? weekStart(day, firstWeekdayOf(navigatorLocale(language))) : day;
+  const first = view === 'week' ? weekStart(day, firstWeekdayOf(locale)) : day;
   const count = view === 'day' ? 1 : view === 'week' ? 7 : agendaDays;
   const days = useMemo(() => daysFrom(first, count), [first, count]);
   const [doing, setDoing] = useState<Doing | null>(null);
@@ -66,11 +67,8 @@ export function CalendarBoard({ type, types, named }: { readonly type: CalendarT
   reread.current = calendar.source.refresh;
 
   const names = useResourceNames(named);
-  const [used, setUsed] = useState<ReadonlySet<string>>(new Set());
-  useEffect(() => {
-    const all = calendar.shown.flatMap((one) => one.resources);
-    setUsed((before) => (all.every((id) => before.has(id)) ? before : new Set([...before, ...all])));
-  }, [calendar.shown]);
+  const booked = useBookedResources(type, kind);
+  const used = useMemo(() => new Set([...booked, ...calendar.shown.flatMap((one) => one.resources)]), [booked, calendar.shown]);
   const resources = useMemo(() => (kind.resource === null ? [] : resourcesToShow(used, names)), [kind, used, names]);
   const order = useMemo(() => new Map(resources.map((one, index) => [one.id, index] as const)), [resources]);
   const nameOf = useCallback((id: string) => names.get(id)?.name ?? id, [names]);
@@ -163,7 +161,7 @@ export function CalendarBoard({ type, types, named }: { readonly type: CalendarT
             aria-label={words.zone}
             value={zone}
             onChange={(event) => go({ zone: event.target.value }, 'replace')}
-            options={[...new Set([...zones, zone])].map((one) => ({ value: one, label: calendarFormat(language, one).zoneName(clockOfDay(day)) }))}
+            options={[...new Set([...zones, zone])].map((one) => ({ value: one, label: calendarFormat(locale, one).zoneName(clockOfDay(day)) }))}
           />
           <span className="calendar-views" role="group" aria-label={words.view}>
             {(['day', 'week', 'agenda'] as const).map((one) => (

@@ -48,7 +48,7 @@ function create(language: string, timeZone: string, name: string): CalendarForma
   const last = (span: { readonly start: number; readonly end: number }): number => Math.max(span.start, span.end - 1);
   const range = (span: { readonly start: number; readonly end: number; readonly allDay: boolean }, day: Intl.DateTimeFormat, to: string): string => {
     if (span.allDay) return sameDay(span.start, last(span)) ? day.format(span.start) : `${day.format(span.start)}${to}${day.format(last(span))}`;
-    if (sameDay(span.start, last(span))) return `${clock.format(span.start)}${to}${clock.format(span.end)}`;
+    if (sameDay(span.start, last(span))) return clock.formatRange(span.start, span.end);
     return `${day.format(span.start)}, ${clock.format(span.start)}${to}${day.format(span.end)}, ${clock.format(span.end)}`;
   };
   return {

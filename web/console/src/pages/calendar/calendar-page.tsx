@@ -35,7 +35,7 @@ export function CalendarPage() {
         <EmptyState icon={CalendarDays} title={words.noCalendarTitle} action={<a className="button button-secondary" href={hrefTo(['schema'])}>{words.openSchema}</a>}>
           <p>{words.noCalendarText}</p>
           <div className="queue-command">
-            <code>{command}</code>
+            <code tabIndex={0}>{command}</code>
             <CopyButton text={command} label={words.copy} />
           </div>
         </EmptyState>

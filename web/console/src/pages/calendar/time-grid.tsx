@@ -189,11 +189,11 @@ export function TimeGrid(props: TimeGridProps): ReactNode {
                   data-column={column.key}
                   onPointerDown={(event) => drag.begin(event, 'create', null, column)}
                 >
-                  {axis.hours.map((hour) => (
-                    <span key={hour.place} className="calendar-line" style={{ top: hour.place * minutePx }} aria-hidden />
-                  ))}
                   {closedIn(own, kind.hours, axis.length).map((one) => (
                     <span key={`closed ${one.from}`} className="calendar-closed" style={{ top: one.from * minutePx, height: (one.to - one.from) * minutePx }} aria-hidden />
+                  ))}
+                  {axis.hours.map((hour) => (
+                    <span key={hour.place} className="calendar-line" style={{ top: hour.place * minutePx }} aria-hidden />
                   ))}
                   {own.gaps.map((gap) => (
                     <span key={`gap ${gap.from}`} className="calendar-gap" title={words.skipped} style={{ top: gap.from * minutePx, height: (gap.to - gap.from) * minutePx }} aria-hidden />
@@ -206,7 +206,7 @@ export function TimeGrid(props: TimeGridProps): ReactNode {
                         one={item}
                         look={lookOf(type, kind, item, order)}
                         label={labelOf(item)}
-                        when={format.span(item)}
+                        when={height < 34 || lane.lanes > 2 ? format.time(item.start) : format.span(item)}
                         style={{ top: segment.from * minutePx, height: height - 2, left: `${(lane.lane / lane.lanes) * 100}%`, width: `calc(${(lane.width / lane.lanes) * 100}% - 3px)` }}
                         begins={segment.begins}
                         ends={segment.ends}
@@ -278,9 +278,9 @@ function ColumnHead({ column, format, today, nameOf, onDay, order }: ColumnHeadP
     );
   }
   return (
-    <button type="button" className={classNames('calendar-head', column.day === today && 'calendar-head-today')} aria-label={format.longDay(column.day)} aria-current={column.day === today ? 'date' : undefined} onClick={() => onDay(column.day)}>
-      <span className="calendar-weekday">{format.weekday(column.day)}</span>
-      <span className="calendar-number">{format.dayNumber(column.day)}</span>
+    <button type="button" className={classNames('calendar-head', column.day === today && 'calendar-head-today')} aria-current={column.day === today ? 'date' : undefined} onClick={() => onDay(column.day)}>
+      <span className="calendar-weekday">{format.weekday(column.day)}</span> <span className="calendar-number">{format.dayNumber(column.day)}</span>
+      <span className="visually-hidden">, {format.longDay(column.day)}</span>
     </button>
   );
 }

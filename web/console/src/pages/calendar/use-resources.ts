@@ -3,6 +3,9 @@ import { useClient } from '@stet/react';
 import { useMemo } from 'react';
 import { textOf } from '../../outside';
 import { useSource } from '../../use-source';
+import { addDays } from './dates';
+import type { CalendarType, Intervals } from './declaration';
+import { calendarPageOf } from './occurrence';
 
 /** Something that can be booked. */
 export interface Resource {
@@ -37,6 +40,27 @@ async function readNames(client: Client, signal: AbortSignal): Promise<ReadonlyM
     after = page.next ?? undefined;
   } while (after !== undefined);
   return names;
+}
+
+/** How many days before and after today are looked through for what is booked. */
+const lookedThroughDays = 30;
+const none: ReadonlySet<string> = new Set();
+
+/** What was booked of late, or soon will be: so that a day on which nothing takes place has its columns, too. */
+export function useBookedResources(type: CalendarType, kind: Intervals): ReadonlySet<string> {
+  const client = useClient();
+  const { state } = useSource<ReadonlySet<string>>(`booked ${client.space} ${type.type} ${kind.resource}`, () => ({
+    atMostEveryMs: 60_000,
+    everyMs: null,
+    read: async (signal) => {
+      if (!kind.exclusive || kind.resource === null) return none;
+      const today = new Date().toISOString().slice(0, 10);
+      const query = { field: kind.resource, from: addDays(today, -lookedThroughDays), to: addDays(today, lookedThroughDays), limit: pageLimit };
+      const answer = await client.http.request('GET', `/calendar/${encodeURIComponent(type.type)}`, { signal, query });
+      return new Set(calendarPageOf(answer.body).occurrences.flatMap((one) => one.resources));
+    },
+  }));
+  return state.value ?? none;
 }
 
 /** The resources to choose from: those that are booked, and the others of their kinds, by name. */

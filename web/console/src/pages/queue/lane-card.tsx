@@ -40,7 +40,7 @@ export function LaneCard({ lane, selected, onSelect, onAct, onSettings }: LaneCa
     <li className={classNames('lane', selected && 'lane-selected')}>
       <button type="button" className="lane-choose" aria-pressed={selected} aria-label={words.chooseLane(lane.id)} onClick={onSelect} />
       <div className="lane-head">
-        <h3 className="truncate">{lane.id}</h3>
+        <h2 className="truncate">{lane.id}</h2>
         {lane.paused ? <Tag tone="warning">{words.paused}</Tag> : null}
         {lane.draining ? <Tag tone="warning">{words.draining}</Tag> : null}
         {unattended && !lane.paused ? <Tag tone="danger">{words.noWorker}</Tag> : null}

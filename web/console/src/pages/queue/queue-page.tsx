@@ -162,10 +162,10 @@ export function QueuePage() {
             </EmptyState>
           )}
           {work.length > 0 && all.some((one) => one.waiting > 0 && one.running === 0 && one.waitingClaims === 0 && (lane === '' || one.id === lane)) ? (
-            <aside className="queue-hint">
+            <div className="queue-hint">
               <strong>{words.command}</strong>
               <StartAgent lane={unattendedLane(all, lane)} agent={work.find((one) => one.agent !== null)?.agent ?? ''} />
-            </aside>
+            </div>
           ) : null}
         </div>
       </SplitPane>

@@ -11,7 +11,7 @@ export function StartAgent({ lane, agent }: { readonly lane: string; readonly ag
   const command = agentCommand(client.url === '' ? location.origin : client.url, client.space, lane, agent);
   return (
     <div className="queue-command">
-      <code>{command}</code>
+      <code tabIndex={0}>{command}</code>
       <CopyButton text={command} label={words.copyCommand} />
     </div>
   );
