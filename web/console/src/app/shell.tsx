@@ -8,7 +8,7 @@ import { navigate, useRoute } from '../routing/use-route';
 import { setTheme, useTheme } from '../theme';
 import { Dialog, EmptyState, IconButton, KeyHint, Skeleton, Toasts } from '../ui';
 import { AccountMenu } from './account-menu';
-import { useClient } from '@stet/react';
+import { OfflineBanner, useClient } from '@stet/react';
 import { CommandPalette } from './command-palette';
 import { useCommands } from './commands';
 import { ConnectionState } from './connection-state';
@@ -19,6 +19,7 @@ import { PageBoundary } from './page-boundary';
 import { ShortcutHelp } from './shortcut-help';
 import { SpaceSwitcher } from './space-switcher';
 import { useKeys } from './use-keys';
+import { WriteWatch } from './write-watch';
 
 /** Pages in the bar of narrow screens; the others are behind "More". */
 const barPagesMax = 4;
@@ -79,6 +80,7 @@ export function Shell({ who }: { readonly who: Who }) {
         <IconButton icon={Search} label={words.searchShort} onClick={() => setOver('palette')} />
       </header>
       <main className="main" id="content" ref={main} tabIndex={-1}>
+        <OfflineBanner />
         {page ? (
           <PageBoundary key={page.path}>
             <Suspense fallback={<Skeleton label={words.loading} />}>
@@ -105,6 +107,7 @@ export function Shell({ who }: { readonly who: Who }) {
       </Dialog>
       <CommandPalette open={over === 'palette'} onClose={() => setOver(null)} />
       <ShortcutHelp open={over === 'help'} onClose={() => setOver(null)} />
+      <WriteWatch />
       <Toasts />
     </div>
   );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { decodeType, type TypeDefinition } from '../../types/type-definition';
-import { applyDraft, defaultsOf, formOf, missingFields, readField, sameJson, withValue, writtenAs, type FormField } from './form-model';
+import { applyDraft, defaultsOf, fieldOfError, formOf, missingFields, readField, rebaseData, sameJson, withValue, writtenAs, type FormField } from './form-model';
 
 const typeOf = (fields: object): TypeDefinition => {
   const type = decodeType({ id: 't', version: 1, fields });
@@ -92,4 +92,15 @@ test('equal JSON is equal whatever the order of names', () => {
   assert.ok(sameJson({ a: [1, { b: null }], c: 'x' }, { c: 'x', a: [1, { b: null }] }));
   assert.ok(!sameJson({ a: 1 }, { a: 1, b: 2 }));
   assert.ok(!sameJson([1], [2]));
+});
+
+test('what others changed meanwhile stays when an edited text is put on it', () => {
+  const base = { a: 1, b: { x: 1, y: 1 }, c: 3 };
+  assert.deepEqual(rebaseData(base, { a: 2, b: { x: 1, y: 2 } }, { a: 1, b: { x: 9, y: 1 }, c: 3, d: 4 }), { a: 2, b: { x: 9, y: 2 }, d: 4 });
+  assert.equal(rebaseData(base, base, base), base);
+});
+
+test('the server may name a field in what was sent, or something in it', () => {
+  const groups = formOf(deals, {});
+  assert.deepEqual(['/amount', '/data/amount', '/patch/address/city', '/tags/3', '/nothing', null].map((field) => fieldOfError(field, groups)), ['/amount', '/amount', '/address/city', '/tags', null, null]);
 });

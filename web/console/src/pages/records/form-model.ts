@@ -190,3 +190,25 @@ export function defaultsOf(type: TypeDefinition | undefined): JsonObject {
   }
   return data;
 }
+
+/** What was changed between `base` and `edited`, put on `data`, which may have moved on meanwhile. */
+export function rebaseData(base: JsonObject, edited: JsonObject, data: JsonObject): JsonObject {
+  let result = data;
+  for (const name of new Set([...Object.keys(base), ...Object.keys(edited)])) {
+    const before = base[name];
+    const after = edited[name];
+    if (sameJson(before, after)) continue;
+    const now = result[name];
+    const next = isJsonObject(before) && isJsonObject(after) && isJsonObject(now) ? rebaseData(before, after, now) : after;
+    result = withValue(result, toPointer([name]), next);
+  }
+  return result;
+}
+
+/** The field that the server named, as a pointer into the data: it may name it inside of what was sent. */
+export function fieldOfError(field: string | null, groups: readonly FormGroup[]): string | null {
+  if (field === null) return null;
+  const pointers = groups.flatMap((group) => group.fields).map(({ pointer }) => pointer);
+  const named = [field, field.replace(/^\/(data|patch)(?=\/)/, '')].flatMap((candidate) => pointers.find((pointer) => candidate === pointer || candidate.startsWith(`${pointer}/`)) ?? []);
+  return named[0] ?? null;
+}
