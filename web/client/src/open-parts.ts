@@ -1,18 +1,38 @@
 /** The queue, the feed and the session as they are outside of tests. */
 import { createConnectivity } from './connectivity';
+import { Members, text } from './decode';
 import { createEditQueue } from './edit-queue';
 import { createEditSender } from './edit-request';
+import { openEventStreams } from './event-streams';
+import { createFeed } from './feed';
+import { serverPath } from './http';
 import { createIdbStorage } from './idb-storage';
 import { createLeader } from './leader';
+import { openLiveSocket } from './live-socket';
 import { createKeyLocks } from './lock';
 import { createMemoryStorage } from './memory-storage';
 import type { Parts, World } from './parts';
-import { createQuietFeed } from './quiet-feed';
+import { platformSocket } from './platform-socket';
+import type { SocketFactory } from './seams';
 import { createSession } from './session';
 import { createTabLink } from './tab-link';
 import { createIds } from './uuid';
+import { CLIENT_VERSION } from './version';
+import type { Wire, WireEvents } from './wire';
 
 const hostOf = (url: string): string | null => (url === '' ? null : new URL(url).hostname);
+
+/** Opens the live connection. A browser sends its cookie by itself; a token cannot go into a header there, so it gets a ticket. */
+const liveConnection = (world: World, socket: SocketFactory) => async (events: WireEvents): Promise<Wire> => {
+  const { http, credentials, clock, space } = world;
+  const address = `${world.url.replace(/^http/, 'ws')}${serverPath(space, '/live')}`;
+  let query = '';
+  if (credentials.token !== null) {
+    const { body } = await http.request('POST', '/changes/ticket');
+    query = `?ticket=${encodeURIComponent(new Members(body).get('ticket', text))}`;
+  }
+  return openLiveSocket({ socket, url: address + query, clock, version: CLIENT_VERSION, csrf: credentials.csrf }, events);
+};
 
 /** Puts them together for one client. */
 export const openParts = (world: World): Parts => {
@@ -30,11 +50,26 @@ export const openParts = (world: World): Parts => {
   };
   const queue = createEditQueue({ storage, tabs, leader, clock, connectivity, actor: loggedIn, sender: createEditSender(http) });
   const locks = createKeyLocks(tabs, name);
-  const undoSession = sessions.live.subscribe(() => queue.wake());
+  const socket = world.socket === undefined ? platformSocket() : world.socket;
+  const feed = createFeed({
+    tabs,
+    leader,
+    clock,
+    connectivity,
+    actor: loggedIn,
+    socket: socket === null || world.url === '' ? null : liveConnection(world, socket),
+    streams: (events) => openEventStreams({ transport: world.transport, clock, credentials, space: world.space }, events),
+    doubt: () => void sessions.refresh().catch(() => {}),
+    opened: () => queue.wake(),
+  });
+  const undoSession = sessions.live.subscribe(() => {
+    queue.wake();
+    feed.review();
+  });
   sessions.start();
   return {
     queue,
-    feed: createQuietFeed(),
+    feed,
     sessions,
     leadership: leader,
     connectivity,
@@ -42,6 +77,7 @@ export const openParts = (world: World): Parts => {
     async close() {
       undoSession();
       locks.close();
+      feed.close();
       queue.close();
       sessions.close();
       leader.close();

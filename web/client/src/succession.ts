@@ -8,30 +8,13 @@
  */
 import type { Edit, WriteOutcome } from './edit';
 import { isList, isMap, type Json, type JsonObject } from './json';
+import { applyMergePatch, sameJson } from './merge-patch';
 import type { MergedField, RecordOf } from './record';
 
 const escaped = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
-/** Same value, whatever the order of members. */
-export const sameJson = (one: Json | undefined, other: Json | undefined): boolean => {
-  if (one === other) return true;
-  if (isList(one) && isList(other)) return one.length === other.length && one.every((item, index) => sameJson(item, other[index]));
-  if (!isMap(one) || !isMap(other)) return false;
-  const names = Object.keys(one);
-  return names.length === Object.keys(other).length && names.every((name) => Object.hasOwn(other, name) && sameJson(one[name], other[name]));
-};
-
 const member = (value: Json | undefined, name: string): Json | undefined =>
   isMap(value) && Object.hasOwn(value, name) ? value[name] : undefined;
-
-const applyPatch = (value: Json | undefined, patch: JsonObject): JsonObject => {
-  const result = new Map<string, Json>(isMap(value) ? Object.entries(value) : []);
-  for (const [name, change] of Object.entries(patch)) {
-    if (change === null) result.delete(name);
-    else result.set(name, isMap(change) ? applyPatch(result.get(name), change) : change);
-  }
-  return Object.fromEntries(result);
-};
 
 /** The data after a change; null when there is no record then. */
 export const dataAfter = (data: JsonObject | null, change: Edit['change']): JsonObject | null => {
@@ -40,7 +23,7 @@ export const dataAfter = (data: JsonObject | null, change: Edit['change']): Json
     case 'put':
       return change.data;
     case 'patch':
-      return applyPatch(data ?? {}, change.patch);
+      return applyMergePatch(data ?? {}, change.patch);
     case 'delete':
       return null;
   }

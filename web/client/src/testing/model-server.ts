@@ -3,8 +3,9 @@ import type { Edit, WriteOutcome } from '../edit';
 import type { EditSender, Sent } from '../edit-request';
 import { StetError } from '../error';
 import type { JsonObject } from '../json';
+import { sameJson } from '../merge-patch';
 import type { Address, MutationId, RecordOf } from '../record';
-import { dataAfter, sameJson } from '../succession';
+import { dataAfter } from '../succession';
 
 export interface ModelServer extends EditSender {
   /** Every effect, in order: `tasks/1 v2 {"a":1} by KEY`. */
