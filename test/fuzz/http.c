@@ -6,6 +6,7 @@
  */
 #include "base/limits.h"
 #include "fuzz.h"
+#include "http/presence.h"
 #include "http/request.h"
 
 #include <arpa/inet.h>
@@ -18,6 +19,13 @@ enum { INPUTS_PER_ENGINE = 2000, ROUNDS_MAX = 2000 };
 static struct http_server server;
 static struct loop *loop;
 static unsigned inputs;
+
+static void wake(void *context, unsigned index) {
+    (void)context;
+    (void)index;
+    atomic_store(&loop->presence_due, true);
+    loop_wake(loop);
+}
 
 static void begin(void) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(7838)};
@@ -41,6 +49,7 @@ static void begin(void) {
     REQUIRE(loop != NULL);
     server.loops = loop;
     server.loop_count = 1;
+    REQUIRE(presence_create(1, wake, NULL, &server.presence, NULL) == STET_OK);
     REQUIRE(loop_prepare(loop, &server, 0, NULL) == STET_OK);
     REQUIRE(loop_init(loop, NULL) == STET_OK);
 }
@@ -49,6 +58,7 @@ static void end(void) {
     loop_done(loop);
     loop_unprepare(loop);
     gate_done(&server.gate);
+    presence_destroy(server.presence);
     stet_close(server.engine);
     free(loop);
 }
