@@ -1,0 +1,60 @@
+import { useClient, useSession } from '@stet/react';
+import { useMemo, useSyncExternalStore } from 'react';
+import { usePageTitle } from '../../app/page-title';
+import { useFormat } from '../../i18n/format';
+import { useMessages } from '../../i18n/messages';
+import { ErrorNotice, Notice, PageHeader, Skeleton } from '../../ui';
+import { Alerts } from './alerts-card';
+import { createDashboardStore } from './dashboard-store';
+import { Numbers } from './numbers';
+import { Conflicts, Lanes, Storage } from './cards';
+import { dashboardMessages } from './messages';
+import './dashboard.css';
+
+/** How the space is doing: what is written, what collides, what waits, what is wrong. */
+export function DashboardPage() {
+  const words = useMessages(dashboardMessages);
+  const format = useFormat();
+  const client = useClient();
+  const { state: session } = useSession();
+  const who = session.status === 'authenticated' ? session.who : null;
+  const serverAdmin = who?.serverAdmin === true;
+  const store = useMemo(() => createDashboardStore(client, serverAdmin), [client, serverAdmin]);
+  const { status, look, points, alerts, error } = useSyncExternalStore(store.subscribe, store.getSnapshot);
+  usePageTitle(words.title);
+  const first = points[0];
+  const activity = look?.stats.activity ?? null;
+  return (
+    <div className="page">
+      <PageHeader title={words.title} note={first === undefined || look === null ? undefined : words.following(format.duration(Math.max(look.at - first.at, 2000)))} />
+      <div className="page-scroll">
+        <div className="page-column dashboard-column">
+          {status === 'loading' ? <Skeleton lines={8} label={words.loading} /> : null}
+          {error === null ? null : <ErrorNotice error={error} onRetry={() => void store.refresh()} />}
+          {activity?.halted === true ? (
+            <Notice tone="warning" title={words.halted}>
+              {words.haltedHint}
+            </Notice>
+          ) : null}
+          {activity !== null && activity.commitFailures > 0 ? <Notice tone="warning" title={words.commitFailures(format.number(activity.commitFailures))} /> : null}
+          {look === null ? null : (
+            <>
+              <Numbers look={look} points={points} />
+              <div className="dashboard-cards">
+                <Alerts alerts={alerts} admin={who?.admin === true} />
+                <Lanes lanes={look.lanes} />
+                <Conflicts stats={look.stats} />
+                <Storage stats={look.stats} />
+              </div>
+              {activity === null ? (
+                <Notice tone="info" title={words.onlyAdmins}>
+                  {words.onlyAdminsHint}
+                </Notice>
+              ) : null}
+            </>
+          )}
+        </div>
+      </div>
+    </div>
+  );
+}
