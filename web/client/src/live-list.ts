@@ -40,6 +40,8 @@ export class LiveListSource implements LiveList {
   private order: SortOrder;
   private items: OrderedItems;
   private readonly belongs = new Map<Address, () => void>();
+  /** Made here and not confirmed yet. */
+  private readonly made = new Set<Address>();
   private readonly behind = new Map<Address, boolean>();
   private boundary: Place | null = null;
   private cursor: string | null = null;
@@ -146,6 +148,7 @@ export class LiveListSource implements LiveList {
     for (const release of this.belongs.values()) release();
     this.belongs.clear();
     this.behind.clear();
+    this.made.clear();
     this.refreshing = null;
   }
 
@@ -310,6 +313,7 @@ export class LiveListSource implements LiveList {
   private exclude(address: Address): void {
     this.belongs.get(address)?.();
     this.belongs.delete(address);
+    this.made.delete(address);
     this.dirty.add(address);
     if (this.cursor === null) return;
     this.behind.set(address, false);
@@ -366,9 +370,12 @@ export class LiveListSource implements LiveList {
     if (this.belongs.has(state.address)) return true;
     // What was made here shows at once. Whether it matches a condition only the server can say: then it comes with the feed.
     if (this.options.where !== undefined) return false;
-    if (state.edits.some((edit) => edit.change.op === 'create')) return true;
-    if (state.record === null || !this.items.has(state.address) || this.behind.get(state.address) === false) return false;
+    if (state.edits.some((edit) => edit.change.op === 'create')) {
+      this.made.add(state.address);
+      return true;
+    }
     // It was just confirmed, and the feed has not come so far.
+    if (!this.made.delete(state.address) || state.record === null) return false;
     this.include(state.address);
     return true;
   }
