@@ -8,7 +8,7 @@ story('somebody logs in and sees the tasks', async ({ server, open }) => {
   await axe(page);
   await screenshot(page, 'log-in');
   await logIn(page, 'ana', passwords[server.example]);
-  await page.getByRole('main').getByRole('link', { name: 'Task' }).waitFor();
+  await page.getByText('Print the posters for the open day').waitFor();
   await screenshot(page, 'tasks');
 });
 

@@ -104,6 +104,8 @@ export function story(name: string, play: (stage: Stage) => Promise<void>, optio
         timezoneId: 'Europe/Madrid',
       });
       people.push(context);
+      // To Chromium a page that a test made up comes from nowhere, and so may not open a WebSocket to this machine unasked.
+      await context.grantPermissions(['local-network-access'], { origin: server.url });
       context.on('page', watch);
       await serveApplication(context);
       if (as !== undefined) {
