@@ -45,7 +45,8 @@ export function AccountMenu({ who, onShortcuts }: { readonly who: Who; readonly 
         { label: words.logOutEverywhere, icon: MonitorX, onSelect: () => void everywhere() },
       ]}
       trigger={(props) => (
-        <button type="button" {...props} className="account-button" aria-label={`${words.account}: ${name}`}>
+        <button type="button" {...props} className="account-button">
+          <span className="visually-hidden">{words.account}</span>
           <Avatar name={name} quiet />
           <span className="account-words">
             <span className="truncate">{name}</span>

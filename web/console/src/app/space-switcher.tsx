@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { useMessages } from '../i18n/messages';
 import { goTo } from '../routing/use-route';
 import { Button, Dialog, Field, Menu, TextInput, type MenuItem } from '../ui';
-import { useClient } from '@stet/react';
+import { useClient, useSession } from '@stet/react';
 import { shellMessages } from './messages';
 import { readServerInfo } from './server-info';
 
@@ -17,14 +17,18 @@ export function SpaceSwitcher() {
   const [spaces, setSpaces] = useState<readonly string[]>([]);
   const [asking, setAsking] = useState(false);
   const [name, setName] = useState('');
+  const { state } = useSession();
+  // Others are told of no space but the one they are in.
+  const mayAsk = state.status === 'authenticated' && state.who.serverAdmin;
   useEffect(() => {
+    if (!mayAsk) return undefined;
     const stop = new AbortController();
     readServerInfo(client, stop.signal).then(
       (info) => setSpaces(info.spaces),
       () => undefined,
     );
     return () => stop.abort();
-  }, [client]);
+  }, [client, mayAsk]);
   const open = (space: string) => goTo({ space, parts: [], query: {} });
   const known = [...new Set([client.space, ...spaces])].sort();
   const items: MenuItem[] = [
@@ -45,7 +49,8 @@ export function SpaceSwitcher() {
         label={words.switchSpace}
         items={items}
         trigger={(props) => (
-          <button type="button" {...props} className="space-button" aria-label={`${words.switchSpace}: ${client.space}`}>
+          <button type="button" {...props} className="space-button">
+            <span className="visually-hidden">{words.switchSpace}</span>
             <span className="truncate">{client.space}</span>
             <ChevronsUpDown size={14} aria-hidden />
           </button>

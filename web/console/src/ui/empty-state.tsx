@@ -8,7 +8,7 @@ export function EmptyState({ icon: Icon, title, children, action }: { readonly i
       <span className="empty-icon">
         <Icon size={20} aria-hidden />
       </span>
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       {children === undefined ? null : <div className="empty-words">{children}</div>}
       {action === undefined ? null : <div className="empty-action">{action}</div>}
     </div>

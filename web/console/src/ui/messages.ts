@@ -15,7 +15,6 @@ export const uiMessages = defineMessages({
     requestId: (id: string) => `Request ${id}`,
     sortBy: (column: string) => `Sort by ${column}`,
     now: 'now',
-    width: 'Width',
   },
   es: {
     close: 'Cerrar',
@@ -30,6 +29,5 @@ export const uiMessages = defineMessages({
     requestId: (id: string) => `Petición ${id}`,
     sortBy: (column: string) => `Ordenar por ${column}`,
     now: 'ahora',
-    width: 'Ancho',
   },
 });

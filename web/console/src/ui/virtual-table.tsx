@@ -238,8 +238,14 @@ interface ColumnHeadProps<Row> {
 }
 
 function ColumnHead<Row>({ column, index, sort, onSort, onResize, sortLabel }: ColumnHeadProps<Row>) {
-  const words = useMessages(uiMessages);
   const Arrow = sort?.descending === true ? ArrowDown : ArrowUp;
+  // The handle is for pointers; by keyboard the heading itself is made wider.
+  const resize = (event: KeyboardEvent) => {
+    const step = event.key === 'ArrowRight' ? 16 : event.key === 'ArrowLeft' ? -16 : 0;
+    if (step === 0 || !event.shiftKey || !onResize) return;
+    event.preventDefault();
+    onResize(column.id, Math.max(columnWidthMin, column.width + step));
+  };
   const drag = (start: PointerEvent<HTMLSpanElement>) => {
     const handle = start.currentTarget;
     const from = start.clientX;
@@ -257,7 +263,7 @@ function ColumnHead<Row>({ column, index, sort, onSort, onResize, sortLabel }: C
       aria-sort={sort ? (sort.descending ? 'descending' : 'ascending') : onSort ? 'none' : undefined}
     >
       {onSort ? (
-        <button type="button" className="grid-sort" data-sorted={sort ? '' : undefined} title={sortLabel} onClick={() => onSort(column.id)}>
+        <button type="button" className="grid-sort" data-sorted={sort ? '' : undefined} title={sortLabel} aria-keyshortcuts={onResize ? 'Shift+ArrowLeft Shift+ArrowRight' : undefined} onClick={() => onSort(column.id)} onKeyDown={resize}>
           <span className="truncate">{column.label}</span>
           {sort ? <Arrow size={12} aria-hidden /> : null}
         </button>
@@ -267,19 +273,8 @@ function ColumnHead<Row>({ column, index, sort, onSort, onResize, sortLabel }: C
       {onResize ? (
         <span
           className="grid-resize"
-          role="separator"
-          aria-orientation="vertical"
-          aria-label={`${words.width}: ${column.label}`}
-          aria-valuenow={column.width}
-          aria-valuemin={columnWidthMin}
-          tabIndex={0}
+          aria-hidden
           onPointerDown={drag}
-          onKeyDown={(event) => {
-            const step = event.key === 'ArrowRight' ? 16 : event.key === 'ArrowLeft' ? -16 : 0;
-            if (step === 0) return;
-            event.preventDefault();
-            onResize(column.id, Math.max(columnWidthMin, column.width + step));
-          }}
         />
       ) : null}
     </span>

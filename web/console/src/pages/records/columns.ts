@@ -28,7 +28,9 @@ interface Labels {
   readonly updatedBy: string;
 }
 
-const widths: Readonly<Record<RecordColumn['kind'], number>> = { text: 220, number: 110, boolean: 90, choice: 130, time: 150, person: 140, id: 150, other: 180 };
+const widths: Readonly<Record<RecordColumn['kind'], number>> = { text: 160, number: 110, boolean: 90, choice: 130, time: 140, person: 140, id: 130, other: 180 };
+/** What a record is called needs room. */
+const nameWidth = 260;
 
 const kindOfValue = (value: Json | undefined): RecordColumn['kind'] =>
   typeof value === 'number' ? 'number' : typeof value === 'boolean' ? 'boolean' : typeof value === 'string' ? (/^\d{4}-\d{2}-\d{2}T\d/.test(value) ? 'time' : 'text') : 'other';
@@ -37,7 +39,7 @@ const kindOfValue = (value: Json | undefined): RecordColumn['kind'] =>
 export function columnsOf(type: TypeDefinition | undefined, records: readonly RecordState[], labels: Labels): readonly RecordColumn[] {
   const columns = new Map<string, RecordColumn>();
   const add = (id: string, label: string, kind: RecordColumn['kind'], path: string) => {
-    if (!columns.has(id)) columns.set(id, { id, label, kind, width: widths[kind], path });
+    if (!columns.has(id)) columns.set(id, { id, label, kind, width: kind === 'text' && /^\/(title|name|subject)$/.test(id) ? nameWidth : widths[kind], path });
   };
   add('$id', labels.id, 'id', '$id');
   const declared = (type?.fields ?? []).filter((field) => !field.pointer.includes('*'));

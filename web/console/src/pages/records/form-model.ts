@@ -24,7 +24,7 @@ export interface FormGroup {
 }
 
 const nothing: FieldDefinition = { pointer: '', kinds: [], required: false, title: null, description: null, fallback: undefined, choices: null, minimum: null, maximum: null, minBytes: null, maxBytes: null, merge: null, immutable: false };
-const longBytes = 500;
+const longBytes = 1000;
 
 function controlOf(definition: FieldDefinition, value: Json | undefined): Control {
   const kinds = definition.kinds.filter((kind) => kind !== 'null');

@@ -31,6 +31,8 @@ export interface RecordListProps {
 const pageSize = 200;
 /** Texts offered for a field that has no enum. */
 const valuesMax = 40;
+/** How a filter is written. */
+const examples = ['status = "open" && priority > 2', 'owner in ["ana", "ben"]', 'tags contains "urgent"', 'title starts_with "Of"', '$updated_at >= "2026-01-01"'];
 const noChoices: Readonly<Record<string, ColumnChoice>> = {};
 
 /** The records of one type: filtered, sorted, chosen. Filter, order and view are in the address. */
@@ -208,7 +210,18 @@ export function RecordList({ type, definition, active, onCreate }: RecordListPro
           {Array.isArray(index) ? <p className="soft">{words.indexHint(index.join(', '))}</p> : null}
         </div>
       ) : items.length === 0 ? (
-        where !== '' ? (
+        isFilterError ? (
+          <EmptyState icon={FilterX} title={words.filterWrong} action={<Button onClick={() => change({ where: '' })}>{words.clearFilter}</Button>}>
+            <p>{words.filterWrongHint}</p>
+            <ul className="records-examples" role="list">
+              {examples.map((example) => (
+                <li key={example}>
+                  <code>{example}</code>
+                </li>
+              ))}
+            </ul>
+          </EmptyState>
+        ) : where !== '' ? (
           <EmptyState icon={FilterX} title={words.noMatch} action={<Button onClick={() => change({ where: '' })}>{words.clearFilter}</Button>}>
             {words.noMatchHint}
           </EmptyState>
