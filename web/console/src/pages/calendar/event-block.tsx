@@ -9,7 +9,7 @@ import type { Shown } from './overlay';
 export interface EventBlockProps {
   readonly one: Shown;
   readonly look: EventLook;
-  /** All of it in words: title, when, where. */
+  /** What is read out besides what is seen: the day, the times, and where. */
   readonly label: string;
   readonly when: string;
   readonly style: CSSProperties;
@@ -49,13 +49,14 @@ export function EventBlock({ one, look, label, when, style, begins, ends, ghost,
       style={style}
       onPointerDown={(event) => onPointerDown(event, 'move')}
     >
-      <button type="button" className="event-main" data-key={one.key} aria-label={label} aria-current={open || undefined} aria-busy={one.pending || undefined} onClick={onOpen} onKeyDown={onKeyDown} onBlur={onBlur}>
+      <button type="button" className="event-main" data-key={one.key} aria-current={open || undefined} aria-busy={one.pending || undefined} onClick={onOpen} onKeyDown={onKeyDown} onBlur={onBlur}>
         <span className="event-title">
           {look.title}
           {look.repeats ? <Repeat2 size={11} aria-label={words.repeats} /> : null}
           {look.held ? <Clock3 size={11} aria-hidden /> : null}
         </span>
         <span className="event-when">{when}</span>
+        <span className="visually-hidden">, {label}</span>
       </button>
       {row ? null : (
         <>

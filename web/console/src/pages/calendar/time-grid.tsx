@@ -64,7 +64,7 @@ export function TimeGrid(props: TimeGridProps): ReactNode {
     if (doing?.by === 'keys') body.current?.querySelector('.event-ghost')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [doing]);
 
-  const labelOf = (one: Shown): string => words.event(lookOf(type, kind, one, order).title, format.spoken(one), one.resources.map(nameOf).join(', '));
+  const labelOf = (one: Shown): string => words.event(format.spoken(one), one.resources.map(nameOf).join(', '));
 
   const onKeyDown = (event: KeyboardEvent, one: Shown, column: GridColumn): void => {
     const held = doing !== null && doing.by === 'keys' && doing.one?.key === one.key ? doing : null;
