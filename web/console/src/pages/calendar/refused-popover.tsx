@@ -105,9 +105,9 @@ export function RefusedPopover({ refused, type, format, nameOf, onClose }: Refus
                 key={index}
                 type="button"
                 className="calendar-slot"
-                aria-label={words.take([format.spoken({ ...slot, allDay: refused.wanted.allDay }), slot.resource === null ? '' : nameOf(slot.resource)].filter((part) => part !== '').join(', '))}
                 onClick={() => refused.take(slot.start, slot.end, slot.resource)}
               >
+                <span className="visually-hidden">{words.take} </span>
                 <strong>{format.spoken({ ...slot, allDay: refused.wanted.allDay })}</strong>
                 {slot.resource === null ? null : <span className="soft">{nameOf(slot.resource)}</span>}
               </button>

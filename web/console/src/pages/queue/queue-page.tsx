@@ -128,6 +128,7 @@ export function QueuePage() {
               </ul>
             )}
           </div>
+          <h2 className="visually-hidden">{words.operations}</h2>
           {list.state.status === 'error' ? <ErrorNotice error={list.state.error} onRetry={list.source.refresh} /> : null}
           {list.state.value === null ? (
             list.state.status === 'loading' ? <Skeleton label={words.loading} /> : null
