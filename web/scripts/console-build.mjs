@@ -8,7 +8,7 @@ import { at, consoleOptions, version } from './places.mjs';
 import { fillPage, importedStyles, joinStyles } from './styles.mjs';
 import { writeManifest } from './manifest.mjs';
 
-/** All of it, compressed. A budget that is passed stops the build: the first page is to be usable within a second. */
+/** All that a page needs before it shows, compressed. A budget that is passed stops the build: a page is to be usable within a second. */
 const COMPRESSED_BYTES_MAX = 250_000;
 
 const hashed = (name, text) => {
@@ -70,19 +70,29 @@ export const buildConsole = async () => {
     rows.push({ path: name === 'index.html' ? '/' : `/${name}`, file: name, immutable: name !== 'index.html' });
   }
   const sizes = writeManifest(dist, rows);
-  const atOnce = new Set(['index.html', `assets/${stylesName}`, `assets/${basename(first)}`, ...shared.map((name) => `assets/${name}`)]);
-  const sum = (names) => sizes.filter(({ file }) => names(file)).reduce((total, { smallest }) => total + smallest, 0);
-  const all = sum(() => true);
-  const begin = sum((file) => atOnce.has(file));
+  const sum = (names) => sizes.filter(({ file }) => names.has(file)).reduce((total, { smallest }) => total + smallest, 0);
+  const frame = ['index.html', `assets/${stylesName}`, `assets/${iconName}`];
+  const needed = (output) => [output, ...importedAtOnce(metafile.outputs, output)].map((name) => `assets/${basename(name)}`);
+  // A page is what is imported late; it needs what the first does, too.
+  const pages = Object.keys(metafile.outputs)
+    .filter((name) => metafile.outputs[name].entryPoint !== undefined && name !== first)
+    .map((name) => ({ name: basename(name), size: sum(new Set([...frame, ...needed(first), ...needed(name)])) }))
+    .sort((one, other) => other.size - one.size);
+  const begin = sum(new Set([...frame, ...needed(first)]));
+  const largest = pages[0] ?? { name: basename(first), size: begin };
+  const all = sum(new Set(rows.map(({ file }) => file)));
   const kb = (bytes) => `${(bytes / 1000).toFixed(1)} KB`;
-  console.log(`console: ${rows.length} files, ${kb(all)} compressed (at most ${kb(COMPRESSED_BYTES_MAX)}), ${kb(begin)} of it before the first page shows`);
-  if (all > COMPRESSED_BYTES_MAX) {
+  console.log(
+    `console: ${rows.length} files, ${kb(all)} compressed; ${kb(begin)} before anything shows, ` +
+      `at most ${kb(largest.size)} for a page (${largest.name}; the bound is ${kb(COMPRESSED_BYTES_MAX)})`,
+  );
+  if (largest.size > COMPRESSED_BYTES_MAX) {
     for (const { file, smallest } of [...sizes].sort((a, b) => b.smallest - a.smallest).slice(0, 8)) console.error(`  ${kb(smallest)}  ${file}`);
     const inputs = metafile.outputs[first].inputs;
     for (const name of Object.keys(inputs).sort((a, b) => inputs[b].bytesInOutput - inputs[a].bytesInOutput).slice(0, 12)) {
       console.error(`  ${kb(inputs[name].bytesInOutput)} (not compressed)  ${name}`);
     }
     rmSync(join(dist, 'manifest.json'));
-    throw new Error(`the console is ${kb(all)} compressed, more than ${kb(COMPRESSED_BYTES_MAX)}`);
+    throw new Error(`${largest.name} needs ${kb(largest.size)} compressed, more than ${kb(COMPRESSED_BYTES_MAX)}`);
   }
 };
