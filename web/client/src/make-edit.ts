@@ -35,7 +35,7 @@ const edit = (store: RecordStore, author: Author, type: string, id: string, chan
   const state = store.get(address);
   const base = options.base ?? state.record?.version ?? null;
   const made = change.op === 'create';
-  const below = state.edits.filter(isShown).at(-1);
+  const below = state.edits.findLast(isShown);
   return {
     id: author.id,
     type,

@@ -39,6 +39,8 @@ interface Entry {
   readonly versions: Map<Version, JsonObject>;
   readonly listeners: Set<() => void>;
   snapshot: RecordState | null;
+  /** The data with the first so many edits on top; null: to be made from the start. An edit that is added costs no more than itself. */
+  folded: { readonly count: number; readonly data: JsonObject | null } | null;
 }
 
 const nobody: readonly Presence[] = [];
@@ -261,13 +263,16 @@ export class RecordStore {
       this.editsDirty = true;
       return;
     }
-    const known = this.edits.has(edit.id);
+    const known = this.edits.get(edit.id);
+    if (known === edit) return;
     this.edits.set(edit.id, edit);
     this.editsDirty = true;
     const entry = this.entryOf(edit.address);
-    entry.edits = known ? entry.edits.map((one) => (one.id === edit.id ? edit : one)) : [...entry.edits, edit];
+    entry.edits = known === undefined ? [...entry.edits, edit] : entry.edits.map((one) => (one.id === edit.id ? edit : one));
     this.activate(entry.address);
+    const { folded } = entry;
     this.touch(entry, 'soon');
+    if (known === undefined) entry.folded = folded;
   }
 
   /** An edit is out of the queue: what it became and its end are one change (invariant 3). */
@@ -338,6 +343,7 @@ export class RecordStore {
       versions: new Map(),
       listeners: new Set(),
       snapshot: null,
+      folded: null,
     };
     this.entries.set(address, entry);
     this.rest(entry);
@@ -346,8 +352,11 @@ export class RecordStore {
 
   private snapshot(entry: Entry): RecordState {
     if (entry.snapshot !== null) return entry.snapshot;
-    const data = fold(entry.record?.data ?? null, entry.edits);
+    const { folded } = entry;
+    const data = folded === null ? fold(entry.record?.data ?? null, entry.edits) : fold(folded.data, entry.edits.slice(folded.count));
+    entry.folded = { count: entry.edits.length, data };
     const unshown = data === null && entry.edits.some((edit) => isShown(edit) && edit.change.op === 'delete');
+    const phase = phaseOf(entry.edits, entry.saved);
     entry.snapshot = {
       address: entry.address,
       type: entry.type,
@@ -356,9 +365,9 @@ export class RecordStore {
       record: entry.record,
       data,
       edits: entry.edits,
-      phase: phaseOf(entry.edits, entry.saved),
-      conflict: entry.edits.find((edit) => edit.state === 'conflict')?.conflict ?? null,
-      error: entry.error ?? entry.edits.find((edit) => edit.state === 'rejected')?.error ?? null,
+      phase,
+      conflict: phase === 'conflict' ? (entry.edits.find((edit) => edit.state === 'conflict')?.conflict ?? null) : null,
+      error: entry.error ?? (phase === 'saving' || entry.edits.length === 0 ? null : (entry.edits.find((edit) => edit.state === 'rejected')?.error ?? null)),
       people: entry.people,
       stale: this.current.feed !== 'open',
     };
@@ -430,6 +439,7 @@ export class RecordStore {
 
   private touch(entry: Entry, when: 'soon' | 'throttled'): void {
     entry.snapshot = null;
+    entry.folded = null;
     this.dirty.add(entry.address);
     this.untold.add(entry.address);
     for (const listener of this.touchedListeners) listener(entry.address);

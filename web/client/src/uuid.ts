@@ -5,6 +5,8 @@ import type { Clock } from './seams';
 /** Fills bytes with chance; the browser's and Node's `crypto.getRandomValues`. */
 export type Randomness = (bytes: Uint8Array) => void;
 
+const POOL_BYTES = 4096;
+
 const systemRandomness: Randomness = (bytes) => {
   crypto.getRandomValues(bytes);
 };
@@ -14,9 +16,16 @@ const systemRandomness: Randomness = (bytes) => {
 export const createIds = (clock: Pick<Clock, 'now'>, randomness: Randomness = systemRandomness): (() => MutationId) => {
   let last = 0;
   let counter = 0;
-  const bytes = new Uint8Array(16);
+  // Chance is asked for in pieces of this size: one call for each id would cost more than all the rest.
+  const pool = new Uint8Array(POOL_BYTES);
+  let used = POOL_BYTES;
   return () => {
-    randomness(bytes);
+    if (used === POOL_BYTES) {
+      randomness(pool);
+      used = 0;
+    }
+    const bytes = pool.subarray(used, used + 16);
+    used += 16;
     const now = Math.floor(clock.now());
     if (now > last) {
       last = now;

@@ -33,8 +33,15 @@ export const isShown = (edit: Edit): boolean => edit.state !== 'parked' && edit.
 
 /** What a record's edits amount to. The worst that needs a person comes first. @param saved something was saved since the page was opened */
 export const phaseOf = (edits: readonly Edit[], saved: boolean): Phase => {
-  for (const state of ['conflict', 'rejected'] as const) if (edits.some((edit) => edit.state === state)) return state;
-  if (edits.some((edit) => edit.state === 'pending')) return 'saving';
-  if (edits.some((edit) => edit.state === 'parked')) return 'parked';
+  let [rejected, pending, parked] = [false, false, false];
+  for (const { state } of edits) {
+    if (state === 'conflict') return 'conflict';
+    rejected ||= state === 'rejected';
+    pending ||= state === 'pending';
+    parked ||= state === 'parked';
+  }
+  if (rejected) return 'rejected';
+  if (pending) return 'saving';
+  if (parked) return 'parked';
   return saved ? 'saved' : 'idle';
 };
