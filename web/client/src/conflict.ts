@@ -34,7 +34,7 @@ export interface Conflict<T = JsonObject> {
 }
 
 export interface FieldState {
-  /** `conflict`: both changed it; `yours`, `current`: one did; `both`: alike; `merged`: a rule settled it. */
+  /** `conflict`: both changed it; `clean_yours`, `clean_current`: one did; `same`: alike; `merged`: a rule settled it. */
   readonly state: string;
   readonly base?: Json;
   readonly current?: Json;

@@ -23,7 +23,7 @@ const conflict: Conflict = {
   fields: {
     '/title': { state: 'conflict', base: 'Fence', current: 'Red fence', yours: 'Blue fence', by: 'ann', at: '2025-12-31T23:58:00Z' },
     '/hours': { state: 'conflict', base: 2, current: 3, yours: 4, by: 'ann' },
-    '/done': { state: 'current', base: false, current: true, yours: false, by: 'ann' },
+    '/done': { state: 'clean_current', base: false, current: true, yours: false, by: 'ann' },
   },
   clean: false,
   resolutionOptions: ['yours', 'current', 'fields', 'custom'],

@@ -16,8 +16,8 @@ const conflict = (changes: Partial<Conflict> = {}): Conflict => ({
   merged: { title: 'Red fence', owner: 'ann', done: true },
   fields: {
     '/title': { state: 'conflict', base: 'Fence', current: 'Red fence', yours: 'Blue fence', by: 'ann' },
-    '/owner': { state: 'current', base: 'bob', current: 'ann', yours: 'bob' },
-    '/done': { state: 'yours', base: false, current: false, yours: true },
+    '/owner': { state: 'clean_current', base: 'bob', current: 'ann', yours: 'bob' },
+    '/done': { state: 'clean_yours', base: false, current: false, yours: true },
   },
   clean: false,
   resolutionOptions: ['yours', 'current', 'fields', 'custom'],
@@ -91,7 +91,7 @@ test('without a base every field that differs is decided, and the whole is sent'
 });
 
 test('with nothing left to decide the merged record is taken', () => {
-  const draft = startDraft(conflict({ clean: true, fields: { '/done': { state: 'yours', base: false, current: false, yours: true } } }));
+  const draft = startDraft(conflict({ clean: true, fields: { '/done': { state: 'clean_yours', base: false, current: false, yours: true } } }));
   assert.deepEqual(resolutionOf(draft), { choice: 'merged' });
 });
 

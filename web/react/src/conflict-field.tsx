@@ -19,7 +19,7 @@ export function ConflictField(props: {
 }): ReactNode {
   const texts = useText();
   const language = useLanguage();
-  const now = useNow(30_000);
+  const now = useNow(1_000);
   const id = useId();
   const { field, label } = props;
   const { base, current, yours, by, at } = field.field;

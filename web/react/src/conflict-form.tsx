@@ -186,16 +186,20 @@ export function ConflictForm(props: ConflictFormProps): ReactNode {
 }
 
 const mergedValue = (field: FieldState): FieldState['merged'] =>
-  field.state === 'yours' ? field.yours : field.state === 'merged' ? field.merged : field.current;
+  field.state === 'clean_yours' ? field.yours : field.state === 'merged' ? field.merged : field.current;
 
-const originOf = (texts: Texts, field: FieldState, who: string): string =>
-  field.state === 'yours'
-    ? texts.fromYou
-    : field.state === 'both'
-      ? texts.fromBoth
-      : field.state === 'merged'
-        ? texts.byRule
-        : texts.fromThem(field.by ?? who);
+const originOf = (texts: Texts, field: FieldState, who: string): string => {
+  switch (field.state) {
+    case 'clean_yours':
+      return texts.fromYou;
+    case 'same':
+      return texts.fromBoth;
+    case 'merged':
+      return texts.byRule;
+    default:
+      return texts.fromThem(field.by ?? who);
+  }
+};
 
 function Deadline(props: { readonly conflict: Conflict; readonly now: number | null }): ReactNode {
   const texts = useText();

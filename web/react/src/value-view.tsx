@@ -12,6 +12,10 @@ const longText = 60;
 const isLong = (value: Json | undefined): value is string =>
   typeof value === 'string' && (value.length > longText || value.includes('\n'));
 
+/** A list of a few plain values, which reads better in one line. */
+const isShortList = (value: Json): value is readonly (string | number)[] =>
+  Array.isArray(value) && value.length <= 20 && value.every((item: unknown) => typeof item === 'number' || (typeof item === 'string' && item.length <= 40));
+
 /** One value of any kind of JSON. `against`: what it is compared with, when it is long text. */
 export function ValueView(props: {
   readonly value: Json | undefined;
@@ -32,6 +36,7 @@ export function ValueView(props: {
   if (typeof value === 'boolean') return <span className="stet-value">{value ? texts.yes : texts.no}</span>;
   if (typeof value === 'number') return <span className="stet-value stet-value-number">{String(value)}</span>;
   if (value === null) return <code className="stet-value stet-value-absent">null</code>;
+  if (isShortList(value)) return <span className="stet-value">{value.length === 0 ? texts.emptyText : value.map(String).join(', ')}</span>;
   return <pre className="stet-value stet-value-json">{JSON.stringify(value, null, 2)}</pre>;
 }
 
