@@ -198,6 +198,8 @@ export function ConflictsPage(): ReactNode {
               </section>
             )}
             {state.value !== null && nothing ? (
+              <>
+              <h2 className="visually-hidden">{words.waiting}</h2>
               <EmptyState
                 icon={GitMerge}
                 title={type !== '' ? words.emptyFiltered : scope === 'all' ? words.emptyAllTitle : words.emptyTitle}
@@ -205,6 +207,7 @@ export function ConflictsPage(): ReactNode {
               >
                 {scope === 'all' ? words.emptyAllText : words.emptyText}
               </EmptyState>
+              </>
             ) : null}
             {state.value?.more === true ? <Button onClick={() => setWanted(wanted + step)}>{words.more}</Button> : null}
           </Tabs>

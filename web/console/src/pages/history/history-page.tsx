@@ -134,8 +134,8 @@ function RecordHistory({ type, id }: { readonly type: string; readonly id: strin
             </Button>
           ) : null}
         </section>
-        <section className="history-main" aria-labelledby="history-compare">
-          <h2 id="history-compare">{left !== null && right !== null ? words.compareTitle(left, right) : words.title}</h2>
+        <section className="history-main" aria-label={words.title}>
+          <h2>{left !== null && right !== null ? words.compareTitle(left, right) : words.title}</h2>
           {newest === null ? null : (
             <div className="history-pick">
               <VersionField label={words.left} value={left} newest={newest} onPick={(version) => go({ left: String(version), right: String(right ?? newest) })} />
