@@ -78,6 +78,11 @@ const judged = (edit: Edit, outcome: WriteOutcome): Edit | null => {
   }
 };
 
+const certain = (edit: Edit, sure: boolean): Edit => {
+  const { unsure: _unsure, ...rest } = edit;
+  return sure ? rest : edit;
+};
+
 /** Makes the leader's part; it does nothing before `begin`. */
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { list, storage, sender, clock, connectivity } = options;
@@ -214,28 +219,44 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     if (!sent.lost || wish !== null) notBefore.set(first.id, now + (wish ?? 0) + backoffMs(count, clock.random()));
   };
 
+  /** A refusal may come before the server looks at the key: then what it knows of the key counts. */
+  const lookBack = async (unit: readonly Edit[], before: ReadonlySet<MutationId>, sent: Sent): Promise<Sent> => {
+    if (sent.kind !== 'judged') return sent;
+    const outcomes = new Map(sent.outcomes);
+    for (const edit of unit) {
+      if (!before.has(edit.id) || outcomes.get(edit.id)?.kind !== 'rejected' || ended.signal.aborted) continue;
+      const found = await sender.lookUp(edit, ended.signal);
+      if (found !== null && found.kind !== 'discarded') outcomes.set(edit.id, found);
+    }
+    return { kind: 'judged', outcomes };
+  };
+
   const deliver = async (unit: readonly Edit[]): Promise<void> => {
     const ids = unit.map((edit) => edit.id);
+    /** Those that may have been taken the time before: that this time was refused says nothing of it. */
+    const before = new Set<MutationId>();
     try {
       const current = await serially(async () => {
-        const ready = ids.flatMap((id) => list.find(id)?.edit ?? []).map((edit) => ({ ...edit, attempts: edit.attempts + 1, unsure: true }));
+        const waiting = ids.flatMap((id) => list.find(id)?.edit ?? []);
+        for (const edit of waiting) if (edit.unsure === true) before.add(edit.id);
+        const ready = waiting.map((edit) => ({ ...edit, attempts: edit.attempts + 1, unsure: true }));
         // From here on nobody can say that it was not sent, not even after a crash.
         await replace(ready);
         return ready;
       });
-      const sent = await sender.send(current, ended.signal);
+      const sent = await lookBack(current, before, await sender.send(current, ended.signal));
       if (ended.signal.aborted) return;
       await serially(async () => {
         if (sent.kind === 'judged') {
           losses = 0;
           lostUntil = null;
-          const rest = current.filter((edit) => !sent.outcomes.has(edit.id)).map(({ unsure: _unsure, ...edit }) => edit);
+          const rest = current.filter((edit) => !sent.outcomes.has(edit.id)).map((edit) => certain(edit, !before.has(edit.id)));
           if (rest.length > 0) await replace(rest);
           await conclude(sent.outcomes);
         } else {
           failed(current, sent);
           const unsure = sent.lost || sent.error.code === 'COMMIT_UNKNOWN';
-          await replace(current.map(({ unsure: _unsure, ...edit }) => ({ ...edit, error: sent.error, ...(unsure && { unsure }) })));
+          await replace(current.map((edit) => ({ ...certain(edit, !unsure && !before.has(edit.id)), error: sent.error })));
         }
       });
     } catch (error) {
@@ -317,6 +338,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       }
       case 'discard': {
         const unit = unitOf(command.id);
+        if (unit.length === 0) {
+          if (settled.get(command.id)?.outcome.kind === 'discarded') return;
+          throw new StetError({ code: 'NOT_FOUND', detail: 'it does not wait any more' });
+        }
         if (unit.some((edit) => edit.unsure === true || inFlight.has(edit.id)))
           throw new StetError({ code: 'COMMIT_UNKNOWN', detail: 'it may have been saved already; that will be known when the server answers' });
         return conclude(new Map(unit.map((edit) => [edit.id, { kind: 'discarded' }])));

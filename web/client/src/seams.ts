@@ -116,7 +116,8 @@ export interface EditQueue {
   list(): readonly Edit[];
   /** Tries a rejected edit again, as it is or with another change. */
   retry(id: MutationId, change?: Edit['change']): Promise<void>;
-  /** Takes an edit back. Rejects with `COMMIT_UNKNOWN` when it may have reached the server already: its outcome will come.
+  /** Takes an edit back. Rejects with `COMMIT_UNKNOWN` when it may have reached the server already: its outcome will come;
+   *  with `NOT_FOUND` when it has come already.
    *  What was made on top of it stays and is judged by the server. */
   discard(id: MutationId): Promise<void>;
   /** A conflict was settled: its edit is done, and what waits behind it goes on from `record`. */
