@@ -6,6 +6,7 @@ import type { KeptEdit } from './seams';
 export interface EditList {
   /** In order; the same array until something changed. */
   all(): readonly KeptEdit[];
+  readonly size: number;
   find(id: MutationId): KeptEdit | undefined;
   /** Those of one record, in order. */
   of(address: Address): readonly KeptEdit[];
@@ -37,6 +38,9 @@ export function createEditList(): EditList {
     all() {
       sorted ??= [...kept.values()].sort(byOrder);
       return sorted;
+    },
+    get size() {
+      return kept.size;
     },
     find: (id) => kept.get(id),
     of: (address) => records.get(address) ?? [],

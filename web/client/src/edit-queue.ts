@@ -138,23 +138,29 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
   const receive = (found: readonly KeptEdit[]) => {
     const fresh = found.filter((kept) => !list.find(kept.edit.id));
     if (found.length === 0) return;
-    if (fresh.length === 0) {
+    if (fresh.length < found.length) {
       // Known already: whoever says it again has not heard so.
-      post({ kind: 'change', term, number: ++told, change: { kind: 'added', kept: found } });
-      return;
+      post({ kind: 'change', term, number: ++told, change: { kind: 'added', kept: found.filter((kept) => !fresh.includes(kept)) } });
     }
+    if (fresh.length === 0) return;
     for (const kept of fresh) list.put(kept);
     dispatch?.arrived(fresh.map(({ edit }) => edit.id));
     tell({ kind: 'added', kept: fresh });
   };
 
-  /** What storage does not have any more was settled, by another leader perhaps, and must not be sent as if it were new. */
+  /** Something was not heard. What storage has is the truth: what it does not have any more was settled, by another leader perhaps, and
+   *  must not be sent as if it were new; what nobody has told of is there as well, and comes before what was made on top of it. */
   const receiveAgain = async (found: readonly KeptEdit[]) => {
     const mine = dispatch;
-    const there = new Set((await load()).map(({ edit }) => edit.id));
+    const stored = await load();
     if (!mine || dispatch !== mine) return;
-    receive(found.filter(({ edit }) => there.has(edit.id)));
-    const lost = found.filter(({ edit }) => !there.has(edit.id) && !list.find(edit.id));
+    const over = new Set(mine.settled().map(({ edit }) => edit.id));
+    const there = new Set(stored.map(({ edit }) => edit.id));
+    receive([
+      ...stored.filter(({ edit }) => !over.has(edit.id) && !list.find(edit.id)),
+      ...found.filter(({ edit }) => there.has(edit.id) && list.find(edit.id)),
+    ]);
+    const lost = found.filter(({ edit }) => !there.has(edit.id) && !over.has(edit.id) && !list.find(edit.id));
     if (lost.length === 0) return;
     for (const kept of lost) list.put(kept);
     mine.gone(lost.map(({ edit }) => edit.id));
@@ -186,7 +192,8 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
         const late = message.kept.flatMap(({ edit }) => settled.get(edit.id) ?? []);
         for (const { edit, outcome } of late) tellAgain(edit, outcome);
         const rest = message.kept.filter(({ edit }) => !settled.has(edit.id));
-        if (message.again && storage.state === 'durable') return void receiveAgain(rest);
+        const missing = rest.some(({ edit }) => edit.after != null && !list.find(edit.after) && !settled.has(edit.after));
+        if ((message.again || missing) && storage.state === 'durable') return void receiveAgain(rest);
         return receive(rest);
       }
       case 'command':
@@ -322,7 +329,7 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
     },
     async add(edits) {
       if (closed) throw new StetError({ code: 'ABORTED', detail: 'the client was closed' });
-      if (list.all().length + writing.length + edits.length > waitingMax)
+      if (list.size + writing.length + edits.length > waitingMax)
         throw new StetError({ code: 'BUSY', detail: `more than ${waitingMax} edits would wait`, retryable: true });
       const made = edits.map((edit) => {
         if (edit.after !== undefined) return edit;

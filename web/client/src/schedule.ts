@@ -63,6 +63,8 @@ const mayGo = (list: EditList, one: KeptEdit, unit: readonly KeptEdit[], pauses:
   const { edit } = one;
   if (edit.state !== 'pending' || edit.actor !== actor) return false;
   if (pauses.inFlight.has(edit.id) || pauses.held.has(edit.id)) return false;
+  // It was sent before one that another tab had made earlier became known here; whether it was taken must be found out all the same.
+  if (edit.unsure === true) return true;
   return list.of(edit.address).every(
     (other) => other.order >= one.order || unit.some((member) => member.edit.id === other.edit.id) || !blocks(other.edit, actor),
   );
