@@ -45,6 +45,7 @@ try {
   const flags = major < 20 ? ['--experimental-global-webcrypto'] : [];
   if (major >= 20) flags.push('--test-reporter=tap');
   const { status, stdout } = spawnSync(process.execPath, [...flags, '--enable-source-maps', '--test', ...files], {
+    cwd: top,
     stdio: ['inherit', 'pipe', 'inherit'],
     encoding: 'utf8',
     maxBuffer: 256 << 20,
