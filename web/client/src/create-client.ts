@@ -115,19 +115,21 @@ export const createClientFrom = (options: ClientOptions, open: (world: World) =>
 
   /** Somebody else may see other things; whoever looks at something reads it as themselves. */
   let person = actorOf();
-  function actorOf(): string | null {
+  /** undefined: it is not known yet. What is read meanwhile is read with the very credentials that are then found to be theirs. */
+  function actorOf(): string | null | undefined {
     const session = sessions.live.getSnapshot();
+    if (session.status === 'unknown') return undefined;
     return session.status === 'authenticated' ? session.who.actor : null;
   }
   const sessionChanged = () => {
     const session = sessions.live.getSnapshot();
     store.set({ session });
     const now = actorOf();
-    if (session.status === 'unknown' || now === person) return;
+    if (now === undefined || now === person) return;
+    const before = person;
     person = now;
+    if (before === undefined) return;
     store.forget();
-    if (now === null) return;
-    for (const address of store.addresses((state) => state.status === 'loading')) void reader.load(address, true);
   };
 
   for (const edit of queue.list()) store.putEdit(edit);

@@ -91,6 +91,10 @@ export const createFollowedRecords = (feed: Feed, store: RecordStore, reader: Re
     if (group.addresses.size === 0) groups.delete(type);
   };
 
+  const unforget = store.onForget(() => {
+    for (const group of groups.values()) for (const address of group.addresses.keys()) void reader.load(address, true);
+  });
+
   return {
     follow(address) {
       const type = parseAddress(address)?.type ?? address;
@@ -112,6 +116,7 @@ export const createFollowedRecords = (feed: Feed, store: RecordStore, reader: Re
       };
     },
     close() {
+      unforget();
       for (const group of groups.values()) {
         for (const undo of group.single.values()) undo();
         group.whole?.();

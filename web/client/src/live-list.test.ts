@@ -154,6 +154,17 @@ test('a list that cannot be read says so, and is read when the feed is back', as
   assert.deepEqual([list.getSnapshot().status, list.getSnapshot().error, ids(list)], ['ready', null, '1']);
 });
 
+test('somebody else logs in: the list is theirs', async () => {
+  const { world, list } = await open({}, [task('1', 1, {}), task('2', 1, {})]);
+  world.logIn('bob');
+  assert.equal(ids(list), '', 'nothing of the person before is shown');
+  await world.clock.settle();
+  answerPage(world, [task('2', 1, { own: true })]);
+  await world.clock.settle();
+  assert.equal(ids(list), '2');
+  assert.equal(list.getSnapshot().items[0]?.data?.['own'], true);
+});
+
 test('without a sort the order is the one in which the server sends', async () => {
   const byCreation = [task('z', 1, {}, { createdAt: '2026-11-22T10:00:01Z' }), task('a', 1, {}, { createdAt: '2026-11-22T10:00:02.5Z' })];
   const { world, list } = await open({ where: 'x = 1' }, byCreation);

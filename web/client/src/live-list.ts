@@ -125,6 +125,12 @@ export class LiveListSource implements LiveList {
       store.onNotify(() => {
         if (this.rearrange()) this.shared.tell();
       }),
+      store.onForget(() => {
+        // What is under way was asked for by the person before.
+        this.status = 'loading';
+        this.changed = true;
+        void (this.refreshing ?? Promise.resolve()).then(() => this.reload(true));
+      }),
       feed.subscribe((state) => {
         if (state === 'open' && this.error !== null) void this.reload(false);
       }),

@@ -68,6 +68,7 @@ export class RecordStore {
   private readonly store: StoreApi<ClientState>;
   private readonly touchedListeners = new Set<(address: Address) => void>();
   private readonly notifyListeners = new Set<() => void>();
+  private readonly forgetListeners = new Set<() => void>();
   /** Changed since the last snapshot of the whole, and since the last notification. */
   private dirty = new Set<Address>();
   private untold = new Set<Address>();
@@ -167,6 +168,12 @@ export class RecordStore {
   onNotify(listener: () => void): () => void {
     this.notifyListeners.add(listener);
     return () => this.notifyListeners.delete(listener);
+  }
+
+  /** Calls back when all that the server said was forgotten: whoever shows it reads it anew. */
+  onForget(listener: () => void): () => void {
+    this.forgetListeners.add(listener);
+    return () => this.forgetListeners.delete(listener);
   }
 
   /* ---- What the server says ---- */
@@ -310,6 +317,7 @@ export class RecordStore {
       entry.versions.clear();
       this.touch(entry, 'soon');
     }
+    for (const listener of this.forgetListeners) listener();
   }
 
   /** No timer is left; nobody is told anything more. */
@@ -318,6 +326,7 @@ export class RecordStore {
     this.later = null;
     this.touchedListeners.clear();
     this.notifyListeners.clear();
+    this.forgetListeners.clear();
     for (const entry of this.entries.values()) entry.listeners.clear();
   }
 
