@@ -11,7 +11,7 @@ const PARTS = {
   'client/src': { packages: /^(zustand(\/.*)?|idb)$/, tests: /^(node:.*|fake-indexeddb(\/.*)?)$/ },
   'react/src': { packages: /^(@stet\/client|react(\/.*)?)$/, tests: /^(node:.*|react-dom(\/.*)?|happy-dom)$/, testing: 'client/src/testing/' },
   'console/src': {
-    packages: /^(@stet\/client|@stet\/react(\/stet\.css)?|react(-dom)?(\/.*)?|@tanstack\/react-virtual|cmdk|lucide-react|uplot(\/.*)?)$/,
+    packages: /^(@stet\/client|@stet\/react(\/stet\.css)?|react(-dom)?(\/.*)?|d3-shape|lucide-react)$/,
     tests: /^node:.*$/,
     testing: 'client/src/testing/',
   },

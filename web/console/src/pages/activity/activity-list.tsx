@@ -1,4 +1,3 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useFormat } from '../../i18n/format';
 import { useMessages } from '../../i18n/messages';
@@ -6,6 +5,7 @@ import { Button } from '../../ui';
 import { ActivityRow } from './activity-row';
 import { byDay } from './activity-log';
 import type { ChangeEntry, Entry } from './entry';
+import { useWindow } from './use-window';
 import { activityMessages } from './messages';
 
 export interface ActivityListProps {
@@ -23,8 +23,8 @@ export interface ActivityListProps {
 
 type Item = { readonly kind: 'day'; readonly key: string; readonly day: string } | { readonly kind: 'entry'; readonly key: string; readonly entry: Entry } | { readonly kind: 'end'; readonly key: string };
 
+/** Pixels, until it is measured. */
 const rowHeight = 44;
-const overscan = 10;
 
 /** Entries by day, of which only those in sight are drawn. */
 export function ActivityList({ entries, cut, hasOlder, readingOlder, onOlder, onSeen, onDetails }: ActivityListProps) {
@@ -41,24 +41,20 @@ export function ActivityList({ entries, cut, hasOlder, readingOlder, onOlder, on
     list.push({ kind: 'end', key: 'end' });
     return list;
   }, [entries, format]);
-  const virtual = useVirtualizer({ count: items.length, getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan, getItemKey: (index) => items[index]?.key ?? index });
-  const inSight = virtual.getVirtualItems();
+  const { inSight, height, measure } = useWindow(box, items, rowHeight);
   useEffect(() => {
-    for (const { index } of inSight) {
-      const item = items[index];
-      if (item?.kind === 'entry' && item.entry.kind === 'change') onSeen(item.entry);
+    for (const { item } of inSight) {
+      if (item.kind === 'entry' && item.entry.kind === 'change') onSeen(item.entry);
     }
-  }, [inSight, items, onSeen]);
+  }, [inSight, onSeen]);
   const now = Date.now();
   const dayWords = (day: string) => (day === format.date(now) ? words.today : day === format.date(now - 86_400_000) ? words.yesterday : day);
   return (
     <div ref={box} className="activity-scroll" tabIndex={0} role="region" aria-label={words.list}>
-      <div className="activity-items" role="list" style={{ height: virtual.getTotalSize() }}>
-        {inSight.map(({ index, key, start }) => {
-          const item = items[index];
-          if (item === undefined) return null;
+      <div className="activity-items" role="list" style={{ height }}>
+        {inSight.map(({ item, start }) => {
           return (
-            <div key={key} ref={virtual.measureElement} data-index={index} className="activity-item" role="listitem" style={{ transform: `translateY(${start}px)` }}>
+            <div key={item.key} ref={measure} data-key={item.key} className="activity-item" role="listitem" style={{ transform: `translateY(${start}px)` }}>
               {item.kind === 'day' ? (
                 <h2 className="activity-day">{dayWords(item.day)}</h2>
               ) : item.kind === 'end' ? (

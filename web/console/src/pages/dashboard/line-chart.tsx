@@ -1,11 +1,11 @@
-import { Table2, ChartSpline } from 'lucide-react';
-import { useEffect, useId, useMemo, useRef, useState } from 'react';
-import uPlot from 'uplot';
+import { area, line as path } from 'd3-shape';
+import { ChartSpline, Table2 } from 'lucide-react';
+import { useId, useState } from 'react';
 import { useFormat } from '../../i18n/format';
 import { useMessages } from '../../i18n/messages';
 import { IconButton, Table } from '../../ui';
 import { dashboardMessages } from './messages';
-import 'uplot/dist/uPlot.min.css';
+import { chartPoints, chartTop } from './chart-scale';
 
 export interface Line {
   readonly name: string;
@@ -22,15 +22,8 @@ export interface LineChartProps {
   readonly show: (value: number) => string;
 }
 
-/** Pixels. */
-const height = 72;
 /** Rows of the table: the newest; the chart shows all. */
 const rowsMax = 60;
-
-const tokens = (): Readonly<Record<string, string>> => {
-  const style = getComputedStyle(document.documentElement);
-  return Object.fromEntries([1, 2, 3, 4, 5, 6].map((number) => [String(number), style.getPropertyValue(`--chart-${number}`).trim()]));
-};
 
 /** A small line over time. It is said in words to those who listen, and can be read as a table. */
 export function LineChart({ name, times, lines, show }: LineChartProps) {
@@ -63,9 +56,7 @@ export function LineChart({ name, times, lines, show }: LineChartProps) {
           {words.noPoints}
         </p>
       ) : (
-        <div id={id} role="img" aria-label={said}>
-          <Plot times={times} lines={lines} />
-        </div>
+        <Plot id={id} label={said} times={times} lines={lines} />
       )}
       <div className="dashboard-chart-foot">
         {lines.length > 1
@@ -89,54 +80,41 @@ function summary({ name, values }: Line, show: (value: number) => string, words:
   return words.chartLabel(name, now === null || now === undefined ? words.unknown : show(now), show(Math.min(...known)), show(Math.max(...known)));
 }
 
-/** The line itself, drawn on a canvas in the theme's colours. */
-function Plot({ times, lines }: Pick<LineChartProps, 'times' | 'lines'>) {
-  const box = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  const shape = lines.map(({ color }) => color).join(' ');
-  const data = useMemo<uPlot.AlignedData>(() => [times.map((time) => time / 1000), ...lines.map(({ values }) => [...values])], [times, lines]);
-  const newest = useRef(data);
-  useEffect(() => {
-    newest.current = data;
-    plot.current?.setData(data);
-  }, [data]);
-  useEffect(() => {
-    const place = box.current;
-    if (!place) return undefined;
-    const colors = shape.split(' ');
-    const make = () => {
-      const found = tokens();
-      plot.current?.destroy();
-      plot.current = new uPlot(
-        {
-          width: place.clientWidth,
-          height,
-          legend: { show: false },
-          cursor: { show: false },
-          select: { show: false, left: 0, top: 0, width: 0, height: 0 },
-          padding: [4, 0, 2, 0],
-          axes: [{ show: false }, { show: false }],
-          scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
-          series: [{}, ...colors.map((color, index) => ({ stroke: found[color] ?? 'currentColor', width: 1.5, ...(index === 0 ? { fill: `${found[color] ?? ''}22` } : {}), points: { show: false }, spanGaps: false }))],
-        },
-        newest.current,
-        place,
-      );
-    };
-    make();
-    const size = new ResizeObserver(() => plot.current?.setSize({ width: place.clientWidth, height }));
-    size.observe(place);
-    const theme = new MutationObserver(make);
-    theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
-    const system = matchMedia('(prefers-color-scheme: dark)');
-    system.addEventListener('change', make);
-    return () => {
-      size.disconnect();
-      theme.disconnect();
-      system.removeEventListener('change', make);
-      plot.current?.destroy();
-      plot.current = null;
-    };
-  }, [shape]);
-  return <div ref={box} className="dashboard-plot" aria-hidden />;
+/** The drawing's own units; it is stretched to its place, and lines keep their width. */
+const width = 300;
+const height = 72;
+
+/** The lines themselves, the first one filled. The colours are the theme's, by class. */
+function Plot({ id, label, times, lines }: Pick<LineChartProps, 'times' | 'lines'> & { readonly id: string; readonly label: string }) {
+  const top = chartTop(lines.map(({ values }) => values));
+  const place = { width, height, top };
+  const first = lines[0];
+  return (
+    <svg id={id} className="dashboard-plot" role="img" aria-label={label} viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none">
+      {first === undefined ? null : (
+        <path
+          className={`dashboard-area dashboard-area-${first.color}`}
+          d={
+            area<readonly [number, number | null]>()
+              .defined(([, y]) => y !== null)
+              .x(([x]) => x)
+              .y0(height)
+              .y1(([, y]) => y ?? height)([...chartPoints(times, first.values, place)]) ?? ''
+          }
+        />
+      )}
+      {[...lines].reverse().map((line) => (
+        <path
+          key={line.name}
+          className={`dashboard-line dashboard-line-${line.color}`}
+          d={
+            path<readonly [number, number | null]>()
+              .defined(([, y]) => y !== null)
+              .x(([x]) => x)
+              .y(([, y]) => y ?? height)([...chartPoints(times, line.values, place)]) ?? ''
+          }
+        />
+      ))}
+    </svg>
+  );
 }
