@@ -1,5 +1,6 @@
 """docs/openapi.yaml as the tests use it: finds the operation of a request and holds what was sent and answered against it."""
 import collections
+import gzip
 import json
 import os
 import re
@@ -146,6 +147,8 @@ class Contract:
 
     def check_body(self, method, response, headers, body, where):
         content = response.get("content")
+        if body and headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
         if method == "HEAD" or (not body and headers.get("preference-applied") == "return=minimal"):
             if body:
                 raise Broken(f"{where}: there is a body: {body[:200]!r}")
