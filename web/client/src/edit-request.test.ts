@@ -29,13 +29,16 @@ const world = (answer: (line: string) => FakeAnswer | 'offline') => {
     bodies.push(request.body === undefined ? null : JSON.parse(request.body));
     return answer(`${request.method} ${request.path}`);
   });
-  const http = createHttp({ transport: fake.transport, clock, credentials: createCredentials(null), space: 'main', timeoutMs: 1000, retry: { tries: 1, firstMs: 1, maxMs: 1 } });
+  const retry = { tries: 1, firstMs: 1, maxMs: 1 };
+  const credentials = createCredentials(null);
+  const http = createHttp({ transport: fake.transport, clock, credentials, space: 'main', timeoutMs: 1000, retry });
   return { sender: createEditSender(http), lines: fake.lines, bodies };
 };
 const signal = new AbortController().signal;
 const kinds = async (given: FakeAnswer | 'offline', unit: readonly Edit[]) => {
   const sent = await world(() => given).sender.send(unit, signal);
-  return sent.kind === 'later' ? `later ${sent.error.code} ${sent.lost ? 'lost' : ''}`.trim() : [...sent.outcomes].map(([id, one]) => `${id} ${one.kind}`).join(', ');
+  if (sent.kind === 'later') return `later ${sent.error.code} ${sent.lost ? 'lost' : ''}`.trim();
+  return [...sent.outcomes].map(([id, one]) => `${id} ${one.kind}`).join(', ');
 };
 
 test('each kind of change is the request that the server knows, with its key in it', async () => {
@@ -66,7 +69,10 @@ test('the same edit is the same request, however often and whatever became of it
 });
 
 test('what the server says of one edit', async () => {
-  const conflict = { expected_version: 3, current_version: 4, base: {}, current: {}, yours: {}, merged: {}, fields: {}, clean: false, resolution_options: ['yours'], resolution_token: 't', address: 'tasks/a%2F1', conflict_type: 'concurrent_edit' };
+  const conflict = {
+    expected_version: 3, current_version: 4, base: {}, current: {}, yours: {}, merged: {}, fields: {}, clean: false,
+    resolution_options: ['yours'], resolution_token: 't', address: 'tasks/a%2F1', conflict_type: 'concurrent_edit',
+  };
   const cases: readonly (readonly [FakeAnswer | 'offline', string])[] = [
     [{ body: record(4) }, 'k confirmed'],
     [{ body: record(4, { deleted: true }) }, 'k deleted'],
@@ -114,7 +120,8 @@ test('edits of one transaction go together, and are judged together', async () =
 test('a key that was used in other words: what became of it then counts', async () => {
   const { sender } = world((line) => {
     if (line.startsWith('PATCH')) return problem('KEY_REUSED', 422);
-    if (line.startsWith('GET /v1/main/mutations/')) return { body: { client_mutation_id: 'k', status: 'confirmed', results: [{ address: 'tasks/a%2F1', version: 4, seq: 4 }] } };
+    const results = [{ address: 'tasks/a%2F1', version: 4, seq: 4 }];
+    if (line.startsWith('GET /v1/main/mutations/')) return { body: { client_mutation_id: 'k', status: 'confirmed', results } };
     return { body: record(4) };
   });
   const sent = await sender.send([edit('k', patch)], signal);
@@ -122,7 +129,11 @@ test('a key that was used in other words: what became of it then counts', async 
 });
 
 test('looking up: taken, never seen, waiting, no answer', async () => {
-  const look = (status: string) => world((line) => (line.includes('/mutations/') ? { body: { client_mutation_id: 'k', status, results: [{ seq: 4, version: 4 }] } } : { body: record(4) })).sender.lookUp(edit('k', patch), signal);
+  const look = (status: string) => {
+    const receipt = { client_mutation_id: 'k', status, results: [{ seq: 4, version: 4 }] };
+    const { sender } = world((line) => ({ body: line.includes('/mutations/') ? receipt : record(4) }));
+    return sender.lookUp(edit('k', patch), signal);
+  };
   assert.equal((await look('confirmed'))?.kind, 'confirmed');
   assert.equal((await look('unknown'))?.kind, 'discarded');
   assert.equal(await look('pending'), null);

@@ -196,7 +196,9 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
     const all = [...subscriptions.values()];
     for (const [index, old] of all.entries()) {
       const served = [...old.members].every(
-        (one) => !followers.has(one.key) || all.some((other, at) => at > index && other.ready && subscriptions.has(other.name) && other.members.has(one)),
+        (one) =>
+          !followers.has(one.key) ||
+          all.some((other, at) => at > index && other.ready && subscriptions.has(other.name) && other.members.has(one)),
       );
       if (served) unsubscribe(old);
     }

@@ -138,11 +138,9 @@ export function createFeed(options: FeedOptions): RunningFeed {
     if (tab === tabs.id) return receive(id, told);
     if (outgoing.length === 0) queueMicrotask(flush);
     const last = outgoing.at(-1);
-    if (last && last.event === told.event && last.seen === told.seen && last.resume === told.resume && told.event !== null && last.to[tab] === undefined) {
-      outgoing[outgoing.length - 1] = { ...last, to: { ...last.to, [tab]: [id] } };
-    } else if (last && last.event === told.event && last.seen === told.seen && last.resume === told.resume && last.to[tab] !== undefined) {
-      outgoing[outgoing.length - 1] = { ...last, to: { ...last.to, [tab]: [...last.to[tab], id] } };
-    } else outgoing.push({ ...told, to: { [tab]: [id] } });
+    const same = last && last.event === told.event && last.seen === told.seen && last.resume === told.resume;
+    if (same) outgoing[outgoing.length - 1] = { ...last, to: { ...last.to, [tab]: [...(last.to[tab] ?? []), id] } };
+    else outgoing.push({ ...told, to: { [tab]: [id] } });
   };
   const watch = (tab: string) => {
     if (watched.has(tab)) return;

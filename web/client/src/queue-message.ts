@@ -1,7 +1,17 @@
 /** What tabs say to one another about the queue. Another tab may run another version of this program: its messages are outside data. */
 import { array, count, DecodeError, flag, Members, nullable, oneOf, parseJson, text, type Decoder } from './decode';
 import type { Edit, WriteOutcome } from './edit';
-import { changeFromJson, editFromJson, editToJson, errorFromJson, errorToJson, keptFromJson, keptToJson, outcomeFromJson, outcomeToJson } from './edit-codec';
+import {
+  changeFromJson,
+  editFromJson,
+  editToJson,
+  errorFromJson,
+  errorToJson,
+  keptFromJson,
+  keptToJson,
+  outcomeFromJson,
+  outcomeToJson,
+} from './edit-codec';
 import type { StetError } from './error';
 import type { MutationId } from './record';
 import type { KeptEdit } from './seams';
