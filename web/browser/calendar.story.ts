@@ -51,6 +51,7 @@ story('a double booking by drag is refused in its place, and a free time is take
   await refused.getByRole('link', { name: 'Price talk' }).waitFor();
   assert.equal(await startOf(server, 'tour'), `${day}T09:00`);
   await axe(page, '#content');
+  assert.equal(await page.getByText('was not saved').count(), 0);
   await screenshot(page, 'calendar-refused');
   const slot = refused.getByRole('button', { name: /^Take / }).first();
   await slot.click();

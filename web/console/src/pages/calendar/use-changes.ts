@@ -1,6 +1,7 @@
-import { StetError, type Client, type JsonObject, type WriteOutcome } from '@stet/client';
+import { StetError, type Client, type JsonObject, type Write, type WriteOutcome } from '@stet/client';
 import { useClient } from '@stet/react';
 import { useEffect, useRef, useState } from 'react';
+import { ownWrite, showInline } from '../../app/own-writes';
 import { useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
 import { errorWords, showToast } from '../../ui';
@@ -187,7 +188,7 @@ export function useChanges(options: Options): Changes {
       const wanted: Draft = { start: one.start, end: one.end, allDay: one.allDay, resource: null };
       const scope = isRepeating(one) ? await ask(one) : undefined;
       if (scope === null) return false;
-      const outcome = scope === undefined ? await client.records.remove(type.type, one.id, { base: one.version }).confirmed : await inSeries(one, deleteInSeries(one, scope));
+      const outcome = scope === undefined ? await settled(client, client.records.remove(type.type, one.id, { base: one.version })) : await inSeries(one, deleteInSeries(one, scope));
       const done = finish(outcome, one, wanted, () => undefined);
       if (done) showToast({ tone: 'success', title: words.deleted });
       newest.current.reread();
@@ -196,24 +197,30 @@ export function useChanges(options: Options): Changes {
     create: async function create(data, wanted): Promise<boolean> {
       const { type, kind, zone } = newest.current;
       setRefused(null);
-      const made = client.records.create(type.type, data);
-      const outcome = await made.confirmed;
+      const outcome = await settled(client, client.records.create(type.type, data));
       const done = finish(outcome, null, wanted, (start, end, resource) => {
         const to = { ...wanted, start, end };
         const patch = placementPatch(kind, data, { start, end, allDay: wanted.allDay, ...(resource === null ? {} : { resource: { from: wanted.resource, to: resource } }) }, zone);
         void create({ ...data, ...patch }, { ...to, resource: resource ?? wanted.resource });
       });
-      if (outcome.kind === 'rejected') await client.discard(made.id).catch(() => undefined);
       newest.current.reread();
       return done;
     },
   };
 }
 
-/** One write of one record; what was refused for what it says is taken back, for it is shown and decided here. */
 async function write(client: Client, type: string, one: Shown, patch: JsonObject): Promise<WriteOutcome> {
-  const made = client.records.update<JsonObject>(type, one.id, patch, { base: one.version });
-  const outcome = await made.confirmed;
-  if (outcome.kind === 'rejected') await client.discard(made.id).catch(() => undefined);
-  return outcome;
+  return settled(client, client.records.update<JsonObject>(type, one.id, patch, { base: one.version }));
+}
+
+/** What became of a write; one that was refused for what it says is taken back, for it is shown and decided here. */
+async function settled(client: Client, made: Write): Promise<WriteOutcome> {
+  const shown = showInline(ownWrite(made).id);
+  try {
+    const outcome = await made.confirmed;
+    if (outcome.kind === 'rejected') await client.discard(made.id).catch(() => undefined);
+    return outcome;
+  } finally {
+    shown();
+  }
 }
