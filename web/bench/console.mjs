@@ -1,0 +1,133 @@
+// Measures the console in the system's Chromium: its list of 10,000 records, while 5,000 changes a second come over the feed.
+//
+//   node bench/console.mjs [--quick]
+//
+// STET_PROGRAM: the server, build/stet when not given. CHROME_PATH: the browser. Prints one row for each number of changes a second: how many came, the tasks of over
+// 50 ms of the page's thread (as the browser itself tells them), the longest, and how late the last change was seen. It fails when the list does not
+// end as the server has it.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const top = fileURLToPath(new URL('..', import.meta.url));
+const quick = process.argv.includes('--quick');
+const program = resolve(process.env.STET_PROGRAM ?? join(top, '../build/stet'));
+const browsers = [process.env.CHROME_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'];
+const executablePath = browsers.find((path) => path && existsSync(path));
+if (!executablePath) {
+  console.log('the console is left out: there is no Chromium');
+  process.exit(0);
+}
+
+const RECORDS = 10_000;
+const SECONDS = quick ? 2 : 5;
+const ROUNDS = quick ? 1 : 3;
+const RATES = quick ? [0, 5000] : [0, 1000, 5000];
+/** Changes of one transaction. */
+const PORTION = 100;
+
+const folder = mkdtempSync(join(tmpdir(), 'stet-console-bench-'));
+const median = (values) => [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+let server = null;
+let browser = null;
+try {
+  const data = join(folder, 'data');
+  if (spawnSync(program, ['init', '--data', data]).status !== 0) throw new Error('stet init failed');
+  const urlFile = join(folder, 'url');
+  server = spawn(program, ['serve', '--data', data, '--listen', '127.0.0.1:0', '--no-auth', '--url-file', urlFile, '--log-level', 'error'], { stdio: 'inherit' });
+  while (!existsSync(urlFile) || readFileSync(urlFile, 'utf8') === '') await pause(20);
+  const url = readFileSync(urlFile, 'utf8').trim();
+  const ask = async (method, path, body) => {
+    const answer = await fetch(`${url}/v1/main${path}`, { method, headers: { 'Content-Type': 'application/json' }, body: body === undefined ? undefined : JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${(await answer.text()).slice(0, 400)}`);
+    return answer.json();
+  };
+  await ask('PUT', '/types/parts', { fields: { '/title': { type: 'string' }, '/count': { type: 'integer' } } });
+  for (let first = 0; first < RECORDS; first += 1000) {
+    const mutations = Array.from({ length: 1000 }, (_, index) => ({ op: 'create', type: 'parts', id: String(first + index).padStart(5, '0'), data: { title: `Part ${first + index}`, count: 0 } }));
+    await ask('POST', '/transactions', { mutations });
+  }
+
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  await page.addInitScript(() => {
+    window.longTasks = [];
+    new PerformanceObserver((list) => {
+      for (const { duration, startTime } of list.getEntries()) window.longTasks.push({ duration, startTime });
+    }).observe({ entryTypes: ['longtask'] });
+  });
+  await page.goto(`${url}/#/records/parts`);
+  await page.locator('[role=grid] [role=row]').nth(3).waitFor();
+  // All of it is loaded by scrolling to the end of what is there.
+  const rows = () => page.evaluate(() => Math.round((document.querySelector('.grid-body')?.clientHeight ?? 0) / 36));
+  const until = Date.now() + 120_000;
+  while ((await rows()) < RECORDS && Date.now() < until) {
+    await page.evaluate(() => {
+      const grid = document.querySelector('[role=grid]');
+      grid.scrollTop = grid.scrollHeight;
+    });
+    await page.waitForTimeout(30);
+  }
+  const loaded = await rows();
+  if (loaded < RECORDS) throw new Error(`the list has only ${loaded} records`);
+  await page.evaluate(() => {
+    document.querySelector('[role=grid]').scrollTop = 0;
+  });
+  await page.waitForTimeout(1000);
+
+  let count = 0;
+  const versions = [];
+  const change = async (rate) => {
+    const began = performance.now();
+    let sent = 0;
+    while (sent < rate * SECONDS) {
+      count += 1;
+      const mutations = Array.from({ length: PORTION }, (_, index) => {
+        const number = (sent + index) % RECORDS;
+        const base = versions[number] ?? 1;
+        versions[number] = base + 1;
+        return { op: 'patch', type: 'parts', id: String(number).padStart(5, '0'), base_version: base, patch: { count } };
+      });
+      await ask('POST', '/transactions', { mutations });
+      sent += PORTION;
+      const ahead = (sent / rate) * 1000 - (performance.now() - began);
+      if (ahead > 0) await pause(ahead);
+    }
+    if (rate === 0) await pause(SECONDS * 1000);
+    return { sent, seconds: (performance.now() - began) / 1000 };
+  };
+
+  console.log('');
+  console.log(`The console's list of ${RECORDS.toLocaleString('en')} records in ${await browser.version()}, medians of ${ROUNDS}`);
+  console.log('changes/s wanted   came     tasks over 50 ms   longest ms   last one seen after ms');
+  for (const rate of RATES) {
+    const results = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await page.evaluate(() => {
+        window.longTasks = [];
+      });
+      const { sent, seconds } = await change(rate);
+      const ended = performance.now();
+      if (rate > 0) {
+        // The last portion's records are as the server has them.
+        const { records } = await ask('GET', '/records/parts?limit=1');
+        const [record] = records;
+        await page.locator('[role=row]').filter({ hasText: record.data.title }).filter({ hasText: String(record.data.count) }).first().waitFor({ timeout: 30_000 });
+      }
+      const late = performance.now() - ended;
+      await page.waitForTimeout(300);
+      const tasks = await page.evaluate(() => window.longTasks.map(({ duration }) => duration));
+      results.push({ came: sent / seconds, tasks: tasks.length, longest: Math.max(0, ...tasks), late });
+    }
+    const row = [rate, Math.round(median(results.map((one) => one.came))), median(results.map((one) => one.tasks)), Math.round(median(results.map((one) => one.longest))), Math.round(median(results.map((one) => one.late)))];
+    console.log(`${String(row[0]).padStart(16)} ${String(row[1]).padStart(6)} ${String(row[2]).padStart(20)} ${String(row[3]).padStart(12)} ${String(row[4]).padStart(24)}`);
+  }
+} finally {
+  await browser?.close();
+  server?.kill();
+  rmSync(folder, { recursive: true, force: true });
+}
