@@ -76,6 +76,11 @@ test('when it moves on, choices and typed values stay, and fields that changed a
   );
 });
 
+test('read anew without having moved on it is not said to have changed', () => {
+  const draft = meetAgain(write(startDraft(conflict()), '/title', 'Green fence'), conflict({ resolutionToken: 'fresh' }));
+  assert.deepEqual([draft.round, draft.conflict.resolutionToken, draft.fields[0]?.typed, draft.fields[0]?.changedAgain], [0, 'fresh', 'Green fence', false]);
+});
+
 test('a record that was deleted is restored, one that I delete is deleted', () => {
   const restore = startDraft(conflict({ current: null, merged: null, fields: {} }));
   assert.deepEqual([restore.kind, previewOf(restore), resolutionOf(restore)], ['restore', conflict().yours, { choice: 'apply' }]);

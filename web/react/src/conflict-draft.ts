@@ -83,7 +83,8 @@ export function meetAgain(draft: Draft, conflict: Conflict): Draft {
   const seen = draft.conflict;
   return {
     ...next,
-    round: draft.round + 1,
+    /* Read anew without having moved on, it only has another token. */
+    round: conflict.currentVersion === seen.currentVersion ? draft.round : draft.round + 1,
     fields: next.fields.map((field) => {
       const old = before.get(field.pointer);
       const shown = old === undefined ? statesOf(seen)[field.pointer]?.current : old.field.current;
