@@ -106,6 +106,7 @@ typedef enum stet_status {
     STET_CSRF_REQUIRED = 63,           /* the request lacks the session's proof */
     STET_LINK_INVALID = 64,            /* the link was used, or is too old */
     STET_INVALID_TIME = 65,            /* the time or its rule is not valid */
+    STET_UPGRADE_REQUIRED = 66,        /* only a WebSocket is served here */
 } stet_status;
 /* generated: end */
 

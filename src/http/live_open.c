@@ -48,9 +48,9 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
 
 static void refuse_upgrade(struct request *request, const char *field, const char *message) {
     stet_error err;
-    error_set(&err, STET_BAD_REQUEST, "%s", message);
+    error_set(&err, STET_UPGRADE_REQUIRED, "%s", message);
     error_field(&err, field, 0);
-    request_refuse_http(request, &err, 426, (stet_view){0});
+    request_refuse(request, &err);
 }
 
 /* False: refused. */
@@ -182,10 +182,9 @@ void handle_live(struct request *request) {
     stet_error err;
     struct asked asked = {0};
     stet_view ticket; /* Used up when the actor was found out, unless Authorization beat it. */
-    if (!read_handshake(request, &asked)) return;
     stet_status status = params_text(&request->params, "ticket", &ticket, &err);
     if (!request_ok(request, status, &err) || !request_params_done(request) ||
-        !request_open_space(request))
+        !read_handshake(request, &asked) || !request_open_space(request))
         return;
     struct live *live = live_create(request, &err);
     if (live == NULL) {

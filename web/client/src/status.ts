@@ -67,6 +67,7 @@ export const codes = {
   CSRF_REQUIRED: { retry: 'no', words: "the request lacks the session's proof" },
   LINK_INVALID: { retry: 'no', words: "the link was used, or is too old" },
   INVALID_TIME: { retry: 'no', words: "the time or its rule is not valid" },
+  UPGRADE_REQUIRED: { retry: 'no', words: "only a WebSocket is served here" },
   /* The client's own. */
   OPERATION_IN_PROGRESS: { retry: 'no', words: "the same key is at work here or in another tab" },
   NETWORK: { retry: 'later', words: "there was no answer" },

@@ -68,6 +68,7 @@ const spanish: Readonly<Record<Code, string>> = {
   CSRF_REQUIRED: 'falta la prueba de la sesión',
   LINK_INVALID: 'el enlace ya se usó o caducó',
   INVALID_TIME: 'la hora o su regla no es válida',
+  UPGRADE_REQUIRED: 'aquí solo hay un WebSocket',
   OPERATION_IN_PROGRESS: 'ya está en marcha aquí o en otra pestaña',
   NETWORK: 'el servidor no responde',
   TIMEOUT: 'la respuesta tardó demasiado',
