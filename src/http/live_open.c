@@ -184,7 +184,7 @@ void handle_live(struct request *request) {
     stet_view ticket; /* Used up when the actor was found out, unless Authorization beat it. */
     stet_status status = params_text(&request->params, "ticket", &ticket, &err);
     if (!request_ok(request, status, &err) || !request_params_done(request) ||
-        !read_handshake(request, &asked) || !request_open_space(request))
+        !request_open_space(request) || !read_handshake(request, &asked))
         return;
     struct live *live = live_create(request, &err);
     if (live == NULL) {
