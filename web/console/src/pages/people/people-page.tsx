@@ -55,7 +55,7 @@ function AdminView({ part, user }: { readonly part: string | undefined; readonly
     { id: 'people-add', label: words.addTitle, icon: UserRoundPlus, group: words.title, run: () => setOpen('add') },
   ]);
   return (
-    <div className="page">
+    <div className="page people-page">
       <PageHeader
         title={words.title}
         actions={
