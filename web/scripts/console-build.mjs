@@ -8,7 +8,7 @@ import { at, consoleOptions, version } from './places.mjs';
 import { fillPage, importedStyles, joinStyles } from './styles.mjs';
 import { writeManifest } from './manifest.mjs';
 
-/** All that a page needs before it shows, compressed. A budget that is passed stops the build: a page is to be usable within a second. */
+/** All of it, compressed. A budget that is passed stops the build: the first page is to be usable within a second. */
 const COMPRESSED_BYTES_MAX = 250_000;
 
 const hashed = (name, text) => {
@@ -83,16 +83,16 @@ export const buildConsole = async () => {
   const all = sum(new Set(rows.map(({ file }) => file)));
   const kb = (bytes) => `${(bytes / 1000).toFixed(1)} KB`;
   console.log(
-    `console: ${rows.length} files, ${kb(all)} compressed; ${kb(begin)} before anything shows, ` +
-      `at most ${kb(largest.size)} for a page (${largest.name}; the bound is ${kb(COMPRESSED_BYTES_MAX)})`,
+    `console: ${rows.length} files, ${kb(all)} compressed (at most ${kb(COMPRESSED_BYTES_MAX)}); ${kb(begin)} before anything shows, ` +
+      `at most ${kb(largest.size)} for a page (${largest.name})`,
   );
-  if (largest.size > COMPRESSED_BYTES_MAX) {
+  if (all > COMPRESSED_BYTES_MAX) {
     for (const { file, smallest } of [...sizes].sort((a, b) => b.smallest - a.smallest).slice(0, 8)) console.error(`  ${kb(smallest)}  ${file}`);
     const inputs = metafile.outputs[first].inputs;
     for (const name of Object.keys(inputs).sort((a, b) => inputs[b].bytesInOutput - inputs[a].bytesInOutput).slice(0, 12)) {
       console.error(`  ${kb(inputs[name].bytesInOutput)} (not compressed)  ${name}`);
     }
     rmSync(join(dist, 'manifest.json'));
-    throw new Error(`${largest.name} needs ${kb(largest.size)} compressed, more than ${kb(COMPRESSED_BYTES_MAX)}`);
+    throw new Error(`the console is ${kb(all)} compressed, more than ${kb(COMPRESSED_BYTES_MAX)}`);
   }
 };
