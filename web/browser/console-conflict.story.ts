@@ -1,33 +1,186 @@
-/** The same task open in the console twice: the first save is there at once, the second person is asked. */
+/** The same task open in the console twice: the first save is there at once, the second person is asked, and each way out does what it
+ *  says. Told in both languages. */
 import assert from 'node:assert/strict';
-import { axe, screenshot, story } from './harness';
+import type { Page } from 'playwright-core';
+import { axe, screenshot, story, type Stage } from './harness';
 
 const words = {
-  en: { save: 'Save', title: 'This task changed while you were editing it', apply: 'Refresh and apply my changes' },
-  es: { save: 'Guardar', title: 'Esta tarea cambió mientras la editabas', apply: 'Refrescar y aplicar mis cambios' },
+  en: {
+    save: 'Save',
+    title: 'This task changed while you were editing it',
+    apply: 'Refresh and apply my changes',
+    discard: 'Discard my changes',
+    later: 'Decide later',
+    decide: 'Decide',
+    waits: 'Nothing was saved. Your changes wait until you decide.',
+    again: 'It changed again while you were deciding.',
+    before: 'Before',
+    now: 'Now',
+    mine: 'Yours',
+  },
+  es: {
+    save: 'Guardar',
+    title: 'Esta tarea cambió mientras la editabas',
+    apply: 'Refrescar y aplicar mis cambios',
+    discard: 'Descartar mis cambios',
+    later: 'Decidir más tarde',
+    decide: 'Decidir',
+    waits: 'No se guardó nada. Tus cambios esperan hasta que decidas.',
+    again: 'Volvió a cambiar mientras decidías.',
+    before: 'Antes',
+    now: 'Ahora',
+    mine: 'Lo tuyo',
+  },
 } as const;
+type Language = keyof typeof words;
+
+const status = (page: Page) => page.getByRole('combobox', { name: 'Status' });
+const assignee = (page: Page) => page.getByRole('textbox', { name: 'Assignee' });
+const version = (page: Page, number: number) => page.getByText(`v${number}`, { exact: true });
+const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
+const chosen = (page: Page) => status(page).locator('option:checked').textContent();
+const dialog = (page: Page) => page.getByRole('dialog');
+const side = (page: Page, name: string) => dialog(page).getByRole('radio', { name: new RegExp(`^${name}`) });
+
+/** Both have the task open. Ana saves `blocked`; Ben, whose page knows by now, saves `done`, and himself as who does it. Answers both
+ *  pages, with the dialog in Ben's. */
+const meet = async ({ open }: Stage, language: Language): Promise<{ readonly ana: Page; readonly ben: Page }> => {
+  const said = words[language];
+  const [ana, ben] = await Promise.all([
+    open({ as: 'ana', locale: language, route: '/records/tasks/1' }),
+    open({ as: 'ben', locale: language, theme: language === 'es' ? 'dark' : 'light', route: '/records/tasks/1' }),
+  ]);
+  await status(ben).selectOption('done');
+  await assignee(ben).fill('ben');
+  await status(ana).selectOption('blocked');
+  await press(ana, said.save);
+  await version(ana, 2).waitFor();
+  await version(ben, 2).waitFor();
+  assert.equal(await chosen(ben), 'done', 'what Ben wrote stays');
+  await press(ben, said.save);
+  await dialog(ben).getByRole('heading', { name: said.title }).waitFor();
+  return { ana, ben };
+};
+const saved = async ({ server }: Stage): Promise<readonly unknown[]> => {
+  const record = await server.record('tasks', '1');
+  return [record.version, record.data['status'], record.data['assignee']];
+};
 
 for (const language of ['en', 'es'] as const) {
   const said = words[language];
-  story(`in the console the second of two is asked (${language})`, async ({ server, open }) => {
-    const ana = await open({ as: 'ana', locale: language, route: '/records/tasks/1' });
-    const ben = await open({ as: 'ben', locale: language, theme: 'dark', route: '/records/tasks/1' });
-    const status = (page: typeof ana) => page.getByRole('combobox', { name: 'Status' });
-    await status(ana).selectOption('blocked');
-    await status(ben).selectOption('done');
-    await ana.getByRole('button', { name: said.save, exact: true }).click();
-    await ana.getByText('v2', { exact: true }).waitFor();
-    // Ben's page knows by now, and what he wrote stays.
-    await ben.getByText('v2', { exact: true }).waitFor();
-    assert.equal(await status(ben).locator('option:checked').textContent(), 'done');
-    await ben.getByRole('button', { name: said.save, exact: true }).click();
-    const dialog = ben.getByRole('dialog', { name: said.title });
-    await dialog.waitFor();
+
+  story(`in the console the second is asked, and applies their changes (${language})`, async (stage) => {
+    const { ana, ben } = await meet(stage, language);
+    for (const name of [said.before, said.now, said.mine]) await side(ben, name).waitFor();
+    assert.equal(await side(ben, said.mine).isChecked(), true);
     await axe(ben);
-    await screenshot(ben, `console-conflict-${language}-dark`);
-    await dialog.getByRole('button', { name: said.apply }).click();
-    await dialog.waitFor({ state: 'hidden' });
-    await ana.getByText('v3', { exact: true }).waitFor();
-    assert.equal((await server.record('tasks', '1')).data['status'], 'done');
+    await screenshot(ben, `console-conflict-${language}`);
+    await press(ben, said.apply);
+    await dialog(ben).waitFor({ state: 'hidden' });
+    await version(ana, 3).waitFor();
+    assert.equal(await chosen(ana), 'done');
+    assert.deepEqual(await saved(stage), [3, 'done', 'ben']);
+  });
+
+  story(`in the console the second discards their changes, and sees the server's state (${language})`, async (stage) => {
+    const { ben } = await meet(stage, language);
+    await press(ben, said.discard);
+    await dialog(ben).waitFor({ state: 'hidden' });
+    await status(ben).locator('option:checked', { hasText: 'blocked' }).waitFor({ state: 'attached' });
+    assert.equal(await assignee(ben).inputValue(), 'dora');
+    assert.deepEqual(await saved(stage), [2, 'blocked', 'dora']);
+  });
+
+  story(`in the console the second decides later, and then field by field (${language})`, async (stage) => {
+    const { ben } = await meet(stage, language);
+    await press(ben, said.later);
+    await dialog(ben).waitFor({ state: 'hidden' });
+    await ben.getByText(said.waits).waitFor();
+    assert.deepEqual(await saved(stage), [2, 'blocked', 'dora']);
+    await press(ben, said.decide);
+    await side(ben, said.now).check();
+    await press(ben, said.apply);
+    await dialog(ben).waitFor({ state: 'hidden' });
+    await version(ben, 3).waitFor();
+    assert.deepEqual(await saved(stage), [3, 'blocked', 'ben']);
+  });
+
+  story(`in the console a second conflict while applying opens the dialog again (${language})`, async (stage) => {
+    const { ben } = await meet(stage, language);
+    // Before Ben's page can know: his answer is on its way when it changes again.
+    let faster = true;
+    await ben.context().route(/\/resolve$/, async (route) => {
+      if (faster) await stage.server.patch('tasks', '1', { status: 'open' });
+      faster = false;
+      await route.continue();
+    });
+    await press(ben, said.apply);
+    await dialog(ben).getByText(said.again).waitFor();
+    await dialog(ben).getByText('open', { exact: true }).first().waitFor();
+    await screenshot(ben, `console-conflict-again-${language}`);
+    await press(ben, said.apply);
+    await dialog(ben).waitFor({ state: 'hidden' });
+    await version(ben, 4).waitFor();
+    assert.deepEqual(await saved(stage), [4, 'done', 'ben']);
   });
 }
+
+story('in the console two people who change different fields are not asked', async (stage) => {
+  const { server } = stage;
+  const ben = await stage.open({ as: 'ben', route: '/records/tasks/1' });
+  await assignee(ben).fill('ben');
+  await server.patch('tasks', '1', { status: 'blocked' }, await server.tokenFor('ana'));
+  await version(ben, 2).waitFor();
+  await press(ben, 'Save');
+  await version(ben, 3).waitFor();
+  assert.equal(await dialog(ben).count(), 0);
+  assert.equal(await chosen(ben), 'blocked');
+  assert.deepEqual(await saved(stage), [3, 'blocked', 'ben']);
+});
+
+story('in the console a conflict is met and settled by keyboard alone', async (stage) => {
+  const page = await stage.open({ as: 'ben', theme: 'dark', route: '/records/tasks/1' });
+  const key = async (...keys: readonly string[]): Promise<void> => {
+    for (const one of keys) await page.keyboard.press(one);
+  };
+  /** What has the focus: a field by its label, all else by its words. */
+  const focused = (): Promise<string> =>
+    page.evaluate(() => {
+      const element = document.activeElement;
+      const label = element !== null && 'labels' in element && element.labels instanceof NodeList ? element.labels[0] : null;
+      return label ? `field ${label.textContent?.trim() ?? ''}` : (element?.textContent?.trim() ?? '');
+    });
+  const tabTo = async (wanted: RegExp, stepsMax: number): Promise<void> => {
+    for (let steps = 0; !wanted.test(await focused()); steps += 1) {
+      assert.ok(steps < stepsMax, `${String(wanted)} is not reached with Tab; the focus is at "${await focused()}"`);
+      await key('Tab');
+    }
+  };
+  await status(page).waitFor();
+  await tabTo(/^field Status/, 60);
+  await page.keyboard.type('do');
+  assert.equal(await chosen(page), 'done');
+  await stage.server.patch('tasks', '1', { status: 'blocked' }, await stage.server.tokenFor('ana'));
+  await version(page, 2).waitFor();
+  await key('Control+s');
+  await dialog(page).getByRole('heading', { name: words.en.title }).waitFor();
+  assert.equal(await focused(), words.en.title);
+  // Escape decides nothing: the change waits, and what it is about still has a button.
+  await key('Escape');
+  await dialog(page).waitFor({ state: 'hidden' });
+  assert.deepEqual(await saved(stage), [2, 'blocked', 'dora']);
+  await tabTo(/^Decide$/, 60);
+  await key('Enter');
+  await dialog(page).getByRole('heading', { name: words.en.title }).waitFor();
+  // From the chosen side to the one before it, back again, and on to the button.
+  await key('Tab', 'ArrowLeft');
+  assert.equal(await side(page, words.en.now).isChecked(), true);
+  await key('ArrowRight');
+  assert.equal(await side(page, words.en.mine).isChecked(), true);
+  await screenshot(page, 'console-conflict-keyboard-dark');
+  await tabTo(new RegExp(`^${words.en.apply}$`), 12);
+  await key('Enter');
+  await dialog(page).waitFor({ state: 'hidden' });
+  await version(page, 3).waitFor();
+  assert.deepEqual(await saved(stage), [3, 'done', 'dora']);
+});
