@@ -1,7 +1,8 @@
 import type { LucideIcon } from 'lucide-react';
-import type { ButtonHTMLAttributes, ReactNode, Ref } from 'react';
+import { forwardRef, type ButtonHTMLAttributes, type ReactNode } from 'react';
 import { classNames } from './class-names';
 import { Spinner } from './spinner';
+import { useElement } from './use-element';
 
 export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'className' | 'style'> {
   readonly variant?: 'primary' | 'secondary' | 'ghost' | 'danger';
@@ -11,15 +12,19 @@ export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement
   readonly busy?: boolean;
   readonly wide?: boolean;
   readonly children: ReactNode;
-  readonly ref?: Ref<HTMLButtonElement>;
 }
 
 /** A button with words. One `primary` in a view at most. */
-export function Button({ variant = 'secondary', size = 'medium', icon: Icon, busy = false, wide = false, children, onClick, ...rest }: ButtonProps) {
+export const Button = forwardRef<HTMLButtonElement, ButtonProps>(function Button(
+  { variant = 'secondary', size = 'medium', icon: Icon, busy = false, wide = false, children, onClick, ...rest },
+  ref,
+) {
+  const element = useElement(ref, rest.autoFocus);
   return (
     <button
       type="button"
       {...rest}
+      ref={element}
       className={classNames('button', `button-${variant}`, size === 'small' && 'button-small', wide && 'button-wide')}
       aria-busy={busy || undefined}
       aria-disabled={busy || rest['aria-disabled']}
@@ -29,4 +34,4 @@ export function Button({ variant = 'secondary', size = 'medium', icon: Icon, bus
       <span>{children}</span>
     </button>
   );
-}
+});

@@ -1,7 +1,8 @@
 import type { LucideIcon } from 'lucide-react';
-import type { ButtonHTMLAttributes, Ref } from 'react';
+import { forwardRef, type ButtonHTMLAttributes } from 'react';
 import { classNames } from './class-names';
 import { Tooltip } from './tooltip';
+import { useElement } from './use-element';
 
 export interface IconButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'className' | 'style' | 'children' | 'title'> {
   readonly icon: LucideIcon;
@@ -10,16 +11,19 @@ export interface IconButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonEle
   readonly keys?: string;
   readonly size?: 'medium' | 'small';
   readonly tone?: 'plain' | 'danger';
-  readonly ref?: Ref<HTMLButtonElement>;
 }
 
 /** A button without words on it. */
-export function IconButton({ icon: Icon, label, keys, size = 'medium', tone = 'plain', ...rest }: IconButtonProps) {
+export const IconButton = forwardRef<HTMLButtonElement, IconButtonProps>(function IconButton(
+  { icon: Icon, label, keys, size = 'medium', tone = 'plain', ...rest },
+  ref,
+) {
+  const element = useElement(ref, rest.autoFocus);
   return (
     <Tooltip text={label} {...(keys === undefined ? {} : { keys })}>
-      <button type="button" {...rest} aria-label={label} className={classNames('icon-button', size === 'small' && 'icon-button-small', tone === 'danger' && 'icon-button-danger')}>
+      <button type="button" {...rest} ref={element} aria-label={label} className={classNames('icon-button', size === 'small' && 'icon-button-small', tone === 'danger' && 'icon-button-danger')}>
         <Icon size={size === 'small' ? 15 : 17} aria-hidden />
       </button>
     </Tooltip>
   );
-}
+});

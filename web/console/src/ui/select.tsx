@@ -1,18 +1,19 @@
 import { ChevronDown } from 'lucide-react';
-import type { Ref, SelectHTMLAttributes } from 'react';
+import { forwardRef, type SelectHTMLAttributes } from 'react';
 import { classNames } from './class-names';
+import { useElement } from './use-element';
 
 export interface SelectProps extends Omit<SelectHTMLAttributes<HTMLSelectElement>, 'className' | 'style' | 'size'> {
   readonly size?: 'medium' | 'small';
   readonly options: readonly { readonly value: string; readonly label: string; readonly disabled?: boolean }[];
-  readonly ref?: Ref<HTMLSelectElement>;
 }
 
 /** One of a few: the browser's own list, which every keyboard and screen reader knows. */
-export function Select({ size = 'medium', options, ...rest }: SelectProps) {
+export const Select = forwardRef<HTMLSelectElement, SelectProps>(function Select({ size = 'medium', options, ...rest }, ref) {
+  const element = useElement(ref, rest.autoFocus);
   return (
     <span className="select">
-      <select {...rest} className={classNames('input', size === 'small' && 'input-small')}>
+      <select {...rest} ref={element} className={classNames('input', size === 'small' && 'input-small')}>
         {options.map((option) => (
           <option key={option.value} value={option.value} disabled={option.disabled}>
             {option.label}
@@ -22,4 +23,4 @@ export function Select({ size = 'medium', options, ...rest }: SelectProps) {
       <ChevronDown size={14} aria-hidden />
     </span>
   );
-}
+});

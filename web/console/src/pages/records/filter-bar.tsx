@@ -1,5 +1,5 @@
 import { Filter, X } from 'lucide-react';
-import { useEffect, useId, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { useCommands } from '../../app/commands';
 import { useMessages } from '../../i18n/messages';
 import type { FieldDefinition } from '../../types/type-definition';
@@ -25,6 +25,12 @@ export function FilterBar({ where, fields, values, error, onApply }: FilterBarPr
   const [caret, setCaret] = useState(0);
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(-1);
+  // A suggestion was taken: the caret goes behind it as soon as it stands there, before the next key is pressed.
+  const wanted = useRef<number | null>(null);
+  useLayoutEffect(() => {
+    if (wanted.current !== null) input.current?.setSelectionRange(wanted.current, wanted.current);
+    wanted.current = null;
+  }, [text]);
   useEffect(() => setText(where), [where]);
   useCommands([{ id: 'records-filter', label: words.filter, icon: Filter, keys: '/', group: words.title, run: () => input.current?.focus() }]);
   const completion = completeFilter(text, caret, fields, values);
@@ -41,7 +47,7 @@ export function FilterBar({ where, fields, values, error, onApply }: FilterBarPr
     setText(next.text);
     setCaret(next.caret);
     setAt(-1);
-    requestAnimationFrame(() => input.current?.setSelectionRange(next.caret, next.caret));
+    wanted.current = next.caret;
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const count = completion.suggestions.length;
