@@ -5,6 +5,8 @@ import type { StetError } from './error';
 export interface Credentials {
   /** A bearer token, or null: the cookie. */
   token: string | null;
+  /** Who that is, as far as is known; null: nobody, or not known yet. */
+  actor: string | null;
   /** The session's proof that a write was meant (`Stet-CSRF`); null while it is not known. */
   csrf: string | null;
   /** Looks the proof up; set by the session. True when it is known now. Asked when the server demanded it. */
@@ -18,6 +20,7 @@ export interface Credentials {
 /** Nobody yet. */
 export const createCredentials = (token: string | null): Credentials => ({
   token,
+  actor: null,
   csrf: null,
   renew: null,
   refused: null,

@@ -31,6 +31,7 @@ const world = (answer: (line: string) => FakeAnswer | 'offline') => {
   });
   const retry = { tries: 1, firstMs: 1, maxMs: 1 };
   const credentials = createCredentials(null);
+  credentials.actor = 'ana';
   const http = createHttp({ transport: fake.transport, clock, credentials, space: 'main', timeoutMs: 1000, retry });
   return { sender: createEditSender(http), lines: fake.lines, bodies };
 };
@@ -126,6 +127,32 @@ test('a key that was used in other words: what became of it then counts', async 
   });
   const sent = await sender.send([edit('k', patch)], signal);
   assert.equal(sent.kind === 'judged' && sent.outcomes.get('k')?.kind, 'confirmed');
+});
+
+test('a key that was used in other words, of which nothing is known: it is refused, and not dropped', async () => {
+  const { sender } = world((line) => (line.startsWith('PATCH') ? problem('KEY_REUSED', 422) : problem('NOT_FOUND', 404)));
+  const sent = await sender.send([edit('k', patch)], signal);
+  assert.equal(sent.kind === 'judged' && sent.outcomes.get('k')?.kind, 'rejected');
+});
+
+test('what was taken is never said to be taken back, be its version pruned, or the record gone or out of sight', async () => {
+  const receipt = { client_mutation_id: 'k', status: 'confirmed', results: [{ seq: 4, version: 4 }] };
+  const look = async (versioned: FakeAnswer, newest: FakeAnswer) => {
+    const { sender } = world((line) => (line.includes('/mutations/') ? { body: receipt } : line.includes('version=') ? versioned : newest));
+    const found = await sender.lookUp(edit('k', patch), signal);
+    return found?.kind === 'confirmed' ? `confirmed ${found.record.version}` : found?.kind === 'deleted' ? `deleted ${found.version}` : found?.kind ?? null;
+  };
+  assert.equal(await look(problem('PRUNED', 410), { body: record(7) }), 'confirmed 7');
+  assert.equal(await look(problem('DELETED', 404), problem('DELETED', 404, { version: 9 })), 'deleted 9');
+  assert.equal(await look(problem('FORBIDDEN', 403), problem('NOT_FOUND', 404)), 'deleted 4');
+  assert.equal(await look(problem('BUSY', 503), { body: record(7) }), null);
+});
+
+test('who is not there any more sends nothing', async () => {
+  const { sender, lines } = world(() => ({ body: record(4) }));
+  const sent = await sender.send([edit('k', patch, { actor: 'ben' })], signal);
+  assert.ok(sent.kind === 'later' && !sent.lost);
+  assert.deepEqual(lines, []);
 });
 
 test('looking up: taken, never seen, waiting, no answer', async () => {

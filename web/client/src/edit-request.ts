@@ -53,7 +53,7 @@ const envelope = 'application/stet+json';
 const sendOne = (http: HttpCore, edit: Edit, signal: AbortSignal) => {
   const path = recordPath(edit.type, edit.recordId);
   const body = JSON.stringify({ ...terms(edit), client_mutation_id: edit.id, ...content(edit) });
-  const options = { body, contentType: envelope, signal };
+  const options = { body, contentType: envelope, signal, as: edit.actor };
   switch (edit.change.op) {
     case 'create': {
       const named = JSON.stringify({ id: edit.recordId, ...terms(edit), client_mutation_id: edit.id, ...content(edit) });
@@ -65,14 +65,14 @@ const sendOne = (http: HttpCore, edit: Edit, signal: AbortSignal) => {
       return http.ask('PATCH', path, options, [409, 412]);
     case 'delete':
       // Not every proxy passes the body of a DELETE on.
-      return http.ask('DELETE', path, { query: { ...terms(edit), client_mutation_id: edit.id }, signal }, [404, 409, 412]);
+      return http.ask('DELETE', path, { query: { ...terms(edit), client_mutation_id: edit.id }, signal, as: edit.actor }, [404, 409, 412]);
   }
 };
 
-const sendTogether = (http: HttpCore, unit: readonly Edit[], key: MutationId, signal: AbortSignal) => {
+const sendTogether = (http: HttpCore, unit: readonly Edit[], key: MutationId, actor: string, signal: AbortSignal) => {
   const mutations = unit.map((edit) => ({ op: edit.change.op, type: edit.type, id: edit.recordId, ...terms(edit), ...content(edit) }));
   const body = JSON.stringify({ client_mutation_id: key, mutations });
-  return http.ask('POST', '/transactions', { body, contentType: 'application/json', signal }, [409]);
+  return http.ask('POST', '/transactions', { body, contentType: 'application/json', signal, as: actor }, [409]);
 };
 
 /** Whether the same may be taken another time, or its fate is open. What is no Stet server judges nothing. */
@@ -119,7 +119,7 @@ const judgeTogether = (unit: readonly Edit[], status: number, body: Json): Map<M
 
 const readReceipt = async (http: HttpCore, edit: Edit, signal: AbortSignal): Promise<WriteOutcome | null> => {
   const key = edit.transaction ?? edit.id;
-  const receipt = new Members((await http.request('GET', `/mutations/${pathPart(key)}`, { signal })).body);
+  const receipt = new Members((await http.ask('GET', `/mutations/${pathPart(key)}`, { signal, as: edit.actor }, [])).body);
   const status = receipt.get('status', text);
   if (status === 'pending') return null;
   if (status !== 'confirmed') return { kind: 'discarded' };
@@ -128,8 +128,19 @@ const readReceipt = async (http: HttpCore, edit: Edit, signal: AbortSignal): Pro
   const version = receipt.find('version', count) ?? mine?.find('version', count);
   if (edit.change.op === 'delete') return { kind: 'deleted', version: version ?? 0 };
   const path = recordPath(edit.type, edit.recordId);
-  const { body } = await http.request('GET', path, { signal, query: version === undefined ? {} : { version } });
-  return { kind: 'confirmed', record: record(body, ''), merged: false, unchanged: false };
+  const read = async (query: { readonly version?: number }) => (await http.ask('GET', path, { signal, query, as: edit.actor }, [])).body;
+  try {
+    // That version may not be kept any more; then it is known by what came after it.
+    const body = await read(version === undefined ? {} : { version }).catch((thrown: unknown) => {
+      if (thrown instanceof StetError && comesAgain(thrown)) throw thrown;
+      return read({});
+    });
+    return { kind: 'confirmed', record: record(body, ''), merged: false, unchanged: false };
+  } catch (thrown) {
+    if (thrown instanceof StetError && comesAgain(thrown)) throw thrown;
+    // It was taken, and is gone since, or out of this person's sight.
+    return { kind: 'deleted', version: (thrown instanceof StetError ? tombstoneVersion(thrown.problem) : null) ?? version ?? 0 };
+  }
 };
 
 const asJson = (body: unknown): Json => json(body ?? null, '');
@@ -141,7 +152,7 @@ export const createEditSender = (http: HttpCore): EditSender => ({
     if (first === undefined) return { kind: 'judged', outcomes: new Map() };
     try {
       const key = first.transaction;
-      const answer = await (key === undefined ? sendOne(http, first, signal) : sendTogether(http, unit, key, signal));
+      const answer = await (key === undefined ? sendOne(http, first, signal) : sendTogether(http, unit, key, first.actor, signal));
       const body = asJson(answer.body);
       const outcomes =
         key === undefined ? new Map([[first.id, judgeOne(first, answer.status, body)]]) : judgeTogether(unit, answer.status, body);
@@ -154,7 +165,11 @@ export const createEditSender = (http: HttpCore): EditSender => ({
       if (error.code === 'KEY_REUSED') {
         // It was taken before, in other words: what became of it then is what counts.
         const outcomes = new Map<MutationId, WriteOutcome>();
-        for (const edit of unit) outcomes.set(edit.id, (await this.lookUp(edit, signal)) ?? rejected(error));
+        for (const edit of unit) {
+          const found = await this.lookUp(edit, signal);
+          // What nothing is known of was not taken: it is refused, and stays where its author sees it.
+          outcomes.set(edit.id, found === null || found.kind === 'discarded' ? rejected(error) : found);
+        }
         return { kind: 'judged', outcomes };
       }
       return { kind: 'judged', outcomes: new Map(unit.map((edit) => [edit.id, rejected(error)])) };
@@ -164,7 +179,6 @@ export const createEditSender = (http: HttpCore): EditSender => ({
     try {
       return await readReceipt(http, edit, signal);
     } catch (thrown) {
-      // A version that is no longer kept was there all the same.
       if (thrown instanceof StetError && !comesAgain(thrown)) return { kind: 'discarded' };
       return null;
     }

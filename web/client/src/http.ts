@@ -21,7 +21,7 @@ export interface HttpWorld {
   readonly space: string;
   readonly timeoutMs: number;
   readonly retry?: RetryPolicy;
-  /** A request is tried once more. */
+  /** A write is tried once more. */
   readonly retried?: () => void;
 }
 
@@ -76,6 +76,8 @@ const bounded = async <R>(
 export interface CoreOptions extends HttpOptions {
   /** Sent twice it takes effect once, though it has no key: something in it is good for one use. */
   readonly repeatable?: boolean;
+  /** Who asks: as somebody else it is not sent. Without: a write that was begun as one person is not repeated as another. */
+  readonly as?: string;
   /** It is sent once more. */
   readonly repeated?: () => void;
 }
@@ -104,6 +106,9 @@ const read = async (answer: TransportAnswer, answers: readonly number[], now: nu
     throw unreadable(cause, answer.status);
   }
 };
+
+const notThem = (person: string) =>
+  new StetError({ code: 'UNAUTHENTICATED', detail: `"${person}" is not logged in any more`, status: 401 });
 
 /** Puts the requests together; see {@link Http}. */
 export const createHttp = (world: HttpWorld): HttpCore => {
@@ -143,17 +148,20 @@ export const createHttp = (world: HttpWorld): HttpCore => {
 
   const ask = async (method: Method, path: string, options: CoreOptions, answers: readonly number[]): Promise<HttpAnswer> => {
     let renewed = false;
+    // The cookie and its proof may be another person's by the time of the next try: what was written is not theirs.
+    const person = options.as ?? (method === 'GET' ? null : credentials.actor);
     const retry = {
       safe: method === 'GET',
       keyed: options.key !== undefined || options.repeatable === true,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       retried: () => {
-        world.retried?.();
+        if (method !== 'GET') world.retried?.();
         options.repeated?.();
       },
     };
     return withRetry(clock, world.retry ?? defaultRetry, retry, async () => {
       for (;;) {
+        if (person !== null && credentials.actor !== person) throw notThem(person);
         try {
           return await once(method, path, options, answers);
         } catch (error) {

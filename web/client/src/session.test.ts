@@ -152,3 +152,38 @@ test('closing leaves no timer', async () => {
   await clock.advance(60_000);
   assert.equal(clock.timers, 0);
 });
+
+test('a write that waits for its proof is not sent as the person who logged in meanwhile', async () => {
+  const { open, clock, server, fake } = world();
+  server.actor = 'ana';
+  const tab = open();
+  tab.session.start();
+  await clock.settle();
+  const proofs: (string | undefined)[] = [];
+  fake.handle((request) => {
+    if (request.path.endsWith('/session')) return { body: who(server.actor ?? '') };
+    proofs.push(request.headers['Stet-CSRF']);
+    const fits = request.headers['Stet-CSRF'] === `csrf of ${server.actor}`;
+    return fits ? { body: {} } : { status: 403, body: refused('CSRF_REQUIRED') };
+  });
+  // In another tab, whose word has not come here: the cookie is ben's now.
+  server.actor = 'ben';
+  const sent = tab.http.ask('PATCH', '/records/tasks/1', { body: {}, as: 'ana' }, []);
+  await assert.rejects(sent, { code: 'UNAUTHENTICATED', status: 401 });
+  assert.deepEqual(proofs, ['csrf of ana']);
+  assert.deepEqual(tab.heard, ['ana', 'ben']);
+  await assert.rejects(tab.http.ask('PATCH', '/records/tasks/1', { body: {}, as: 'ana' }, []), { code: 'UNAUTHENTICATED' });
+  assert.equal(proofs.length, 1);
+});
+
+test('while somebody else logs in, this page acts for nobody', async () => {
+  const { open, clock, server } = world();
+  server.actor = 'ana';
+  const tab = open();
+  tab.session.start();
+  await clock.settle();
+  const login = tab.session.logIn({ user: 'ben', password: 'right' });
+  await login;
+  assert.deepEqual(tab.heard, ['ana', '?', 'ben']);
+  assert.equal(tab.credentials.actor, 'ben');
+});

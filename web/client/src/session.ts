@@ -91,18 +91,20 @@ export function createSession(options: SessionOptions): RunningSessions {
     for (const listener of [...listeners]) listener();
   };
   const enter = (who: Who, csrf: string | null, token: string | null) => {
+    credentials.actor = who.actor;
     credentials.csrf = csrf;
     if (givenToken === null) credentials.token = token;
     become({ status: 'authenticated', who });
   };
   const leave = (reason: 'ended' | 'logged_out' | null) => {
+    credentials.actor = null;
     credentials.csrf = null;
     credentials.token = givenToken;
-    become(reason === null ? { status: 'anonymous' } : { status: 'anonymous', reason });
     if (reason === 'logged_out') {
       lastActor = null;
       void storage.keepNote(actorNote, null).catch(() => {});
     }
+    become(reason === null ? { status: 'anonymous' } : { status: 'anonymous', reason });
   };
   const post = (message: SessionMessage) => tabs.post(JSON.stringify({ part, ...message }));
 
@@ -174,9 +176,15 @@ export function createSession(options: SessionOptions): RunningSessions {
     const answer = await http.request('POST', path, { body: options.cookies ? body : { ...body, token: true } });
     const from = new Members(answer.body);
     era += 1;
+    // From here on requests are somebody else's, and until it is known whose, nothing that waits may go with them.
+    credentials.actor = null;
+    if (state.status === 'authenticated') become({ status: 'unknown' });
     credentials.csrf = from.get('csrf', text);
     if (givenToken === null) credentials.token = from.find('token', text) ?? null;
-    const found = await refresh();
+    const found = await refresh().catch((error: unknown) => {
+      persist();
+      throw error;
+    });
     if (found.status !== 'authenticated') throw new StetError({ code: 'SESSION_ENDED', detail: 'the session was over at once', status: 401 });
     post({ kind: 'in', who: found.who, csrf: credentials.csrf, token: givenToken === null ? credentials.token : null });
     return found.who;
