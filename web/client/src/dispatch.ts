@@ -117,14 +117,16 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     });
 
   /** Storage first. One that goes on failing keeps nothing up: what the server said is true whether it can be written down or not. */
-  const save = async (changed: readonly KeptEdit[], removed: readonly MutationId[]): Promise<void> => {
+  const save = async (changed: readonly KeptEdit[], removed: readonly MutationId[]): Promise<readonly MutationId[]> => {
     for (let attempt = 1; attempt <= saveTries && !ended.signal.aborted; attempt++) {
       try {
-        return await storage.save(changed, removed);
+        const missing = await storage.save(changed, removed);
+        return storage.state === 'durable' ? missing : [];
       } catch {
         if (attempt < saveTries) await pause(savePauseMs * attempt);
       }
     }
+    return [];
   };
 
   const remember = (edit: Edit, outcome: WriteOutcome) => {
@@ -186,18 +188,20 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     }
   };
 
-  const replace = async (edits: readonly Edit[]): Promise<void> => {
+  /** Answers which of them storage does not have any more. */
+  const replace = async (edits: readonly Edit[]): Promise<readonly MutationId[]> => {
     const kept = edits.flatMap((edit) => {
       const old = list.find(edit.id);
       return old ? [{ order: old.order, edit }] : [];
     });
-    await save(kept, []);
-    if (ended.signal.aborted) return;
+    const missing = await save(kept, []);
+    if (ended.signal.aborted) return missing;
     for (const one of kept) {
-      if (!list.find(one.edit.id)) continue;
+      if (!list.find(one.edit.id) || missing.includes(one.edit.id)) continue;
       list.put(one);
       options.tell({ kind: 'changed', kept: one });
     }
+    return missing;
   };
 
   const failed = (unit: readonly Edit[], sent: Extract<Sent, { kind: 'later' }>) => {
@@ -226,6 +230,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     for (const edit of unit) {
       if (!before.has(edit.id) || outcomes.get(edit.id)?.kind !== 'rejected' || ended.signal.aborted) continue;
       const found = await sender.lookUp(edit, ended.signal);
+      const refusal = outcomes.get(edit.id);
+      // Nobody can say yet: the refusal does not count before that is known.
+      if (found === null && refusal?.kind === 'rejected') return { kind: 'later', error: refusal.error, lost: false };
       if (found !== null && found.kind !== 'discarded') outcomes.set(edit.id, found);
     }
     return { kind: 'judged', outcomes };
@@ -241,16 +248,23 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         for (const edit of waiting) if (edit.unsure === true) before.add(edit.id);
         const ready = waiting.map((edit) => ({ ...edit, attempts: edit.attempts + 1, unsure: true }));
         // From here on nobody can say that it was not sent, not even after a crash.
-        await replace(ready);
-        return ready;
+        const missing = await replace(ready);
+        return missing.length === 0 ? ready : null;
       });
+      if (current === null) {
+        // Another tab that leads, too (where there are no locks), has settled it: it may have been taken back there.
+        dispatch.gone(ids);
+        return;
+      }
       const sent = await lookBack(current, before, await sender.send(current, ended.signal));
       if (ended.signal.aborted) return;
       await serially(async () => {
         if (sent.kind === 'judged') {
           losses = 0;
           lostUntil = null;
-          const rest = current.filter((edit) => !sent.outcomes.has(edit.id)).map((edit) => certain(edit, !before.has(edit.id)));
+          // A conflict of one says that none of them was taken, this time or before: else the answer were what it was then.
+          const none = [...sent.outcomes.values()].some(({ kind }) => kind === 'conflict');
+          const rest = current.filter((edit) => !sent.outcomes.has(edit.id)).map((edit) => certain(edit, none || !before.has(edit.id)));
           if (rest.length > 0) await replace(rest);
           await conclude(sent.outcomes);
         } else {
@@ -327,7 +341,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       case 'retry': {
         const unit = unitOf(command.id).filter((edit) => edit.state === 'rejected' || edit.state === 'conflict' || edit.state === 'pending');
         for (const edit of unit) forget(edit.id);
-        return replace(
+        await replace(
           unit.map((edit) => {
             if (edit.state === 'pending') return edit;
             const { error: _error, conflict: _conflict, ...rest } = edit;
@@ -335,6 +349,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
             return { ...rest, state: 'pending', ...(change && { change }) };
           }),
         );
+        return;
       }
       case 'discard': {
         const unit = unitOf(command.id);
@@ -349,7 +364,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       case 'settle':
         return conclude(new Map([[command.id, command.outcome]]));
       case 'update':
-        return list.find(command.edit.id) ? replace([command.edit]) : undefined;
+        // The tab that asks may be behind: what went on meanwhile stands.
+        if (list.find(command.edit.id)?.edit.state === 'conflict' && !inFlight.has(command.edit.id)) await replace([command.edit]);
+        return;
     }
   };
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createMemoryStorage } from './memory-storage';
+import type { EditStorage } from './seams';
 import { createTabBench } from './testing/tab-bench';
 
 const patch = (members: Record<string, number>) => ({ op: 'patch', patch: members }) as const;
@@ -287,4 +289,114 @@ test('nothing is left when all is closed', async () => {
   bench.close();
   await bench.clock.settle();
   assert.equal(bench.clock.timers, 0);
+});
+
+test('tabs without locks: what was taken back in one is not sent by another, nor sent twice', async () => {
+  const bench = createTabBench({ apart: true });
+  const one = bench.open('one');
+  await bench.clock.settle();
+  bench.network.online = false;
+  bench.server.change('tasks/1', { a: 0, b: 0 });
+  bench.server.change('tasks/2', { a: 0 });
+  await one.edit('back', 'tasks/1', patch({ a: 1 }));
+  await one.edit('stays', 'tasks/2', patch({ a: 2 }));
+  const two = bench.open('two');
+  await bench.clock.settle();
+  assert.deepEqual(two.heard, ['loaded back stays']);
+  await one.queue.discard('back');
+  bench.network.online = true;
+  one.queue.wake();
+  await bench.clock.settle();
+  two.queue.wake();
+  await bench.clock.advance(5_000);
+  assert.deepEqual(bench.server.arrived, ['stays']);
+  assert.deepEqual([bench.server.read('tasks/1')?.data['a'], bench.server.read('tasks/2')?.data['a']], [0, 2]);
+  assert.deepEqual([...two.heard].sort(), ['loaded back stays', 'settled back discarded', 'settled stays confirmed']);
+  bench.close();
+});
+
+test('a storage that cannot be read says nothing of what waits: nothing is given up for it', async () => {
+  const inner = createMemoryStorage('durable');
+  let broken = false;
+  const storage: EditStorage = {
+    ...inner,
+    get state() { return broken ? 'failed' : 'durable'; },
+    load: () => (broken ? Promise.reject(new Error('disk')) : inner.load()),
+  };
+  const bench = createTabBench({ storage });
+  const [one, two] = [bench.open('one'), bench.open('two')];
+  await bench.clock.settle();
+  bench.network.online = false;
+  bench.server.change('tasks/1', { a: 0 });
+  await two.edit('e1', 'tasks/1', patch({ a: 1 }));
+  await bench.clock.settle();
+  let reads = 0;
+  // The first read of the new leader is still of a storage that is well, and fails under way.
+  Object.assign(storage, { load: () => { reads += 1; broken = true; return Promise.reject(new Error('disk')); } });
+  bench.kill(one);
+  await bench.clock.advance(60_000);
+  assert.ok(reads > 1);
+  assert.deepEqual(two.heard, ['added e1']);
+  bench.network.online = true;
+  two.queue.wake();
+  await bench.clock.advance(60_000);
+  assert.deepEqual(two.heard, ['added e1', 'settled e1 confirmed']);
+  bench.close();
+});
+
+test('what could not be read when the page was opened is sent when it can be', async () => {
+  const inner = createMemoryStorage('durable');
+  let broken = true;
+  const bench = createTabBench({ storage: { ...inner, load: () => (broken ? Promise.reject(new Error('disk')) : inner.load()) } });
+  bench.server.change('tasks/1', { a: 0 });
+  await inner.add([{
+    id: 'kept', type: 'tasks', recordId: '1', address: 'tasks/1', change: patch({ a: 1 }), base: 1, baseData: { a: 0 }, actor: 'ana',
+    madeAt: '2026-01-01T00:00:00Z', state: 'pending', attempts: 0,
+  }]);
+  const tab = bench.open('one');
+  await bench.clock.advance(30_000);
+  assert.deepEqual(tab.heard, []);
+  broken = false;
+  await bench.clock.advance(120_000);
+  assert.deepEqual(tab.heard, ['added kept', 'settled kept confirmed']);
+  bench.close();
+});
+
+test('a transaction that met somebody else can be taken back, also when the answer before was lost', async () => {
+  const bench = createTabBench();
+  const tab = bench.open('one');
+  await bench.clock.settle();
+  bench.server.change('tasks/1', { a: 0 });
+  bench.server.change('tasks/2', { a: 0 });
+  bench.server.fate = () => 'lose request';
+  const member = (id: string, address: string) => ({
+    id, type: 'tasks', recordId: address.slice(6), address, change: patch({ a: 1 }), base: 1, baseData: { a: 0 }, actor: 'ana',
+    madeAt: '2026-01-01T00:00:00Z', state: 'pending', attempts: 0, transaction: 't1',
+  }) as const;
+  await tab.queue.add([member('m1', 'tasks/1'), member('m2', 'tasks/2')]);
+  await bench.clock.settle();
+  assert.deepEqual(tab.queue.list().map(({ unsure }) => unsure), [true, true]);
+  bench.server.change('tasks/1', { a: 5 });
+  bench.server.fate = () => 'answer';
+  await bench.clock.advance(5_000);
+  assert.deepEqual(tab.queue.list().map(({ state, unsure }) => [state, unsure]), [['conflict', undefined], ['pending', undefined]]);
+  await tab.queue.discard('m1');
+  assert.deepEqual(tab.queue.list(), []);
+  bench.close();
+});
+
+test('a tab that is behind does not undo what went on meanwhile', async () => {
+  const bench = createTabBench();
+  const tab = bench.open('one');
+  await bench.clock.settle();
+  bench.server.change('tasks/1', { a: 0 });
+  bench.server.fate = () => 'hold';
+  await tab.edit('e1', 'tasks/1', patch({ a: 1 }));
+  await bench.clock.settle();
+  const [sent] = tab.queue.list();
+  assert.ok(sent);
+  const { unsure: _unsure, ...stale } = sent;
+  await tab.queue.update({ ...stale, state: 'conflict' });
+  assert.deepEqual(tab.queue.list(), [sent]);
+  bench.close();
 });

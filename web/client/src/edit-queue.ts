@@ -26,6 +26,7 @@ const beaconMs = 1_000;
 const beaconMsMax = 60_000;
 /** A storage that cannot be read is tried again. */
 const loadPauseMs = 1_000;
+const loadTries = 5;
 
 export interface EditQueueOptions {
   readonly storage: EditStorage;
@@ -153,7 +154,8 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
   const receiveAgain = async (found: readonly KeptEdit[]) => {
     const mine = dispatch;
     const stored = await load();
-    if (!mine || dispatch !== mine) return;
+    // Not heard: whoever said it says it again.
+    if (!mine || dispatch !== mine || stored === null) return;
     const over = new Set(mine.settled().map(({ edit }) => edit.id));
     const there = new Set(stored.map(({ edit }) => edit.id));
     receive([
@@ -246,18 +248,33 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
     );
   };
 
-  const load = async (): Promise<readonly KeptEdit[]> => {
-    for (;;) {
+  /** Null when it cannot be read: then nobody can say what is not there. */
+  const load = async (): Promise<readonly KeptEdit[] | null> => {
+    for (let attempt = 1; ; attempt++) {
       try {
         return await storage.load();
       } catch {
-        if (storage.state === 'failed') return [];
-        await new Promise<void>((resolve) => (undoLoad = clock.after(loadPauseMs, resolve)));
+        if (attempt >= loadTries || closed) return null;
+        await new Promise<void>((resolve) => (undoLoad = clock.after(loadPauseMs * attempt, resolve)));
       }
     }
   };
-  const loaded = load().then((kept) => {
+  /** What could not be read when the page was opened, as soon as it can be. */
+  const readLate = () => {
+    undoLoad = clock.after(beaconMsMax, () => {
+      void load().then((kept) => {
+        if (closed) return;
+        if (kept === null) return readLate();
+        const fresh = kept.filter(({ edit }) => !list.find(edit.id));
+        if (dispatch) receive(fresh);
+        else if (fresh.length > 0) apply({ kind: 'added', kept: fresh });
+      });
+    });
+  };
+  const loaded = load().then((found) => {
     if (closed) return;
+    if (found === null) readLate();
+    const kept = found ?? [];
     const fresh = kept.filter(({ edit }) => !list.find(edit.id));
     for (const one of fresh) list.put(one);
     snapshot = null;
@@ -271,12 +288,12 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
     await loaded;
     // What storage does not have was settled by the leader before; a storage of this page alone knows nothing of others' edits.
     const durable = storage.state === 'durable';
-    const found = durable ? await load() : [];
+    const found = durable ? await load() : null;
     if (candidate !== mine) return;
     term = `${tabs.id}:${++terms}`;
     told = 0;
     dispatch = mine;
-    await mine.begin(durable ? found : null).catch(() => {});
+    await mine.begin(found).catch(() => {});
     if (candidate !== mine) return;
     // What this tab made while nobody led.
     const own = [...unheard].filter((id) => list.find(id));
@@ -333,7 +350,7 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
         throw new StetError({ code: 'BUSY', detail: `more than ${waitingMax} edits would wait`, retryable: true });
       const made = edits.map((edit) => {
         if (edit.after !== undefined) return edit;
-        const earlier = writing.findLast((other) => other.address === edit.address)?.id ?? lastOf(list, edit.address);
+        const earlier = writing.findLast((other) => other.address === edit.address && other.actor === edit.actor)?.id ?? lastOf(list, edit.address, edit.actor);
         return { ...edit, after: earlier };
       });
       writing = [...writing, ...made];

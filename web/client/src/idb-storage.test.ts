@@ -1,7 +1,7 @@
 import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openDB } from 'idb';
+import { deleteDB, openDB } from 'idb';
 import type { Edit } from './edit';
 import { StetError } from './error';
 import { createIdbStorage, schemaVersion } from './idb-storage';
@@ -46,6 +46,41 @@ test('places go on growing when all is gone, and in a second tab', async () => {
   assert.ok(first && second && second.order > first.order);
   one.close();
   two.close();
+});
+
+test('what another tab has removed is said to be missing; what the person deleted with the page open is kept anew', async () => {
+  const name = fresh();
+  const [one, two] = [createIdbStorage(name), createIdbStorage(name)];
+  const [first, second] = await one.add([edit('a'), edit('b')]);
+  assert.ok(first && second);
+  await two.save([], ['a']);
+  assert.deepEqual(await one.save([first, second], []), ['a']);
+  assert.deepEqual(ids(await two.load()), ['b']);
+  two.close();
+  await deleteDB(name);
+  assert.deepEqual(await one.load(), []);
+  assert.deepEqual(await one.save([second], []), []);
+  assert.deepEqual(ids(await one.load()), ['b']);
+  assert.equal(one.state, 'durable');
+  one.close();
+});
+
+test('a connection that the browser closed in silence costs nothing', async () => {
+  const opened: IDBDatabase[] = [];
+  const { open } = IDBFactory.prototype;
+  IDBFactory.prototype.open = function (...given) {
+    const request = open.apply(this, given);
+    request.addEventListener('success', () => opened.push(request.result));
+    return request;
+  };
+  const storage = createIdbStorage(fresh());
+  await storage.add([edit('a')]);
+  IDBFactory.prototype.open = open;
+  for (const database of opened) database.close();
+  await storage.add([edit('b')]);
+  assert.deepEqual(ids(await storage.load()), ['a', 'b']);
+  assert.equal(storage.state, 'durable');
+  storage.close();
 });
 
 test('adding is all or nothing', async () => {

@@ -30,6 +30,8 @@ interface Schema extends DBSchema {
 type Database = IDBPDatabase<Schema>;
 
 const lastPlace = 'last place';
+/** Names this very database: one that was deleted and made again has another. */
+const markNote = 'mark';
 
 const toRow = ({ order, edit }: KeptEdit): Row => ({ id: edit.id, order, text: JSON.stringify(editToJson(edit)) });
 /** Null for what nobody can read: it is left where it is. */
@@ -55,6 +57,9 @@ export function createIdbStorage(name: string): EditStorage {
   /** A newer program has the database now. */
   let lost = false;
   let opened: Promise<Database> | null = null;
+  let mark: string | null = null;
+  /** Somebody deleted what was kept, with the page still open: what this page has is kept anew. */
+  let emptied = false;
 
   const become = (next: StorageState) => {
     if (next === state) return;
@@ -62,23 +67,32 @@ export function createIdbStorage(name: string): EditStorage {
     for (const listener of [...listeners]) listener(next);
   };
 
-  const open = (): Promise<Database> =>
-    openDB<Schema>(name, schemaVersion, {
+  const open = async (): Promise<Database> => {
+    const database = await openDB<Schema>(name, schemaVersion, {
       upgrade(database, from) {
         if (from < 1) database.createObjectStore('edits', { keyPath: 'id' });
         if (from < 2) database.createObjectStore('notes');
       },
-      blocking(_current, _wanted, event) {
-        // A tab with a newer program waits for this one to let go.
-        lost = true;
+      blocking(_current, wanted, event) {
         opened = null;
         if (event.target instanceof IDBDatabase) event.target.close();
+        // It is being deleted: the next step makes another.
+        if (wanted === null) return;
+        // A tab with a newer program waits for this one to let go.
+        lost = true;
         become('failed');
       },
       terminated() {
         opened = null;
       },
     });
+    const transaction = database.transaction('notes', 'readwrite');
+    const found = (await transaction.store.get(markNote)) ?? `${Date.now()} ${Math.random()}`;
+    await Promise.all([transaction.store.put(found, markNote), transaction.done]);
+    if (mark !== null && mark !== found) emptied = true;
+    mark = found;
+    return database;
+  };
 
   /** The database, or the memory that stands in for it; throws when neither may be used. */
   const place = async (): Promise<Database | EditStorage> => {
@@ -107,7 +121,14 @@ export function createIdbStorage(name: string): EditStorage {
     const found = await place();
     if (isMemory(found)) return inMemory(found);
     try {
-      const result = await work(found);
+      const result = await work(found).catch(async (cause: unknown) => {
+        // The browser closed the connection, which it may do at any time and in silence: nothing was done, so once more with another.
+        if (!(cause instanceof DOMException && cause.name === 'InvalidStateError') || lost) throw cause;
+        opened = null;
+        const anew = await place();
+        if (isMemory(anew)) throw cause;
+        return work(anew);
+      });
       if (!lost) become('durable');
       return result;
     } catch (cause) {
@@ -151,9 +172,11 @@ export function createIdbStorage(name: string): EditStorage {
       step(
         async (database) => {
           const transaction = database.transaction('edits', 'readwrite');
-          const there = new Set(await transaction.store.getAllKeys());
-          const steps: Promise<unknown>[] = changed.filter(({ edit }) => there.has(edit.id)).map((one) => transaction.store.put(toRow(one)));
+          const keys = await Promise.all(changed.map(({ edit }) => transaction.store.getKey(edit.id)));
+          const missing = emptied ? [] : changed.filter((_, index) => keys[index] === undefined).map(({ edit }) => edit.id);
+          const steps: Promise<unknown>[] = changed.filter(({ edit }) => !missing.includes(edit.id)).map((one) => transaction.store.put(toRow(one)));
           await Promise.all([...steps, ...removed.map((id) => transaction.store.delete(id)), transaction.done]);
+          return missing;
         },
         (storage) => storage.save(changed, removed),
       ),

@@ -26,8 +26,10 @@ export function createMemoryStorage(state: StorageState = 'memory', now: () => n
       return added;
     },
     async save(changed, removed) {
+      const missing = changed.filter(({ edit }) => !kept.has(edit.id)).map(({ edit }) => edit.id);
       for (const one of changed) if (kept.has(one.edit.id)) kept.set(one.edit.id, one);
       for (const id of removed) kept.delete(id);
+      return missing;
     },
     async note(name) {
       return notes.get(name) ?? null;

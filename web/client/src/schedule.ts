@@ -74,5 +74,6 @@ const mayGo = (list: EditList, one: KeptEdit, unit: readonly KeptEdit[], pauses:
 export const backoffMs = (failures: number, random: number): number =>
   Math.ceil(random * Math.min(pauseMsMax, firstPauseMs * 2 ** Math.min(failures - 1, 16)));
 
-/** What stands before an edit in its record, of those that were there when it was made. */
-export const lastOf = (list: EditList, address: Address): MutationId | null => list.of(address).at(-1)?.edit.id ?? null;
+/** What stands before an edit in its record, of those that its author saw when it was made. */
+export const lastOf = (list: EditList, address: Address, actor: string): MutationId | null =>
+  list.of(address).findLast(({ edit }) => edit.actor === actor)?.edit.id ?? null;

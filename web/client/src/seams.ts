@@ -63,8 +63,8 @@ export interface EditStorage {
   load(): Promise<readonly KeptEdit[]>;
   /** Puts them at the end. */
   add(edits: readonly Edit[]): Promise<readonly KeptEdit[]>;
-  /** Replaces those that are there, and removes. */
-  save(changed: readonly KeptEdit[], removed: readonly MutationId[]): Promise<void>;
+  /** Replaces those that are there, and removes. Answers which of `changed` are not there any more: another tab has settled them. */
+  save(changed: readonly KeptEdit[], removed: readonly MutationId[]): Promise<readonly MutationId[]>;
   /** A few words that outlive the page beside the edits, such as who was logged in; null when there are none. */
   note(name: string): Promise<string | null>;
   keepNote(name: string, text: string | null): Promise<void>;

@@ -32,8 +32,8 @@ export interface TabBench {
   close(): void;
 }
 
-/** @param options `storage`: made by the test, for one that fails */
-export function createTabBench(options: { readonly storage?: EditStorage; readonly random?: () => number } = {}): TabBench {
+/** @param options `storage`: made by the test, for one that fails. `apart`: tabs without locks and channels, as over plain HTTP */
+export function createTabBench(options: { readonly storage?: EditStorage; readonly random?: () => number; readonly apart?: boolean } = {}): TabBench {
   const clock = createFakeClock(undefined, options.random);
   const server = createModelServer();
   const hub = createTabHub();
@@ -49,7 +49,7 @@ export function createTabBench(options: { readonly storage?: EditStorage; readon
     actor: 'ana',
     network,
     open(id) {
-      const tabs = hub.open(id);
+      const tabs = (options.apart === true ? createTabHub() : hub).open(id);
       const death = new AbortController();
       const never = new Promise<never>(() => {});
       /** What a dead tab waits for never comes, and what it asks for is not done. */
