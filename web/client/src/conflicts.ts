@@ -88,7 +88,7 @@ export const createConflicts = (world: ConflictsWorld): Conflicts & { close(): v
     const { edits } = store.api.getState();
     if (edits !== editsSeen) {
       editsSeen = edits;
-      const mine = edits.flatMap((edit) => (edit.state === 'conflict' && edit.conflict !== undefined ? [edit.conflict] : []));
+      const mine = edits.flatMap((edit) => (edit.state === 'conflict' && edit.conflict !== undefined && store.isOwn(edit) ? [edit.conflict] : []));
       const same = mine.length === snapshot.mine.length && mine.every((one, index) => one === snapshot.mine[index]);
       if (!same || waiting !== snapshot.waiting || unread !== snapshot.unread) {
         snapshot = { mine: same ? snapshot.mine : mine, waiting, unread };

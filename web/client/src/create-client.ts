@@ -95,10 +95,15 @@ export const createClientFrom = (options: ClientOptions, open: (world: World) =>
   const hear = (event: EditEvent) => {
     switch (event.kind) {
       case 'loaded':
+        // Who was here last was kept beside them.
+        store.setPerson(shownOf());
+        for (const edit of event.edits) store.putEdit(edit);
+        break;
       case 'added':
         for (const edit of event.edits) store.putEdit(edit);
         break;
       case 'changed':
+        if (event.edit.attempts > Math.max(1, store.edit(event.edit.id)?.attempts ?? 0)) metrics.resent(event.edit.id);
         store.putEdit(event.edit);
         if (event.outcome !== undefined) judged(event.edit, event.outcome);
         break;
@@ -121,9 +126,16 @@ export const createClientFrom = (options: ClientOptions, open: (world: World) =>
     if (session.status === 'unknown') return undefined;
     return session.status === 'authenticated' ? session.who.actor : null;
   }
+  /** Whose edits are shown: also those of who cannot be asked, or whose session is over. */
+  function shownOf(): string | null | undefined {
+    const session = sessions.live.getSnapshot();
+    if (session.status === 'authenticated') return session.who.actor;
+    return session.status === 'unknown' ? (sessions.lastActor ?? undefined) : sessions.lastActor;
+  }
   const sessionChanged = () => {
     const session = sessions.live.getSnapshot();
     store.set({ session });
+    store.setPerson(shownOf());
     const now = actorOf();
     if (now === undefined || now === person) return;
     const before = person;
@@ -132,6 +144,7 @@ export const createClientFrom = (options: ClientOptions, open: (world: World) =>
     store.forget();
   };
 
+  store.setPerson(shownOf());
   for (const edit of queue.list()) store.putEdit(edit);
   const undo = [
     queue.subscribe(hear),

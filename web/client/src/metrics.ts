@@ -47,6 +47,10 @@ class Times {
 class Starts {
   private readonly starts = new Map<string, number>();
 
+  has(id: string): boolean {
+    return this.starts.has(id);
+  }
+
   begin(id: string, at: number): void {
     if (this.starts.has(id)) return;
     this.starts.set(id, at);
@@ -78,6 +82,8 @@ export interface MetricsRecorder {
   /** What the server said of it; also of one that waits for its person now. */
   settled(id: MutationId, outcome: WriteOutcome): void;
   retried(): void;
+  /** A write is sent once more. */
+  resent(id: MutationId): void;
   /** Somebody sees a conflict; `id` names it. */
   opened(id: string): void;
   resolved(id: string): void;
@@ -104,6 +110,8 @@ export const createMetrics = (clock: Clock): MetricsRecorder => {
       writes.begin(id, clock.monotonic());
     },
     settled(id, outcome) {
+      // Every tab hears of every write; the one that made it counts it.
+      if (!writes.has(id)) return;
       switch (outcome.kind) {
         case 'confirmed':
         case 'deleted':
@@ -124,12 +132,14 @@ export const createMetrics = (clock: Clock): MetricsRecorder => {
           writes.end(id);
           break;
         case 'parked':
-          writes.end(id);
           break;
       }
     },
     retried() {
       counts.retries += 1;
+    },
+    resent(id) {
+      if (writes.has(id)) counts.retries += 1;
     },
     opened: (id) => dialogs.begin(id, clock.monotonic()),
     resolved: (id) => end(dialogs, id, resolve),

@@ -63,6 +63,8 @@ export class RecordStore {
   /** Those that nothing holds, the longest first. */
   private readonly idle = new Set<Address>();
   private readonly edits = new Map<MutationId, Edit>();
+  /** Whose edits are shown; undefined: it is not known yet, and all are. */
+  private person: string | null | undefined = undefined;
   /** Edits whose echo came before their answer: the record has them already. */
   private readonly landed = new Set<MutationId>();
   private readonly store: StoreApi<ClientState>;
@@ -124,6 +126,11 @@ export class RecordStore {
     if (entry === undefined) return null;
     const data = entry.record?.version === version ? entry.record.data : entry.versions.get(version);
     return data === undefined ? null : fold(data, entry.edits);
+  }
+
+  /** Whether the person at this page made it: what others have waiting in this browser is theirs to see. */
+  isOwn(edit: Edit): boolean {
+    return this.person === undefined || edit.actor === '' || edit.actor === this.person;
   }
 
   /** An edit that waits. */
@@ -274,6 +281,11 @@ export class RecordStore {
     if (known === edit) return;
     this.edits.set(edit.id, edit);
     this.editsDirty = true;
+    if (!this.isOwn(edit)) {
+      if (known !== undefined && this.isOwn(known)) this.arrangeEdits(this.entryOf(edit.address), [...this.edits.values()]);
+      else this.schedule('soon');
+      return;
+    }
     const entry = this.entryOf(edit.address);
     entry.edits = known === undefined ? [...entry.edits, edit] : entry.edits.map((one) => (one.id === edit.id ? edit : one));
     this.activate(entry.address);
@@ -289,11 +301,25 @@ export class RecordStore {
     this.editsDirty = true;
     this.landed.delete(edit.id);
     entry.edits = entry.edits.filter((one) => one.id !== edit.id);
-    if (outcome.kind === 'confirmed' || outcome.kind === 'deleted') entry.saved = true;
+    if ((outcome.kind === 'confirmed' || outcome.kind === 'deleted') && this.isOwn(edit)) entry.saved = true;
     if (outcome.kind === 'confirmed' || outcome.kind === 'dropped') this.applyRecord(outcome.record);
     if (outcome.kind === 'deleted') this.applyDeleted(edit.address, outcome.version);
     this.touch(entry, 'soon');
     this.rest(entry);
+  }
+
+  /** Somebody else sits at this page. What waits of others is kept, and not shown. @param person  undefined: not known yet */
+  setPerson(person: string | null | undefined): void {
+    if (person === this.person) return;
+    this.person = person;
+    this.editsDirty = true;
+    const byAddress = new Map<Address, Edit[]>();
+    for (const edit of this.edits.values()) {
+      const there = byAddress.get(edit.address);
+      if (there === undefined) byAddress.set(edit.address, [edit]);
+      else there.push(edit);
+    }
+    for (const [address, edits] of byAddress) this.arrangeEdits(this.entryOf(address), edits);
   }
 
   /** Everything but the records and edits. */
@@ -357,6 +383,16 @@ export class RecordStore {
     this.entries.set(address, entry);
     this.rest(entry);
     return entry;
+  }
+
+  /** @param edits  among them all of this record */
+  private arrangeEdits(entry: Entry, edits: readonly Edit[]): void {
+    const own = edits.filter((edit) => edit.address === entry.address && this.isOwn(edit) && !this.landed.has(edit.id));
+    if (own.length === entry.edits.length && own.every((edit, index) => edit === entry.edits[index])) return;
+    entry.edits = own;
+    this.activate(entry.address);
+    this.touch(entry, 'soon');
+    this.rest(entry);
   }
 
   private snapshot(entry: Entry): RecordState {

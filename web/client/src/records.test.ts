@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Client } from './client';
+import type { Conflict } from './conflict';
 import type { Edit } from './edit';
 import { StetError } from './error';
 import { createTestClient, testRecord, wireRecord, type TestClient } from './testing/fake-parts';
@@ -57,9 +58,29 @@ test('a patch holds no more than what changes, and nothing is sent when nothing 
   await known(world, 1, { title: 'a', done: false, tags: ['x'] });
   world.client.records.update<Task>('tasks', '1', { title: 'b', done: false, tags: ['x'] });
   assert.deepEqual(onlyEdit(world).change, { op: 'patch', patch: { title: 'b' } });
+  const edit = onlyEdit(world);
+  const again = world.client.records.update<Task>('tasks', '1', (data) => ({ ...data }));
+  let said: string | null = null;
+  void again.confirmed.then(({ kind }) => (said = kind));
+  await world.clock.settle();
+  // It is on the screen, but not on the server: whoever saves twice is not told so before it is.
+  assert.equal(said, null);
+  assert.equal(world.client.store.getState().edits.length, 1);
+  const record = testRecord('tasks/1', 2, { title: 'b', done: false, tags: ['x'] });
+  world.queue.emit({ kind: 'settled', edit, outcome: { kind: 'confirmed', record, merged: false, unchanged: false } });
+  await world.clock.settle();
+  assert.equal(said, 'confirmed');
   const outcome = await world.client.records.update<Task>('tasks', '1', (data) => ({ ...data })).confirmed;
   assert.equal(outcome.kind === 'confirmed' && outcome.unchanged, true);
-  assert.equal(world.client.store.getState().edits.length, 1);
+});
+
+test('a save without a change says what became of the one before it', async () => {
+  const world = createTestClient();
+  await known(world);
+  world.client.records.update<Task>('tasks', '1', { title: 'b' });
+  const error = new StetError({ code: 'INVALID_DATA', detail: 'no' });
+  world.queue.emit({ kind: 'changed', edit: { ...onlyEdit(world), state: 'rejected', error }, outcome: { kind: 'rejected', error } });
+  assert.equal((await world.client.records.update<Task>('tasks', '1', { title: 'b' }).confirmed).kind, 'rejected');
 });
 
 test('what a merge patch cannot say is put as a whole', async () => {
@@ -161,6 +182,45 @@ test('somebody else logs in: what the one before saw is gone, their edits are no
   world.logIn('bob');
   assert.equal(shown(world.client)?.record, null);
   assert.equal(world.client.store.getState().edits.length, 1);
+});
+
+test('what somebody has waiting is not on the screen of the next, nor under what they write, and comes back with its author', async () => {
+  const world = createTestClient();
+  await known(world);
+  world.client.records.update<Task>('tasks', '1', { title: 'of ana' });
+  const conflict: Conflict = {
+    conflictType: 'concurrent_edit', address: 'tasks/1', detail: '', expectedVersion: 1, currentVersion: 2, base: null, current: null, yours: null,
+    merged: null, fields: {}, clean: false, resolutionOptions: [], resolutionToken: 't', edit: onlyEdit(world).id,
+  };
+  world.queue.emit({ kind: 'changed', edit: { ...onlyEdit(world), state: 'conflict', conflict }, outcome: { kind: 'conflict', conflict } });
+  assert.equal(world.client.conflicts.live.getSnapshot().mine.length, 1);
+  world.logIn('bob');
+  await known(world, 2, { title: 'b' });
+  assert.deepEqual(shown(world.client)?.data, { title: 'b' });
+  assert.deepEqual([shown(world.client)?.phase, shown(world.client)?.edits.length], ['idle', 0]);
+  assert.equal(world.client.conflicts.live.getSnapshot().mine.length, 0);
+  world.client.records.update<Task>('tasks', '1', { title: 'of ana' });
+  const own = world.client.store.getState().edits.find(({ actor }) => actor === 'bob');
+  assert.deepEqual([own?.change, own?.after, own?.baseData], [{ op: 'patch', patch: { title: 'of ana' } }, null, { title: 'b' }]);
+  world.logIn('ana');
+  assert.equal(shown(world.client)?.phase, 'conflict');
+  world.logIn(null);
+  assert.equal(shown(world.client)?.edits.length, 0);
+});
+
+test('a tab counts the writes that it made, and each time one was sent again', async () => {
+  const world = createTestClient();
+  await known(world);
+  world.client.records.update<Task>('tasks', '1', { title: 'b' });
+  const edit = onlyEdit(world);
+  for (const attempts of [1, 1, 2, 3]) world.queue.emit({ kind: 'changed', edit: { ...edit, attempts } });
+  const other: Edit = { ...edit, id: 'of another tab', attempts: 1 };
+  world.queue.emit({ kind: 'added', edits: [other] });
+  world.queue.emit({ kind: 'changed', edit: { ...other, attempts: 2 } });
+  const record = testRecord('tasks/1', 3, { title: 'b' });
+  for (const one of [edit, other]) world.queue.emit({ kind: 'settled', edit: one, outcome: { kind: 'confirmed', record, merged: false, unchanged: false } });
+  const { writes, confirmed, retries } = world.client.metrics();
+  assert.deepEqual([writes, confirmed, retries], [1, 1, 2]);
 });
 
 test('counts and times of writes', async () => {

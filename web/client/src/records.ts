@@ -53,6 +53,14 @@ const page = (body: unknown): Page<JsonObject> => {
 const asStet = (thrown: unknown): StetError =>
   thrown instanceof StetError ? thrown : new StetError({ code: 'STORAGE_FAILED', detail: 'the change could not be kept on this machine', cause: thrown });
 
+/** What was said already of an edit that is still there; null: nothing yet. */
+const outcomeSoFar = (edit: Edit): Promise<WriteOutcome> | null => {
+  if (edit.state === 'conflict' && edit.conflict !== undefined) return Promise.resolve({ kind: 'conflict', conflict: edit.conflict });
+  if (edit.state === 'rejected' && edit.error !== undefined) return Promise.resolve({ kind: 'rejected', error: edit.error });
+  if (edit.state === 'parked' && edit.parked !== undefined) return Promise.resolve({ kind: 'parked', ...edit.parked });
+  return null;
+};
+
 /** Puts it together; `close` ends what its lists and watched records hold. */
 export const createRecords = (world: RecordsWorld): Records & { close(): void } => {
   const { http, store, queue, feed, clock, followed, promises, metrics, sessions } = world;
@@ -78,9 +86,14 @@ export const createRecords = (world: RecordsWorld): Records & { close(): void } 
 
   /** The edits of a page that does not know yet who it acts for: they are shown meanwhile, and kept in that person's name. */
   const identified = async (edits: readonly Edit[]): Promise<readonly Edit[]> => {
-    if (sessions.live.getSnapshot().status === 'unknown') await sessions.refresh();
+    let failed: unknown = null;
+    if (sessions.live.getSnapshot().status === 'unknown') {
+      await sessions.refresh().catch((thrown: unknown) => {
+        failed = thrown;
+      });
+    }
     const known = actor();
-    if (known === null) throw new StetError({ code: 'UNAUTHENTICATED', detail: 'nobody is logged in to make this change' });
+    if (known === null) throw failed ?? new StetError({ code: 'UNAUTHENTICATED', detail: 'nobody is logged in to make this change' });
     return edits.map((edit) => ({ ...edit, actor: known }));
   };
 
@@ -135,7 +148,11 @@ export const createRecords = (world: RecordsWorld): Records & { close(): void } 
   const keepOne = (edit: Edit): Write => keep([edit])[0] ?? refused(edit.id, edit.address, null);
 
   const unchanged = (id: MutationId, address: Address): Write => {
-    const known = store.find(address)?.record;
+    const state = store.find(address);
+    const last = state?.edits.at(-1);
+    // It is shown already, and not saved yet: what becomes of that becomes of this.
+    if (last !== undefined) return { id, address, local: Promise.resolve(), confirmed: outcomeSoFar(last) ?? promises.expect(last.id) };
+    const known = state?.record;
     if (known === null || known === undefined) return settled(id, address, { kind: 'discarded' });
     return settled(id, address, { kind: 'confirmed', record: known, merged: false, unchanged: true });
   };

@@ -12,14 +12,15 @@ export interface WritePromises {
 }
 
 export const createWritePromises = (): WritePromises => {
-  const expected = new Map<MutationId, (outcome: WriteOutcome) => void>();
+  const expected = new Map<MutationId, ((outcome: WriteOutcome) => void)[]>();
 
   const settle = (id: MutationId, outcome: WriteOutcome) => {
-    expected.get(id)?.(outcome);
+    const waiting = expected.get(id) ?? [];
     expected.delete(id);
+    for (const resolve of waiting) resolve(outcome);
   };
   return {
-    expect: (id) => new Promise((resolve) => expected.set(id, resolve)),
+    expect: (id) => new Promise((resolve) => expected.set(id, [...(expected.get(id) ?? []), resolve])),
     settle,
     hear(event) {
       if (event.kind === 'settled') settle(event.edit.id, event.outcome);
