@@ -1,9 +1,12 @@
 /** Names of records: `type/id`, each part percent-encoded as in a path. */
 import type { Address } from './record';
 
+const plain = /^[\w.~-]*$/;
+
 /** encodeURIComponent leaves a few characters alone that are not unreserved in RFC 3986; the server writes those encoded. */
 const part = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+  // Most names have nothing to encode.
+  plain.test(text) ? text : encodeURIComponent(text).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
 
 /** The address of a record. */
 export const addressOf = (type: string, id: string): Address => `${part(type)}/${part(id)}`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Json, JsonObject } from './json';
-import { applyMergePatch, diffMergePatch, minimalPatch, rebase, sameJson } from './merge-patch';
+import { applyMergePatch, applyMergePatches, diffMergePatch, minimalPatch, rebase, sameJson } from './merge-patch';
 import { createSeededRandom, type SeededRandom } from './testing/seeded-random';
 
 /** The examples of RFC 7396, Appendix A, whose documents are objects. */
@@ -86,4 +86,14 @@ test('laws, for documents of all kinds', () => {
     assert.equal(JSON.stringify(from), copyFrom, `${says}: nothing given is changed`);
     assert.equal(JSON.stringify(to), copyTo, `${says}: nothing given is changed`);
   }
+});
+
+test('patches one after the other copy the document once, and leave that and themselves as they were', () => {
+  const document = { title: 'one', inner: { left: 1, right: 2 } };
+  const patches = [{ title: 'two' }, { inner: { left: 3 } }, { title: null, added: { deep: true } }, { inner: { right: null } }, { added: { more: 1 } }];
+  const before = JSON.stringify([document, patches]);
+  assert.deepEqual(applyMergePatches(document, patches), { inner: { left: 3 }, added: { deep: true, more: 1 } });
+  assert.deepEqual(applyMergePatches(document, patches), patches.reduce((data, patch) => applyMergePatch(data, patch), document));
+  assert.equal(JSON.stringify([document, patches]), before);
+  assert.equal(applyMergePatches(document, [{ title: 'one' }, {}]), document);
 });

@@ -28,26 +28,32 @@ const applyValue = (target: Json | undefined, patch: Json): Json => {
   return applyMergePatch(target !== undefined && isMap(target) ? target : {}, patch);
 };
 
-/** The document with the patch on it. What the patch leaves alone stays the same object; so does the whole when nothing changes. */
-export const applyMergePatch = (target: JsonObject, patch: JsonObject): JsonObject => {
+/** The document with the patches on it, one after the other; it is copied once for all of them. What they leave alone stays the same
+ *  object; so does the whole when nothing changes. */
+export const applyMergePatches = (target: JsonObject, patches: readonly JsonObject[]): JsonObject => {
   let made: Record<string, Json> | null = null;
-  for (const name of Object.keys(patch)) {
-    const wanted = patch[name];
-    const there = memberOf(target, name);
-    if (wanted === undefined) continue;
-    if (wanted === null) {
-      if (there === undefined) continue;
+  for (const patch of patches) {
+    for (const name of Object.keys(patch)) {
+      const wanted = patch[name];
+      const there: Json | undefined = memberOf(made ?? target, name);
+      if (wanted === undefined) continue;
+      if (wanted === null) {
+        if (there === undefined) continue;
+        made ??= { ...target };
+        delete made[name];
+        continue;
+      }
+      const value = applyValue(there, wanted);
+      if (value === there) continue;
       made ??= { ...target };
-      delete made[name];
-      continue;
+      put(made, name, value);
     }
-    const value = applyValue(there, wanted);
-    if (value === there) continue;
-    made ??= { ...target };
-    put(made, name, value);
   }
   return made ?? target;
 };
+
+/** One patch; see {@link applyMergePatches}. */
+export const applyMergePatch = (target: JsonObject, patch: JsonObject): JsonObject => applyMergePatches(target, [patch]);
 
 /** Whether a null stands in an object somewhere below: a merge patch cannot put it there. Those in lists are taken as they are. */
 const holdsNull = (value: Json): boolean =>

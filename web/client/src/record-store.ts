@@ -8,7 +8,7 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { parseAddress } from './address';
 import { ChunkedMap } from './chunked-map';
-import type { ClientState, RecordState } from './client';
+import type { ClientState, Phase, RecordState } from './client';
 import type { Conflict } from './conflict';
 import type { Edit, WriteOutcome } from './edit';
 import type { StetError } from './error';
@@ -39,8 +39,8 @@ interface Entry {
   readonly versions: Map<Version, JsonObject>;
   readonly listeners: Set<() => void>;
   snapshot: RecordState | null;
-  /** The data with the first so many edits on top; null: to be made from the start. An edit that is added costs no more than itself. */
-  folded: { readonly count: number; readonly data: JsonObject | null } | null;
+  /** The data with the first so many edits on top, and what those amount to; null: to be made from the start. An edit that is added costs no more than itself. */
+  folded: { readonly count: number; readonly data: JsonObject | null; readonly phase: Phase } | null;
 }
 
 const nobody: readonly Presence[] = [];
@@ -398,10 +398,11 @@ export class RecordStore {
   private snapshot(entry: Entry): RecordState {
     if (entry.snapshot !== null) return entry.snapshot;
     const { folded } = entry;
-    const data = folded === null ? fold(entry.record?.data ?? null, entry.edits) : fold(folded.data, entry.edits.slice(folded.count));
-    entry.folded = { count: entry.edits.length, data };
+    const fresh = folded === null ? entry.edits : entry.edits.slice(folded.count);
+    const data = fold(folded === null ? (entry.record?.data ?? null) : folded.data, fresh);
+    const phase = phaseOf(fresh, folded?.phase ?? (entry.saved ? 'saved' : 'idle'));
+    entry.folded = { count: entry.edits.length, data, phase };
     const unshown = data === null && entry.edits.some((edit) => isShown(edit) && edit.change.op === 'delete');
-    const phase = phaseOf(entry.edits, entry.saved);
     entry.snapshot = {
       address: entry.address,
       type: entry.type,
