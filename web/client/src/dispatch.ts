@@ -142,15 +142,22 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     asked.delete(id);
     failures.delete(id);
   };
-  /** Whether the author of `edit` saw the edit `id` waiting. */
-  const saw = (edit: Edit, id: MutationId): boolean => {
-    const passed = new Set<MutationId>();
-    for (let at = edit.after; at !== undefined && at !== null && !passed.has(at); ) {
-      if (at === id) return true;
-      passed.add(at);
-      at = (list.find(at)?.edit ?? settled.get(at)?.edit)?.after;
-    }
-    return false;
+  /** Tells of edits whether their authors saw the edit `id` waiting. What was found out is remembered: hundreds may be made one on top
+   *  of the other, and each way down is gone once. */
+  const witnesses = (id: MutationId): ((edit: Edit) => boolean) => {
+    const known = new Map<MutationId, boolean>([[id, true]]);
+    return (edit) => {
+      const passed: MutationId[] = [];
+      let at = edit.after;
+      while (at !== undefined && at !== null && !known.has(at)) {
+        known.set(at, false);
+        passed.push(at);
+        at = (list.find(at)?.edit ?? settled.get(at)?.edit)?.after;
+      }
+      const saw = at !== undefined && at !== null && known.get(at) === true;
+      if (saw) for (const one of passed) known.set(one, true);
+      return saw;
+    };
   };
   const movable = (edit: Edit) => edit.state === 'pending' && edit.unsure !== true && !inFlight.has(edit.id);
 
@@ -167,10 +174,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     }
     for (const { kept, outcome } of over) {
       remember(kept.edit, outcome);
+      const saw = witnesses(kept.edit.id);
       for (const other of list.of(kept.edit.address)) {
         if (other.order <= kept.order || outcomes.has(other.edit.id) || !movable(other.edit)) continue;
         const before = changed.get(other.edit.id)?.kept.edit ?? other.edit;
-        const edit = succeed(kept.edit, outcome, before, saw(other.edit, kept.edit.id));
+        const edit = succeed(kept.edit, outcome, before, saw(other.edit));
         if (edit !== before) changed.set(other.edit.id, { kept: { ...other, edit } });
       }
     }
@@ -390,12 +398,13 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       for (const id of ids) held.add(id);
       void serially(async () => {
         const changed: Edit[] = [];
+        const earlier = [...settled.values()].map((one) => ({ one, saw: witnesses(one.edit.id) }));
         for (const id of ids) {
           const edit = list.find(id)?.edit;
           if (!edit || !movable(edit)) continue;
           // Oldest first: what was settled while this one was on its way here.
           let moved = edit;
-          for (const one of settled.values()) if (saw(edit, one.edit.id)) moved = succeed(one.edit, one.outcome, moved, true);
+          for (const { one, saw } of earlier) if (one.edit.address === edit.address && saw(edit)) moved = succeed(one.edit, one.outcome, moved, true);
           if (moved !== edit) changed.push(moved);
         }
         if (changed.length > 0) await replace(changed);

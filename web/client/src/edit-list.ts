@@ -54,9 +54,13 @@ export function createEditList(): EditList {
     },
     put(one) {
       sorted = null;
-      take(one.edit.id);
+      if (kept.has(one.edit.id)) take(one.edit.id);
       kept.set(one.edit.id, one);
-      records.set(one.edit.address, [...(records.get(one.edit.address) ?? []), one].sort(byOrder));
+      const before = records.get(one.edit.address) ?? [];
+      const last = before.at(-1);
+      const all = [...before, one];
+      // A new one comes last, as a rule.
+      records.set(one.edit.address, last === undefined || byOrder(last, one) < 0 ? all : all.sort(byOrder));
     },
     remove(id) {
       sorted = null;

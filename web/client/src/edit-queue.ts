@@ -11,6 +11,7 @@ import { createDispatch, type Dispatch, type Settled } from './dispatch';
 import type { Edit, WriteOutcome } from './edit';
 import { createEditList } from './edit-list';
 import type { EditSender } from './edit-request';
+import { createEditWriter } from './edit-writer';
 import { StetError } from './error';
 import { queueMessageFromText, queueMessageToText, type Command, type QueueChange, type QueueMessage } from './queue-message';
 import type { MutationId } from './record';
@@ -61,8 +62,6 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
   /** Told to the leader, and not heard back yet. */
   const unheard = new Set<MutationId>();
   const commands = new Map<number, Asked>();
-  /** Being written by this tab: what is made on top of it names it. */
-  let writing: readonly Edit[] = [];
   let snapshot: readonly Edit[] | null = null;
   /** The leader's part, once it has read what is kept; before that, `candidate`. */
   let dispatch: Dispatch | null = null;
@@ -327,6 +326,24 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
   const undoStorage = storage.subscribe((state) => emit({ kind: 'storage', state }));
   if (leader.leading) void lead();
 
+  const written = (kept: readonly KeptEdit[]) => {
+    if (closed) return;
+    if (dispatch) {
+      // Its own record of it may have been read from storage before this line was reached.
+      const fresh = kept.filter(({ edit }) => !list.find(edit.id));
+      for (const one of fresh) list.put(one);
+      dispatch.arrived(fresh.map(({ edit }) => edit.id));
+      if (fresh.length > 0) tell({ kind: 'added', kept: fresh });
+      return;
+    }
+    apply({ kind: 'added', kept });
+    for (const { edit } of kept) unheard.add(edit.id);
+    post({ kind: 'added', kept, again: false });
+    repeat();
+  };
+  /** What is made on top of an edit that is being written names it. */
+  const writer = createEditWriter(storage, written);
+
   const ask = (command: Command): Promise<void> => {
     if (closed) return Promise.reject(new StetError({ code: 'ABORTED', detail: 'the client was closed' }));
     if (dispatch) return dispatch.command(command);
@@ -346,33 +363,14 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
     },
     async add(edits) {
       if (closed) throw new StetError({ code: 'ABORTED', detail: 'the client was closed' });
-      if (list.size + writing.length + edits.length > waitingMax)
+      if (list.size + writer.size + edits.length > waitingMax)
         throw new StetError({ code: 'BUSY', detail: `more than ${waitingMax} edits would wait`, retryable: true });
       const made = edits.map((edit) => {
         if (edit.after !== undefined) return edit;
-        const earlier = writing.findLast((other) => other.address === edit.address && other.actor === edit.actor)?.id ?? lastOf(list, edit.address, edit.actor);
+        const earlier = [...writer.writing()].findLast((other) => other.address === edit.address && other.actor === edit.actor)?.id ?? lastOf(list, edit.address, edit.actor);
         return { ...edit, after: earlier };
       });
-      writing = [...writing, ...made];
-      let kept: readonly KeptEdit[];
-      try {
-        kept = await storage.add(made);
-      } finally {
-        writing = writing.filter((edit) => !made.includes(edit));
-      }
-      if (closed) return;
-      if (dispatch) {
-        // Its own record of it may have been read from storage before this line was reached.
-        const fresh = kept.filter(({ edit }) => !list.find(edit.id));
-        for (const one of fresh) list.put(one);
-        dispatch.arrived(fresh.map(({ edit }) => edit.id));
-        if (fresh.length > 0) tell({ kind: 'added', kept: fresh });
-        return;
-      }
-      apply({ kind: 'added', kept });
-      for (const { edit } of kept) unheard.add(edit.id);
-      post({ kind: 'added', kept, again: false });
-      repeat();
+      await writer.add(made);
     },
     list() {
       snapshot ??= list.all().map(({ edit }) => edit);
