@@ -89,8 +89,8 @@ test('laws, for documents of all kinds', () => {
 });
 
 test('patches one after the other copy the document once, and leave that and themselves as they were', () => {
-  const document = { title: 'one', inner: { left: 1, right: 2 } };
-  const patches = [{ title: 'two' }, { inner: { left: 3 } }, { title: null, added: { deep: true } }, { inner: { right: null } }, { added: { more: 1 } }];
+  const document: JsonObject = { title: 'one', inner: { left: 1, right: 2 } };
+  const patches: readonly JsonObject[] = [{ title: 'two' }, { inner: { left: 3 } }, { title: null, added: { deep: true } }, { inner: { right: null } }, { added: { more: 1 } }];
   const before = JSON.stringify([document, patches]);
   assert.deepEqual(applyMergePatches(document, patches), { inner: { left: 3 }, added: { deep: true, more: 1 } });
   assert.deepEqual(applyMergePatches(document, patches), patches.reduce((data, patch) => applyMergePatch(data, patch), document));
