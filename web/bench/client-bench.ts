@@ -1,8 +1,11 @@
 /** What edits and a fast feed cost the page; see README.md. */
+import { appendFileSync } from 'node:fs';
 import type { RecordOf } from '../client/src/record';
 import { createTestClient, testRecord, wireRecord, type TestClient } from '../client/src/testing/fake-parts';
 
 const quick = process.argv.includes('--quick');
+/** Where a line of JSON for each row goes. */
+const json = process.argv.find((_, index, all) => all[index - 1] === '--json');
 const rounds = quick ? 5 : 15;
 const EDITS = 1000;
 const RECORDS = 10_000;
@@ -126,6 +129,8 @@ const feed = async (): Promise<Row> => {
 const rows = [await edits(1), await edits(1000), await feed()];
 console.log('The client, in Node: how long a task takes              median     longest        goal');
 for (const row of rows) {
-  const missed = row.longest > row.goalMs ? '  MISSED' : '';
+  // Edits are made once, and their median counts; among hundreds of frames none may be too long.
+  const missed = (row.name.includes('frame') ? row.longest : median(row.times)) > row.goalMs ? '  MISSED' : '';
+  if (json !== undefined) appendFileSync(json, `${JSON.stringify({ bench: 'client', mode: row.name, ms: median(row.times), longest_ms: row.longest })}\n`);
   console.log(`${row.name.padEnd(48)} ${median(row.times).toFixed(2).padStart(9)} ms ${row.longest.toFixed(2).padStart(8)} ms ${String(row.goalMs).padStart(8)} ms${missed}`);
 }

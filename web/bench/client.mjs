@@ -1,6 +1,6 @@
 // Measures the client in Node: bundles client-bench.ts as an application would, and runs it.
 //
-//   node bench/client.mjs [--quick]
+//   node bench/client.mjs [--quick] [--json FILE]
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

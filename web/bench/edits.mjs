@@ -1,10 +1,10 @@
 // Measures 1,000 edits in the system's Chromium: until they are on the screen, rebased over what others change, and until they are kept.
 //
-//   node bench/edits.mjs [--quick]
+//   node bench/edits.mjs [--quick] [--json FILE]
 //
 // CHROME_PATH: the browser. Storage is named; IndexedDB waits for the disk with each transaction, and the page goes on meanwhile.
 import { build } from 'esbuild';
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,8 @@ import { chromium } from 'playwright-core';
 
 const top = fileURLToPath(new URL('..', import.meta.url));
 const quick = process.argv.includes('--quick');
+const json = process.argv.find((_, index, all) => all[index - 1] === '--json');
+const keep = (row) => json !== undefined && appendFileSync(json, `${JSON.stringify(row)}\n`);
 const rounds = quick ? 5 : 15;
 const GOAL_MS = 50;
 const browsers = [process.env.CHROME_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'];
@@ -60,6 +62,7 @@ try {
       const shown = results.map((one) => one.shownMs);
       const missed = median(shown) > GOAL_MS ? '  MISSED' : '';
       const kept = median(results.map((one) => one.keptMs));
+      keep({ bench: 'client in the browser', storage, records, ms: median(shown), longest_ms: Math.max(...shown), kept_ms: kept });
       console.log(
         `${String(records).padStart(7)}   ${storage.padEnd(11)} ${median(shown).toFixed(1).padStart(7)} ms ${Math.max(...shown).toFixed(1).padStart(8)} ms ${String(GOAL_MS).padStart(5)} ms ${kept.toFixed(1).padStart(11)} ms${missed}`,
       );
