@@ -61,6 +61,7 @@ export type Resolution<T = JsonObject> =
   | { readonly choice: 'custom'; readonly data: T };
 
 export type ResolutionOutcome<T = JsonObject> =
+  /** As it is now. Of one that belongs to a transaction: it is saved with the others, and its write says what became of it. */
   | { readonly kind: 'resolved'; readonly record: RecordOf<T> | null }
   /** It moved on meanwhile: the new conflict. */
   | { readonly kind: 'conflict'; readonly conflict: Conflict<T> }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Conflict, Resolution } from './conflict';
+import type { Edit } from './edit';
 import type { Json } from './json';
 import { resolutionBody } from './resolution';
+import { resolvedChange } from './resolved-change';
 import { createTestClient, testRecord, wireRecord, type TestClient } from './testing/fake-parts';
 
 const conflictOf = (more: Partial<Conflict> = {}): Conflict => ({
@@ -73,6 +75,39 @@ test('how somebody settles a conflict becomes what the server is asked', () => {
   assert.deepEqual(body({ choice: 'custom', data: { title: 'x' } }), { choice: 'custom', data: { title: 'x' } });
   assert.deepEqual(resolutionBody(conflictOf(), { choice: 'yours' })['yours'], { title: 'mine', note: 'm' });
   assert.equal('yours' in resolutionBody(conflictOf({ conflictId: 'c' }), { choice: 'yours' }), false);
+});
+
+test('a member of a transaction is put right here and goes with the others: it is not saved without them', async () => {
+  const { world, write, conflict } = await met();
+  const [edit] = world.client.store.getState().edits;
+  assert.ok(edit);
+  const member: Edit = { ...edit, transaction: 't1' };
+  const { conflict: _, ...rest } = member;
+  world.queue.emit({ kind: 'changed', edit: member });
+  world.queue.emit({ kind: 'added', edits: [{ ...rest, id: 'other', address: 'tasks/2', recordId: '2', state: 'pending' }] });
+  const outcome = await world.client.conflicts.resolve(conflict, { choice: 'apply' });
+  assert.equal(outcome.kind, 'resolved');
+  assert.deepEqual(world.network.pending, []);
+  const now = world.client.store.getState().edits.find(({ id }) => id === write.id);
+  assert.deepEqual([now?.state, now?.base, now?.baseData], ['pending', conflict.currentVersion, conflict.current]);
+  assert.deepEqual(now?.change, { op: 'patch', patch: { title: 'mine', note: 'm' } });
+});
+
+test('a resolution becomes a change of what is there now', () => {
+  const field = { state: 'conflict', base: 1, current: 2, yours: 3 };
+  const conflict = conflictOf({
+    base: { a: { b: 1 }, c: 1 }, current: { a: { b: 2 }, c: 1 }, yours: { a: { b: 3 }, c: 1 }, merged: { a: { b: 2 }, c: 9 },
+    fields: { '/a/b': field },
+  });
+  const change = (resolution: Resolution, more: Partial<Conflict> = {}) => resolvedChange({ ...conflict, ...more }, resolution);
+  assert.deepEqual(change({ choice: 'apply' }), { op: 'patch', patch: { a: { b: 3 }, c: 9 } });
+  assert.deepEqual(change({ choice: 'merged' }), { op: 'patch', patch: { c: 9 } });
+  assert.deepEqual(change({ choice: 'yours' }), { op: 'patch', patch: { a: { b: 3 } } });
+  assert.deepEqual(change({ choice: 'fields', fields: { '/a/b': 'base' } }), { op: 'patch', patch: { a: { b: 1 }, c: 9 } });
+  assert.deepEqual(change({ choice: 'fields', fields: { '/a/b': { value: null } } }), { op: 'put', data: { a: { b: null }, c: 9 } });
+  assert.deepEqual(change({ choice: 'custom', data: { c: 1 } }), { op: 'patch', patch: { a: null } });
+  assert.deepEqual(change({ choice: 'apply' }, { yours: null }), { op: 'delete' });
+  assert.deepEqual(change({ choice: 'apply' }, { current: null, fields: {} }), { op: 'create', data: { a: { b: 3 }, c: 1 } });
 });
 
 test('a write that met a conflict says so, and its value stays on the screen', async () => {

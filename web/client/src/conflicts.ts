@@ -17,6 +17,7 @@ import { record as recordDocument } from './record-decoder';
 import { readRecord } from './record-reader';
 import type { RecordStore } from './record-store';
 import { resolutionBody } from './resolution';
+import { resolvedChange } from './resolved-change';
 import type { Clock, EditQueue, Feed } from './seams';
 import { createShared } from './shared';
 
@@ -186,6 +187,22 @@ export const createConflicts = (world: ConflictsWorld): Conflicts & { close(): v
     return { kind: 'already_resolved', ...(by === undefined ? {} : { by }) };
   };
 
+  /** The edit, when others are sent with it, all or nothing. */
+  const memberOf = (conflict: Conflict): Edit | null => {
+    const edit = conflict.edit === null || conflict.conflictId !== undefined ? null : store.edit(conflict.edit);
+    const { edits } = store.api.getState();
+    return edit?.transaction !== undefined && edits.some((one) => one.id !== edit.id && one.transaction === edit.transaction) ? edit : null;
+  };
+
+  /** Settled alone it would be saved without the others. So it is put right here, and goes with them once none of them has a conflict. */
+  const applyTogether = async (conflict: Conflict, edit: Edit, resolution: Resolution): Promise<ResolutionOutcome> => {
+    const { conflict: _conflict, error: _error, ...rest } = edit;
+    const change = resolvedChange(conflict, resolution);
+    const base = change.op === 'create' ? null : conflict.currentVersion;
+    await queue.update({ ...rest, state: 'pending', base, baseData: conflict.current, change });
+    return { kind: 'resolved', record: store.find(conflict.address)?.record ?? null };
+  };
+
   /** To give an own edit up, nobody has to be asked: the server never took it. */
   const giveUp = async (conflict: Conflict & { readonly edit: string }): Promise<ResolutionOutcome> => {
     await queue.discard(conflict.edit);
@@ -194,10 +211,13 @@ export const createConflicts = (world: ConflictsWorld): Conflicts & { close(): v
 
   const resolve = async (conflict: Conflict, resolution: Resolution): Promise<ResolutionOutcome> => {
     const { edit } = conflict;
+    const member = memberOf(conflict);
     const outcome =
       resolution.choice === 'discard' && edit !== null && conflict.conflictId === undefined
         ? await giveUp({ ...conflict, edit })
-        : await ask(conflict, resolution);
+        : member !== null
+          ? await applyTogether(conflict, member, resolution)
+          : await ask(conflict, resolution);
     if (outcome.kind === 'resolved') metrics.resolved(nameOf(conflict));
     if (conflict.conflictId !== undefined && shared.active) await readInbox().catch(() => {});
     return outcome;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStorage } from './memory-storage';
+import { resolvedChange } from './resolved-change';
 import type { EditStorage } from './seams';
 import { createTabBench } from './testing/tab-bench';
 
@@ -381,6 +382,31 @@ test('a transaction that met somebody else can be taken back, also when the answ
   await bench.clock.advance(5_000);
   assert.deepEqual(tab.queue.list().map(({ state, unsure }) => [state, unsure]), [['conflict', undefined], ['pending', undefined]]);
   await tab.queue.discard('m1');
+  assert.deepEqual(tab.queue.list(), []);
+  bench.close();
+});
+
+test('a transaction whose conflict was put right goes out again as a whole', async () => {
+  const bench = createTabBench();
+  const tab = bench.open('one');
+  await bench.clock.settle();
+  bench.server.change('tasks/1', { a: 0 });
+  bench.server.change('tasks/2', { a: 0 });
+  const member = (id: string, address: string) => ({
+    id, type: 'tasks', recordId: address.slice(6), address, change: patch({ a: 1 }), base: 1, baseData: { a: 0 }, actor: 'ana',
+    madeAt: '2026-01-01T00:00:00Z', state: 'pending', attempts: 0, transaction: 't1',
+  }) as const;
+  bench.server.change('tasks/1', { a: 5 });
+  await tab.queue.add([member('m1', 'tasks/1'), member('m2', 'tasks/2')]);
+  await bench.clock.settle();
+  const [met] = tab.queue.list();
+  assert.ok(met?.conflict);
+  const { conflict, ...rest } = met;
+  const change = resolvedChange(conflict, { choice: 'yours' });
+  await tab.queue.update({ ...rest, state: 'pending', base: conflict.currentVersion, baseData: conflict.current, change });
+  await bench.clock.settle();
+  assert.deepEqual(bench.server.arrived, ['m1+m2', 'm1+m2']);
+  assert.deepEqual([bench.server.read('tasks/1')?.data, bench.server.read('tasks/2')?.data], [{ a: 1 }, { a: 1 }]);
   assert.deepEqual(tab.queue.list(), []);
   bench.close();
 });
