@@ -27,12 +27,22 @@ export function createLeader(tabs: TabLink, name: string): Leader {
 
   // Held for as long as this tab lives: whoever gets it next knows that it is gone.
   const alive = tabs.hold(tabLock(tabs.id), closed.signal, () => until(closed.signal));
-  const elected = tabs.hold(`${name}:lead`, closed.signal, async () => {
-    if (closed.signal.aborted) return;
-    lead(true);
-    await until(closed.signal);
-    lead(false);
-  });
+  const stand = async (): Promise<void> => {
+    while (!closed.signal.aborted) {
+      let won = false;
+      await tabs.hold(`${name}:lead`, closed.signal, async () => {
+        if (closed.signal.aborted) return;
+        won = true;
+        lead(true);
+        await until(closed.signal);
+        lead(false);
+      });
+      // Somebody took the lock away: that tab leads, and this one waits for its turn.
+      lead(false);
+      if (!won) return;
+    }
+  };
+  const elected = stand();
   // A lock manager that refuses (a page without an origin) leaves this tab on its own.
   for (const held of [alive, elected]) held.catch(() => lead(!closed.signal.aborted));
 
