@@ -85,7 +85,7 @@ export interface ClientState {
   readonly leader: boolean;
   readonly session: SessionState;
   readonly records: ReadonlyMap<Address, RecordState>;
-  /** All that wait, in order; those of other people who use this browser as well. */
+  /** This person's that wait, in order. Those of others who use this browser stay kept, and are not shown. */
   readonly edits: readonly Edit[];
   readonly versions: { readonly client: string; readonly server: string | null; readonly fit: boolean };
   /** Edits cannot be kept on this machine: they are gone with the page. */

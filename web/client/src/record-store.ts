@@ -505,7 +505,7 @@ export class RecordStore {
     }
     if (this.editsDirty) {
       this.editsDirty = false;
-      this.current = { ...this.current, edits: [...this.edits.values()] };
+      this.current = { ...this.current, edits: [...this.edits.values()].filter((edit) => this.isOwn(edit)) };
     }
     return this.current;
   }

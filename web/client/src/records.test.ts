@@ -175,12 +175,15 @@ test('a transaction is one name for all its edits, and each stands on the one be
   undo();
 });
 
-test('somebody else logs in: what the one before saw is gone, their edits are not', async () => {
+test('somebody else logs in: what the one before saw is gone, and what they wrote is kept for them', async () => {
   const world = createTestClient();
   await known(world);
   world.client.records.update<Task>('tasks', '1', { title: 'b' });
   world.logIn('bob');
   assert.equal(shown(world.client)?.record, null);
+  assert.equal(world.client.store.getState().edits.length, 0);
+  assert.equal(world.queue.list().length, 1);
+  world.logIn('ana');
   assert.equal(world.client.store.getState().edits.length, 1);
 });
 

@@ -151,7 +151,7 @@ export const createRecords = (world: RecordsWorld): Records & { close(): void } 
     const state = store.find(address);
     const last = state?.edits.at(-1);
     // It is shown already, and not saved yet: what becomes of that becomes of this.
-    if (last !== undefined) return { id, address, local: Promise.resolve(), confirmed: outcomeSoFar(last) ?? promises.expect(last.id) };
+    if (last !== undefined) return { id: last.id, address, local: Promise.resolve(), confirmed: outcomeSoFar(last) ?? promises.expect(last.id) };
     const known = state?.record;
     if (known === null || known === undefined) return settled(id, address, { kind: 'discarded' });
     return settled(id, address, { kind: 'confirmed', record: known, merged: false, unchanged: true });

@@ -36,7 +36,7 @@ export function WriteWatch() {
         tone: 'danger',
         title: words.rejected(edit.address),
         body: why.detail ?? why.title,
-        action: { label: words.rejectedDiscard, run: () => void client.discard(edit.id).then(() => showToast({ title: words.undone(edit.address) })) },
+        action: { label: words.rejectedDiscard, run: () => void client.discard(edit.id).then(() => showToast({ title: words.undone(edit.address) }), () => undefined) },
         forMs: 0,
       });
     }

@@ -64,7 +64,7 @@ export function NewRecordPanel({ type, definition, from, onCreated, onClose }: N
       if (outcome.kind === 'confirmed') done(outcome.record.id);
       else if (outcome.kind === 'rejected') {
         setRefused(outcome.error);
-        void client.discard(write.id);
+        void client.discard(write.id).catch(() => undefined);
       }
     });
   };

@@ -190,7 +190,8 @@ function Editor({ record, definition, name, view, onView }: { readonly record: R
       if (outcome.kind === 'rejected' && alive.current) {
         setBegun((now) => now ?? edited);
         setRefused(outcome.error);
-        void client.discard(saved.id);
+        // One that could not even be kept here does not wait anywhere.
+        void client.discard(saved.id).catch(() => undefined);
       }
     });
   };

@@ -18,7 +18,7 @@ export async function saveView(client: Client, id: string | null, view: Omit<Sav
     shown();
     if (outcome.kind === 'confirmed') return { id: outcome.record.id, where: 'shared' };
     if (outcome.kind !== 'rejected') throw new StetError({ code: 'CONCURRENT_MODIFICATION', detail: '' });
-    await client.discard(write.id);
+    await client.discard(write.id).catch(() => undefined);
     if (!refusals.has(outcome.error.code)) throw outcome.error;
   }
   const kept = { ...view, id: id ?? crypto.randomUUID() };
