@@ -12,7 +12,9 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
 from harness import TOP, WAIT_S, Server, check, check_has, environment, main, must, test, wait_for  # noqa: E402
+from live_client import CLOSE, PING, Live, Refused  # noqa: E402
 
 start_proxy = None  # (folder, port, upstream, base): a process that will listen on https://localhost:port
 
@@ -128,6 +130,8 @@ def writes_and_reads_come_through_unchanged(folder):
 def it_works_below_a_path(folder):
     with Behind(folder, "/stet") as behind:
         check(behind.call("PUT", "/v1/main/records/a/1", b"{}")[0] == 201)
+        with live(behind) as connection:
+            connection.ask("hello")
         status, headers, _ = behind.call("POST", "/v1/main/records/a?id=2", b"{}")
         check(status == 201 and headers["Location"] == "/stet/v1/main/records/a/2", (status, headers))
         must("put", "a/3", "{}", "--url", behind.url, "--token", behind.token, "--ca-file", behind.cert)
@@ -167,9 +171,17 @@ def events(behind, *options):
             check(time.monotonic() - began < 10, "the event was held back")
 
 
-def streams_open(behind):
+def gauge(behind, name):
     _, _, body = behind.call("GET", "/metrics")
-    return int(float(re.search(r"^stet_http_streams(?:\{.*\})? (\S+)$", body.decode(), re.M).group(1)))
+    return int(float(re.search(rf"^{name}(?:\{{.*\}})? (\S+)$", body.decode(), re.M).group(1)))
+
+
+def streams_open(behind):
+    return gauge(behind, "stet_http_streams")
+
+
+def live(behind, origin=None):
+    return Live(behind.port, f"{behind.base}/v1/main/live", token=behind.token, tls=True, Origin=origin)
 
 
 @test
@@ -186,6 +198,27 @@ def a_reader_that_leaves_is_noticed_by_the_server(folder):
             next_event(lines, "ready")
             check(streams_open(behind) == 1)
         wait_for(lambda: streams_open(behind) == 0, "the server to notice that the reader left")
+
+
+@test
+def a_live_connection_goes_both_ways(folder):
+    with Behind(folder) as behind:
+        with live(behind, origin=f"https://localhost:{behind.port}") as first, live(behind) as second:
+            first.ask("subscribe", sub="a")
+            second.mutate({"op": "create", "type": "live", "id": "1", "data": {"text": "x" * 500_000}}, want=201)
+            check(len(first.event("change", "a")["data"]["record"]["data"]["text"]) == 500_000, "it comes whole")
+            first.frame(PING, b"still there")
+            check(first.event("pong")["data"] == "still there", "the server's own answer")
+            second.frame(CLOSE, b"\x03\xe8")
+            second.end(1000)
+            wait_for(lambda: gauge(behind, "stet_http_live_connections") == 1, "the server to notice the close")
+        wait_for(lambda: gauge(behind, "stet_http_live_connections") == 0, "the server to notice that the client left")
+        try:
+            live(behind, origin="https://evil.example")
+        except Refused as no:
+            check(no.status == 403, f"{no}")
+        else:
+            raise AssertionError("a page of another site was let in")
 
 
 @test
