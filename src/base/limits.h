@@ -531,6 +531,8 @@
 #define QUEUE_PLACES_MS 1000
 /* One message of a live connection; past it: it is closed with 1009. */
 #define LIVE_MESSAGE_BYTES_MAX (DATA_BYTES_MAX + 64u * 1024u)
+/* Frames of such a message, each of which costs memory of its own; past it: it is closed with 1009. */
+#define LIVE_FRAGMENTS_MAX 4096
 #define LIVE_SUB_BYTES_MAX 64     /* The name of a subscription on it; past it: BAD_REQUEST. */
 #define LIVE_SUBSCRIPTIONS_MAX 64 /* Subscriptions on it; past it: TOO_LARGE. */
 /* Writes, and reads for presence, under way on it; past it: BUSY. */

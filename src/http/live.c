@@ -138,9 +138,11 @@ static ssize_t callback_take(wslay_event_context_ptr wslay, uint8_t *out, size_t
 static void callback_begin(wslay_event_context_ptr wslay,
                            const struct wslay_event_on_frame_recv_start_arg *frame, void *context) {
     struct live *live = context;
-    (void)wslay;
-    if (live->message_ms == 0 && !wslay_is_ctrl_frame(frame->opcode))
-        live->message_ms = live->loop->now_ms;
+    if (wslay_is_ctrl_frame(frame->opcode)) return;
+    if (live->message_ms == 0) live->message_ms = live->loop->now_ms;
+    if (++live->fragments <= LIVE_FRAGMENTS_MAX) return;
+    live_say_goodbye(live, WEBSOCKET_TOO_LARGE, NULL, NULL);
+    wslay_event_shutdown_read(wslay);
 }
 
 static void callback_message(wslay_event_context_ptr wslay,
@@ -149,6 +151,7 @@ static void callback_message(wslay_event_context_ptr wslay,
     (void)wslay;
     if (wslay_is_ctrl_frame(message->opcode)) return; /* wslay answers these. */
     live->message_ms = 0;
+    live->fragments = 0;
     if (live->farewell != 0 || live->closing) return;
     metric_add(&live->loop->metrics.live_messages, 1);
     if (message->opcode == WSLAY_TEXT_FRAME) {

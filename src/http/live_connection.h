@@ -88,6 +88,7 @@ struct live {
     size_t budget;      /* Bytes that may be read before others have their turn. */
     int64_t heard_ms;   /* When something came from the client last. */
     int64_t message_ms; /* Since when a message has been coming; 0: none is. */
+    unsigned fragments; /* Its frames so far. */
     const char *farewell_event, *farewell_data; /* Said last, if not NULL. */
     unsigned farewell;                          /* The code it is closed with; 0: it goes on. */
     bool blocked;                               /* The socket takes nothing now. */

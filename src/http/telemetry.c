@@ -1,6 +1,6 @@
 /*
- * POST /v1/{space}/telemetry. Bodies are small and their numbers bounded, so that a client that lies cannot make a counter run
- * over; and nothing in them names anybody or anything.
+ * POST /v1/{space}/telemetry. Bodies are small and their numbers bounded: it takes many thousands of lies until a sum runs
+ * over, and then it starts anew, as after a restart of the server. Nothing in them names anybody or anything.
  */
 #include "http/telemetry.h"
 

@@ -15,6 +15,7 @@ enum websocket_close {
     WEBSOCKET_GOING_AWAY = 1001,
     WEBSOCKET_UNSUPPORTED = 1003,
     WEBSOCKET_POLICY = 1008,
+    WEBSOCKET_TOO_LARGE = 1009,
     WEBSOCKET_CHANGED = 4000, /* Ours: connect again. */
     WEBSOCKET_LOG_IN = 4401,  /* Ours: log in again. */
 };

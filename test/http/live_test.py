@@ -511,6 +511,27 @@ def a_message_has_a_largest_size(folder):
             live.end(1009)
 
 
+@test
+def a_message_has_a_largest_number_of_fragments(folder):
+    with Open(folder) as site:
+        masked = b"\0\0\0\0"
+        piece = b"\0\x81" + masked + b" "
+        with site.live() as live:
+            last = b'{"id":1,"op":"hello"}'
+            live.socket.sendall(b"\1\x81" + masked + b" " + piece * 4094 + b"\x80" + bytes([0x80 | len(last)]) + masked + last)
+            live.answer(1, 200)
+            live.ask("hello")
+        before = site.memory()
+        with site.live() as live:
+            # The server answers, and then takes what still comes without keeping it.
+            try:
+                live.socket.sendall(b"\1\x81" + masked + b" " + piece * 1_000_000)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            check(SLOW > 1 or site.memory() - before < 20_000, f"{site.memory() - before} KiB for bytes in frames of their own")
+            live.end(1009)
+
+
 # ---- Ends ----
 
 
