@@ -155,7 +155,9 @@ static void callback_message(wslay_event_context_ptr wslay,
     if (live->farewell != 0 || live->closing) return;
     metric_add(&live->loop->metrics.live_messages, 1);
     if (message->opcode == WSLAY_TEXT_FRAME) {
-        live_act(live, view_make(message->msg, message->msg_length));
+        /* An empty message has no bytes to point to. */
+        live_act(live, message->msg_length == 0 ? VIEW("")
+                                                : view_make(message->msg, message->msg_length));
     } else {
         live_say_goodbye(live, WEBSOCKET_UNSUPPORTED, NULL, NULL);
     }
