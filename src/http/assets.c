@@ -23,6 +23,9 @@ static const char policy[] =
     "connect-src 'self'; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'";
 
+/* The console's service worker may answer for the page as well, one folder up, whatever the base path is. */
+static const char worker_path[] = "/assets/console-worker.js";
+
 static const struct asset *asset_find(stet_view path) {
     unsigned from = 0, to = asset_count;
     while (from < to) {
@@ -73,6 +76,7 @@ static void reply_asset(struct request *request, const struct asset *asset) {
     add_header(&reply, "X-Content-Type-Options", "nosniff");
     if (coding != CODING_IDENTITY && reply.http == 200)
         add_header(&reply, "Content-Encoding", coding_name(coding));
+    if (strcmp(asset->path, worker_path) == 0) add_header(&reply, "Service-Worker-Allowed", "../");
     if (view_starts(view_of(asset->content_type), VIEW("text/html"))) {
         add_header(&reply, "Content-Security-Policy", policy);
         add_header(&reply, "Referrer-Policy", "no-referrer");

@@ -283,6 +283,9 @@ def the_console_and_the_packages_are_served(folder):
                 check(0 < int(brotli.headers["content-length"]) < len(plain.body), brotli)
                 site.ask("GET", f"/{name}", actor=None, Accept_Encoding="gzip", If_None_Match=plain.etag, want=200)
             site.ask("GET", f"/{name}", actor=None, Accept_Encoding="gzip", If_None_Match=zipped.etag, want=304)
+        worker = site.ask("GET", "/assets/console-worker.js", actor=None, want=200)
+        check(worker.headers["service-worker-allowed"] == "../" and worker.headers["cache-control"] == "public, no-cache", worker.headers)
+        check(all(f'"{name}"' in worker.body.decode() for name in names), f"the worker keeps all of {names}")
         listed = re.findall(r'<a href="([^"]+)">', site.ask("GET", "/sdk/", actor=None, want=200).body.decode())
         check(len(listed) == 4, listed)
         for name in listed:

@@ -45,12 +45,12 @@ story('a double booking by drag is refused in its place, and a free time is take
   const page = await open({ as: 'marta', route: `/calendar/events?day=${day}&field=%2Froom` });
   await event(page, 'Price talk').waitFor();
   await event(page, 'Tour of the lamps').waitFor();
-  await axe(page, '#content');
+  await axe(page);
   await dragDown(page, event(page, 'Tour of the lamps'), 105);
   const refused = page.getByRole('alertdialog', { name: 'That time is taken' });
   await refused.getByRole('link', { name: 'Price talk' }).waitFor();
   assert.equal(await startOf(server, 'tour'), `${day}T09:00`);
-  await axe(page, '#content');
+  await axe(page);
   assert.equal(await page.getByText('was not saved').count(), 0);
   await screenshot(page, 'calendar-refused');
   const slot = refused.getByRole('button', { name: /^Take / }).first();
@@ -76,7 +76,7 @@ story('an event is moved and stretched with the keys, and given up with Escape',
   await page.keyboard.press('Enter');
   await becomes(() => startOf(server, 'tour'), `${dayAfter(1)}T09:30`);
   assert.equal((await server.record('events', 'tour')).data['end'], `${dayAfter(1)}T10:45`);
-  await axe(page, '#content');
+  await axe(page);
 }, { example: 'crm' });
 
 story('one occurrence of a series is moved, and the others stay', async ({ server, open }) => {
@@ -89,7 +89,7 @@ story('one occurrence of a series is moved, and the others stay', async ({ serve
   await page.keyboard.press('Enter');
   const question = page.getByRole('dialog', { name: 'It repeats. What is this about?' });
   await question.waitFor();
-  await axe(page, '#content');
+  await axe(page);
   await question.getByRole('button', { name: 'Go on' }).click();
   const starts = async (): Promise<string> => {
     const { json } = await server.ask('GET', `/v1/main/calendar/events?field=/room&resource=room-luna&from=${day}&to=${dayAfter(4)}&zone=Europe/Madrid`);
@@ -114,7 +114,7 @@ story('what somebody else books appears, and what is made by a drag is there at 
   await page.mouse.up();
   const form = page.getByRole('dialog', { name: 'New: Event' });
   await form.getByLabel('Title').fill('Lunch with lamps');
-  await axe(page, '#content');
+  await axe(page);
   await form.getByRole('button', { name: 'Save' }).click();
   await event(page, 'Lunch with lamps').waitFor();
   await screenshot(page, 'calendar-day');

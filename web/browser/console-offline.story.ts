@@ -1,7 +1,7 @@
 /** The console while the network or the server is away, and in several tabs: nothing is lost, and nothing arrives twice. */
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
-import { eventually, isObject, logIn, passwords, screenshot, story, type Stet } from './harness';
+import { axe, eventually, isObject, logIn, passwords, screenshot, story, type Stet } from './harness';
 
 const first = 'Print the posters for the open day';
 const status = (page: Page) => page.getByRole('combobox', { name: 'Status' });
@@ -30,9 +30,15 @@ story('in the console what is edited without a network outlives the page, and ar
   await page.getByText('You are offline.').waitFor();
   await screenshot(page, 'console-offline');
   assert.equal((await server.record('tasks', '1')).version, 1);
-  // Without a network there is nothing to load: the page is gone. What it kept is not.
-  await assert.rejects(page.reload());
+  // The console's own files are on this machine by now, and so it can say what it kept.
+  await page.evaluate(() => navigator.serviceWorker.ready.then(({ active }) => active?.state));
+  await page.reload();
+  await page.getByRole('heading', { name: 'The server does not answer' }).waitFor();
+  await page.getByText('2 changes are kept here and will be sent then, in order.').waitFor();
+  await axe(page);
+  await screenshot(page, 'console-away');
   await ana.setOffline(false);
+  await status(page).waitFor();
   const again = await tab(ana, '/records/tasks/1');
   await eventually(async () => assert.equal((await server.record('tasks', '1')).data['status'], 'done'));
   await status(again).locator('option:checked', { hasText: 'done' }).waitFor({ state: 'attached' });
@@ -76,4 +82,17 @@ story('who logs out of the console in one tab is out in all, and in again in all
   for (const page of tabs) await page.getByRole('heading', { name: 'Log in' }).waitFor();
   await logIn(tabs[1], 'ben', passwords[server.example]);
   for (const page of tabs) await page.getByRole('button', { name: /^Account/ }).getByText('ben', { exact: true }).waitFor();
+});
+
+story('a console that was reloaded while the server was dead goes on by itself when it is back', async ({ server, open }) => {
+  const page = await open({ as: 'ana', route: '/records/tasks/1', locale: 'es', theme: 'dark', size: { width: 390, height: 800 } });
+  await status(page).waitFor();
+  await page.evaluate(() => navigator.serviceWorker.ready.then(({ active }) => active?.state));
+  await server.kill();
+  await page.reload();
+  await page.getByRole('heading', { name: 'El servidor no responde' }).waitFor();
+  await axe(page);
+  await screenshot(page, 'console-away-dark-es');
+  await server.start();
+  await status(page).waitFor();
 });

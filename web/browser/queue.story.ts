@@ -32,7 +32,7 @@ story('places in the queue count down while an agent works', async ({ server, op
   assert.equal(await row(page, 'first').getByRole('progressbar').getAttribute('aria-valuenow'), '40');
   await row(page, 'first').click();
   await page.getByRole('region', { name: 'Operation' }).getByText('halfway there').first().waitFor();
-  await axe(page, '#content');
+  await axe(page);
   await screenshot(page, 'queue');
 
   await server.ask('POST', `/v1/main/operations/${work.id}/complete`, { lease: work.lease, result: { done: true } });
@@ -44,7 +44,7 @@ story('places in the queue count down while an agent works', async ({ server, op
 story('work is asked for in the queue, and cancelled, in Spanish', async ({ server, open }) => {
   const page = await open({ as: 'olga', locale: 'es', theme: 'dark', route: '/queue' });
   await page.getByText('No hay nada en espera').waitFor();
-  await axe(page, '#content');
+  await axe(page);
   await page.getByRole('button', { name: 'Pedir trabajo' }).first().click();
   const form = page.getByRole('dialog');
   await form.getByRole('button', { name: 'Pedir', exact: true }).click();
@@ -54,7 +54,7 @@ story('work is asked for in the queue, and cancelled, in Spanish', async ({ serv
   await form.getByLabel('Tipo de trabajo').fill('viaje');
   await form.getByRole('button', { name: 'Probar' }).click();
   await form.getByText('Quedaría en el puesto 1').waitFor();
-  await axe(page, '#content');
+  await axe(page);
   await form.getByRole('button', { name: 'Pedir', exact: true }).click();
   const panel = page.getByRole('region', { name: 'Operación' });
   await panel.getByText('viaje').first().waitFor();

@@ -4,7 +4,7 @@ import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
-import { at, consoleOptions, version } from './places.mjs';
+import { at, consoleOptions, top, version } from './places.mjs';
 import { fillPage, importedStyles, joinStyles } from './styles.mjs';
 import { writeManifest } from './manifest.mjs';
 
@@ -24,6 +24,29 @@ const importedAtOnce = (outputs, output, found = new Set()) => {
     importedAtOnce(outputs, path, found);
   }
   return found;
+};
+
+/** Its name stays: by that the browser knows it, and sees that there is a new one. */
+const WORKER = 'assets/console-worker.js';
+
+/** The service worker, which is told what there is to keep: other files make another worker. */
+const buildWorker = async (files) => {
+  const hash = createHash('sha256');
+  for (const [name, bytes] of [...files].sort(([one], [other]) => (one < other ? -1 : 1))) hash.update(name).update(bytes);
+  const names = [...files.keys()].map((name) => (name === 'index.html' ? '' : name)).sort();
+  const { outputFiles } = await build({
+    absWorkingDir: top,
+    entryPoints: ['console/src/offline/worker.ts'],
+    bundle: true,
+    format: 'iife',
+    target: consoleOptions.target,
+    tsconfig: consoleOptions.tsconfig,
+    minify: true,
+    write: false,
+    legalComments: 'none',
+    define: { STET_FILES: JSON.stringify(names), STET_BUILD: JSON.stringify(hash.digest('hex').slice(0, 16)) },
+  });
+  return Buffer.from(outputFiles[0].contents);
 };
 
 export const buildConsole = async () => {
@@ -63,11 +86,12 @@ export const buildConsole = async () => {
     shared,
   });
   files.set('index.html', Buffer.from(page));
+  files.set(WORKER, await buildWorker(files));
 
   const rows = [];
   for (const [name, bytes] of files) {
     writeFileSync(join(dist, name), bytes);
-    rows.push({ path: name === 'index.html' ? '/' : `/${name}`, file: name, immutable: name !== 'index.html' });
+    rows.push({ path: name === 'index.html' ? '/' : `/${name}`, file: name, immutable: name !== 'index.html' && name !== WORKER });
   }
   const sizes = writeManifest(dist, rows);
   const sum = (names) => sizes.filter(({ file }) => names.has(file)).reduce((total, { smallest }) => total + smallest, 0);

@@ -5,6 +5,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app/app';
 import { startLanguage } from './i18n/language';
+import { startWorker } from './offline/start-worker';
 import { startTheme } from './theme';
 
 /** The server is where the page came from, base path and all. */
@@ -21,3 +22,4 @@ if (root) {
     </StrictMode>,
   );
 }
+startWorker(url);

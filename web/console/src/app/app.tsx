@@ -1,11 +1,12 @@
 import type { Client } from '@stet/client';
-import { StetProvider, useSession } from '@stet/react';
+import { StetProvider, useClientState, useSession } from '@stet/react';
 import { useEffect, useRef, useState } from 'react';
 import { useLanguage } from '../i18n/language';
 import { useMessages } from '../i18n/messages';
 import { LinkPage } from '../login/link-page';
 import { LoginPage } from '../login/login-page';
 import { LoginDialog } from '../login/login-dialog';
+import { Away } from '../offline/away';
 import { useRoute } from '../routing/use-route';
 import { Spinner } from '../ui';
 import { shellMessages } from './messages';
@@ -43,16 +44,21 @@ function useClientOf(space: string, makeClient: (space: string) => Client): Clie
 function Inside() {
   const { state: session } = useSession();
   const words = useMessages(shellMessages);
+  const online = useClientState((state) => state.online, true);
+  // A tab that is looked at again is hopeful for a moment; what it says stays until the server answered.
+  const away = useRef(false);
+  away.current = session.status === 'unknown' && (away.current || !online);
   const last = useRef<Parameters<typeof Shell>[0]['who'] | null>(null);
   if (session.status === 'authenticated') last.current = session.who;
   if (session.status === 'authenticated') return <Shell who={session.who} />;
   if (session.status === 'unknown') {
-    return last.current ? (
-      <Shell who={last.current} />
-    ) : (
+    if (last.current) return <Shell who={last.current} />;
+    return !away.current ? (
       <div className="splash">
         <Spinner size="large" label={words.loading} />
       </div>
+    ) : (
+      <Away />
     );
   }
   // Whose session ended goes on where they were once they are back; who logged out leaves.

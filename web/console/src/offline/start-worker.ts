@@ -1,0 +1,12 @@
+/**
+ * Has the browser keep the console's own files for when the server is away; where it does not (a plain address of another machine, a private
+ * window), the console works as ever while the server is there. It waits until the first page is there, and takes nothing from it.
+ */
+export function startWorker(base: string): void {
+  if (process.env['NODE_ENV'] !== 'production' || !('serviceWorker' in navigator)) return;
+  const start = () => {
+    navigator.serviceWorker.register(`${base}/assets/console-worker.js`, { scope: `${base}/`, updateViaCache: 'none' }).catch(() => {});
+  };
+  if (document.readyState === 'complete') start();
+  else addEventListener('load', start, { once: true });
+}
