@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -174,6 +175,52 @@ static void the_register_is_bounded(void **state) {
     free(seats);
 }
 
+/* A loop's thread: its seats come and go at records it shares with the other one. */
+static void *loop_works(void *context) {
+    enum { SEATS = 8, ROUNDS = 500 };
+    unsigned loop = *(const unsigned *)context;
+    struct presence_seat seats[SEATS] = {0};
+    struct buffer out;
+    buffer_init(&out, NULL, 0);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < SEATS; i++) {
+            stet_view address = i % 2 == 0 ? VIEW("t/1") : VIEW("t/2");
+            if (presence_sit(presence, VIEW("main"), address, loop, VIEW("a"), &seats[i], NULL) !=
+                STET_OK)
+                return NULL;
+            presence_come(presence, &seats[i], round + 1, 0);
+        }
+        struct presence_seat *marked;
+        while ((marked = presence_next(presence, loop)) != NULL) {
+            buffer_reset(&out);
+            presence_write(presence, marked, &out);
+        }
+        for (unsigned i = 0; i < SEATS; i++) {
+            if (i % 4 == 0) presence_go(presence, &seats[i]);
+            presence_leave(presence, &seats[i]);
+        }
+    }
+    buffer_done(&out);
+    return context;
+}
+
+static void loops_use_it_at_once_and_leave_nothing_behind(void **state) {
+    static const unsigned loops[2] = {0, 1};
+    pthread_t threads[2];
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, loop_works, (void *)(uintptr_t)&loops[i]), 0);
+    for (int i = 0; i < 2; i++) {
+        void *done = NULL;
+        assert_int_equal(pthread_join(threads[i], &done), 0);
+        assert_ptr_equal(done, &loops[i]);
+    }
+    assert_int_equal(presence_count(presence), 0);
+    assert_null(presence_next(presence, 0));
+    assert_null(presence_next(presence, 1));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -182,6 +229,7 @@ int main(void) {
         TEST(leaving_tells_the_others),
         TEST(a_hundred_are_shown_and_all_are_counted),
         TEST(the_register_is_bounded),
+        TEST(loops_use_it_at_once_and_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
