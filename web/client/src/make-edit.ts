@@ -4,7 +4,7 @@ import type { WriteOptions } from './client';
 import { DecodeError, jsonObject } from './decode';
 import type { Change, Edit } from './edit';
 import { StetError } from './error';
-import type { JsonObject } from './json';
+import { isList, isMap, type Json, type JsonObject } from './json';
 import { diffMergePatch, minimalPatch } from './merge-patch';
 import type { MutationId, Time } from './record';
 import type { RecordStore } from './record-store';
@@ -29,6 +29,22 @@ export const givenData = (value: unknown): JsonObject => {
 };
 
 const gone = (address: string): StetError => new StetError({ code: 'NOT_FOUND', detail: `there is no record "${address}" to change` });
+
+/** Whole numbers past 2^53 that stand in it: they were rounded when they were read. */
+const roundedIn = (value: Json, found: Set<number> = new Set()): Set<number> => {
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) found.add(value);
+  else if (isList(value)) for (const one of value) roundedIn(one, found);
+  else if (isMap(value)) for (const one of Object.values(value)) roundedIn(one, found);
+  return found;
+};
+
+/** A list goes as a whole, and so does a document with a null: a number in it that nobody touched would be saved as it was rounded here. */
+const sendable = (sent: JsonObject, from: JsonObject | null): JsonObject => {
+  const rounded = roundedIn(sent);
+  if (rounded.size > 0 && from !== null && [...roundedIn(from)].some((number) => rounded.has(number)))
+    throw new StetError({ code: 'BAD_REQUEST', detail: 'this change would save a whole number that JavaScript cannot hold exactly' });
+  return sent;
+};
 
 const edit = (store: RecordStore, author: Author, type: string, id: string, change: Change, options: WriteOptions): Edit => {
   const address = addressOf(type, id);
@@ -85,15 +101,15 @@ export const updateEdit = (
     const given = givenData(change);
     if (state.data === null && options.base === undefined) throw gone(address);
     const patch = seen === null ? given : minimalPatch(seen, given);
-    return Object.keys(patch).length === 0 ? null : edit(store, author, type, id, { op: 'patch', patch }, options);
+    return Object.keys(patch).length === 0 ? null : edit(store, author, type, id, { op: 'patch', patch: sendable(patch, seen) }, options);
   }
   const from = seen ?? state.data;
   if (from === null) throw gone(address);
   const wanted = givenData(change(from));
   const patch = diffMergePatch(from, wanted);
   // A merge patch cannot set null: then the whole goes.
-  if (patch === null) return edit(store, author, type, id, { op: 'put', data: wanted }, options);
-  return Object.keys(patch).length === 0 ? null : edit(store, author, type, id, { op: 'patch', patch }, options);
+  if (patch === null) return edit(store, author, type, id, { op: 'put', data: sendable(wanted, from) }, options);
+  return Object.keys(patch).length === 0 ? null : edit(store, author, type, id, { op: 'patch', patch: sendable(patch, from) }, options);
 };
 
 export const removeEdit = (store: RecordStore, author: Author, type: string, id: string, options: WriteOptions): Edit => {

@@ -90,6 +90,21 @@ test('what a merge patch cannot say is put as a whole', async () => {
   assert.deepEqual(onlyEdit(world).change, { op: 'put', data: { title: 'a', done: null } });
 });
 
+test('a number that was rounded when it was read is never saved so, be it in a list or in the whole', async () => {
+  const world = createTestClient();
+  const { client } = world;
+  const read = client.records.get('tasks', '1');
+  world.network.next().answer({ body: wireRecord(testRecord('tasks/1', 1, { big: 2 ** 60, list: [2 ** 60, 1], title: 'a' })) });
+  await read;
+  interface Data { readonly big: number; readonly list: readonly number[]; readonly title: string | null }
+  for (const change of [(data: Data) => ({ ...data, title: null }), (data: Data) => ({ ...data, list: [...data.list, 2] })]) {
+    const outcome = await client.records.update<Data>('tasks', '1', change).confirmed;
+    assert.equal(outcome.kind === 'rejected' && outcome.error.code, 'BAD_REQUEST');
+  }
+  client.records.update<Data>('tasks', '1', (data) => ({ ...data, title: 'b' }));
+  assert.deepEqual(onlyEdit(world).change, { op: 'patch', patch: { title: 'b' } });
+});
+
 test('a form that was opened at an older version changes what stood there then', async () => {
   const world = createTestClient();
   const { client, feed } = world;
