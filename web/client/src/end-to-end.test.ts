@@ -131,6 +131,25 @@ test('the second to change a field gets a conflict, and applies theirs', { skip 
   }),
 );
 
+test('a transaction that met somebody else is put right, and saved as a whole', { skip }, () =>
+  two(async (ann, bob) => {
+    for (const id of ['1', '2']) taken(await ann.records.create<Task>('both', { title: 'a' }, { id }).confirmed);
+    for (const id of ['1', '2']) await bob.records.get<Task>('both', id);
+    taken(await ann.records.update<Task>('both', '1', { title: 'from ann', note: 'hers' }).confirmed);
+    const patch = { op: 'patch', patch: { title: 'from bob' } } as const;
+    const { writes } = bob.records.transact([{ type: 'both', id: '1', ...patch }, { type: 'both', id: '2', ...patch }]);
+    const outcome = await writes[0]?.confirmed;
+    assert.equal(outcome?.kind, 'conflict');
+    if (outcome?.kind !== 'conflict') return;
+    assert.equal((await ann.records.get<Task>('both', '2')).version, 1);
+    await bob.conflicts.resolve(outcome.conflict, { choice: 'apply' });
+    assert.equal((await writes[1]?.confirmed)?.kind, 'confirmed');
+    assert.deepEqual(bob.store.getState().edits, []);
+    assert.deepEqual((await ann.records.get<Task>('both', '1')).data, { title: 'from bob', note: 'hers' });
+    assert.deepEqual((await ann.records.get<Task>('both', '2')).data, { title: 'from bob' });
+  }),
+);
+
 test('a server that dies loses nothing and doubles nothing', { skip }, () =>
   two(async (ann, bob) => {
     taken(await ann.records.create<Task>('kept', { title: '0' }, { id: '1' }).confirmed);
