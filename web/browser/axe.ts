@@ -7,15 +7,20 @@ import { isObject } from './stet';
 const rules = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
 let source: string | null = null;
 
-/** Fails with what is wrong, where, and where it is explained. `within`: only that part of the page, as a selector. */
-export async function axe(page: Page, within?: string): Promise<void> {
+/** Fails with what is wrong, where, and where it is explained. `within`: only that part of the page, as a selector. `only`: those of axe's
+ *  rules alone. */
+export async function axe(page: Page, within?: string, only?: readonly string[]): Promise<void> {
   source ??= readFileSync(join('node_modules', 'axe-core', 'axe.min.js'), 'utf8');
+  // Colours on their way from one theme to another are nobody's.
+  await page.evaluate(() =>
+    Promise.all(document.getAnimations().map((one) => (one instanceof CSSTransition ? one.finished.catch(() => undefined) : undefined))),
+  );
   // Through the debugger: the page's Content-Security-Policy rightly lets no script of ours in.
   const debug = await page.context().newCDPSession(page);
   try {
     await debug.send('Runtime.evaluate', { expression: source });
     const { result, exceptionDetails } = await debug.send('Runtime.evaluate', {
-      expression: `axe.run(${within === undefined ? 'document' : JSON.stringify(within)}, ${JSON.stringify(rules)}).then(({ violations, passes }) => JSON.stringify({ violations, passes: passes.length }))`,
+      expression: `axe.run(${within === undefined ? 'document' : JSON.stringify(within)}, ${JSON.stringify(only === undefined ? rules : { runOnly: { type: 'rule', values: only } })}).then(({ violations, passes }) => JSON.stringify({ violations, passes: passes.length }))`,
       awaitPromise: true,
       returnByValue: true,
     });

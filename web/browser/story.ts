@@ -31,13 +31,13 @@ export interface Stage {
 export interface StoryOptions {
   /** Default `tasks`. */
   readonly example?: Example;
-  /** Default 60,000: machines are slow at times. */
+  /** Default 120,000: machines are slow at times. */
   readonly timeoutMs?: number;
 }
 
 const output = resolve(process.env['STET_SCREENSHOTS'] ?? 'dist/screenshots');
 /** How long Playwright waits for something to be there before it says that it is not. */
-const actionMsMax = 15_000;
+const actionMsMax = 30_000;
 
 /** The system's browser; CHROME_PATH names another. Null: there is none. */
 export const findChromium = (): string | null => {
@@ -80,7 +80,7 @@ const slug = (words: string): string => words.toLowerCase().replace(/[^a-z0-9]+/
 /** Registers a story. It fails, too, when a page threw an error nobody caught, or broke the Content-Security-Policy. */
 export function story(name: string, play: (stage: Stage) => Promise<void>, options: StoryOptions = {}): void {
   if (!only.test(name)) return;
-  void test(name, { timeout: options.timeoutMs ?? 60_000 }, async () => {
+  void test(name, { timeout: options.timeoutMs ?? 120_000 }, async () => {
     const wrong: string[] = [];
     const said: string[] = [];
     const people: BrowserContext[] = [];
