@@ -116,7 +116,12 @@ export function humanize(name: string): string {
 }
 
 /** What a field is called: its title, else its name. */
-export const fieldLabel = (field: Pick<FieldDefinition, 'pointer' | 'title'>): string => field.title ?? humanize(pointerParts(field.pointer).at(-1) ?? field.pointer);
+export function fieldLabel({ pointer, title }: Pick<FieldDefinition, 'pointer' | 'title'>): string {
+  const parts = pointerParts(pointer);
+  const [last, before] = [parts.at(-1), parts.at(-2)];
+  // The entries of a list are called by the list.
+  return title ?? (last === '*' && before !== undefined ? `${humanize(before)} []` : humanize(last ?? pointer));
+}
 
 /** The text that stands for a record in a sentence: its title or name, when it has one. */
 export function recordName(data: Json | undefined): string | null {

@@ -19,6 +19,8 @@ export interface DialogProps {
   readonly children?: ReactNode;
 }
 
+const firstWanted = ['input:not([type=hidden]):not(:disabled)', 'select:not(:disabled)', 'textarea:not(:disabled)'].map((control) => `.dialog-content ${control}`).join(', ');
+
 /** The browser's own modal dialog: what lies behind is out of reach, and the focus goes back to where it was. */
 export function Dialog({ open, ...rest }: DialogProps) {
   return open ? <OpenDialog {...rest} /> : null;
@@ -33,6 +35,8 @@ function OpenDialog({ title, description, onClose, size = 'medium', place = 'mid
     const before = document.activeElement;
     if (!shown) return undefined;
     shown.showModal();
+    // The browser would take the cross, which comes first; where there is something to fill in that is wanted, unless a control says it is.
+    if (shown.contains(document.activeElement) && !document.activeElement?.hasAttribute('autofocus')) shown.querySelector<HTMLElement>(firstWanted)?.focus();
     return () => {
       shown.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();

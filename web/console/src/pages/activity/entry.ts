@@ -36,6 +36,8 @@ export interface OperationEntry extends Happened {
   readonly operationId: string;
   readonly lane: string | null;
   /** Who does it, or which function is run. */
+  /** What kind of work it is: `op_type`. */
+  readonly task: string | null;
   readonly worker: string | null;
   readonly message: string | null;
 }
@@ -129,6 +131,7 @@ function operationOf(seq: Seq, event: string, body: Outside, now: Time): Heard |
       event,
       operationId: id,
       lane: textOf(operation['lane']) ?? null,
+      task: textOf(operation['opType']) ?? null,
       worker: textOf(operation['currentAgent']) ?? textOf(operation['agent']) ?? textOf(operation['function']) ?? null,
       message: textOf(progress['message']) ?? null,
     },

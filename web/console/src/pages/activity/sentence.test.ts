@@ -31,10 +31,12 @@ test('long texts are only named, and creations and deletions have their own word
 });
 
 test('operations and conflicts are told of, those of tomorrow too', () => {
-  const operation: Entry = { kind: 'operation', key: 'k', seq: 1, at: '', actor: 'ana', address: null, event: 'OperationCompleted', operationId: 'o', lane: 'agents', worker: 'planner', message: null };
+  const operation: Entry = { kind: 'operation', key: 'k', seq: 1, at: '', actor: 'ana', address: null, event: 'OperationCompleted', operationId: 'o', lane: 'agents', task: null, worker: 'planner', message: null };
   assert.deepEqual(both(operation), ['planner completed a request in agents', 'planner terminó una petición en agents']);
   assert.equal(both({ ...operation, event: 'OperationQueued' })[0], 'ana asked for a request to planner in agents');
   assert.equal(both({ ...operation, event: 'OperationDreamt' })[0], 'ana moved a request to planner in agents');
+  assert.deepEqual(both({ ...operation, event: 'OperationQueued', task: 'trip' }), ['ana asked for trip by planner in agents', 'ana pidió trip para planner en agents']);
+  assert.equal(both({ ...operation, task: 'trip' })[0], 'planner completed trip in agents');
   const conflict: Entry = { kind: 'conflict', key: 'k', seq: 1, at: '', actor: 'ben', address: 'deals/1', event: 'opened', conflictId: 'c', fields: ['/amount', '/stage'] };
   assert.deepEqual(both(conflict), ['ben met a conflict on deals/1: amount and stage', 'ben encontró un conflicto en deals/1: amount y stage']);
 });

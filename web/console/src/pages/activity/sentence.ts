@@ -40,7 +40,7 @@ const speech = {
       OperationQueued: ' asked for ', OperationStarted: ' started ', OperationProgress: ' goes on with ', OperationConflict: ' met a conflict in ', OperationRetrying: ' will try again: ', OperationRejected: ' gave up, others were faster: ',
       OperationCompleted: ' completed ', OperationFailed: ' failed at ', OperationCancelled: ' cancelled ', OperationExpired: ' ran out of time: ', OperationPruned: ' forgot ',
     },
-    operationOther: ' moved ', request: 'a request', requestTo: (worker: string) => `a request to ${worker}`, lane: (lane: string) => ` in ${lane}`, gap: 'Some activity before this is no longer kept',
+    operationOther: ' moved ', askedOf: ' by ', request: 'a request', requestTo: (worker: string) => `a request to ${worker}`, lane: (lane: string) => ` in ${lane}`, gap: 'Some activity before this is no longer kept',
   },
   es: {
     nothing: 'nada', yes: 'sí', no: 'no', someone: 'Alguien', theQueue: 'La cola', aWorker: 'Un agente',
@@ -57,7 +57,7 @@ const speech = {
       OperationQueued: ' pidió ', OperationStarted: ' empezó ', OperationProgress: ' sigue con ', OperationConflict: ' encontró un conflicto en ', OperationRetrying: ' lo intentará otra vez: ', OperationRejected: ' se rindió, otros fueron más rápidos: ',
       OperationCompleted: ' terminó ', OperationFailed: ' falló en ', OperationCancelled: ' canceló ', OperationExpired: ' agotó el tiempo: ', OperationPruned: ' olvidó ',
     },
-    operationOther: ' movió ', request: 'una petición', requestTo: (worker: string) => `una petición a ${worker}`, lane: (lane: string) => ` en ${lane}`, gap: 'La actividad anterior a este punto ya no se guarda',
+    operationOther: ' movió ', askedOf: ' para ', request: 'una petición', requestTo: (worker: string) => `una petición a ${worker}`, lane: (lane: string) => ` en ${lane}`, gap: 'La actividad anterior a este punto ya no se guarda',
   },
 } as const;
 
@@ -100,8 +100,10 @@ function operationPieces(entry: OperationEntry, language: Language): readonly Pi
   const byWorker = ['OperationStarted', 'OperationProgress', 'OperationCompleted', 'OperationFailed', 'OperationRetrying', 'OperationConflict', 'OperationRejected'].includes(entry.event);
   const byNobody = entry.event === 'OperationExpired' || entry.event === 'OperationPruned';
   const who: Piece = byNobody ? { text: words.theQueue, look: 'plain' } : byWorker ? { text: entry.worker ?? words.aWorker, look: 'actor' } : actorPiece(entry.actor, language);
-  const what = byWorker || entry.worker === null ? words.request : words.requestTo(entry.worker);
-  return [who, plain(known[entry.event] ?? words.operationOther), { text: what, look: 'record' }, ...(entry.lane === null ? [] : [plain(words.lane(entry.lane))]), ...(entry.message === null ? [] : [plain(`: ${cutText(entry.message)}`)])];
+  const asked = byWorker || entry.worker === null;
+  const what = entry.task ?? (asked ? words.request : words.requestTo(entry.worker));
+  const whom = entry.task === null || asked ? [] : [plain(words.askedOf), { text: entry.worker, look: 'actor' } as const];
+  return [who, plain(known[entry.event] ?? words.operationOther), { text: what, look: 'record' }, ...whom, ...(entry.lane === null ? [] : [plain(words.lane(entry.lane))]), ...(entry.message === null ? [] : [plain(`: ${cutText(entry.message)}`)])];
 }
 
 /** The sentence of one entry. */

@@ -26,7 +26,7 @@ export function DashboardPage() {
   const activity = look?.stats.activity ?? null;
   return (
     <div className="page">
-      <PageHeader title={words.title} note={first === undefined || look === null ? undefined : words.following(format.duration(Math.max(look.at - first.at, 2000)))} />
+      <PageHeader title={words.title} note={first === undefined || look === null ? undefined : words.following(format.duration(1000 * Math.max(2, Math.round((look.at - first.at) / 1000))))} />
       <div className="page-scroll">
         <div className="page-column dashboard-column">
           {status === 'loading' ? <Skeleton lines={8} label={words.loading} /> : null}

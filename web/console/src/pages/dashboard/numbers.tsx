@@ -27,6 +27,12 @@ export function Numbers({ look, points }: { readonly look: Look; readonly points
   const times = points.map(({ at }) => at);
   const line = (name: string, color: Line['color'], pick: (point: Point) => number | null): Line => ({ name, color, values: points.map(pick) });
   const rate = (value: number) => format.number(value, value < 10 ? 1 : 0);
+  // What happens now and then keeps its last number; the line says when.
+  const last = (pick: (point: Point) => number | null): number | null => points.reduce<number | null>((found, point) => pick(point) ?? found, null);
+  const conflictShare = last((point) => point.conflictShare);
+  const cacheShare = last((point) => point.cacheShare);
+  const [commitP50, commitP99] = [last(({ commitP50Ms }) => commitP50Ms), last(({ commitP99Ms }) => commitP99Ms)];
+  const [requestP50, requestP99] = [last(({ requestP50Ms }) => requestP50Ms), last(({ requestP99Ms }) => requestP99Ms)];
   const { activity } = look.stats;
   const has = (pick: (point: Point) => number | null) => points.some((point) => pick(point) !== null);
   const known = (value: number | null | undefined, show: (value: number) => string): string => (value === null || value === undefined ? '–' : show(value));
@@ -38,8 +44,8 @@ export function Numbers({ look, points }: { readonly look: Look; readonly points
       {activity === null ? null : (
         <Figure
           title={words.conflicts}
-          value={known(now?.conflictShare, format.percent)}
-          note={activity.stale > 0 ? words.mergedOf(format.number(activity.merged), format.number(activity.stale)) : now?.conflictShare === null ? words.noWrites : null}
+          value={known(conflictShare, format.percent)}
+          note={activity.stale > 0 ? words.mergedOf(format.number(activity.merged), format.number(activity.stale)) : conflictShare === null ? words.noWrites : null}
         >
           <LineChart name={words.conflicts} times={times} lines={[line(words.conflictsName, 2, ({ conflictShare }) => conflictShare)]} show={format.percent} />
         </Figure>
@@ -47,8 +53,8 @@ export function Numbers({ look, points }: { readonly look: Look; readonly points
       {activity === null ? null : (
         <Figure
           title={words.commits}
-          value={known(now?.commitP50Ms, format.duration)}
-          note={now?.commitP99Ms === null || now === undefined ? words.noCommits : `${words.p99}: ${known(now.commitP99Ms, format.duration)}`}
+          value={known(commitP50, format.duration)}
+          note={commitP99 === null ? words.noCommits : `${words.p99}: ${format.duration(commitP99)}`}
         >
           <LineChart name={words.commits} times={times} lines={[line(words.p50, 3, ({ commitP50Ms }) => commitP50Ms), line(words.p99, 4, ({ commitP99Ms }) => commitP99Ms)]} show={format.duration} />
         </Figure>
@@ -62,7 +68,7 @@ export function Numbers({ look, points }: { readonly look: Look; readonly points
         <LineChart name={words.queue} times={times} lines={[line(words.queuedName, 2, ({ queued }) => queued), line(words.runningName, 3, ({ running }) => running)]} show={(value) => format.number(value)} />
       </Figure>
       {activity === null ? null : (
-        <Figure title={words.cache} value={known(now?.cacheShare, format.percent)} note={now?.cacheShare === null ? words.noReads : words.cacheName}>
+        <Figure title={words.cache} value={known(cacheShare, format.percent)} note={cacheShare === null ? words.noReads : words.cacheName}>
           <LineChart name={words.cache} times={times} lines={[line(words.cacheName, 1, ({ cacheShare }) => cacheShare)]} show={format.percent} />
         </Figure>
       )}
@@ -72,7 +78,7 @@ export function Numbers({ look, points }: { readonly look: Look; readonly points
         </Figure>
       ) : null}
       {has(({ requestsPerS }) => requestsPerS) ? (
-        <Figure title={words.latency} value={known(now?.requestP50Ms, format.duration)} note={now?.requestP99Ms === null || now === undefined ? words.noRequests : `${words.p99}: ${known(now.requestP99Ms, format.duration)}`}>
+        <Figure title={words.latency} value={known(requestP50, format.duration)} note={requestP99 === null ? words.noRequests : `${words.p99}: ${format.duration(requestP99)}`}>
           <LineChart name={words.latency} times={times} lines={[line(words.p50, 3, ({ requestP50Ms }) => requestP50Ms), line(words.p99, 4, ({ requestP99Ms }) => requestP99Ms)]} show={format.duration} />
         </Figure>
       ) : null}

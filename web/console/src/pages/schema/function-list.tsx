@@ -20,7 +20,7 @@ export function FunctionList({ selected }: { readonly selected: string | null })
         {functions.error === null ? null : <div className="page-column"><ErrorNotice error={functions.error} onRetry={() => void functions.refresh()} /></div>}
         {functions.value?.length === 0 ? (
           <EmptyState icon={Braces} title={words.noFunctions}>
-            {words.noFunctionsHint} <code>stet functions apply</code>
+            {words.noFunctionsHint} <code className="schema-command">stet functions apply</code>
           </EmptyState>
         ) : null}
         {functions.value !== null && functions.value.length > 0 ? (

@@ -24,7 +24,7 @@ export function HandlerList() {
         {handlers.error === null || hidden ? null : <ErrorNotice error={handlers.error} onRetry={() => void handlers.refresh()} />}
         {handlers.value?.length === 0 || hidden ? (
           <EmptyState icon={Webhook} title={words.noHandlers}>
-            {words.noHandlersHint} <code>stet handlers put</code>
+            {words.noHandlersHint} <code className="schema-command">stet handlers put</code>
           </EmptyState>
         ) : null}
         {handlers.value !== null && handlers.value.length > 0 ? (

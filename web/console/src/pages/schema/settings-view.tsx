@@ -9,7 +9,7 @@ import { useResource } from '../../use-resource';
 import { Button, ConfirmDialog, Dialog, ErrorNotice, Field, IconButton, Notice, Select, showToast, Skeleton, Tag, TextInput } from '../../ui';
 import { schemaMessages } from './messages';
 import { putSettings, readSettings } from './schema-requests';
-import { emptyThreshold, measures, severities, thresholdsOf, withLimits, withThreshold, type Settings, type ThresholdForm } from './settings';
+import { emptyThreshold, isThresholdName, measures, severities, thresholdsOf, withLimits, withThreshold, type Settings, type ThresholdForm } from './settings';
 
 /** What the space is bound by, what it watches, and who sees operations. */
 export function SettingsView({ admin }: { readonly admin: boolean }) {
@@ -116,7 +116,8 @@ function AlertDialog({ edited, settings, onSave, onClose }: { readonly edited: {
   const at = (member: string): string | null => (problem?.field?.endsWith(`/${member}`) === true ? problem.message : null);
   const placed = problem?.field !== undefined && problem?.field !== null && ['measure', 'above', 'for_s', 'clear_below', 'lane', 'severity'].some((member) => at(member) !== null);
   const set = (change: Partial<ThresholdForm>) => setForm({ ...form, ...change });
-  const ready = form.name.trim() !== '' && form.above.trim() !== '' && Number.isFinite(Number(form.above.replace(',', '.')));
+  const named = isThresholdName(form.name.trim());
+  const ready = named && form.above.trim() !== '' && Number.isFinite(Number(form.above.replace(',', '.')));
   const save = async () => {
     if (ready && (await action.run(() => onSave(withThreshold(settings, edited.name, form))))) onClose();
   };
@@ -143,7 +144,7 @@ function AlertDialog({ edited, settings, onSave, onClose }: { readonly edited: {
           void save();
         }}
       >
-        <Field label={words.alertName} required>{(control) => <TextInput {...control} autoFocus value={form.name} onChange={(event) => set({ name: event.target.value })} />}</Field>
+        <Field label={words.alertName} required error={named || form.name.trim() === '' ? null : words.alertNameWrong}>{(control) => <TextInput {...control} autoFocus value={form.name} onChange={(event) => set({ name: event.target.value })} />}</Field>
         <Field label={words.measure} error={at('measure')}>
           {(control) => <Select {...control} value={form.measure} onChange={(event) => set({ measure: event.target.value })} options={measures.map((measure) => ({ value: measure, label: measureWords(measure, words) }))} />}
         </Field>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptyThreshold, settingsOf, thresholdsOf, withLimits, withThreshold } from './settings';
+import { emptyThreshold, isThresholdName, settingsOf, thresholdsOf, withLimits, withThreshold } from './settings';
 
 const settings = settingsOf({
   id: 'space', version: 3, seq: 9, updated_by: 'olga', operations: 'private', limits: { records: 5 },
@@ -32,4 +32,8 @@ test('a threshold is changed and keeps its webhook; the rest stays', () => {
 test('limits are set and taken away', () => {
   assert.deepEqual(withLimits(settings, { records: '100', bytes: '', rate: '20', burst: '100' })['limits'], { records: 100, writes_per_actor: { rate: 20, burst: 100 } });
   assert.equal('limits' in withLimits(settings, { records: '', bytes: '', rate: '', burst: '' }), false);
+});
+
+test('a threshold has a name as the server takes it', () => {
+  assert.deepEqual(['late', 'a.b-c_9', '', 'two words', 'a/b'].map(isThresholdName), [true, true, false, false, false]);
 });

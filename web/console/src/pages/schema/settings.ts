@@ -36,6 +36,9 @@ export interface ThresholdForm {
 
 export const emptyThreshold: ThresholdForm = { name: '', measure: 'conflict_rate', lane: '', above: '', forS: '', clearBelow: '', severity: 'warning' };
 
+/** Whether the server takes it as the name of a threshold. */
+export const isThresholdName = (name: string): boolean => /^[\w.-]+$/.test(name);
+
 /** The thresholds of settings, by name. */
 export function thresholdsOf(settings: Settings): readonly { readonly form: ThresholdForm; readonly webhook: boolean }[] {
   return Object.entries(objectOf(settings.definition['alerts']))

@@ -1,7 +1,7 @@
 import { StetError, type Json, type JsonObject, type Version } from '@stet/client';
 import { useClient } from '@stet/react';
 import { CircleCheck, Plus } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useFormat } from '../../i18n/format';
 import { useMessages } from '../../i18n/messages';
 import { hrefTo } from '../../routing/use-route';
@@ -49,6 +49,13 @@ export function TypeEditor({ name, type, onSaved, onClose }: TypeEditorProps) {
   const violations = problem?.code === 'TYPE_VIOLATED' ? violationsOf(problem.problem) : null;
   const wrong: Wrong | null = problem?.code === 'INVALID_TYPE' && problem.field !== null ? { place: placeOf(problem.field), pointer: problem.field, detail: problem.message } : null;
 
+  const form = useRef<HTMLFormElement>(null);
+  const wrongAt = wrong?.pointer ?? null;
+  // What is wrong may be far from the button that was pressed.
+  useEffect(() => {
+    if (wrongAt !== null) form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus();
+  }, [wrongAt]);
+
   const change = (next: JsonObject) => {
     setDefinition(next);
     setChecked(false);
@@ -74,6 +81,7 @@ export function TypeEditor({ name, type, onSaved, onClose }: TypeEditorProps) {
 
   return (
     <form
+      ref={form}
       className="schema-type"
       aria-label={words.editTitle(name ?? words.newType)}
       noValidate
@@ -82,7 +90,7 @@ export function TypeEditor({ name, type, onSaved, onClose }: TypeEditorProps) {
         void put({ dryRun: false, force: false });
       }}
     >
-      <header className="schema-head">
+      <header className="schema-head schema-head-editor">
         <div className="schema-head-line">
           <h2>{name === null ? words.newType : words.editTitle(type?.title ?? name)}</h2>
           <div className="row">
