@@ -8,11 +8,16 @@ export function Table({ caption, head, children }: { readonly caption: string; r
         <caption className="visually-hidden">{caption}</caption>
         <thead>
           <tr>
-            {head.map((cell, index) => (
-              <th key={index} scope="col">
-                {cell}
-              </th>
-            ))}
+            {head.map((cell, index) =>
+              // Above buttons there is nothing to say, and a heading that says nothing would be read as one.
+              cell === '' ? (
+                <td key={index} />
+              ) : (
+                <th key={index} scope="col">
+                  {cell}
+                </th>
+              ),
+            )}
           </tr>
         </thead>
         <tbody>{children}</tbody>

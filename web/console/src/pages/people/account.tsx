@@ -43,7 +43,7 @@ function OwnAccount({ who }: { readonly who: Who }) {
           {me.value === null ? null : <OwnName key={me.value.version} user={me.value} onChanged={me.refresh} />}
         </div>
       </section>
-      {elsewhere ? null : <PasswordForm />}
+      {elsewhere ? null : <PasswordForm user={who.actor} />}
       <section className="card">
         <div className="card-body">
           <SessionList user={null} name={who.actor} title={words.mySessions} />
@@ -80,7 +80,7 @@ function OwnName({ user, onChanged }: { readonly user: User; readonly onChanged:
   );
 }
 
-function PasswordForm() {
+function PasswordForm({ user }: { readonly user: string }) {
   const words = useMessages(peopleMessages);
   const client = useClient();
   const action = useAction();
@@ -108,6 +108,8 @@ function PasswordForm() {
           void save();
         }}
       >
+        {/* For what keeps passwords: whose it is. */}
+        <input type="text" autoComplete="username" value={user} readOnly hidden />
         <Field label={words.oldPassword} required error={wrong && action.error instanceof StetError ? action.error.message : null}>
           {(control) => <TextInput {...control} type="password" autoComplete="current-password" value={form.before} onChange={(event) => setForm({ ...form, before: event.target.value })} />}
         </Field>

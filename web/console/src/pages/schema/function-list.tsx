@@ -71,7 +71,7 @@ function FunctionPanel({ definition }: { readonly definition: FunctionDefinition
           <p className="soft">{words.noSource}</p>
         ) : (
           <pre className="schema-source" tabIndex={0} aria-label={words.source}>
-            {definition.source.split('\n').map((line, index) => (
+            {definition.source.trimEnd().split('\n').map((line, index) => (
               <span key={index} className="schema-source-line">
                 <span className="schema-source-number" aria-hidden>
                   {index + 1}

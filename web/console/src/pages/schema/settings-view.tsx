@@ -184,7 +184,7 @@ function Limits({ settings, admin, onSave }: PartProps) {
     const bad = form[member].trim() !== '' && !Number.isFinite(Number(form[member].replace(',', '.')));
     return (
       <Field label={label} error={bad ? words.notNumber : at(pointer)}>
-        {(control) => <TextInput {...control} inputMode="decimal" disabled={!admin} value={form[member]} onChange={(event) => setForm({ ...form, [member]: event.target.value })} />}
+        {(control) => <TextInput {...control} inputMode="decimal" readOnly={!admin} value={form[member]} onChange={(event) => setForm({ ...form, [member]: event.target.value })} />}
       </Field>
     );
   };
