@@ -40,5 +40,6 @@ void live_put_answer(struct buffer *out, const struct live_answer *answer) {
     int size = snprintf(head, sizeof head,
                         "{\"id\":%llu,\"status\":%d,%s%s\"body\":", (unsigned long long)answer->id,
                         answer->status, answer->replayed ? "\"replayed\":true," : "", wait);
-    put_message(out, view_make(head, (size_t)size), answer->body);
+    put_message(out, view_make(head, (size_t)size),
+                answer->body.size > 0 ? answer->body : VIEW("null"));
 }

@@ -22,7 +22,7 @@ struct live_answer {
     int status;
     bool replayed;
     unsigned retry_after_s; /* 0: not said. */
-    stet_view body;         /* JSON. */
+    stet_view body;         /* JSON; empty, of a write whose answer could not be made: null. */
 };
 void live_put_answer(struct buffer *out, const struct live_answer *answer);
 

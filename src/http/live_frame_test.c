@@ -49,6 +49,16 @@ static void an_answer_says_what_is_said_in_headers_else(void **state) {
     buffer_done(&out);
 }
 
+/* It took effect; for the rest, memory was out. */
+static void an_answer_without_a_body_is_json_all_the_same(void **state) {
+    struct buffer out;
+    (void)state;
+    buffer_init(&out, NULL, 0);
+    live_put_answer(&out, &(struct live_answer){.id = 1, .status = 201});
+    expect_message(&out, "{\"id\":1,\"status\":201,\"body\":null}");
+    buffer_done(&out);
+}
+
 static void the_longest_name_fits(void **state) {
     char name[64 * 6 + 2];
     char number[8];
@@ -69,6 +79,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_has_its_subscription_and_position),
         cmocka_unit_test(an_answer_says_what_is_said_in_headers_else),
+        cmocka_unit_test(an_answer_without_a_body_is_json_all_the_same),
         cmocka_unit_test(the_longest_name_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
