@@ -7,6 +7,6 @@ export const page: PageDefinition = {
   title: { en: 'Calendar', es: 'Calendario' },
   icon: CalendarDays,
   component: lazy(() => import('./calendar-page').then((module) => ({ default: module.CalendarPage }))),
-  shortcut: 'g c',
+  shortcut: 'g w',
   group: 'work',
 };
