@@ -48,6 +48,8 @@ story('records that do not fit are shown before they are passed over', async ({ 
   const said = editor(page).getByRole('alert');
   await said.getByText('records do not fit').first().waitFor();
   await said.getByRole('link', { name: /^tasks\// }).first().waitFor();
+  const place = await said.boundingBox();
+  assert.ok(place !== null && place.y > 90 && place.y < 400, `it is in sight, not at ${String(place?.y)}`);
   await screenshot(page, 'schema-violated');
   await said.getByRole('button', { name: 'Put it all the same' }).click();
   await page.getByText('tasks is declared').first().waitFor();

@@ -55,6 +55,11 @@ export function TypeEditor({ name, type, onSaved, onClose }: TypeEditorProps) {
   useEffect(() => {
     if (wrongAt !== null) form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus();
   }, [wrongAt]);
+  // What else the server says stands at the top, and the button stays in sight far below it.
+  const saysAbove = checked || (action.error !== null && wrongAt === null);
+  useEffect(() => {
+    if (saysAbove) form.current?.scrollIntoView({ block: 'start' });
+  }, [saysAbove]);
 
   const change = (next: JsonObject) => {
     setDefinition(next);
