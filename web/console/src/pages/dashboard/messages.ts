@@ -86,7 +86,7 @@ export const dashboardMessages = defineMessages({
     time: 'Time',
     unknown: 'not known',
     chartLabel: (name: string, now: string, least: string, most: string) => `${name}: now ${now}, least ${least}, most ${most}`,
-    noPoints: 'The line begins with the next look.',
+    noPoints: 'The line begins in 2 seconds.',
   },
   es: {
     title: 'Panel',
@@ -173,6 +173,6 @@ export const dashboardMessages = defineMessages({
     time: 'Hora',
     unknown: 'no se sabe',
     chartLabel: (name: string, now: string, least: string, most: string) => `${name}: ahora ${now}, mínimo ${least}, máximo ${most}`,
-    noPoints: 'La línea empieza con la siguiente mirada.',
+    noPoints: 'La línea empieza en 2 segundos.',
   },
 });
