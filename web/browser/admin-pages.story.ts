@@ -16,9 +16,6 @@ const fill = async (server: Stet): Promise<void> => {
   for (const { status, json } of await Promise.all(asked)) assert.ok(status < 300, JSON.stringify(json));
 };
 
-/** The theme that was just chosen is on the screen: in between, colours of both are there. */
-const drawn = (page: Page): Promise<void> => page.evaluate(() => new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))));
-
 /** Where to go, and what is there when the page has come. */
 interface Stop {
   readonly route: string;
@@ -38,7 +35,6 @@ const look = async (page: Page, who: string, stops: readonly Stop[]): Promise<vo
     for (const [width, colorScheme] of looks) {
       await page.setViewportSize({ width, height: 844 });
       await page.emulateMedia({ colorScheme });
-      await drawn(page);
       await axe(page);
       await screenshot(page, `admin-${who}${route.replaceAll('/', '-')}-${width}-${colorScheme}`);
       const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -93,7 +89,6 @@ story('the dialogs of administration are named and can be used', async ({ open }
     await page.getByRole('dialog').waitFor();
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
-      await drawn(page);
       await axe(page);
       await screenshot(page, `admin-dialog-${name}-${colorScheme}`);
     }

@@ -11,10 +11,17 @@ let source: string | null = null;
  *  rules alone. */
 export async function axe(page: Page, within?: string, only?: readonly string[]): Promise<void> {
   source ??= readFileSync(join('node_modules', 'axe-core', 'axe.min.js'), 'utf8');
-  // Colours on their way from one theme to another are nobody's.
-  await page.evaluate(() =>
-    Promise.all(document.getAnimations().map((one) => (one instanceof CSSTransition ? one.finished.catch(() => undefined) : undefined))),
-  );
+  // Colours on their way from one theme to another are nobody's; the way begins with the next frame.
+  await page.evaluate(async () => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    const moving = () => document.getAnimations().filter((one) => one instanceof CSSTransition && one.playState === 'running');
+    await frame();
+    await frame();
+    while (moving().length > 0) {
+      await Promise.all(moving().map((one) => one.finished.catch(() => undefined)));
+      await frame();
+    }
+  });
   // Through the debugger: the page's Content-Security-Policy rightly lets no script of ours in.
   const debug = await page.context().newCDPSession(page);
   try {
