@@ -164,7 +164,7 @@ static bool write_head(struct request *request, struct live *live, stet_view key
     time_t now = time(NULL);
     gmtime_r(&now, &tm);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-    websocket_accept(key, accept);
+    if (!websocket_accept(key, accept)) return false;
     buffer_init(&head, NULL, 0);
     buffer_append_format(&head,
                          "HTTP/1.1 101 Switching Protocols\r\nDate: %s\r\nUpgrade: websocket\r\n"

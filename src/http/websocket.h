@@ -24,8 +24,8 @@ enum { WEBSOCKET_ACCEPT_BYTES = 28, WEBSOCKET_HEAD_BYTES_MAX = 10 };
 
 /* Sec-WebSocket-Key: 16 bytes in base64. */
 bool websocket_key_is_valid(stet_view key);
-/* Sec-WebSocket-Accept, NUL-terminated. key: a valid one. */
-void websocket_accept(stet_view key, char out[WEBSOCKET_ACCEPT_BYTES + 1]);
+/* Sec-WebSocket-Accept, NUL-terminated. key: a valid one. False: memory is out. */
+bool websocket_accept(stet_view key, char out[WEBSOCKET_ACCEPT_BYTES + 1]);
 
 /* The head of a whole text message of so many bytes; returns its end. */
 char *websocket_put_head(char *out, size_t size);
