@@ -54,6 +54,8 @@ const module = async (name, entry, banner) => {
   });
   mkdirSync(dist, { recursive: true });
   const script = outputFiles.find(({ path }) => path.endsWith('.js'));
+  // A directive counts in the very first line alone.
+  if (banner !== undefined && !script.text.startsWith(banner)) throw new Error(`${name}: the bundle does not begin with ${banner}`);
   // Style sheets go into one file of their own, which the application imports where it wants.
   writeFileSync(join(dist, 'index.js'), script.text);
   // The tests check types, all at once; here they are only written down.

@@ -1,4 +1,4 @@
-import type { RecordOf, RecordState } from '@stet/client';
+import { StetError, type RecordOf, type RecordState } from '@stet/client';
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { StrictMode, type ReactNode } from 'react';
@@ -74,6 +74,26 @@ test('in the browser', async (t) => {
     assert.equal(fake.record.followers, 1);
     await screen.show(null);
     assert.equal(fake.record.followers, 0);
+  });
+
+  await t.test('what a server has read stays while it cannot be read here, and goes when it may not be', async () => {
+    const fake = createFakeClient();
+    const failed = (code: 'NETWORK' | 'FORBIDDEN', status: number) => new StetError({ code, detail: 'it did not work', status });
+    function List(): ReactNode {
+      const { status, items, error } = useList<{ title: string }>('tasks', { initial: [record('Gate')] });
+      return <i>{`, list ${status}: ${items[0]?.data?.title ?? 'nothing'} ${error?.code ?? ''}`}</i>;
+    }
+    await screen.show(<StetProvider client={fake.client}><Task initial={record('Fence')} /><List /></StetProvider>);
+    const fail = (error: StetError) =>
+      screen.run(() => {
+        fake.record.set({ ...loadingRecord('tasks', '1'), status: 'error', error });
+        fake.list.set({ ...fake.list.getSnapshot(), status: 'error', error });
+      });
+    await fail(failed('NETWORK', 0));
+    assert.equal(screen.text(), 'ready: Fence, list ready: Gate NETWORK');
+    await fail(failed('FORBIDDEN', 403));
+    assert.equal(screen.text(), 'error: nothing, list error: nothing FORBIDDEN');
+    await screen.show(null);
   });
 
   await t.test('options of a list that say the same do not read it anew', async () => {

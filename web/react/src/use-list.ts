@@ -25,6 +25,14 @@ const stateOf = <T>(record: RecordOf<T>): RecordState<T> => ({
   stale: true,
 });
 
+/** What to show until the list was read here. That it could not be read is told beside it; who may not see it does not. */
+const untilRead = <T>(state: ListState<T>, before: ListState<T>): ListState<T> => {
+  if (state.status === 'ready' || state.items.length > 0) return state;
+  if (state.status === 'loading') return before;
+  const refused = state.error?.status === 401 || state.error?.status === 403;
+  return refused ? state : { ...before, error: state.error };
+};
+
 /** A list that follows the server, with this page's own edits on top. Options are compared by what they say, so they may be written
  *  in place. `type` null: nothing is read. `initial`: what a server that rendered the page has read. */
 export function useList<T = JsonObject>(
@@ -54,7 +62,7 @@ export function useList<T = JsonObject>(
     [initial],
   );
   const read = useLive(live, before);
-  const state = read.status === 'loading' && read.items.length === 0 && initial !== undefined ? before : read;
+  const state = useMemo(() => (initial === undefined ? read : untilRead(read, before)), [read, before, initial]);
   const more = useCallback(() => live?.more() ?? Promise.resolve(), [live]);
   const refresh = useCallback(() => live?.refresh() ?? Promise.resolve(), [live]);
   return useMemo(() => ({ ...state, more, refresh }), [state, more, refresh]);

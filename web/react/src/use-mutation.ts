@@ -28,7 +28,8 @@ const idle: MutationState = { phase: 'idle', kept: false, write: null, outcome: 
 const phaseOf = (outcome: WriteOutcome<unknown>): MutationState['phase'] =>
   outcome.kind === 'confirmed' ? 'saved' : outcome.kind;
 
-/** Writes, and the state of the last one. A write goes on when its component goes. */
+/** Writes, and the state of the last one. A write goes on when its component goes. The functions stay the same ones, so that effects may
+ *  depend on them. */
 export function useMutation(): Mutation {
   const { client } = useStet();
   const [last, setLast] = useState<MutationState>(idle);
@@ -55,13 +56,12 @@ export function useMutation(): Mutation {
     return write;
   }, []);
 
-  return useMemo(() => {
+  const writes = useMemo(() => {
     const records = (): Records => {
       if (client === null) throw new Error('there is no client here: it is made in the browser only');
       return client.records;
     };
     return {
-      last,
       create: <T = JsonObject>(type: string, data: T, options?: WriteOptions & { readonly id?: string; readonly parent?: string }) =>
         follow(records().create<T>(type, data, options)),
       update: <T = JsonObject>(type: string, id: string, change: Partial<T> | ((data: T) => T), options?: WriteOptions) =>
@@ -72,6 +72,7 @@ export function useMutation(): Mutation {
         setLast(idle);
       },
     };
-  }, [client, last, follow]);
+  }, [client, follow]);
+  return useMemo(() => ({ last, ...writes }), [last, writes]);
 }
 

@@ -51,6 +51,8 @@ export interface FakeClient {
   readonly conflicts: FakeLive<ConflictsState>;
   readonly session: FakeLive<SessionState>;
   setState(change: Partial<ClientState>): void;
+  /** How many follow `setState`. */
+  readonly stateFollowers: number;
   /** How the next conflict that is resolved comes out. */
   onResolve(answer: (resolution: Resolution) => Promise<ResolutionOutcome>): void;
   onRequest(answer: (method: string, path: string, query: Readonly<Record<string, unknown>>) => Promise<unknown>): void;
@@ -185,6 +187,9 @@ export function createFakeClient(): FakeClient {
       const before = state;
       state = { ...state, ...change };
       for (const listener of [...stateListeners]) listener(state, before);
+    },
+    get stateFollowers() {
+      return stateListeners.size;
     },
     onResolve: (answer) => (resolve = answer),
     onRequest: (answer) => (request = answer),
