@@ -225,9 +225,9 @@ static void find_route(struct request *request) {
         path.size = (size_t)(mark - path.bytes);
     }
     stet_view base = request->loop->server->gate.base_path;
+    bool is_base = base.size > 0 && view_equal(path, base);
     if (base.size > 0) {
-        bool below =
-            view_starts(path, base) && (path.size == base.size || path.bytes[base.size] == '/');
+        bool below = is_base || (view_starts(path, base) && path.bytes[base.size] == '/');
         if (below) {
             path = view_make(path.bytes + base.size, path.size - base.size);
         } else if (!view_equal(path, VIEW("/healthz"))) {
@@ -235,7 +235,9 @@ static void find_route(struct request *request) {
         }
     }
     request->path = path;
-    stet_status status = route_find(&request->arena, path, &request->match, &err);
+    /* The base path without its slash is the page, too, which sends on to where its relative addresses lead right. */
+    stet_status status =
+        route_find(&request->arena, is_base ? VIEW("/") : path, &request->match, &err);
     if (status != STET_OK) {
         request_refuse_later(request, &err, 0);
         return;

@@ -84,8 +84,35 @@ static void reply_asset(struct request *request, const struct asset *asset) {
     request_reply(request, &reply);
 }
 
+static void refuse_without_memory(struct request *request) {
+    stet_error err = {.status = STET_NO_MEMORY, .message = "out of memory"};
+    request_refuse(request, &err);
+}
+
+/* From "/base" to "/base/". */
+static void send_on(struct request *request) {
+    stet_view base = request->loop->server->gate.base_path;
+    stet_view address = arena_format(&request->arena, "%.*s/", VIEW_ARG(base));
+    struct reply reply = {
+        .http = 308,
+        .content_type = "text/plain",
+        .cache = "public, no-cache",
+        .vary = "Accept-Encoding",
+    };
+    if (address.bytes == NULL) {
+        refuse_without_memory(request);
+        return;
+    }
+    add_header(&reply, "Location", address.bytes);
+    request_reply(request, &reply);
+}
+
 void handle_page(struct request *request) {
     if (!request_params_done(request)) return;
+    if (request->path.size == 0) {
+        send_on(request);
+        return;
+    }
     const struct asset *asset = asset_find(VIEW("/"));
     if (asset != NULL) {
         reply_asset(request, asset);
@@ -181,8 +208,7 @@ void handle_packages(struct request *request) {
     }
     buffer_append_text(&page, "</main>\n</body>\n</html>\n");
     if (buffer_status(&page) != STET_OK) {
-        stet_error err = {.status = STET_NO_MEMORY, .message = "out of memory"};
-        request_refuse(request, &err);
+        refuse_without_memory(request);
         return;
     }
     struct reply reply = {

@@ -398,6 +398,21 @@ static void a_base_path_stands_before_everything(void **state) {
     expect_status(200);
 }
 
+static void the_base_path_without_its_slash_leads_to_the_page(void **state) {
+    struct http_options options = {.no_auth = true, .base_path = "/db/", .io_threads = 1};
+    (void)state;
+    serve(&options);
+    call("GET", "/db", "", NULL);
+    expect_status(308);
+    expect_header("Location", "/db/");
+    call("GET", "/db?x=1", "", NULL);
+    expect_problem(400, "BAD_REQUEST", "x");
+    call("POST", "/db", JSON, "{}");
+    expect_status(405);
+    call("GET", "/db/", "", NULL);
+    expect_status(200);
+}
+
 static void a_public_url_names_another_host(void **state) {
     struct http_options options = {
         .no_auth = true, .public_url = "https://stet.example.org", .io_threads = 1};
@@ -483,6 +498,7 @@ int main(void) {
         OWN_SERVER(allowed_origins_get_cors),
         OWN_SERVER(without_a_token_nothing_is_shown),
         OWN_SERVER(a_base_path_stands_before_everything),
+        OWN_SERVER(the_base_path_without_its_slash_leads_to_the_page),
         OWN_SERVER(a_public_url_names_another_host),
         OWN_SERVER(bad_options_are_refused),
     };
