@@ -543,6 +543,8 @@
 #define PRESENT_MAX 64     /* Records that a live connection has open; past it: TOO_LARGE. */
 /* Places in the register of who has what open or watches it, of all connections; past it: BUSY. */
 #define PRESENCE_SEATS_MAX 100000
+/* Of those, what one actor has in a space; past it: TOO_MANY_REQUESTS. */
+#define PRESENCE_USER_SEATS_MAX 10000
 #define PRESENCE_SHOWN_MAX 100 /* People told to have a record open; further ones are counted. */
 #define PRESENCE_MS 100        /* How often those who look at a record are told, at most. */
 #define FEED_BOOKMARK_S 15     /* How often a quiet event stream gets its position. */

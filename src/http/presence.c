@@ -21,12 +21,22 @@ struct presence_record {
     char key[]; /* The space, then the address. */
 };
 
+/* Somebody who has a seat: that one user does not take all there are. */
+struct presence_user {
+    struct presence_user *next; /* In its bucket. */
+    uint64_t hash;
+    unsigned seat_count;
+    size_t space_size, actor_size;
+    char key[]; /* The space, then the actor. */
+};
+
 struct presence {
     pthread_mutex_t mutex;
     void (*wake)(void *context, unsigned loop);
     void *context;
     uint64_t seat_count, present;
     struct presence_record *buckets[BUCKETS];
+    struct presence_user *users[BUCKETS];
     unsigned loop_count;
     struct presence_seat *marked[]; /* Of each loop. */
 };
@@ -61,8 +71,8 @@ static stet_view record_address(const struct presence_record *record) {
     return view_make(record->key + record->space_size, record->address_size);
 }
 
-static uint64_t hash_of(stet_view space, stet_view address) {
-    return view_hash(address, view_hash(space, 0));
+static uint64_t hash_of(stet_view space, stet_view name) {
+    return view_hash(name, view_hash(space, 0));
 }
 
 static struct presence_record *record_find(struct presence *presence, stet_view space,
@@ -99,6 +109,42 @@ static void record_drop_empty(struct presence *presence, struct presence_record 
         at = &(*at)->next;
     *at = record->next;
     free(record);
+}
+
+/* ---- Users --------------------------------------------------------------------------------- */
+
+static bool user_is(const struct presence_user *user, uint64_t hash, stet_view space,
+                    stet_view actor) {
+    return user->hash == hash && view_equal(view_make(user->key, user->space_size), space) &&
+           view_equal(view_make(user->key + user->space_size, user->actor_size), actor);
+}
+
+static struct presence_user *user_get(struct presence *presence, stet_view space, stet_view actor) {
+    uint64_t hash = hash_of(space, actor);
+    struct presence_user **bucket = &presence->users[hash % BUCKETS];
+    struct presence_user *user = *bucket;
+    while (user != NULL && !user_is(user, hash, space, actor))
+        user = user->next;
+    if (user != NULL) return user;
+    user = calloc(1, sizeof *user + space.size + actor.size);
+    if (user == NULL) return NULL;
+    user->hash = hash;
+    user->space_size = space.size;
+    user->actor_size = actor.size;
+    memcpy(user->key, space.bytes, space.size);
+    memcpy(user->key + space.size, actor.bytes, actor.size);
+    user->next = *bucket;
+    *bucket = user;
+    return user;
+}
+
+static void user_drop_empty(struct presence *presence, struct presence_user *user) {
+    if (user->seat_count > 0) return;
+    struct presence_user **at = &presence->users[user->hash % BUCKETS];
+    while (*at != user)
+        at = &(*at)->next;
+    *at = user->next;
+    free(user);
 }
 
 /* ---- Marks --------------------------------------------------------------------------------- */
@@ -151,27 +197,55 @@ static void unlink_seat(struct presence_record *record, struct presence_seat *se
     *(seat->next != NULL ? &seat->next->prev : &record->last) = seat->prev;
 }
 
-stet_status presence_sit(struct presence *presence, stet_view space, stet_view address,
-                         unsigned loop, stet_view actor, struct presence_seat *seat,
-                         stet_error *err) {
-    stet_status status = STET_OK;
-    assert(loop < presence->loop_count && seat->record == NULL);
-    pthread_mutex_lock(&presence->mutex);
+/* A place for one more of the actor's seats. NULL: err says why. */
+static struct presence_user *find_room(struct presence *presence, stet_view space, stet_view actor,
+                                       stet_error *err) {
     if (presence->seat_count >= PRESENCE_SEATS_MAX) {
-        status = error_set(err, STET_BUSY, "too many records are open or watched on this server");
+        error_set(err, STET_BUSY, "too many records are open or watched on this server");
         error_field(err, "address", PRESENCE_SEATS_MAX);
-        goto done;
+        return NULL;
+    }
+    struct presence_user *user = user_get(presence, space, actor);
+    if (user == NULL) {
+        error_set(err, STET_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    if (user->seat_count < PRESENCE_USER_SEATS_MAX) return user;
+    error_set(err, STET_TOO_MANY_REQUESTS,
+              "one user may have at most %d records open or watched, on all connections together",
+              PRESENCE_USER_SEATS_MAX);
+    error_field(err, "address", PRESENCE_USER_SEATS_MAX);
+    return NULL;
+}
+
+static stet_status sit(struct presence *presence, stet_view space, stet_view address,
+                       struct presence_seat *seat, stet_error *err) {
+    stet_error why;
+    struct presence_user *user = find_room(presence, space, seat->actor, &why);
+    if (user == NULL) {
+        if (err != NULL) *err = why;
+        return why.status;
     }
     struct presence_record *record = record_get(presence, space, address);
     if (record == NULL) {
-        status = error_set(err, STET_NO_MEMORY, "out of memory");
-        goto done;
+        user_drop_empty(presence, user);
+        return error_set(err, STET_NO_MEMORY, "out of memory");
     }
+    link_last(record, seat);
+    seat->user = user;
+    user->seat_count++;
+    presence->seat_count++;
+    return STET_OK;
+}
+
+stet_status presence_sit(struct presence *presence, stet_view space, stet_view address,
+                         unsigned loop, stet_view actor, struct presence_seat *seat,
+                         stet_error *err) {
+    assert(loop < presence->loop_count && seat->record == NULL);
     seat->loop = loop;
     seat->actor = actor;
-    link_last(record, seat);
-    presence->seat_count++;
-done:
+    pthread_mutex_lock(&presence->mutex);
+    stet_status status = sit(presence, space, address, seat, err);
     pthread_mutex_unlock(&presence->mutex);
     return status;
 }
@@ -218,6 +292,9 @@ void presence_leave(struct presence *presence, struct presence_seat *seat) {
     unlink_seat(record, seat);
     seat->record = NULL;
     presence->seat_count--;
+    seat->user->seat_count--;
+    user_drop_empty(presence, seat->user);
+    seat->user = NULL;
     record_drop_empty(presence, record);
     pthread_mutex_unlock(&presence->mutex);
 }

@@ -16,10 +16,12 @@
 
 struct presence;
 struct presence_record;
+struct presence_user;
 
 /* The connection's own: zeroed before presence_sit, and alive until presence_leave. Its members are the register's. */
 struct presence_seat {
     struct presence_record *record; /* NULL: not in the register. */
+    struct presence_user *user;     /* Whose it is. */
     struct presence_seat *prev, *next;
     unsigned loop;
     bool present;
@@ -41,7 +43,9 @@ void presence_destroy(struct presence *presence);
  *
  * @param space, address  Copied.
  * @param actor           Borrowed until presence_leave.
- * @return STET_OK, STET_BUSY: PRESENCE_SEATS_MAX. STET_NO_MEMORY
+ * @return STET_OK
+ *         STET_TOO_MANY_REQUESTS  this actor has PRESENCE_USER_SEATS_MAX in the space, on all connections together.
+ *         STET_BUSY               PRESENCE_SEATS_MAX, of all. STET_NO_MEMORY
  */
 stet_status presence_sit(struct presence *presence, stet_view space, stet_view address,
                          unsigned loop, stet_view actor, struct presence_seat *seat,

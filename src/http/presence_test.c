@@ -155,6 +155,7 @@ static void a_hundred_are_shown_and_all_are_counted(void **state) {
 }
 
 static void the_register_is_bounded(void **state) {
+    static const char actors[] = "abcdefghijklmnopqrst";
     struct presence_seat *seats = calloc(PRESENCE_SEATS_MAX + 1, sizeof *seats);
     stet_error err;
     char address[32];
@@ -162,9 +163,11 @@ static void the_register_is_bounded(void **state) {
     assert_non_null(seats);
     for (int i = 0; i < PRESENCE_SEATS_MAX; i++) {
         snprintf(address, sizeof address, "t/%d", i / 2);
-        must_sit(&seats[i], address, 0, "a");
+        assert_int_equal(presence_sit(presence, VIEW("main"), view_of(address), 0,
+                                      view_make(&actors[i % 20], 1), &seats[i], NULL),
+                         STET_OK);
     }
-    assert_int_equal(presence_sit(presence, VIEW("main"), VIEW("t/1"), 0, VIEW("a"),
+    assert_int_equal(presence_sit(presence, VIEW("main"), VIEW("t/1"), 0, VIEW("new"),
                                   &seats[PRESENCE_SEATS_MAX], &err),
                      STET_BUSY);
     assert_int_equal(err.limit, PRESENCE_SEATS_MAX);
@@ -172,6 +175,36 @@ static void the_register_is_bounded(void **state) {
     must_sit(&seats[0], "t/1", 0, "a");
     for (int i = 0; i < PRESENCE_SEATS_MAX; i++)
         presence_leave(presence, &seats[i]);
+    free(seats);
+}
+
+static void one_user_does_not_take_all_of_it(void **state) {
+    struct presence_seat *seats = calloc(PRESENCE_USER_SEATS_MAX + 1, sizeof *seats);
+    struct presence_seat other = {0};
+    struct presence_seat elsewhere = {0};
+    struct presence_seat *last = &seats[PRESENCE_USER_SEATS_MAX];
+    stet_error err;
+    char address[32];
+    (void)state;
+    assert_non_null(seats);
+    for (int i = 0; i < PRESENCE_USER_SEATS_MAX; i++) {
+        snprintf(address, sizeof address, "t/%d", i);
+        must_sit(&seats[i], address, i % 2 == 0 ? 0 : 1, "ana");
+    }
+    assert_int_equal(presence_sit(presence, VIEW("main"), VIEW("t/1"), 0, VIEW("ana"), last, &err),
+                     STET_TOO_MANY_REQUESTS);
+    assert_int_equal(err.limit, PRESENCE_USER_SEATS_MAX);
+    must_sit(&other, "t/1", 0, "ben");
+    /* Another space has people of its own, though one of them may be called the same. */
+    assert_int_equal(
+        presence_sit(presence, VIEW("more"), VIEW("t/1"), 0, VIEW("ana"), &elsewhere, NULL),
+        STET_OK);
+    presence_leave(presence, &seats[7]);
+    must_sit(last, "t/1", 0, "ana");
+    for (int i = 0; i <= PRESENCE_USER_SEATS_MAX; i++)
+        presence_leave(presence, &seats[i]);
+    presence_leave(presence, &other);
+    presence_leave(presence, &elsewhere);
     free(seats);
 }
 
@@ -229,6 +262,7 @@ int main(void) {
         TEST(leaving_tells_the_others),
         TEST(a_hundred_are_shown_and_all_are_counted),
         TEST(the_register_is_bounded),
+        TEST(one_user_does_not_take_all_of_it),
         TEST(loops_use_it_at_once_and_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
