@@ -253,6 +253,9 @@ STET_API void stet_space_close(stet_space *space);
 /** The position up to which changes are published: the seq a reader sees at least. */
 STET_API stet_seq stet_space_seq(const stet_space *space);
 
+/** Whether it was deleted since it was opened: nothing can be done in it any more, and its file goes when it is closed everywhere. */
+STET_API bool stet_space_is_deleted(const stet_space *space);
+
 /* ---- Commands ----------------------------------------------------------------------------- */
 
 /**

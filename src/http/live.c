@@ -138,6 +138,11 @@ static ssize_t callback_take(wslay_event_context_ptr wslay, uint8_t *out, size_t
 static void callback_begin(wslay_event_context_ptr wslay,
                            const struct wslay_event_on_frame_recv_start_arg *frame, void *context) {
     struct live *live = context;
+    if (frame->opcode == WSLAY_CONNECTION_CLOSE && frame->payload_length == 1) {
+        /* Half of a code (RFC 6455, 5.5.1), which wslay takes for none. */
+        live->broken = true;
+        wslay_event_shutdown_read(wslay);
+    }
     if (wslay_is_ctrl_frame(frame->opcode)) return;
     if (live->message_ms == 0) live->message_ms = live->loop->now_ms;
     if (++live->fragments <= LIVE_FRAGMENTS_MAX) return;
@@ -243,6 +248,12 @@ static void check_bearer(struct live *live) {
                                                           : BEARER_TOKEN_ENDED_JSON);
         break;
     }
+}
+
+/* Who has subscriptions is told by them, at once. Who has none must not keep a space from going. */
+static void check_space(struct live *live) {
+    if (stet_space_is_deleted(live->space))
+        live_say_goodbye(live, WEBSOCKET_GOING_AWAY, "end", "{\"code\":\"NOT_FOUND\"}");
 }
 
 /* Reads what has come and gathers what there is to say, a chunk of it. False: it is over. */
@@ -455,7 +466,7 @@ bool live_start(struct live *live, const struct live_wire *wire) {
     loop->live_count++;
     metric_add(&loop->metrics.lives, 1);
     metric_add(&loop->metrics.lives_total, 1);
-    if (live->bearer != NULL) bearer_watch(loop);
+    bearer_watch(loop);
     live->heard_ms = loop->now_ms;
     live->readable = true;
     arm(live, heartbeat_ms(live));
@@ -474,6 +485,7 @@ bool live_check_some(struct loop *loop, unsigned portions) {
         struct live *next = live->next;
         bool said = live->farewell != 0;
         check_bearer(live);
+        check_space(live);
         /* One that takes nothing would not take its farewell, either. */
         if (!said && live->farewell != 0) {
             if (live->blocked)

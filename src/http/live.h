@@ -25,7 +25,7 @@ struct live;
 
 /* The socket: something to read, room to write, hung up. */
 void live_event(struct live *live, uint32_t events);
-/* Asks whether those who listen still may: all of them once every `portions` calls. False: nobody has to be asked about. */
+/* Asks whether those who listen still may, and whether their space is still there: all of them once every `portions` calls. False: nobody has to be asked about. */
 bool live_check_some(struct loop *loop, unsigned portions);
 /* Some of the loop's seats are marked in the register of presence. */
 void live_presence_due(struct loop *loop);

@@ -2,7 +2,6 @@
  * Writes on a live connection, and the reads that presence asks for first. They are done in no particular order and answered as they
  * are; an answer stays in its command until there is room for it.
  */
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
@@ -198,10 +197,8 @@ static void answer_record(struct live *live, uint64_t id, stet_view address) {
 static void come(struct live *live, const struct live_command *command) {
     stet_error err = {0};
     struct live_seat *seat = live_seat_get(live, command->type, command->id_of, &err);
-    if (seat != NULL && !seat->present && live->present_count >= PRESENT_MAX) {
-        error_set(&err, STET_TOO_LARGE, "a connection may have at most %d records open",
-                  PRESENT_MAX);
-        error_field(&err, "/address", PRESENT_MAX);
+    if (seat != NULL && !command->cancelled &&
+        live_seat_come(seat, command->version, &err) != STET_OK) {
         live_seat_release(seat);
         seat = NULL;
     }
@@ -209,17 +206,8 @@ static void come(struct live *live, const struct live_command *command) {
         live_refuse(live, command->id, &err, NULL);
         return;
     }
-    if (!seat->present) live->present_count++;
-    seat->present = true;
     answer_record(live, command->id, seat->address);
-    if (command->cancelled) {
-        seat->present = false;
-        live->present_count--;
-        live_seat_release(seat);
-        return;
-    }
-    presence_come(live->loop->server->presence, &seat->seat, command->version,
-                  clock_wall_ns(clock_system()));
+    live_seat_release(seat); /* One that is not needed, after all. */
 }
 
 static void answer_present(struct live *live, const struct live_command *command) {
@@ -257,12 +245,7 @@ void live_absent(struct live *live, const struct live_message *message, struct a
     }
     cancel_presents(live->commands, message);
     cancel_presents(live->done_first, message);
-    if (seat != NULL && seat->present) {
-        seat->present = false;
-        live->present_count--;
-        presence_go(live->loop->server->presence, &seat->seat);
-        live_seat_release(seat);
-    }
+    if (seat != NULL) live_seat_go(seat);
     answer_record(live, message->id, address);
 }
 

@@ -49,12 +49,16 @@ struct live_command {
 struct live_seat {
     struct presence_seat seat; /* First. */
     struct waiter waiter;      /* The context of `command`. */
+    struct ready ready;        /* The context of `changes`. */
+    stet_subscription
+        *changes; /* What may take the record out of their sight; NULL: they are not present. */
     struct live *live;
     stet_command
         *command;     /* The read that says whether they may be told; NULL: none is under way. */
     unsigned watches; /* Subscriptions that name the record. */
     bool present;
     bool due;  /* Something changed: to be asked about. */
+    bool news; /* What changed is who is there: to be told, if they may. */
     bool tell; /* They may be told. */
     bool dead; /* Freed when `command` comes back. */
     struct live_seat *prev, *next;
@@ -164,6 +168,11 @@ struct live_seat *live_seat_get(struct live *live, stet_view type, stet_view id,
 struct live_seat *live_seat_find(struct live *live, stet_view type, stet_view id);
 /* One that nobody needs any more is given up. */
 void live_seat_release(struct live_seat *seat);
+/* They have the record open from now on, or with another version. */
+stet_status live_seat_come(struct live_seat *seat, stet_version version, stet_error *err);
+/* They have not, any more. The seat may be given up by that. */
+void live_seat_go(struct live_seat *seat);
+/* To be told who is there, if they may. */
 void live_seat_due(struct live_seat *seat);
 /* A record, or with an empty id all of its type, went out of sight. */
 void live_seats_revoked(struct live *live, stet_view type, stet_view id);

@@ -3,12 +3,17 @@
  *
  * Nothing is said to who may not read the record: before each time somebody is told, the record is read in their name. A read of what is at hand
  * is done at once, and what changes often is told at most every PRESENCE_MS.
+ *
+ * Who is present and may not read the record any more is so no longer, though nobody else comes or goes: each of their seats follows the record and
+ * its type's rules, and the record is read in their name after every change of either. (Other rights of their own end the connection: bearer.h.)
  */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/view.h"
 #include "http/live_connection.h"
 #include "http/live_frame.h"
+#include "http/websocket.h"
 
 #include <stdlib.h>
 
@@ -71,8 +76,14 @@ struct live_seat *live_seat_get(struct live *live, stet_view type, stet_view id,
     return seat;
 }
 
+static void follow_end(struct live_seat *seat) {
+    if (seat->changes != NULL) stet_unsubscribe(seat->changes);
+    seat->changes = NULL;
+}
+
 static void seat_drop(struct live_seat *seat) {
     struct live *live = seat->live;
+    follow_end(seat);
     presence_leave(register_of(live), &seat->seat);
     *(seat->prev != NULL ? &seat->prev->next : &live->seats) = seat->next;
     if (seat->next != NULL) seat->next->prev = seat->prev;
@@ -92,16 +103,20 @@ void live_seats_drop(struct live *live) {
 
 /* ---- Changes ---- */
 
-void live_seat_due(struct live_seat *seat) {
+static void doubt(struct live_seat *seat) {
     seat->due = true;
     seat->live->seats_due = true;
     live_wake(seat->live);
 }
 
+void live_seat_due(struct live_seat *seat) {
+    seat->news = true;
+    doubt(seat);
+}
+
 void live_seats_revoked(struct live *live, stet_view type, stet_view id) {
     for (struct live_seat *seat = live->seats; seat != NULL; seat = seat->next)
-        if (view_equal(seat->type, type) && (id.size == 0 || view_equal(seat->id, id)))
-            live_seat_due(seat);
+        if (view_equal(seat->type, type) && (id.size == 0 || view_equal(seat->id, id))) doubt(seat);
 }
 
 static void tell_marked(struct timer *timer) {
@@ -128,17 +143,15 @@ static void judge(struct live_seat *seat) {
         free(seat);
         return;
     }
-    if (may) {
+    bool news = seat->news;
+    seat->news = seat->due;
+    if (may && news) {
         seat->tell = true;
         live->seats_tell = true;
-        return;
     }
+    if (may) return;
     seat->tell = false;
-    if (!seat->present) return;
-    seat->present = false;
-    live->present_count--;
-    presence_go(register_of(live), &seat->seat);
-    live_seat_release(seat);
+    live_seat_go(seat);
 }
 
 static void judged(struct waiter *waiter, stet_command *command) {
@@ -177,6 +190,82 @@ static void ask(struct live_seat *seat) {
     }
     live->loop->commands++;
     live->pending++;
+}
+
+/* ---- Who is there ---- */
+
+/* What they may see of it may be another thing now. One that takes nothing is not told so, but goes from the others' lists all the same. */
+static void look_again(struct ready *ready) {
+    struct live_seat *seat =
+        (struct live_seat *)((char *)ready - offsetof(struct live_seat, ready));
+    struct live *live = seat->live;
+    stet_event event;
+    bool changed = false;
+    while (stet_subscription_next(seat->changes, &event)) {
+        if (event.kind == STET_EVENT_END) break;
+        if (event.kind != STET_EVENT_READY) changed = true;
+    }
+    if (!changed) return;
+    doubt(seat);
+    if (live->blocked && seat->command == NULL) ask(seat);
+}
+
+/* All that may change whether somebody may read a record: itself, and its type. Followed as an administrator, who is told of each change. */
+static stet_status follow(struct live_seat *seat, stet_error *err) {
+    struct live *live = seat->live;
+    struct arena arena;
+    stet_event event;
+    stet_status status;
+    bool system = view_starts(seat->address, VIEW("stet."));
+    const char *slash = memchr(seat->address.bytes, '/', seat->address.size);
+    arena_init(&arena, 512);
+    const stet_view addresses[] = {
+        seat->address,
+        arena_format(&arena, "stet.type/%.*s", (int)(slash - seat->address.bytes),
+                     seat->address.bytes),
+    };
+    const stet_actor everything = {.id = live->actor.id, .admin = true};
+    const stet_feed_options feed = {
+        .from_now = true, .addresses = addresses, .address_count = system ? 1 : 2};
+    seat->ready.wake = look_again;
+    if (addresses[1].bytes == NULL) {
+        status = error_set(err, STET_NO_MEMORY, "out of memory");
+    } else {
+        status = stet_subscribe(live->loop->client, live->space, &everything, &feed, &seat->ready,
+                                &seat->changes, err);
+    }
+    arena_done(&arena);
+    /* Asked until it says no: only then it is named when there is something. */
+    while (status == STET_OK && stet_subscription_next(seat->changes, &event))
+        continue;
+    return status;
+}
+
+stet_status live_seat_come(struct live_seat *seat, stet_version version, stet_error *err) {
+    struct live *live = seat->live;
+    if (!seat->present && live->present_count >= PRESENT_MAX) {
+        error_set(err, STET_TOO_LARGE, "a connection may have at most %d records open",
+                  PRESENT_MAX);
+        error_field(err, "/address", PRESENT_MAX);
+        return STET_TOO_LARGE;
+    }
+    if (!seat->present) {
+        stet_status status = follow(seat, err);
+        if (status != STET_OK) return status;
+        seat->present = true;
+        live->present_count++;
+    }
+    presence_come(register_of(live), &seat->seat, version, clock_wall_ns(clock_system()));
+    return STET_OK;
+}
+
+void live_seat_go(struct live_seat *seat) {
+    if (!seat->present) return;
+    seat->present = false;
+    seat->live->present_count--;
+    follow_end(seat);
+    presence_go(register_of(seat->live), &seat->seat);
+    live_seat_release(seat);
 }
 
 /* ---- Telling ---- */

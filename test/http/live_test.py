@@ -447,6 +447,58 @@ def presence_is_bounded(folder):
         live.ask("present", 404, address="tasks/none")
 
 
+def gone_from(site, address):
+    return lambda: site.admin("GET", f"/v1/main/records/{address}/concurrency").json["readers"] == 0
+
+
+@test
+def who_loses_sight_of_a_record_goes_from_it_at_once(folder):
+    with Site(folder) as site:
+        def rule(read, base):
+            site.admin("PUT", f"/v1/main/types/deals?base_version={base}", {"access": {"read": read}}, want=200)
+
+        site.admin("PUT", "/v1/main/types/deals", {"access": {"read": "owner = actor.id"}}, want=201)
+        site.add("ana")
+        for number in (1, 2, 3):
+            site.admin("PUT", f"/v1/main/records/deals/{number}", {"owner": "ana"}, want=201)
+        # None of them has a subscription that would tell.
+        with Live(site.port, token=site.log_in("ana", token=True).json["token"]) as ana:
+            for number in (1, 2, 3):
+                ana.ask("present", address=f"deals/{number}")
+                ana.until(lambda event: event["event"] == "presence" and event["data"]["count"] == 1, "herself")
+            site.admin("PUT", "/v1/main/records/deals/1?base_version=1", {"owner": "ana", "amount": 1}, want=200)
+            ana.quiet(0.5 * SLOW, "presence")
+            check(not gone_from(site, "deals/1")(), "she may read it still")
+            site.admin("PUT", "/v1/main/records/deals/1?base_version=2", {"owner": "ben"}, want=200)
+            wait_for(gone_from(site, "deals/1"), "the record to be taken from her", seconds=2 * SLOW)
+            check(not gone_from(site, "deals/2")(), "the others are hers still")
+            rule("owner = actor.id && amount > 5", base=1)  # Leaves her some, as far as anybody knows, though none of these.
+            wait_for(gone_from(site, "deals/2"), "another rule", seconds=2 * SLOW)
+            rule("true", base=2)
+            ana.ask("present", address="deals/3")
+            ana.until(lambda event: event["event"] == "presence" and event["data"]["count"] == 1, "herself again")
+            site.admin("DELETE", "/v1/main/records/deals/3?base_version=1", want=200)
+            wait_for(gone_from(site, "deals/3"), "a deletion", seconds=2 * SLOW)
+            ana.ask("present", 404, address="deals/3")
+            ana.ask("hello")
+
+
+@test
+def who_takes_nothing_loses_sight_of_a_record_as_well(folder):
+    with Site(folder) as site:
+        site.admin("PUT", "/v1/main/types/deals", {"access": {"read": "owner = actor.id"}}, want=201)
+        site.add("ana")
+        site.admin("PUT", "/v1/main/records/deals/1", {"owner": "ana"}, want=201)
+        site.admin("PUT", "/v1/main/records/deals/2", {"owner": "ana", "text": "x" * 500_000}, want=201)
+        with Live(site.port, token=site.log_in("ana", token=True).json["token"], receive_bytes=4096) as ana:
+            ana.ask("present", address="deals/1")
+            for number in range(8):
+                ana.send("subscribe", sub=str(number), type=["deals"], since=0)
+            wait_for(lambda: "stet_http_live_lagging 1\n" in site.admin("GET", "/metrics").body.decode(), "her to lag")
+            site.admin("PUT", "/v1/main/records/deals/1?base_version=1", {"owner": "ben"}, want=200)
+            wait_for(gone_from(site, "deals/1"), "her to be gone", seconds=2 * SLOW)
+
+
 # ---- Frames ----
 
 
@@ -490,7 +542,10 @@ def what_breaks_the_protocol_ends_with_its_code(folder):
         ends(1002, (TEXT, b"x", {"fin": False}), (TEXT, b"x", {}))
         ends(1002, (PING, b"x" * 126, {}))
         ends(1002, (PING, b"", {"fin": False}))
-        ends(1005, (CLOSE, b"x", {}))
+        ends(1002, (CLOSE, b"x", {}))
+        ends(1002, (CLOSE, b"\x03\xed", {}))
+        ends(1007, (CLOSE, b"\x03\xe8\xff", {}))
+        ends(1005, (CLOSE, b"", {}))
         ends(1000, (CLOSE, b"\x03\xe8", {}))
         wait_for(lambda: site.metric("stet_http_live_connections") == 0, "all of them to end")
 
@@ -560,6 +615,15 @@ def a_space_that_goes_ends_its_connections(folder):
             check(status < 300, f"{status} {answer}")
             check(live.event("end")["data"]["code"], "why")
             live.end(1001)
+        # Who follows nothing is told as well, and the space's file is not kept for it.
+        site.ask("PUT", "/v1/other", {})
+        with site.live("/v1/other/live") as live:
+            live.ask("hello")
+            files = os.listdir(os.path.join(folder, "data", "spaces"))
+            site.ask("DELETE", "/v1/other")
+            check(live.event("end")["data"]["code"] == "NOT_FOUND", "why")
+            live.end(1001)
+            wait_for(lambda: len(os.listdir(os.path.join(folder, "data", "spaces"))) < len(files), "its file to go")
 
 
 @test
