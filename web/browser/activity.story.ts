@@ -17,6 +17,20 @@ story('a change is told in words as it happens, with what it changed', async ({ 
   await page.waitForURL(/#\/history\/tasks\/1/);
 });
 
+story('long sentences have room on a narrow screen', async ({ server, open }) => {
+  const notes = 'The printer in the hall is out of toner again, and nobody knows where the new one is.';
+  for (const id of ['1', '2', '3']) await server.patch('tasks', id, { notes: `${id}: ${notes}` }, await server.tokenFor('marta'));
+  const page = await open({ as: 'olga', size: { width: 390, height: 844 }, route: '/activity' });
+  const list = page.getByRole('region', { name: 'What happened, newest first' });
+  await list.getByRole('button', { name: /changed notes from .* to 1: The printer/ }).waitFor();
+  // Each row begins where the one above ends, once all were measured.
+  await page.waitForFunction(() => {
+    const boxes = [...document.querySelectorAll('main [role="listitem"]')].map((row) => row.getBoundingClientRect()).sort((one, other) => one.top - other.top);
+    return boxes.length > 4 && boxes.every((box, index) => index === 0 || Math.abs(box.top - (boxes[index - 1]?.bottom ?? 0)) < 1);
+  });
+  await screenshot(page, 'activity-narrow');
+});
+
 story('pausing holds what comes, counts it, and shows it afterwards', async ({ server, open }) => {
   const page = await open({ as: 'olga', locale: 'es', theme: 'dark', route: '/activity' });
   const list = page.getByRole('region', { name: 'Lo que pasó' });

@@ -36,7 +36,7 @@ export const joinStyles = async (styles, minify) => {
     minify,
     write: false,
     outdir: join(top, 'console/dist'),
-    target: ['chrome111', 'firefox113', 'safari16.4'],
+    target: ['chrome123', 'firefox125', 'safari17.5'],
     loader: { '.svg': 'dataurl' },
     logLevel: 'warning',
     charset: 'utf8',

@@ -28,7 +28,7 @@ export function ValueView(props: {
   const given = props.format?.(value, props.pointer);
   if (given !== undefined) return <span className="stet-value">{given}</span>;
   if (value === undefined) return <span className="stet-value stet-value-absent">{texts.absent}</span>;
-  if (value === '') return <span className="stet-value stet-value-absent">{texts.emptyText}</span>;
+  if (typeof value === 'string' && value.trim() === '') return <span className="stet-value stet-value-absent">{texts.emptyText}</span>;
   if (isLong(value) && typeof against === 'string' && against !== value) {
     return <TextDifference before={against} after={value} />;
   }

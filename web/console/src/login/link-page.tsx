@@ -9,7 +9,7 @@ import { LoginFrame } from './login-frame';
 import { loginWords } from './login-words';
 import { loginMessages } from './messages';
 
-/** In UTF-8 bytes, as the server counts; more signs than bytes there are not. */
+/** In UTF-8 bytes, as the server counts; there are never more characters than bytes. */
 const passwordBytesMin = 8;
 
 /** An invitation or a reset. Its secret leaves the address bar as soon as it is used. */

@@ -1,10 +1,21 @@
 import type { ReactNode } from 'react';
 
-/** A small table that shows all it has. `caption` is read out. Rows are `<tr>` with `<td>`; for thousands there is {@link VirtualTable}. */
-export function Table({ caption, head, children }: { readonly caption: string; readonly head: readonly ReactNode[]; readonly children: ReactNode }) {
+export interface TableProps {
+  /** Read out. */
+  readonly caption: string;
+  /** What stands above each column; '' above buttons. */
+  readonly head: readonly ReactNode[];
+  /** On a narrow screen each row is a block of its own, with what the `data-label` of each cell says before it. */
+  readonly stacks?: boolean;
+  /** `<tr>` with `<td>`. */
+  readonly children: ReactNode;
+}
+
+/** A small table that shows all it has; for thousands of rows there is {@link VirtualTable}. */
+export function Table({ caption, head, stacks = false, children }: TableProps) {
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label={caption}>
-      <table className="table">
+      <table className={stacks ? 'table table-stacks' : 'table'}>
         <caption className="visually-hidden">{caption}</caption>
         <thead>
           <tr>

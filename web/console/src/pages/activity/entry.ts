@@ -96,6 +96,10 @@ function changeOf(seq: Seq, op: unknown, record: Outside, now: Time): HeardChang
   };
 }
 
+/** The last of the times that an event tells under these names. Times of the server sort as texts. */
+const latestOf = (event: Outside, members: readonly string[]): Time | undefined =>
+  members.flatMap((member) => textOf(event[member]) ?? []).sort().at(-1);
+
 function conflictOf(seq: Seq, event: string, body: Outside, now: Time): Heard {
   const conflict = objectOf(body['conflict']);
   const id = textOf(conflict['id']) ?? null;
@@ -104,8 +108,8 @@ function conflictOf(seq: Seq, event: string, body: Outside, now: Time): Heard {
       kind: 'conflict',
       key: `${seq}:conflict:${id ?? ''}:${event}`,
       seq,
-      at: textOf(conflict['updatedAt']) ?? now,
-      actor: textOf(body['user']) ?? textOf(conflict['updatedBy']) ?? null,
+      at: latestOf(conflict, ['openedAt', 'resolvedAt']) ?? now,
+      actor: textOf(body['user']) ?? textOf(conflict['by']) ?? null,
       address: textOf(body['address']) ?? textOf(conflict['address']) ?? null,
       event,
       conflictId: id,
@@ -125,8 +129,8 @@ function operationOf(seq: Seq, event: string, body: Outside, now: Time): Heard |
       kind: 'operation',
       key: `${seq}:operation:${id}`,
       seq,
-      at: textOf(operation['updatedAt']) ?? now,
-      actor: textOf(body['user']) ?? textOf(operation['createdBy']) ?? null,
+      at: latestOf({ ...operation, progressAt: progress['at'] }, ['queuedAt', 'startedAt', 'progressAt', 'finishedAt']) ?? now,
+      actor: textOf(body['user']) ?? textOf(operation['by']) ?? null,
       address: textOf(operation['target']) ?? null,
       event,
       operationId: id,

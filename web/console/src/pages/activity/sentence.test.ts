@@ -43,8 +43,8 @@ test('operations and conflicts are told of, those of tomorrow too', () => {
 
 test('values are short and never empty', () => {
   assert.deepEqual(
-    [null, '', true, 1.5, 'a\n b', ['x', 'y'], [{}, {}], { a: 1 }].map((value) => valueWords(value, 'en')),
-    ['nothing', 'nothing', 'yes', '1.5', 'a b', 'x, y', '2 entries', '{"a":1}'],
+    [null, '', ' \n', true, 1.5, 'a\n b', ['x', 'y'], [{}, {}], { a: 1 }].map((value) => valueWords(value, 'en')),
+    ['nothing', 'nothing', 'nothing', 'yes', '1.5', 'a b', 'x, y', '2 entries', '{"a":1}'],
   );
   assert.equal(valueWords('z'.repeat(99), 'en').length, 48);
 });

@@ -16,7 +16,7 @@ const cutText = (text: string): string => (text.length > valueLengthMax ? `${tex
 /** A value in a few signs. */
 export function valueWords(value: Json | undefined, language: Language): string {
   const words = speech[language];
-  if (value === undefined || value === null || value === '') return words.nothing;
+  if (value === undefined || value === null || (typeof value === 'string' && value.trim() === '')) return words.nothing;
   if (typeof value === 'boolean') return value ? words.yes : words.no;
   if (typeof value === 'number') return String(value);
   if (typeof value === 'string') return cutText(value.replace(/\s+/g, ' '));

@@ -6,7 +6,7 @@ import { rowsInSight, type Sight } from './window';
  *
  * @param estimate  Pixels of a row that was not drawn yet.
  */
-export function useWindow<I extends { readonly key: string }>(box: RefObject<HTMLElement | null>, items: readonly I[], estimate: number): { readonly inSight: readonly Sight<I>[]; readonly height: number; readonly measure: (row: HTMLElement | null) => (() => void) | undefined } {
+export function useWindow<I extends { readonly key: string }>(box: RefObject<HTMLElement | null>, items: readonly I[], estimate: number): { readonly inSight: readonly Sight<I>[]; readonly height: number; readonly measure: (row: HTMLElement | null) => void } {
   const heights = useRef(new Map<string, number>());
   const [measured, setMeasured] = useState(0);
   const [view, setView] = useState({ top: 0, height: 800 });
@@ -25,10 +25,15 @@ export function useWindow<I extends { readonly key: string }>(box: RefObject<HTM
     };
   }, [box]);
   const measure = useCallback((row: HTMLElement | null) => {
-    if (!row) return undefined;
-    watcher.current ??= new ResizeObserver((entries) => {
+    if (!row) return;
+    watcher.current ??= new ResizeObserver((entries, observer) => {
       let changed = false;
       for (const { target } of entries) {
+        // A row that went away shrinks to nothing at last. A cleanup of the ref would not do: Preact keeps one for each function, not for each row.
+        if (!target.isConnected) {
+          observer.unobserve(target);
+          continue;
+        }
         const key = target instanceof HTMLElement ? target.dataset['key'] : undefined;
         const height = target.getBoundingClientRect().height;
         if (key === undefined || height === 0 || heights.current.get(key) === height) continue;
@@ -37,9 +42,7 @@ export function useWindow<I extends { readonly key: string }>(box: RefObject<HTM
       }
       if (changed) setMeasured((count) => count + 1);
     });
-    const observer = watcher.current;
-    observer.observe(row);
-    return () => observer.unobserve(row);
+    watcher.current.observe(row);
   }, []);
   useEffect(() => {
     // Rows that are gone are forgotten, so that memory stays bounded with the list.

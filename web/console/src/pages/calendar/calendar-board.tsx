@@ -128,41 +128,43 @@ export function CalendarBoard({ type, types, named }: { readonly type: CalendarT
             </Button>
             <IconButton icon={ChevronRight} size="small" label={words.after} keys="j" onClick={() => page(1)} />
           </span>
-          <TextInput size="small" type="date" aria-label={words.goTo} value={day} onChange={(event) => isDay(event.target.value) && go({ day: event.target.value }, 'replace')} />
-          {view === 'week' ? <span className="faint calendar-week">{words.weekNumber(week.week)}</span> : null}
-          <span className="page-space" />
-          {types.length < 2 ? null : (
-            <Select size="small" aria-label={words.type} value={type.type} onChange={(event) => navigate(['calendar', event.target.value], { view, day })} options={types.map((one) => ({ value: one.type, label: one.title }))} />
-          )}
-          {type.kinds.length < 2 ? null : (
+          <div className="calendar-choices">
+            <TextInput size="small" type="date" aria-label={words.goTo} value={day} onChange={(event) => isDay(event.target.value) && go({ day: event.target.value }, 'replace')} />
+            {view === 'week' ? <span className="faint calendar-week">{words.weekNumber(week.week)}</span> : null}
+            <span className="page-space" />
+            {types.length < 2 ? null : (
+              <Select size="small" aria-label={words.type} value={type.type} onChange={(event) => navigate(['calendar', event.target.value], { view, day })} options={types.map((one) => ({ value: one.type, label: one.title }))} />
+            )}
+            {type.kinds.length < 2 ? null : (
+              <Select
+                size="small"
+                aria-label={words.kind}
+                value={kind.resource ?? ''}
+                onChange={(event) => go({ field: event.target.value, only: '' }, 'replace')}
+                options={type.kinds.map((one) => ({ value: one.resource ?? '', label: one.resource === null ? words.noResource : humanize(one.resource.split('/').pop() ?? '') }))}
+              />
+            )}
+            {resources.length < 2 ? null : (
+              <Menu
+                label={words.resources}
+                stays
+                align="end"
+                items={filter}
+                trigger={(props) => (
+                  <Button {...props} size="small">
+                    {only.size === 0 ? words.resources : only.size === 1 ? nameOf([...only][0] ?? '') : words.someResources(only.size)}
+                  </Button>
+                )}
+              />
+            )}
             <Select
               size="small"
-              aria-label={words.kind}
-              value={kind.resource ?? ''}
-              onChange={(event) => go({ field: event.target.value, only: '' }, 'replace')}
-              options={type.kinds.map((one) => ({ value: one.resource ?? '', label: one.resource === null ? words.noResource : humanize(one.resource.split('/').pop() ?? '') }))}
+              aria-label={words.zone}
+              value={zone}
+              onChange={(event) => go({ zone: event.target.value }, 'replace')}
+              options={[...new Set([...zones, zone])].map((one) => ({ value: one, label: calendarFormat(locale, one).zoneName(clockOfDay(day)) }))}
             />
-          )}
-          {resources.length < 2 ? null : (
-            <Menu
-              label={words.resources}
-              stays
-              align="end"
-              items={filter}
-              trigger={(props) => (
-                <Button {...props} size="small">
-                  {only.size === 0 ? words.resources : only.size === 1 ? nameOf([...only][0] ?? '') : words.someResources(only.size)}
-                </Button>
-              )}
-            />
-          )}
-          <Select
-            size="small"
-            aria-label={words.zone}
-            value={zone}
-            onChange={(event) => go({ zone: event.target.value }, 'replace')}
-            options={[...new Set([...zones, zone])].map((one) => ({ value: one, label: calendarFormat(locale, one).zoneName(clockOfDay(day)) }))}
-          />
+          </div>
           <span className="calendar-views" role="group" aria-label={words.view}>
             {(['day', 'week', 'agenda'] as const).map((one) => (
               <button key={one} type="button" aria-pressed={view === one} onClick={() => go({ view: one })}>

@@ -14,7 +14,7 @@ export interface CalendarFormat {
   dayNumber(day: Day): string;
   /** `Tuesday, 17 November 2026`. */
   longDay(day: Day): string;
-  /** `16 – 22 November 2026`. */
+  /** `16 – 22 Nov 2026`. */
   days(from: Day, to: Day): string;
   /** An hour of the scale: minutes of the day. */
   hour(minute: number): string;
@@ -40,7 +40,7 @@ function create(language: string, timeZone: string, name: string): CalendarForma
   const weekday = new Intl.DateTimeFormat(language, { weekday: 'short', timeZone: 'UTC' });
   const number = new Intl.DateTimeFormat(language, { day: 'numeric', timeZone: 'UTC' });
   const long = new Intl.DateTimeFormat(language, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
-  const plain = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
+  const plain = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
   const shortDay = new Intl.DateTimeFormat(language, { weekday: 'short', day: 'numeric', month: 'short', timeZone });
   const spokenDay = new Intl.DateTimeFormat(language, { weekday: 'long', day: 'numeric', month: 'long', timeZone });
   const sameDay = (one: number, other: number): boolean => shortDay.format(one) === shortDay.format(other);

@@ -206,7 +206,7 @@ export function TimeGrid(props: TimeGridProps): ReactNode {
                         one={item}
                         look={lookOf(type, kind, item, order)}
                         label={labelOf(item)}
-                        when={height < 34 || lane.lanes > 2 ? format.time(item.start) : format.span(item)}
+                        when={height < 34 || lane.lanes > (columns.length > 4 ? 1 : 2) ? format.time(item.start) : format.span(item)}
                         style={{ top: segment.from * minutePx, height: height - 2, left: `${(lane.lane / lane.lanes) * 100}%`, width: `calc(${(lane.width / lane.lanes) * 100}% - 3px)` }}
                         begins={segment.begins}
                         ends={segment.ends}

@@ -132,87 +132,85 @@ export function ConflictsPage(): ReactNode {
           </Button>
         }
       />
-      <div className="page-scroll">
-        <div className="page-column">
-          <Tabs
-            label={words.views}
-            tabs={[
-              { id: 'mine', label: words.forMe },
-              { id: 'all', label: words.all },
-            ]}
-            selected={scope}
-            onSelect={(next) => go({ show: next === 'all' ? 'all' : '' })}
-          >
-            {shown.kind === 'gone' ? (
-              <Notice tone="info" title={words.goneTitle}>
-                {words.goneText}
-              </Notice>
-            ) : null}
-            {shown.kind === 'failed' ? <ErrorNotice error={shown.error} /> : null}
-            {state.error === null ? null : <ErrorNotice error={state.error} onRetry={source.refresh} />}
-            {scope === 'mine' && mine.length > 0 ? <OwnConflicts conflicts={mine} titleOf={titleOf} onDecide={(conflict) => go({ edit: conflict.edit ?? '' })} /> : null}
-            {state.status === 'loading' && state.value === null ? <Skeleton label={words.loading} /> : null}
-            {typesSeen.length > 1 || type !== '' ? (
-              <div className="conflicts-filter">
-                <Select
-                  size="small"
-                  aria-label={words.type}
-                  value={type}
-                  onChange={(event) => go({ type: event.target.value })}
-                  options={[{ value: '', label: words.anyType }, ...[...new Set([...typesSeen, ...(type === '' ? [] : [type])])].map((name) => ({ value: name, label: titleOf(name) }))]}
+      <Tabs
+        label={words.views}
+        tabs={[
+          { id: 'mine', label: words.forMe },
+          { id: 'all', label: words.all },
+        ]}
+        selected={scope}
+        onSelect={(next) => go({ show: next === 'all' ? 'all' : '' })}
+      >
+        <div className="page-column conflicts-column">
+          {shown.kind === 'gone' ? (
+            <Notice tone="info" title={words.goneTitle}>
+              {words.goneText}
+            </Notice>
+          ) : null}
+          {shown.kind === 'failed' ? <ErrorNotice error={shown.error} /> : null}
+          {state.error === null ? null : <ErrorNotice error={state.error} onRetry={source.refresh} />}
+          {scope === 'mine' && mine.length > 0 ? <OwnConflicts conflicts={mine} titleOf={titleOf} onDecide={(conflict) => go({ edit: conflict.edit ?? '' })} /> : null}
+          {state.status === 'loading' && state.value === null ? <Skeleton label={words.loading} /> : null}
+          {typesSeen.length > 1 || type !== '' ? (
+            <div className="conflicts-filter">
+              <Select
+                size="small"
+                aria-label={words.type}
+                value={type}
+                onChange={(event) => go({ type: event.target.value })}
+                options={[{ value: '', label: words.anyType }, ...[...new Set([...typesSeen, ...(type === '' ? [] : [type])])].map((name) => ({ value: name, label: titleOf(name) }))]}
+              />
+            </div>
+          ) : null}
+          {open.length === 0 ? null : (
+            <section className="conflicts-part" aria-labelledby="conflicts-open">
+              <div className="conflicts-part-head">
+                <Checkbox
+                  aria-label={words.selectAll}
+                  checked={chosen.length === open.length}
+                  partly={chosen.length > 0 && chosen.length < open.length}
+                  onChange={(event) => setSelected(event.target.checked ? new Set(open.map((item) => item.id)) : new Set())}
                 />
-              </div>
-            ) : null}
-            {open.length === 0 ? null : (
-              <section className="conflicts-part" aria-labelledby="conflicts-open">
-                <div className="conflicts-part-head">
-                  <Checkbox
-                    aria-label={words.selectAll}
-                    checked={chosen.length === open.length}
-                    partly={chosen.length > 0 && chosen.length < open.length}
-                    onChange={(event) => setSelected(event.target.checked ? new Set(open.map((item) => item.id)) : new Set())}
-                  />
-                  <h2 id="conflicts-open">{words.waiting}</h2>
-                  {chosen.length === 0 ? null : (
-                    <div className="conflicts-bulk">
-                      {clean.length === 0 ? null : (
-                        <Button size="small" onClick={() => void settle(clean.map((item) => item.id), 'merged')}>
-                          {words.takeMerged(clean.length)}
-                        </Button>
-                      )}
-                      <Button size="small" onClick={() => setKeeping(true)}>
-                        {words.keepCurrent(chosen.length)}
+                <h2 id="conflicts-open">{words.waiting}</h2>
+                {chosen.length === 0 ? null : (
+                  <div className="conflicts-bulk">
+                    {clean.length === 0 ? null : (
+                      <Button size="small" onClick={() => void settle(clean.map((item) => item.id), 'merged')}>
+                        {words.takeMerged(clean.length)}
                       </Button>
-                    </div>
-                  )}
-                </div>
-                {list(open)}
-              </section>
-            )}
-            {notices.length === 0 ? null : (
-              <section className="conflicts-part" aria-labelledby="conflicts-notices">
-                <div className="conflicts-part-head">
-                  <h2 id="conflicts-notices">{words.notices}</h2>
-                </div>
-                {list(notices)}
-              </section>
-            )}
-            {state.value !== null && nothing ? (
-              <>
-              <h2 className="visually-hidden">{words.waiting}</h2>
-              <EmptyState
-                icon={GitMerge}
-                title={type !== '' ? words.emptyFiltered : scope === 'all' ? words.emptyAllTitle : words.emptyTitle}
-                action={<a href={hrefTo(['records'])}>{words.goRecords}</a>}
-              >
-                {scope === 'all' ? words.emptyAllText : words.emptyText}
-              </EmptyState>
-              </>
-            ) : null}
-            {state.value?.more === true ? <Button onClick={() => setWanted(wanted + step)}>{words.more}</Button> : null}
-          </Tabs>
+                    )}
+                    <Button size="small" onClick={() => setKeeping(true)}>
+                      {words.keepCurrent(chosen.length)}
+                    </Button>
+                  </div>
+                )}
+              </div>
+              {list(open)}
+            </section>
+          )}
+          {notices.length === 0 ? null : (
+            <section className="conflicts-part" aria-labelledby="conflicts-notices">
+              <div className="conflicts-part-head">
+                <h2 id="conflicts-notices">{words.notices}</h2>
+              </div>
+              {list(notices)}
+            </section>
+          )}
+          {state.value !== null && nothing ? (
+            <>
+            <h2 className="visually-hidden">{words.waiting}</h2>
+            <EmptyState
+              icon={GitMerge}
+              title={type !== '' ? words.emptyFiltered : scope === 'all' ? words.emptyAllTitle : words.emptyTitle}
+              action={<a className="button button-secondary" href={hrefTo(['records'])}>{words.goRecords}</a>}
+            >
+              {scope === 'all' ? words.emptyAllText : words.emptyText}
+            </EmptyState>
+            </>
+          ) : null}
+          {state.value?.more === true ? <Button onClick={() => setWanted(wanted + step)}>{words.more}</Button> : null}
         </div>
-      </div>
+      </Tabs>
       <ConfirmDialog
         open={keeping}
         title={words.keepTitle(chosen.length)}

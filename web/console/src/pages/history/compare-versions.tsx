@@ -61,7 +61,7 @@ export function CompareVersions(props: {
 /** Texts show what came and went; other values stand for themselves. */
 function Newer({ field }: { readonly field: ComparedField }): ReactNode {
   const { left, right } = field;
-  if (field.changed && typeof left === 'string' && typeof right === 'string' && left !== '' && right !== '' && Math.max(left.length, right.length) > 24) {
+  if (field.changed && typeof left === 'string' && typeof right === 'string' && left.trim() !== '' && right.trim() !== '' && Math.max(left.length, right.length) > 24) {
     return <TextDifference before={left} after={right} />;
   }
   return <ValueView value={right} pointer={field.name} />;

@@ -28,7 +28,7 @@ export function HistoryPage(): ReactNode {
   return (
     <div className="page">
       <PageHeader title={words.title} />
-      <EmptyState icon={History} title={words.emptyTitle} action={<a href={hrefTo(['records'])}>{words.goRecords}</a>}>
+      <EmptyState icon={History} title={words.emptyTitle} action={<a className="button button-secondary" href={hrefTo(['records'])}>{words.goRecords}</a>}>
         {words.emptyText}
       </EmptyState>
     </div>
@@ -90,7 +90,7 @@ function RecordHistory({ type, id }: { readonly type: string; readonly id: strin
       <div className="page">
         <PageHeader title={words.title} note={`${type}/${id}`} />
         {missing ? (
-          <EmptyState icon={History} title={words.noneTitle} action={<a href={hrefTo(['records', type])}>{words.goRecords}</a>}>
+          <EmptyState icon={History} title={words.noneTitle} action={<a className="button button-secondary" href={hrefTo(['records', type])}>{words.goRecords}</a>}>
             {words.noneText}
           </EmptyState>
         ) : (

@@ -31,16 +31,16 @@ export function LinkList({ links, onInvite }: { readonly links: ResourceState<re
       ) : null}
       {links.value !== null && links.value.length > 0 ? (
         <div className="card">
-          <Table caption={words.links} head={[words.forWhom, words.kind, words.roles, words.madeBy, words.until, '']}>
+          <Table stacks caption={words.links} head={[words.forWhom, words.kind, words.roles, words.madeBy, words.until, '']}>
             {links.value.map((link) => (
               <tr key={link.id}>
                 <td>{link.user ?? link.name ?? <span className="faint">{words.anybody}</span>}</td>
-                <td>
+                <td data-label={words.kind}>
                   <Tag tone={link.kind === 'invite' ? 'info' : 'warning'}>{link.kind === 'invite' ? words.kind_invite : words.kind_reset}</Tag>
                 </td>
-                <td>{link.kind === 'invite' ? <Roles user={link} /> : null}</td>
-                <td>{link.createdBy === null ? null : <Person name={link.createdBy} />}</td>
-                <td className="soft">
+                <td data-label={words.roles}>{link.kind === 'invite' ? <Roles user={link} /> : null}</td>
+                <td data-label={words.madeBy}>{link.createdBy === null ? null : <Person name={link.createdBy} />}</td>
+                <td className="soft" data-label={words.until}>
                   <RelativeTime time={link.expiresAt} />
                 </td>
                 <td className="people-end">

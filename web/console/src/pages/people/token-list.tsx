@@ -43,18 +43,18 @@ export function TokenList() {
             <h2>{words.tokens}</h2>
             {make}
           </div>
-          <Table caption={words.tokens} head={[words.actor, words.tokenName, words.roles, words.since, words.expires, '']}>
+          <Table stacks caption={words.tokens} head={[words.actor, words.tokenName, words.roles, words.since, words.expires, '']}>
             {tokens.value.map((token) => (
               <tr key={token.id}>
                 <td>
                   <Person name={token.actor} />
                 </td>
-                <td>{token.name}</td>
-                <td>{token.admin ? <Tag tone="warning">{words.administrator}</Tag> : <Roles user={token} />}</td>
-                <td className="soft">
+                <td data-label={words.tokenName}>{token.name}</td>
+                <td data-label={words.roles}>{token.admin ? <Tag tone="warning">{words.administrator}</Tag> : <Roles user={token} />}</td>
+                <td className="soft" data-label={words.since}>
                   <RelativeTime time={token.createdAt} />
                 </td>
-                <td className="soft">{token.expiresAt === null ? words.never : <RelativeTime time={token.expiresAt} />}</td>
+                <td className="soft" data-label={words.expires}>{token.expiresAt === null ? words.never : <RelativeTime time={token.expiresAt} />}</td>
                 <td className="people-end">
                   <Button size="small" onClick={() => setAsked(token)}>
                     {words.revoke}

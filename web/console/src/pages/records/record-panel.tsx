@@ -260,24 +260,26 @@ function Editor({ record, definition, name, view, onView }: { readonly record: R
           <Details record={record} />
         )}
       </Tabs>
-      <div className="panel-foot records-foot">
-        <OptimisticIndicator phase={changed ? 'idle' : record.phase} />
-        {record.phase === 'conflict' && !changed ? (
-          <Button size="small" onClick={() => showConflict(record.address)}>
-            {words.decide}
+      {view === 'details' && !changed && record.phase === 'idle' ? null : (
+        <div className="panel-foot records-foot">
+          <OptimisticIndicator phase={changed ? 'idle' : record.phase} />
+          {record.phase === 'conflict' && !changed ? (
+            <Button size="small" onClick={() => showConflict(record.address)}>
+              {words.decide}
+            </Button>
+          ) : null}
+          {changed ? <span className="soft">{words.unsaved}</span> : null}
+          <span className="panel-foot-space" />
+          {changed ? (
+            <Button variant="ghost" onClick={discard}>
+              {words.discard}
+            </Button>
+          ) : null}
+          <Button type="submit" variant="primary" disabled={!changed}>
+            {words.saveRecord}
           </Button>
-        ) : null}
-        {changed ? <span className="soft">{words.unsaved}</span> : null}
-        <span className="panel-foot-space" />
-        {changed ? (
-          <Button variant="ghost" onClick={discard}>
-            {words.discard}
-          </Button>
-        ) : null}
-        <Button type="submit" variant="primary" disabled={!changed}>
-          {words.saveRecord}
-        </Button>
-      </div>
+        </div>
+      )}
     </form>
   );
 }

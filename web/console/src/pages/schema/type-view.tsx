@@ -141,7 +141,7 @@ function rulesOf(field: FieldDefinition, raw: JsonObject, words: Words): readonl
 
 function Fields({ type, words }: PartProps) {
   return (
-    <Table caption={words.fields} head={[words.field, words.kind, words.rules, words.whenTwo]}>
+    <Table stacks caption={words.fields} head={[words.field, words.kind, words.rules, words.whenTwo]}>
       {type.fields.map((field) => {
         const raw = memberAt(type.raw, ['fields', field.pointer]);
         const nested = isJsonObject(raw) && isJsonObject(raw['fields']) ? Object.keys(raw['fields']) : [];
@@ -152,8 +152,8 @@ function Fields({ type, words }: PartProps) {
               <span className="mono faint schema-pointer">{field.pointer}</span>
               {nested.length === 0 ? null : <span className="mono faint schema-pointer">{nested.join(' ')}</span>}
             </td>
-            <td className="schema-kinds">{field.kinds.length === 0 ? <span className="faint">{words.any}</span> : field.kinds.join(', ')}</td>
-            <td>
+            <td className="schema-kinds" data-label={words.kind}>{field.kinds.length === 0 ? <span className="faint">{words.any}</span> : field.kinds.join(', ')}</td>
+            <td data-label={words.rules}>
               <span className="schema-rules">
                 {rulesOf(field, isJsonObject(raw) ? raw : {}, words).map((rule) => (
                   <span key={rule} className="schema-rule">
@@ -162,7 +162,7 @@ function Fields({ type, words }: PartProps) {
                 ))}
               </span>
             </td>
-            <td>{field.merge === null ? <span className="faint">{words.usual}</span> : mergeWords(field.merge, words)}</td>
+            <td data-label={words.whenTwo}>{field.merge === null ? <span className="faint">{words.usual}</span> : mergeWords(field.merge, words)}</td>
           </tr>
         );
       })}
