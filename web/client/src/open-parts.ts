@@ -15,6 +15,7 @@ import type { Parts, World } from './parts';
 import { platformSocket } from './platform-socket';
 import type { SocketFactory } from './seams';
 import { createSession } from './session';
+import { createSiblingLink } from './sibling-link';
 import { createTabLink } from './tab-link';
 import { createIds } from './uuid';
 import { CLIENT_VERSION } from './version';
@@ -43,7 +44,8 @@ export const openParts = (world: World): Parts => {
   const leader = createLeader(tabs, name);
   const connectivity = createConnectivity(hostOf(world.url));
   credentials.reached = (answered) => (answered ? connectivity.reached() : connectivity.lost());
-  const sessions = createSession({ http, credentials, tabs, clock, storage, connectivity, cookies: typeof document !== 'undefined' });
+  const siblings = createSiblingLink(world.url);
+  const sessions = createSession({ http, credentials, tabs, space: world.space, siblings, clock, storage, connectivity, cookies: typeof document !== 'undefined' });
   const loggedIn = () => {
     const session = sessions.live.getSnapshot();
     return session.status === 'authenticated' ? session.who.actor : null;
@@ -83,6 +85,7 @@ export const openParts = (world: World): Parts => {
       leader.close();
       connectivity.close();
       tabs.close();
+      siblings?.close();
       storage.close();
     },
   };

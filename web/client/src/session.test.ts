@@ -6,7 +6,7 @@ import { createHttp } from './http';
 import type { Json } from './json';
 import { createMemoryStorage } from './memory-storage';
 import { createSession } from './session';
-import { createTabHub } from './tab-hub';
+import { createTabHub, type TabHub } from './tab-hub';
 import { createFakeClock } from './testing/fake-clock';
 import { createFakeTransport } from './testing/fake-transport';
 
@@ -17,12 +17,14 @@ const started = (user: string, more: Record<string, Json> = {}): Json => ({ sess
 const refused = (code: string): Json => ({ type: `urn:stet:problem:${code}`, code, detail: code, status: 401 });
 
 const world = (options: { readonly token?: string; readonly cookies?: boolean } = {}) => {
-  const hub = createTabHub();
+  const hubs = new Map<string, TabHub>();
+  const siblings = createTabHub();
   const clock = createFakeClock();
   const server = { actor: null as string | null, offline: false, requests: 0 };
   const fake = createFakeTransport();
   fake.handle((request) => {
     server.requests += 1;
+    request = { ...request, path: request.path.replace('/v1/other/', '/v1/main/') };
     if (server.offline) return 'offline';
     if (request.path === '/v1/main/session' && request.method === 'GET')
       return server.actor === null ? { status: 401, body: refused('UNAUTHENTICATED') } : { body: who(server.actor) };
@@ -39,11 +41,13 @@ const world = (options: { readonly token?: string; readonly cookies?: boolean } 
     return server.actor === null ? { status: 401, body: refused('SESSION_ENDED') } : { body: {} };
   });
   const storage = createMemoryStorage('durable', clock.now);
-  const open = () => {
+  const open = (space = 'main') => {
+    const hub = hubs.get(space) ?? createTabHub();
+    hubs.set(space, hub);
     const credentials = createCredentials(options.token ?? null);
-    const http = createHttp({ transport: fake.transport, clock, credentials, space: 'main', timeoutMs: 1000 });
+    const http = createHttp({ transport: fake.transport, clock, credentials, space, timeoutMs: 1000 });
     const connectivity = createConnectivity(null);
-    const session = createSession({ http, credentials, tabs: hub.open(), clock, storage, connectivity, cookies: options.cookies ?? true });
+    const session = createSession({ http, credentials, tabs: hub.open(), space, siblings: siblings.open(), clock, storage, connectivity, cookies: options.cookies ?? true });
     const heard: string[] = [];
     session.live.subscribe(() => {
       const state = session.live.getSnapshot();
@@ -78,6 +82,39 @@ test('a login in one tab is seen by all, and so is a logout', async () => {
   assert.deepEqual(one.heard, ['nobody', 'ana', 'nobody logged_out']);
   assert.deepEqual(two.heard, one.heard);
   assert.equal(one.credentials.csrf, null);
+});
+
+test('a login and a logout are seen by clients of other spaces, which ask the server what it means for them', async () => {
+  const { open, clock } = world();
+  const [one, other] = [open(), open('other')];
+  one.session.start();
+  other.session.start();
+  await clock.settle();
+  await one.session.logIn({ user: 'ana', password: 'x' });
+  await clock.settle();
+  assert.deepEqual(other.heard, ['nobody', 'ana']);
+  assert.equal(other.credentials.csrf, 'csrf of ana');
+  await other.session.logOut();
+  await clock.settle();
+  assert.deepEqual(one.heard, ['nobody', 'ana', 'nobody logged_out']);
+  assert.equal(one.credentials.csrf, null);
+});
+
+test('a login in another space that means nothing here changes nothing', async () => {
+  const { open, clock, server, fake } = world();
+  const [one, other] = [open(), open('other')];
+  server.actor = 'ana';
+  one.session.start();
+  other.session.start();
+  await clock.settle();
+  fake.handle(({ method, path }) => {
+    if (path === '/v1/other/session') return { status: method === 'POST' ? 201 : 200, body: method === 'POST' ? started('ben') : who('ben') };
+    return { body: who('ana') };
+  });
+  await other.session.logIn({ user: 'ben', password: 'x' });
+  await clock.settle();
+  assert.deepEqual(one.heard, ['ana']);
+  assert.deepEqual(other.heard, ['ana', '?', 'ben']);
 });
 
 test('a wrong password changes nothing', async () => {

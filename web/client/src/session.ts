@@ -1,6 +1,7 @@
 /**
  * Who is logged in. The browser's cookie is the truth, and all tabs share it; the proof that writes need (`csrf`) is kept in memory and
- * passed from tab to tab. One tab logs in or out, and the others hear of it.
+ * passed from tab to tab. One tab logs in or out, and the others hear of it. Clients of other spaces hear that something changed, and ask:
+ * a session of the server's own people is good for every space, one of a space for that space alone.
  */
 import type { Sessions, SessionState, Who } from './client';
 import type { Credentials } from './credentials';
@@ -9,11 +10,15 @@ import { StetError } from './error';
 import type { HttpCore } from './http';
 import { backoffMs } from './schedule';
 import type { Clock, Connectivity, EditStorage, TabLink } from './seams';
+import type { SiblingLink } from './sibling-link';
 
 export interface SessionOptions {
   readonly http: HttpCore;
   readonly credentials: Credentials;
   readonly tabs: TabLink;
+  readonly space: string;
+  /** Clients of other spaces; null: there is no way to them. */
+  readonly siblings: Pick<SiblingLink, 'post' | 'subscribe'> | null;
   readonly clock: Clock;
   readonly storage: Pick<EditStorage, 'note' | 'keepNote'>;
   readonly connectivity: Pick<Connectivity, 'subscribe'>;
@@ -29,6 +34,14 @@ export interface RunningSessions extends Sessions {
 }
 
 const part = 'stet.session';
+/** What siblings are told, and in which space: no name and no proof, for they see for themselves. */
+type SiblingWord = 'in' | 'out';
+const siblingMessage = (word: SiblingWord, space: string): string => `${part} ${word} ${space}`;
+/** The word of a client of another space; the tabs of this one have heard more already. */
+const siblingWord = (message: unknown, space: string): SiblingWord | null =>
+  (['in', 'out'] as const).find(
+    (word) => typeof message === 'string' && message.startsWith(siblingMessage(word, '')) && message !== siblingMessage(word, space),
+  ) ?? null;
 const actorNote = 'actor';
 
 type SessionMessage =
@@ -77,6 +90,8 @@ export function createSession(options: SessionOptions): RunningSessions {
   let asking: Promise<SessionState> | null = null;
   /** Counts logins and logouts: an answer that was asked for before one says nothing any more. */
   let era = 0;
+  /** Why there will be nobody, when the server says so next: as somebody else's client told. */
+  let reason: 'ended' | 'logged_out' = 'ended';
   let failures = 0;
   let undoRetry = () => {};
   let closed = false;
@@ -117,12 +132,13 @@ export function createSession(options: SessionOptions): RunningSessions {
         if (asked !== era) continue;
         const from = new Members(body);
         enter(whoOf(body, ''), from.find('csrf', text) ?? null, credentials.token);
+        reason = 'ended';
       } catch (error) {
         if (closed) return state;
         if (!(error instanceof StetError) || error.status !== 401) throw error;
         if (asked !== era) continue;
         const was = state.status === 'authenticated' || (state.status === 'anonymous' && state.reason === 'ended');
-        leave(was || error.code === 'SESSION_ENDED' ? 'ended' : null);
+        leave(was || error.code === 'SESSION_ENDED' ? reason : null);
       }
       return state;
     }
@@ -162,6 +178,17 @@ export function createSession(options: SessionOptions): RunningSessions {
     if (message.kind === 'in') enter(message.who, message.csrf, message.token);
     else leave(message.reason);
   });
+  const undoSiblings = options.siblings?.subscribe((message) => {
+    const word = siblingWord(message, options.space);
+    if (givenToken !== null || word === null) return;
+    // Whatever is being asked may have been asked before.
+    era += 1;
+    if (word === 'out') reason = 'logged_out';
+    refresh().then(
+      () => (reason = 'ended'),
+      () => {},
+    );
+  });
   const undoNetwork = options.connectivity.subscribe((online) => {
     if (online) persist();
   });
@@ -187,6 +214,7 @@ export function createSession(options: SessionOptions): RunningSessions {
     });
     if (found.status !== 'authenticated') throw new StetError({ code: 'SESSION_ENDED', detail: 'the session was over at once', status: 401 });
     post({ kind: 'in', who: found.who, csrf: credentials.csrf, token: givenToken === null ? credentials.token : null });
+    if (givenToken === null) options.siblings?.post(siblingMessage('in', options.space));
     return found.who;
   };
 
@@ -213,11 +241,13 @@ export function createSession(options: SessionOptions): RunningSessions {
       era += 1;
       leave('logged_out');
       post({ kind: 'out', reason: 'logged_out' });
+      if (givenToken === null) options.siblings?.post(siblingMessage('out', options.space));
     },
     close() {
       closed = true;
       undoRetry();
       undoTabs();
+      undoSiblings?.();
       undoNetwork();
       credentials.renew = null;
       credentials.refused = null;
