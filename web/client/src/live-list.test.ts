@@ -148,7 +148,6 @@ test('a list that cannot be read says so, and is read when the feed is back', as
   await world.clock.settle();
   assert.deepEqual([list.getSnapshot().status, list.getSnapshot().error?.code], ['error', 'FORBIDDEN']);
   world.feed.setState('open');
-  world.network.next().answer({ body: { version: '0.1.0' } });
   answerPage(world, [task('1', 1, {})]);
   await world.clock.settle();
   assert.deepEqual([list.getSnapshot().status, list.getSnapshot().error, ids(list)], ['ready', null, '1']);

@@ -9,6 +9,9 @@ import { CLIENT_VERSION, versionsFit } from './version';
 export const watchServerVersion = (http: HttpCore, store: RecordStore, feed: Feed): (() => void) => {
   const closed = new AbortController();
   let asking = false;
+  /** It answered, and the feed was not lost since. */
+  let known = false;
+  let open = false;
 
   const ask = async () => {
     if (asking) return;
@@ -16,6 +19,7 @@ export const watchServerVersion = (http: HttpCore, store: RecordStore, feed: Fee
     try {
       const answer = await http.request('GET', '//healthz', { signal: closed.signal });
       const server = new Members(answer.body).get('version', text);
+      known = true;
       store.set({ versions: { client: CLIENT_VERSION, server, fit: versionsFit(CLIENT_VERSION, server) } });
     } catch {
       // Nobody there, or no Stet server: that shows wherever something is read. It is asked again when the feed is open.
@@ -24,7 +28,9 @@ export const watchServerVersion = (http: HttpCore, store: RecordStore, feed: Fee
     }
   };
   const undo = feed.subscribe((state) => {
-    if (state === 'open') void ask();
+    if (open && state !== 'open') known = false;
+    open = state === 'open';
+    if (open && !known) void ask();
   });
   void ask();
   return () => {

@@ -127,7 +127,11 @@ export function createSession(options: SessionOptions): RunningSessions {
     for (;;) {
       const asked = era;
       try {
-        const { body } = await http.request('GET', '/session');
+        const answer = http.request('GET', '/session');
+        answer.catch(() => {});
+        // The server answers while storage says who was here last; what is known of both is known at once.
+        await remembered;
+        const { body } = await answer;
         if (closed) return state;
         if (asked !== era) continue;
         const from = new Members(body);
@@ -229,7 +233,7 @@ export function createSession(options: SessionOptions): RunningSessions {
     get lastActor() {
       return lastActor;
     },
-    start: () => void remembered.then(persist),
+    start: persist,
     refresh,
     logIn: ({ user, password, device }) => logInWith('/session', { user, password, ...(device !== undefined && { name: device }) }),
     redeem: (link) => logInWith('/session/link', link),
