@@ -75,6 +75,9 @@ try {
     await page.goto(`${url}/#/records/parts`, { waitUntil: 'commit' });
     await page.locator('[role=grid] [role=row]').nth(3).waitFor();
     visits.push(performance.now() - began);
+    // Later visits are those of somebody who was here before: the service worker is there, and stands between.
+    await page.evaluate(() => navigator.serviceWorker.ready.then(({ active }) => active?.state));
+    await page.waitForTimeout(500);
   }
   console.log('');
   console.log(`The console's first page, until its list is shown: ${visits[0].toFixed(0)} ms the first time, ${median(visits.slice(1)).toFixed(0)} ms with a filled cache (goal 1000 ms)`);

@@ -20,6 +20,8 @@ story('in the console what is edited without a network outlives the page, and ar
   const page = await tab(ana, '/records/tasks/1');
   await status(page).waitFor();
   await connection(page, 'Live').waitFor();
+  // The console's own files come to this machine a moment after the first page.
+  await page.evaluate(() => navigator.serviceWorker.ready.then(({ active }) => active?.state));
   await ana.setOffline(true);
   await status(page).selectOption('in progress');
   await save(page);
@@ -30,8 +32,6 @@ story('in the console what is edited without a network outlives the page, and ar
   await page.getByText('You are offline.').waitFor();
   await screenshot(page, 'console-offline');
   assert.equal((await server.record('tasks', '1')).version, 1);
-  // The console's own files are on this machine by now, and so it can say what it kept.
-  await page.evaluate(() => navigator.serviceWorker.ready.then(({ active }) => active?.state));
   await page.reload();
   await page.getByRole('heading', { name: 'The server does not answer' }).waitFor();
   await page.getByText('2 changes are kept here and will be sent then, in order.').waitFor();

@@ -1,12 +1,13 @@
 import type { Client } from '@stet/client';
 import { StetProvider, useClientState, useSession } from '@stet/react';
-import { useEffect, useRef, useState } from 'react';
+import { useLayoutEffect, useRef, useState } from 'react';
 import { useLanguage } from '../i18n/language';
 import { useMessages } from '../i18n/messages';
 import { LinkPage } from '../login/link-page';
 import { LoginPage } from '../login/login-page';
 import { LoginDialog } from '../login/login-dialog';
 import { Away } from '../offline/away';
+import { linkOf } from '../routing/route';
 import { useRoute } from '../routing/use-route';
 import { Spinner } from '../ui';
 import { shellMessages } from './messages';
@@ -14,10 +15,10 @@ import { Shell } from './shell';
 
 /** The console: one client for the space that the address names, and behind the login the shell. */
 export function App({ makeClient }: { readonly makeClient: (space: string) => Client }) {
-  const { space, parts } = useRoute();
+  const route = useRoute();
   const language = useLanguage();
-  const link = parts[0] === 'link' && parts[1] !== undefined && parts[2] !== undefined ? { space: parts[1], secret: parts[2] } : null;
-  const wanted = link?.space ?? space;
+  const link = linkOf(route);
+  const wanted = link?.space ?? route.space;
   const client = useClientOf(wanted, makeClient);
   if (!client) return null;
   return (
@@ -30,7 +31,8 @@ export function App({ makeClient }: { readonly makeClient: (space: string) => Cl
 /** Another space is another client; the one before stops, and keeps what waits. */
 function useClientOf(space: string, makeClient: (space: string) => Client): Client | null {
   const [made, setMade] = useState<Client | null>(null);
-  useEffect(() => {
+  // Before the next frame is drawn: an effect would wait for an empty one.
+  useLayoutEffect(() => {
     const client = makeClient(space);
     setMade(client);
     return () => {

@@ -18,7 +18,17 @@ export function decodeServerInfo(body: unknown): ServerInfo {
   };
 }
 
-export async function readServerInfo(client: Client, signal: AbortSignal): Promise<ServerInfo> {
-  const { body } = await client.http.request('GET', '//v1', { signal });
-  return decodeServerInfo(body);
+const reading = new WeakMap<Client, Promise<ServerInfo>>();
+
+/** Reads it; who asks while it is being read gets the same answer. */
+export function readServerInfo(client: Client): Promise<ServerInfo> {
+  let info = reading.get(client);
+  if (info === undefined) {
+    info = client.http
+      .request('GET', '//v1')
+      .then(({ body }) => decodeServerInfo(body))
+      .finally(() => reading.delete(client));
+    reading.set(client, info);
+  }
+  return info;
 }

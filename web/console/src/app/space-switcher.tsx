@@ -22,12 +22,14 @@ export function SpaceSwitcher() {
   const mayAsk = state.status === 'authenticated' && state.who.serverAdmin;
   useEffect(() => {
     if (!mayAsk) return undefined;
-    const stop = new AbortController();
-    readServerInfo(client, stop.signal).then(
-      (info) => setSpaces(info.spaces),
+    let gone = false;
+    readServerInfo(client).then(
+      (info) => gone || setSpaces(info.spaces),
       () => undefined,
     );
-    return () => stop.abort();
+    return () => {
+      gone = true;
+    };
   }, [client, mayAsk]);
   const open = (space: string) => goTo({ space, parts: [], query: {} });
   const known = [...new Set([client.space, ...spaces])].sort();

@@ -52,6 +52,17 @@ test('the page comes from the server while it is there, and from here when it is
   assert.equal(await said(kept.answer(going(`${base}#/main/records`))), `one ${base}`);
 });
 
+test('a page that the browser has asked for already is not asked for again', async () => {
+  const { kept, asked } = world('one');
+  await kept.install();
+  asked.length = 0;
+  assert.equal(await said(kept.answer(going(base), Promise.resolve(new Response('asked before')))), 'asked before');
+  assert.deepEqual(asked, []);
+  assert.equal(await said(kept.answer(going(base), Promise.reject(new TypeError('nobody there')))), `one ${base}`);
+  assert.equal(await said(kept.answer(going(base), Promise.resolve(undefined))), `one ${base}`);
+  assert.deepEqual(asked, [base]);
+});
+
 test("a proxy's word that nobody is behind it counts as away; a refusal of the server's own does not", async () => {
   const { kept, server } = world('one');
   await kept.install();

@@ -27,8 +27,9 @@ export interface KeptFiles {
   install(): Promise<void>;
   /** Forgets the builds before; no page uses them any more. */
   activate(): Promise<void>;
-  /** The answer to what a page of the console asks for; null: it is none of ours, and goes to the network as ever. */
-  answer(request: Request): Promise<Response> | null;
+  /** The answer to what a page of the console asks for; null: it is none of ours, and goes to the network as ever.
+   *  `asked`: what the browser has asked the server for already, if it has; rejects when nobody answers. */
+  answer(request: Request, asked?: Promise<Response | undefined>): Promise<Response> | null;
 }
 
 /** A proxy says these in the place of a server that is not there. */
@@ -43,10 +44,10 @@ export function keepFiles({ base, files, build, caches, fetch }: KeptFilesOption
   const kept = async (url: string): Promise<Response | undefined> => (await caches.open(name)).match(url, anyForm);
 
   /** The newest page when the server is there: it names the files of its own build. */
-  const page = async (original: Request): Promise<Response> => {
+  const page = async (original: Request, asked: Promise<Response | undefined> | undefined): Promise<Response> => {
     let answered: Response;
     try {
-      answered = await fetch(original);
+      answered = (await asked) ?? (await fetch(original));
     } catch (error) {
       const found = await kept(base);
       if (found) return found;
@@ -66,10 +67,10 @@ export function keepFiles({ base, files, build, caches, fetch }: KeptFilesOption
       const names = await caches.keys();
       await Promise.all(names.filter((other) => other.startsWith(prefix) && other !== name).map((other) => caches.delete(other)));
     },
-    answer(request) {
+    answer(request, asked) {
       if (request.method !== 'GET') return null;
       const url = request.url.replace(/#.*$/, '');
-      if (request.mode === 'navigate') return url === base ? page(request) : null;
+      if (request.mode === 'navigate') return url === base ? page(request, asked) : null;
       return url.startsWith(base) && files.includes(url.slice(base.length)) && url !== base ? asset(request) : null;
     },
   };

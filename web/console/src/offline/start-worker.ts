@@ -1,3 +1,6 @@
+/** It begins so long after the page is there, in milliseconds: it fetches every file of the console, over the same few connections. */
+const quietMs = 2000;
+
 /**
  * Has the browser keep the console's own files for when the server is away; where it does not (a plain address of another machine, a private
  * window), the console works as ever while the server is there. It waits until the first page is there, and takes nothing from it.
@@ -7,6 +10,7 @@ export function startWorker(base: string): void {
   const start = () => {
     navigator.serviceWorker.register(`${base}/assets/console-worker.js`, { scope: `${base}/`, updateViaCache: 'none' }).catch(() => {});
   };
-  if (document.readyState === 'complete') start();
-  else addEventListener('load', start, { once: true });
+  const later = () => void setTimeout(start, quietMs);
+  if (document.readyState === 'complete') later();
+  else addEventListener('load', later, { once: true });
 }

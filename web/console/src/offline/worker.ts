@@ -3,15 +3,20 @@ import { keepFiles, type Caches } from './kept-files';
 
 interface LifeEvent extends Event {
   waitUntil(done: Promise<void>): void;
+  /** Newer browsers: requests that need not wait for this worker. */
+  addRoutes?(rules: readonly Readonly<Record<string, unknown>>[]): Promise<void>;
 }
 interface AskedEvent extends Event {
   readonly request: Request;
+  /** What the browser has asked for already, while it was waking this worker up. */
+  readonly preloadResponse?: Promise<Response | undefined>;
   respondWith(answer: Promise<Response>): void;
 }
 /** The compiler knows a page's world alone; of the worker's this is used. */
 interface WorkerWorld {
   readonly location: { readonly href: string };
   readonly caches: Caches;
+  readonly registration: { readonly navigationPreload?: { enable(): Promise<void> } };
   addEventListener(type: 'install' | 'activate', heard: (event: LifeEvent) => void): void;
   addEventListener(type: 'fetch', heard: (event: AskedEvent) => void): void;
 }
@@ -28,10 +33,16 @@ const kept = keepFiles({
   fetch: (request) => fetch(request),
 });
 
-self.addEventListener('install', (event) => event.waitUntil(kept.install()));
+// The server's answers never come through here, so nobody has to wake this worker up for them.
+const past = async (event: LifeEvent): Promise<void> => {
+  const { pathname } = new URL('..', self.location.href);
+  const rules = ['v1/*', 'healthz'].map((path) => ({ condition: { urlPattern: { pathname: pathname + path } }, source: 'network' }));
+  await event.addRoutes?.(rules).catch(() => {});
+};
+self.addEventListener('install', (event) => event.waitUntil(Promise.all([kept.install(), past(event)]).then(() => {})));
 // A build waits until no page uses the one before: that one's late parts are still here when they are needed.
-self.addEventListener('activate', (event) => event.waitUntil(kept.activate()));
+self.addEventListener('activate', (event) => event.waitUntil(Promise.all([kept.activate(), self.registration.navigationPreload?.enable()]).then(() => {})));
 self.addEventListener('fetch', (event) => {
-  const answer = kept.answer(event.request);
+  const answer = kept.answer(event.request, event.preloadResponse);
   if (answer) event.respondWith(answer);
 });

@@ -42,3 +42,8 @@ export function formatRoute(route: Route): string {
   const query = new URLSearchParams(Object.entries(route.query).filter(([, value]) => value !== '')).toString();
   return `#/${parts.map(encodeURIComponent).join('/').replace(/%7E/gi, '~')}${query === '' ? '' : `?${query}`}`;
 }
+
+/** What a link of invitation or of a new password holds: `#/link/SPACE/SECRET`; null: the route is none. */
+export function linkOf({ parts }: Route): { readonly space: string; readonly secret: string } | null {
+  return parts[0] === 'link' && parts[1] !== undefined && parts[2] !== undefined ? { space: parts[1], secret: parts[2] } : null;
+}

@@ -50,7 +50,8 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
   const { label, rows, keyOf, nameOf = keyOf, columns, sort = null, onSort, onResize, onOpen, activeKey = null, selected, onSelect, selectLabel, onEnd, total = null } = props;
   const words = useMessages(uiMessages);
   const box = useRef<HTMLDivElement>(null);
-  const [range, setRange] = useState({ first: 0, last: 40 });
+  // Until the table's own height is known: no more than a window holds.
+  const [range, setRange] = useState(() => ({ first: 0, last: Math.ceil((globalThis.innerHeight ?? 0) / rowHeight) }));
   const [focused, setFocused] = useState(0);
   const measure = useCallback(() => {
     const shown = box.current;

@@ -1,12 +1,12 @@
 import { Activity } from 'lucide-react';
-import { lazy } from 'react';
+import { late } from '../late';
 import type { PageDefinition } from '../page';
 
 export const page: PageDefinition = {
   path: 'activity',
   title: { en: 'Activity', es: 'Actividad' },
   icon: Activity,
-  component: lazy(() => import('./activity-page').then((module) => ({ default: module.ActivityPage }))),
+  ...late(() => import('./activity-page').then((module) => module.ActivityPage)),
   shortcut: 'g a',
   group: 'data',
 };

@@ -1,6 +1,6 @@
 import { useConflicts } from '@stet/react';
 import { GitMerge } from 'lucide-react';
-import { lazy } from 'react';
+import { late } from '../late';
 import type { PageDefinition } from '../page';
 
 /** Unread ones of the server, and those that were met here. */
@@ -13,7 +13,7 @@ export const page: PageDefinition = {
   path: 'conflicts',
   title: { en: 'Conflicts', es: 'Conflictos' },
   icon: GitMerge,
-  component: lazy(() => import('./conflicts-page').then((module) => ({ default: module.ConflictsPage }))),
+  ...late(() => import('./conflicts-page').then((module) => module.ConflictsPage)),
   shortcut: 'g c',
   group: 'data',
   useBadge: useUnread,

@@ -1,12 +1,12 @@
 import { History } from 'lucide-react';
-import { lazy } from 'react';
+import { late } from '../late';
 import type { PageDefinition } from '../page';
 
 export const page: PageDefinition = {
   path: 'history',
   title: { en: 'History', es: 'Historial' },
   icon: History,
-  component: lazy(() => import('./history-page').then((module) => ({ default: module.HistoryPage }))),
+  ...late(() => import('./history-page').then((module) => module.HistoryPage)),
   shortcut: 'g h',
   group: 'data',
   hidden: true,

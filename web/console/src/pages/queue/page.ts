@@ -1,12 +1,12 @@
 import { ListTodo } from 'lucide-react';
-import { lazy } from 'react';
+import { late } from '../late';
 import type { PageDefinition } from '../page';
 
 export const page: PageDefinition = {
   path: 'queue',
   title: { en: 'Queue', es: 'Cola' },
   icon: ListTodo,
-  component: lazy(() => import('./queue-page').then((module) => ({ default: module.QueuePage }))),
+  ...late(() => import('./queue-page').then((module) => module.QueuePage)),
   shortcut: 'g q',
   group: 'work',
 };

@@ -14,6 +14,7 @@ import { asAtFirst, chooseColumns, columnChoices, type ColumnChoice } from './co
 import { columnsAtFirst, columnsOf, columnValue, nextSort, type RecordColumn } from './columns';
 import { exportCsv } from './csv';
 import { FilterBar } from './filter-bar';
+import { listOptions } from './list-options';
 import { recordsMessages } from './messages';
 import { RecordTable } from './record-table';
 import { Trash } from './trash';
@@ -27,8 +28,6 @@ export interface RecordListProps {
   readonly onCreate: () => void;
 }
 
-/** Read at once; more when the end comes near. */
-const pageSize = 200;
 /** Texts offered for a field that has no enum. */
 const valuesMax = 40;
 /** How a filter is written. */
@@ -45,7 +44,7 @@ export function RecordList({ type, definition, active, onCreate }: RecordListPro
   const where = query['where'] ?? '';
   const sort = query['sort'] ?? '';
   const inTrash = query['trash'] === '1';
-  const list = useList(inTrash ? null : type, { limit: pageSize, total: true, ...(where === '' ? {} : { where }), ...(sort === '' ? {} : { sort }) });
+  const list = useList(inTrash ? null : type, listOptions(query));
   const choice = useSyncExternalStore(columnChoices.subscribe, columnChoices.get, () => noChoices)[type] ?? asAtFirst;
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [bulk, setBulk] = useState<'edit' | 'delete' | null>(null);
