@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { systemChromium } from '../scripts/places.mjs';
 
 const top = fileURLToPath(new URL('..', import.meta.url));
 const quick = process.argv.includes('--quick');
@@ -19,8 +20,7 @@ const json = process.argv.find((_, index, all) => all[index - 1] === '--json');
 const keep = (row) => json !== undefined && appendFileSync(json, `${JSON.stringify(row)}\n`);
 const profile = process.argv.find((one) => one.endsWith('.cpuprofile'));
 const program = resolve(process.env.STET_PROGRAM ?? join(top, '../build/stet'));
-const browsers = [process.env.CHROME_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'];
-const executablePath = browsers.find((path) => path && existsSync(path));
+const executablePath = systemChromium();
 if (!executablePath) {
   console.log('the console is left out: there is no Chromium');
   process.exit(0);

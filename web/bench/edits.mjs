@@ -4,11 +4,12 @@
 //
 // CHROME_PATH: the browser. Storage is named; IndexedDB waits for the disk with each transaction, and the page goes on meanwhile.
 import { build } from 'esbuild';
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { systemChromium } from '../scripts/places.mjs';
 
 const top = fileURLToPath(new URL('..', import.meta.url));
 const quick = process.argv.includes('--quick');
@@ -16,8 +17,7 @@ const json = process.argv.find((_, index, all) => all[index - 1] === '--json');
 const keep = (row) => json !== undefined && appendFileSync(json, `${JSON.stringify(row)}\n`);
 const rounds = quick ? 5 : 15;
 const GOAL_MS = 50;
-const browsers = [process.env.CHROME_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'];
-const executablePath = browsers.find((path) => path && existsSync(path));
+const executablePath = systemChromium();
 if (!executablePath) {
   console.log('edits in the browser are left out: there is no Chromium');
   process.exit(0);
