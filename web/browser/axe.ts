@@ -25,7 +25,9 @@ export async function axe(page: Page, within?: string, only?: readonly string[])
   // Through the debugger: the page's Content-Security-Policy rightly lets no script of ours in.
   const debug = await page.context().newCDPSession(page);
   try {
-    await debug.send('Runtime.evaluate', { expression: source });
+    // Half a megabyte, which a page that only changed its route still has.
+    const { result: there } = await debug.send('Runtime.evaluate', { expression: 'typeof axe' });
+    if (there.value === 'undefined') await debug.send('Runtime.evaluate', { expression: source });
     const { result, exceptionDetails } = await debug.send('Runtime.evaluate', {
       expression: `axe.run(${within === undefined ? 'document' : JSON.stringify(within)}, ${JSON.stringify(only === undefined ? rules : { runOnly: { type: 'rule', values: only } })}).then(({ violations, passes }) => JSON.stringify({ violations, passes: passes.length }))`,
       awaitPromise: true,

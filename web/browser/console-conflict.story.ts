@@ -42,14 +42,12 @@ const chosen = (page: Page) => status(page).locator('option:checked').textConten
 const dialog = (page: Page) => page.getByRole('dialog');
 const side = (page: Page, name: string) => dialog(page).getByRole('radio', { name: new RegExp(`^${name}`) });
 
-/** Both have the task open. Ana saves `blocked`; Ben, whose page knows by now, saves `done`, and himself as who does it. Answers both
- *  pages, with the dialog in Ben's. */
-const meet = async ({ open }: Stage, language: Language): Promise<{ readonly ana: Page; readonly ben: Page }> => {
-  const said = words[language];
-  const [ana, ben] = await Promise.all([
-    open({ as: 'ana', locale: language, route: '/records/tasks/1' }),
-    open({ as: 'ben', locale: language, theme: language === 'es' ? 'dark' : 'light', route: '/records/tasks/1' }),
-  ]);
+/** Both have the task open. Ana saves `blocked`; Ben, whose page knows by now, saves `done`, and himself as who does it. The dialog is in Ben's
+ *  page. */
+const meet = async (ana: Page, ben: Page, id: string, said: (typeof words)[Language]): Promise<void> => {
+  for (const page of [ana, ben]) await page.goto(`/#/records/tasks/${id}`);
+  await version(ana, 1).waitFor();
+  await version(ben, 1).waitFor();
   await status(ben).selectOption('done');
   await assignee(ben).fill('ben');
   await status(ana).selectOption('blocked');
@@ -59,58 +57,58 @@ const meet = async ({ open }: Stage, language: Language): Promise<{ readonly ana
   assert.equal(await chosen(ben), 'done', 'what Ben wrote stays');
   await press(ben, said.save);
   await dialog(ben).getByRole('heading', { name: said.title }).waitFor();
-  return { ana, ben };
 };
-const saved = async ({ server }: Stage): Promise<readonly unknown[]> => {
-  const record = await server.record('tasks', '1');
+const saved = async ({ server }: Stage, id = '1'): Promise<readonly unknown[]> => {
+  const record = await server.record('tasks', id);
   return [record.version, record.data['status'], record.data['assignee']];
 };
 
 for (const language of ['en', 'es'] as const) {
   const said = words[language];
 
-  story(`in the console the second is asked, and applies their changes (${language})`, async (stage) => {
-    const { ana, ben } = await meet(stage, language);
+  story(`in the console the second is asked, and each way out does what it says (${language})`, async (stage) => {
+    const [ana, ben] = await Promise.all([
+      stage.open({ as: 'ana', locale: language, route: '/records/tasks/1' }),
+      stage.open({ as: 'ben', locale: language, theme: language === 'es' ? 'dark' : 'light', route: '/records/tasks/1' }),
+    ]);
+    const gone = () => dialog(ben).waitFor({ state: 'hidden' });
+
+    await meet(ana, ben, '1', said);
     for (const name of [said.before, said.now, said.mine]) await side(ben, name).waitFor();
     assert.equal(await side(ben, said.mine).isChecked(), true);
     await axe(ben);
     await screenshot(ben, `console-conflict-${language}`);
     await press(ben, said.apply);
-    await dialog(ben).waitFor({ state: 'hidden' });
+    await gone();
     await version(ana, 3).waitFor();
     assert.equal(await chosen(ana), 'done');
-    assert.deepEqual(await saved(stage), [3, 'done', 'ben']);
-  });
+    assert.deepEqual(await saved(stage, '1'), [3, 'done', 'ben']);
 
-  story(`in the console the second discards their changes, and sees the server's state (${language})`, async (stage) => {
-    const { ben } = await meet(stage, language);
+    await meet(ana, ben, '3', said);
     await press(ben, said.discard);
-    await dialog(ben).waitFor({ state: 'hidden' });
+    await gone();
     await status(ben).locator('option:checked', { hasText: 'blocked' }).waitFor({ state: 'attached' });
-    assert.equal(await assignee(ben).inputValue(), 'dora');
-    assert.deepEqual(await saved(stage), [2, 'blocked', 'dora']);
-  });
+    assert.equal(await assignee(ben).inputValue(), 'bob');
+    assert.deepEqual(await saved(stage, '3'), [2, 'blocked', 'bob']);
 
-  story(`in the console the second decides later, and then field by field (${language})`, async (stage) => {
-    const { ben } = await meet(stage, language);
+    // Later, and then field by field.
+    await meet(ana, ben, '6', said);
     await press(ben, said.later);
-    await dialog(ben).waitFor({ state: 'hidden' });
+    await gone();
     await ben.getByText(said.waits).waitFor();
-    assert.deepEqual(await saved(stage), [2, 'blocked', 'dora']);
+    assert.deepEqual(await saved(stage, '6'), [2, 'blocked', 'dora']);
     await press(ben, said.decide);
     await side(ben, said.now).check();
     await press(ben, said.apply);
-    await dialog(ben).waitFor({ state: 'hidden' });
+    await gone();
     await version(ben, 3).waitFor();
-    assert.deepEqual(await saved(stage), [3, 'blocked', 'ben']);
-  });
+    assert.deepEqual(await saved(stage, '6'), [3, 'blocked', 'ben']);
 
-  story(`in the console a second conflict while applying opens the dialog again (${language})`, async (stage) => {
-    const { ben } = await meet(stage, language);
+    await meet(ana, ben, '8', said);
     // Before Ben's page can know: his answer is on its way when it changes again.
     let faster = true;
     await ben.context().route(/\/resolve$/, async (route) => {
-      if (faster) await stage.server.patch('tasks', '1', { status: 'open' });
+      if (faster) await stage.server.patch('tasks', '8', { status: 'open' });
       faster = false;
       await route.continue();
     });
@@ -119,9 +117,9 @@ for (const language of ['en', 'es'] as const) {
     await dialog(ben).getByText('open', { exact: true }).first().waitFor();
     await screenshot(ben, `console-conflict-again-${language}`);
     await press(ben, said.apply);
-    await dialog(ben).waitFor({ state: 'hidden' });
+    await gone();
     await version(ben, 4).waitFor();
-    assert.deepEqual(await saved(stage), [4, 'done', 'ben']);
+    assert.deepEqual(await saved(stage, '8'), [4, 'done', 'ben']);
   });
 }
 

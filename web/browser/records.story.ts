@@ -128,21 +128,3 @@ story('everything is found by name', async ({ open }) => {
   await page.locator('body').press('?');
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
 });
-
-for (const theme of ['light', 'dark'] as const) {
-  story(`records have no barriers, ${theme}`, async ({ open }) => {
-    const page = await open({ as: 'ana', route: '/records/tasks', theme, locale: theme === 'dark' ? 'es' : 'en' });
-    await page.getByRole('grid').waitFor();
-    await axe(page);
-    await screenshot(page, `records-${theme}`);
-    await page.goto('/#/records/tasks?new=1');
-    await panel(page).locator('form').waitFor();
-    await axe(page);
-    await screenshot(page, `records-new-${theme}`);
-    await page.setViewportSize({ width: 390, height: 780 });
-    await page.goto('/#/records/tasks');
-    await page.getByRole('grid').waitFor();
-    await axe(page);
-    await screenshot(page, `records-narrow-${theme}`);
-  });
-}

@@ -5,16 +5,17 @@
 //   STORY='wrong' node browser/run.mjs       only the stories whose names match
 //
 // STET_PROGRAM: the server, build/stet when not given. CHROME_PATH: the browser. Ends with 77, as skipped, where there is none.
+// STORIES_AT_ONCE: how many are played at the same time; by default as many as there are processors, and one more.
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { at, consoleOptions, top } from '../scripts/places.mjs';
+import { at, consoleOptions, systemChromium, top } from '../scripts/places.mjs';
 
 const wanted = process.argv.slice(2);
 const program = resolve(process.env.STET_PROGRAM ?? at('../build/stet'));
-const browsers = [process.env.CHROME_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'];
-if (!browsers.some((path) => path && existsSync(path))) {
+const browser = systemChromium();
+if (browser === undefined) {
   console.log('skipped: there is no Chromium (scripts/setup installs it; CHROME_PATH may name another)');
   process.exit(77);
 }
@@ -38,9 +39,8 @@ try {
     stdin: {
       contents: [
         ...stories.map((name) => `import './browser/${name}';`),
-        "import { after } from 'node:test';",
-        "import { finish } from './browser/story';",
-        'after(finish);',
+        "import { playAll } from './browser/story';",
+        'playAll();',
       ].join('\n'),
       resolveDir: top,
       loader: 'ts',
@@ -65,7 +65,7 @@ try {
   const { status } = spawnSync(process.execPath, ['--enable-source-maps', join(out, 'stories.mjs')], {
     cwd: top,
     stdio: 'inherit',
-    env: { ...process.env, STET_PROGRAM: program, STET_TOP: resolve(top, '..'), STET_APPLICATION: out },
+    env: { ...process.env, CHROME_PATH: browser, STET_PROGRAM: program, STET_TOP: resolve(top, '..'), STET_APPLICATION: out },
   });
   process.exitCode = status ?? 1;
 } finally {

@@ -1,7 +1,8 @@
 /** Stories: what somebody does in a real browser against the real server. One browser plays all of them, each with its own server. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { passwords, Stet, type Example } from './stet';
 
@@ -31,25 +32,20 @@ export interface Stage {
 export interface StoryOptions {
   /** Default `tasks`. */
   readonly example?: Example;
-  /** Default 120,000: machines are slow at times. */
+  /** Default 120,000. The longest are played first. */
   readonly timeoutMs?: number;
 }
 
 const output = resolve(process.env['STET_SCREENSHOTS'] ?? 'dist/screenshots');
+/** What a story may take, unless it says otherwise. Machines are slow at times. */
+const usualMsMax = 120_000;
 /** How long Playwright waits for something to be there before it says that it is not. */
 const actionMsMax = 30_000;
 
-/** The system's browser; CHROME_PATH names another. Null: there is none. */
-export const findChromium = (): string | null => {
-  const named = process.env['CHROME_PATH'];
-  if (named !== undefined && named !== '') return named;
-  return ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'].find(existsSync) ?? null;
-};
-
 let browser: Promise<Browser> | null = null;
 const theBrowser = (): Promise<Browser> => {
-  const executablePath = findChromium();
-  if (executablePath === null) throw new Error('there is no Chromium');
+  const executablePath = process.env['CHROME_PATH'];
+  if (executablePath === undefined) throw new Error('there is no Chromium');
   browser ??= chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-extensions', '--disable-background-networking', '--font-render-hinting=none', '--force-color-profile=srgb'],
@@ -71,6 +67,12 @@ const serveApplication = (context: BrowserContext): Promise<unknown> =>
     return route.fulfill({ body, contentType: `${contentType}; charset=utf-8`, headers: { 'Content-Security-Policy': policy } });
   });
 
+interface Told {
+  readonly name: string;
+  readonly play: (stage: Stage) => Promise<void>;
+  readonly options: StoryOptions;
+}
+const told: Told[] = [];
 let passed = 0;
 let failed = 0;
 const only = new RegExp(process.env['STORY'] ?? '');
@@ -80,79 +82,90 @@ const slug = (words: string): string => words.toLowerCase().replace(/[^a-z0-9]+/
 /** Registers a story. It fails, too, when a page threw an error nobody caught, or broke the Content-Security-Policy. */
 export function story(name: string, play: (stage: Stage) => Promise<void>, options: StoryOptions = {}): void {
   if (!only.test(name)) return;
-  void test(name, { timeout: options.timeoutMs ?? 120_000 }, async () => {
-    const wrong: string[] = [];
-    const said: string[] = [];
-    const people: BrowserContext[] = [];
-    const server = await Stet.begin(options.example ?? 'tasks');
-    const watch = (page: Page): void => {
-      page.setDefaultTimeout(actionMsMax);
-      page.on('pageerror', (error) => wrong.push(`a page threw: ${error.stack ?? error.message}`));
-      page.on('console', (message) => {
-        const text = message.text();
-        said.push(`${message.type()}: ${text}`);
-        if (text.includes('Content Security Policy')) wrong.push(text);
-      });
-    };
-    const person = async ({ locale = 'en', theme = 'light', size = { width: 1280, height: 800 }, as }: PersonOptions = {}): Promise<BrowserContext> => {
-      const context = await (await theBrowser()).newContext({
-        baseURL: server.url,
-        locale: locale === 'es' ? 'es-ES' : 'en-GB',
-        colorScheme: theme,
-        viewport: size,
-        reducedMotion: 'reduce',
-        timezoneId: 'Europe/Madrid',
-      });
-      people.push(context);
-      // To Chromium a page that a test made up comes from nowhere, and so may not open a WebSocket to this machine unasked.
-      await context.grantPermissions(['local-network-access'], { origin: server.url });
-      context.on('page', watch);
-      await serveApplication(context);
-      if (as !== undefined) {
-        const answer = await context.request.post('/v1/main/session', { data: { user: as, password: passwords[server.example] } });
-        if (answer.status() !== 201) throw new Error(`${as} cannot log in: ${answer.status()} ${await answer.text()}`);
-      }
-      return context;
-    };
-    const application = async (context: BrowserContext): Promise<Page> => {
-      const page = await context.newPage();
-      await page.goto('/application/');
-      return page;
-    };
-    const tab = async (context: BrowserContext, route = ''): Promise<Page> => {
-      const page = await context.newPage();
-      await page.goto(route === '' ? '/' : `/#${route}`);
-      return page;
-    };
-    let succeeded = false;
-    try {
-      await play({ server, person, tab, application, open: async ({ route, ...rest } = {}) => tab(await person(rest), route) });
-      if (wrong.length > 0) throw new Error(wrong.join('\n'));
-      succeeded = true;
-    } catch (error) {
-      // What could be seen, and what the pages said, tell more than the error.
-      let number = 0;
-      for (const page of people.flatMap((context) => context.pages())) {
-        number += 1;
-        await screenshot(page, `failed-${slug(name)}-${number}`).catch(() => undefined);
-      }
-      console.log(`# "${name}" failed; see ${output}/failed-${slug(name)}-*.png`);
-      for (const line of [...wrong, ...said].slice(-40)) console.log(`#   ${line.replaceAll('\n', '\n#   ')}`);
-      throw error;
-    } finally {
-      if (succeeded) passed += 1;
-      else failed += 1;
-      for (const context of people) await context.close().catch(() => undefined);
-      await server.close();
-    }
-  });
+  told.push({ name, play, options });
 }
 
-/** Closes the browser when all stories are over, and says last of all how they ended. */
-export const finish = async (): Promise<void> => {
-  process.once('exit', () => console.log(`${passed} passed, ${failed} failed`));
-  await (await browser?.catch(() => undefined))?.close();
-};
+async function tell({ name, play, options }: Told): Promise<void> {
+  const wrong: string[] = [];
+  const said: string[] = [];
+  const people: BrowserContext[] = [];
+  const server = await Stet.begin(options.example ?? 'tasks');
+  const watch = (page: Page): void => {
+    page.setDefaultTimeout(actionMsMax);
+    page.on('pageerror', (error) => wrong.push(`a page threw: ${error.stack ?? error.message}`));
+    page.on('console', (message) => {
+      const text = message.text();
+      said.push(`${message.type()}: ${text}`);
+      if (text.includes('Content Security Policy')) wrong.push(text);
+    });
+  };
+  const person = async ({ locale = 'en', theme = 'light', size = { width: 1280, height: 800 }, as }: PersonOptions = {}): Promise<BrowserContext> => {
+    const context = await (await theBrowser()).newContext({
+      baseURL: server.url,
+      locale: locale === 'es' ? 'es-ES' : 'en-GB',
+      colorScheme: theme,
+      viewport: size,
+      reducedMotion: 'reduce',
+      timezoneId: 'Europe/Madrid',
+    });
+    people.push(context);
+    // To Chromium a page that a test made up comes from nowhere, and so may not open a WebSocket to this machine unasked.
+    await context.grantPermissions(['local-network-access'], { origin: server.url });
+    context.on('page', watch);
+    await serveApplication(context);
+    if (as !== undefined) {
+      const answer = await context.request.post('/v1/main/session', { data: { user: as, password: passwords[server.example] } });
+      if (answer.status() !== 201) throw new Error(`${as} cannot log in: ${answer.status()} ${await answer.text()}`);
+    }
+    return context;
+  };
+  const application = async (context: BrowserContext): Promise<Page> => {
+    const page = await context.newPage();
+    await page.goto('/application/');
+    return page;
+  };
+  const tab = async (context: BrowserContext, route = ''): Promise<Page> => {
+    const page = await context.newPage();
+    await page.goto(route === '' ? '/' : `/#${route}`);
+    return page;
+  };
+  let succeeded = false;
+  try {
+    await play({ server, person, tab, application, open: async ({ route, ...rest } = {}) => tab(await person(rest), route) });
+    if (wrong.length > 0) throw new Error(wrong.join('\n'));
+    succeeded = true;
+  } catch (error) {
+    // What could be seen, and what the pages said, tell more than the error.
+    let number = 0;
+    for (const page of people.flatMap((context) => context.pages())) {
+      number += 1;
+      await screenshot(page, `failed-${slug(name)}-${number}`).catch(() => undefined);
+    }
+    console.log(`# "${name}" failed; see ${output}/failed-${slug(name)}-*.png`);
+    for (const line of [...wrong, ...said].slice(-40)) console.log(`#   ${line.replaceAll('\n', '\n#   ')}`);
+    throw error;
+  } finally {
+    if (succeeded) passed += 1;
+    else failed += 1;
+    for (const context of people) await context.close().catch(() => undefined);
+    await server.close();
+  }
+}
+
+/** Plays what was registered, several at once since they mostly wait for each other's processes, closes the browser, and says last of all
+ *  how they ended. */
+export function playAll(): void {
+  const atOnce = Number(process.env['STORIES_AT_ONCE'] ?? availableParallelism() + 1);
+  // The long ones first: none is left to be waited for alone.
+  const inOrder = [...told].sort((one, other) => (other.options.timeoutMs ?? usualMsMax) - (one.options.timeoutMs ?? usualMsMax));
+  describe('stories', { concurrency: atOnce }, () => {
+    for (const one of inOrder) void test(one.name, { timeout: one.options.timeoutMs ?? usualMsMax }, () => tell(one));
+    after(async () => {
+      process.once('exit', () => console.log(`${passed} passed, ${failed} failed`));
+      await (await browser?.catch(() => undefined))?.close();
+    });
+  });
+}
 
 /** Fills in the form that a page shows to whoever is not logged in. */
 export async function logIn(page: Page, user: string, password: string): Promise<void> {
