@@ -137,6 +137,9 @@ void live_act(struct live *live, stet_view text) {
         act(live, &message, &arena);
     } else if (message.has_id) {
         live_refuse(live, message.id, &err, NULL);
+    } else if (err.status == STET_NO_MEMORY) {
+        /* There is an id, and who waits for its answer has to hear that none will come. */
+        live->failed = true;
     } else {
         refuse_unnamed(live, &err);
     }

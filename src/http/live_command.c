@@ -235,9 +235,13 @@ void live_absent(struct live *live, const struct live_message *message, struct a
     stet_view type = percent_encode(arena, message->type);
     stet_view id = percent_encode(arena, message->id_of);
     stet_view address = arena_format(arena, "%.*s/%.*s", VIEW_ARG(type), VIEW_ARG(id));
-    if (type.bytes == NULL || id.bytes == NULL || address.bytes == NULL ||
-        address.size > ADDRESS_BYTES_MAX) {
-        stet_error err;
+    stet_error err;
+    if (type.bytes == NULL || id.bytes == NULL || address.bytes == NULL) {
+        error_set(&err, STET_NO_MEMORY, "out of memory");
+        live_refuse(live, message->id, &err, NULL);
+        return;
+    }
+    if (address.size > ADDRESS_BYTES_MAX) {
         error_set(&err, STET_BAD_REQUEST, "/address is too long");
         error_field(&err, "/address", ADDRESS_BYTES_MAX);
         live_refuse(live, message->id, &err, NULL);
