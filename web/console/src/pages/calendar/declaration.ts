@@ -27,7 +27,7 @@ export interface Intervals {
   readonly bufferAfterS: number;
   readonly holdExpires: Pointer | null;
   readonly allowOverlap: Pointer | null;
-  readonly recurrence: { readonly rrule: Pointer; readonly exdate: Pointer | null } | null;
+  readonly recurrence: { readonly rrule: Pointer; readonly exdate: Pointer | null; readonly rdate: Pointer | null } | null;
   readonly hours: Hours | null;
 }
 
@@ -140,7 +140,7 @@ function intervalsOf(value: unknown, fields: Readonly<Record<string, unknown>>):
     bufferAfterS: numberOf(value['buffer_after_s']) ?? 0,
     holdExpires: textOf(value['hold_expires']) ?? null,
     allowOverlap: textOf(value['allow_overlap']) ?? null,
-    recurrence: rrule === undefined ? null : { rrule, exdate: textOf(recurrence['exdate']) ?? null },
+    recurrence: rrule === undefined ? null : { rrule, exdate: textOf(recurrence['exdate']) ?? null, rdate: textOf(recurrence['rdate']) ?? null },
     hours: hoursOf(value['hours']),
   };
 }

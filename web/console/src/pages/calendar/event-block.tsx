@@ -60,8 +60,8 @@ export function EventBlock({ one, look, label, when, style, begins, ends, ghost,
       </button>
       {row ? null : (
         <>
-          {begins ? <span className="event-handle event-handle-start" aria-hidden onPointerDown={(event) => onPointerDown(event, 'start')} /> : null}
-          {ends ? <span className="event-handle event-handle-end" aria-hidden onPointerDown={(event) => onPointerDown(event, 'end')} /> : null}
+          {begins ? <span className="event-handle event-handle-start" aria-hidden onClick={onOpen} onPointerDown={(event) => onPointerDown(event, 'start')} /> : null}
+          {ends ? <span className="event-handle event-handle-end" aria-hidden onClick={onOpen} onPointerDown={(event) => onPointerDown(event, 'end')} /> : null}
         </>
       )}
     </div>

@@ -47,6 +47,12 @@ test('what was made, moved and deleted elsewhere is shown before it is read agai
   assert.deepEqual(hours({ heard }, occurrence('a', '09'), occurrence('b', '10'), occurrence('d', '12')), ['a 14', 'd 12', 'c 16']);
 });
 
+test('an occurrence gives way to the record that was made in its place', () => {
+  const at = (hour: string) => occurrence('s', hour, { key: `events/s@${hour}`, series: 's', originalStart: `2026-03-02T${hour}:00:00.000000000Z`, data: data('08', { rrule: 'FREQ=HOURLY' }) });
+  const heard = new Map([['events/s~20260302T100000Z', { id: 's~20260302T100000Z', version: 1, data: data('14') }]]);
+  assert.deepEqual(hours({ heard }, at('09'), at('10'), at('11')), ['s 09', 's 11', 's~20260302T100000Z 14']);
+});
+
 test('what is on its way stays where it was put, also an occurrence of a series', () => {
   const series = occurrence('s', '09', { key: 'events/s@1', series: 's', originalStart: '1', data: data('08', { rrule: 'FREQ=DAILY' }) });
   const to = { start: Date.parse('2026-03-02T13:00:00Z'), end: Date.parse('2026-03-02T14:00:00Z'), allDay: false, resource: null };

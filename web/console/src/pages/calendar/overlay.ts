@@ -43,6 +43,7 @@ export function overlaid(occurrences: readonly Occurrence[], type: string, kind:
   const there = new Set<string>();
   for (const one of occurrences) {
     there.add(one.address);
+    if (isReplaced(one, wanted)) continue;
     const newer = wanted.get(one.address);
     if (newer === undefined || (!newer.pending && newer.version <= one.version)) shown.push({ ...one, pending: false });
     else if (newer.data === null) continue;
@@ -59,6 +60,14 @@ export function overlaid(occurrences: readonly Occurrence[], type: string, kind:
     const move = overlay.moves.get(one.key);
     return move === undefined ? one : { ...one, start: move.start, end: move.end, allDay: move.allDay, pending: true };
   });
+}
+
+/** Whether a record of its own was heard of that takes the place of this occurrence, which the series leaves out by now: docs/calendar.md says how
+ *  such a record is named. Without this, both would be seen until the next reading. */
+function isReplaced(one: Occurrence, wanted: ReadonlyMap<string, { readonly data: JsonObject | null }>): boolean {
+  if (!isRepeating(one) || one.originalStart === null) return false;
+  const original = `${one.originalStart.slice(0, 19).replace(/[-:]/g, '')}Z`;
+  return wanted.get(`${one.address}~${original}`)?.data != null;
 }
 
 function applied(data: JsonObject | null, edit: Edit): JsonObject | null {

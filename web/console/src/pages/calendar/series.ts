@@ -1,10 +1,10 @@
 /** Changes of one occurrence of a series, of it and those that follow, or of all. See docs/calendar.md. */
 import type { JsonObject } from '@stet/client';
-import { textOf } from '../../outside';
 import { clockOfDay, dayOfClock, weekdayOf } from './dates';
 import type { Intervals } from './declaration';
 import type { Occurrence } from './occurrence';
-import { patched, patchOf, valueAt } from './pointer';
+import { patched, patchOf } from './pointer';
+import { countLeft, ruleOf, shiftedDates, shiftedUntil, weeklyBefore, type Shift } from './series-dates';
 import { placementPatch, placementValues, timesOf, type Placement } from './times';
 import { clockAt, instantAt } from './zone';
 
@@ -18,22 +18,35 @@ export interface SeriesRequest {
   readonly delete?: true;
 }
 
-/** The body that moves it. `data` is the record's. The weekdays of a weekly rule move along, for else it would come back to the day from
- *  which it was taken. */
+/** The body that moves it. `data` is the record's. The weekdays of a weekly rule, its end and the dates that it leaves out or adds move along,
+ *  for else it would come back to the day from which it was taken, or what was left out would be there again. */
 export function moveInSeries(kind: Intervals, occurrence: Occurrence, scope: Scope, to: Placement, zone: string): SeriesRequest {
   const own = occurrence.zone ?? zone;
-  const days = Math.round((clockOfDay(dayOf(to.start, own)) - clockOfDay(dayOf(occurrence.start, own))) / 86_400_000);
-  if (scope === 'one') return { ...head(occurrence, scope), patch: patchOf(placementValues(kind, occurrence.data, to, zone)) };
-  const rule = kind.recurrence === null || days === 0 ? undefined : shiftedRule(textOf(valueAt(occurrence.data, kind.recurrence.rrule)), days);
-  const withRule = (patch: JsonObject): JsonObject =>
-    rule === undefined || kind.recurrence === null ? patch : patched(patch, patchOf([[kind.recurrence.rrule, rule]]));
-  if (scope === 'following') return { ...head(occurrence, scope), patch: withRule(patchOf(placementValues(kind, occurrence.data, to, zone))) };
-  const first = timesOf(kind, occurrence.data);
-  if (first === null) return { ...head(occurrence, scope), patch: withRule({}) };
-  const by = clockAt(to.start, own) - clockAt(occurrence.start, own);
-  const start = instantAt(clockAt(first.start, own) + by, own);
-  const all: Placement = { ...to, start, end: to.allDay ? instantAt(clockAt(first.start, own) + by + (clockAt(to.end, own) - clockAt(to.start, own)), own) : start + (to.end - to.start) };
-  return { ...head(occurrence, scope), patch: withRule(placementPatch(kind, occurrence.data, all, zone)) };
+  const { data } = occurrence;
+  if (scope === 'one') return { ...head(occurrence, scope), patch: patchOf(placementValues(kind, data, to, zone)) };
+  const byMs = clockAt(to.start, own) - clockAt(occurrence.start, own);
+  const shift: Shift = { byMs, days: Math.round((clockOfDay(dayOf(to.start, own)) - clockOfDay(dayOf(occurrence.start, own))) / 86_400_000) };
+  const first = timesOf(kind, data);
+  const rule = movedRule(ruleOf(kind, data), shift, own, scope === 'following' && first !== null ? [dayOf(first.start, own), dayOf(occurrence.start, own)] : null);
+  const along = (patch: JsonObject): JsonObject => ({
+    ...patched(patch, patchOf(rule === undefined || kind.recurrence === null ? [] : [[kind.recurrence.rrule, rule]])),
+    ...(byMs === 0 ? {} : patchOf(shiftedDates(kind, data, shift, own, scope === 'following' ? occurrence.start : undefined))),
+  });
+  if (scope === 'following') return { ...head(occurrence, scope), patch: along(patchOf(placementValues(kind, data, to, zone))) };
+  if (first === null) return { ...head(occurrence, scope), patch: along({}) };
+  const start = instantAt(clockAt(first.start, own) + byMs, own);
+  const all: Placement = { ...to, start, end: to.allDay ? instantAt(clockAt(first.start, own) + byMs + (clockAt(to.end, own) - clockAt(to.start, own)), own) : start + (to.end - to.start) };
+  return { ...head(occurrence, scope), patch: along(placementPatch(kind, data, all, zone)) };
+}
+
+/** The rule of a series that moves; undefined where it stays as it is. `begins`: the days on which the series and the new one begin, which has
+ *  what is left of COUNT. The server reckons that by itself where it is not given a rule. */
+function movedRule(rule: string | undefined, shift: Shift, zone: string, begins: readonly [string, string] | null): string | undefined {
+  if (rule === undefined || shift.byMs === 0) return undefined;
+  const onDays = shiftedRule(rule, shift.days);
+  const moved = shiftedUntil(onDays ?? rule, shift, zone);
+  if (moved === rule) return undefined;
+  return onDays === undefined || begins === null ? moved : countLeft(moved, weeklyBefore(rule, ...begins));
 }
 
 /** The body that changes something else of it. */
@@ -62,7 +75,7 @@ const weekdays = ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'];
 /** A weekly rule whose weekdays are so many days later; undefined where there is nothing to move, or the rule is one that moves with the
  *  start by itself. */
 export function shiftedRule(rule: string | undefined, days: number): string | undefined {
-  if (rule === undefined || !/(^|;)FREQ=WEEKLY(;|$)/i.test(rule)) return undefined;
+  if (rule === undefined || days === 0 || !/(^|;)FREQ=WEEKLY(;|$)/i.test(rule)) return undefined;
   const found = /(^|;)BYDAY=([A-Z,]+)/i.exec(rule);
   if (found === null) return undefined;
   const moved = (found[2] ?? '').split(',').map((name) => {

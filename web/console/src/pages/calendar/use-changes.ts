@@ -190,7 +190,19 @@ export function useChanges(options: Options): Changes {
       if (scope === null) return false;
       const outcome = scope === undefined ? await settled(client, client.records.remove(type.type, one.id, { base: one.version })) : await inSeries(one, deleteInSeries(one, scope));
       const done = finish(outcome, one, wanted, () => undefined);
-      if (done) showToast({ tone: 'success', title: words.deleted });
+      const back = async (version: number): Promise<void> => {
+        try {
+          const path = `/records/${encodeURIComponent(type.type)}/${encodeURIComponent(one.id)}/revert`;
+          await client.http.request('POST', path, { body: { to: version - 1, base_version: version }, key: crypto.randomUUID() });
+          showToast({ tone: 'success', title: words.isBack });
+        } catch (error) {
+          tell(error);
+        }
+        newest.current.reread();
+      };
+      // What was taken out of a series is put back in its record.
+      const undo = scope === undefined && outcome.kind === 'deleted' ? { action: { label: words.undo, run: () => void back(outcome.version) } } : {};
+      if (done) showToast({ tone: 'success', title: words.deleted, ...undo });
       newest.current.reread();
       return done;
     },
@@ -215,12 +227,8 @@ async function write(client: Client, type: string, one: Shown, patch: JsonObject
 
 /** What became of a write; one that was refused for what it says is taken back, for it is shown and decided here. */
 async function settled(client: Client, made: Write): Promise<WriteOutcome> {
-  const shown = showInline(ownWrite(made).id);
-  try {
-    const outcome = await made.confirmed;
-    if (outcome.kind === 'rejected') await client.discard(made.id).catch(() => undefined);
-    return outcome;
-  } finally {
-    shown();
-  }
+  showInline(ownWrite(made).id);
+  const outcome = await made.confirmed;
+  if (outcome.kind === 'rejected') await client.discard(made.id).catch(() => undefined);
+  return outcome;
 }
