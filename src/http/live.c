@@ -285,10 +285,13 @@ static ssize_t send_bytes(struct live *live, const char *bytes, size_t size) {
     return sent;
 }
 
-/* Full: patience is counted from the last byte that was taken. */
+/* Full: patience is counted from the last byte that was taken; when the server stops, from then on only. */
 static void wait_for_room(struct live *live, bool progress) {
-    if (progress || !live->blocked)
+    if (live->loop->stopping) {
+        if (!live->blocked) arm(live, LIVE_CLOSE_MS);
+    } else if (progress || !live->blocked) {
         arm(live, (int64_t)live->loop->server->options.idle_timeout_s * 1000);
+    }
     set_blocked(live, true);
 }
 
@@ -425,7 +428,7 @@ static void live_beat(struct live *live) {
 
 static void live_timer(struct timer *timer) {
     struct live *live = (struct live *)((char *)timer - offsetof(struct live, timer));
-    if (live->blocked && live->turn.queued) {
+    if (live->blocked && live->turn.queued && !live->loop->stopping) {
         wait_for_room(live, true); /* There is room: its turn will tell. */
     } else if (live->blocked) {
         metric_add(&live->loop->metrics.cut_idle, 1);
@@ -502,6 +505,7 @@ bool live_check_some(struct loop *loop, unsigned portions) {
 void live_end_all(struct loop *loop) {
     for (struct live *live = loop->lives; live != NULL; live = live->next) {
         live_say_goodbye(live, WEBSOCKET_GOING_AWAY, "end", "{\"code\":\"SHUTTING_DOWN\"}");
+        if (live->blocked) arm(live, LIVE_CLOSE_MS);
         live_wake(live);
     }
 }

@@ -605,6 +605,22 @@ def a_server_that_stops_says_so(folder):
 
 
 @test
+def who_takes_nothing_does_not_hold_up_a_stop(folder):
+    with Open(folder) as site:
+        for number in range(4):
+            site.put(f"big/{number}", {"text": "x" * 500_000})
+        slow = [site.live(receive_bytes=4096) for _ in range(4)]
+        for live in slow:
+            for number in range(4):
+                live.send("subscribe", sub=str(number), type=["big"], since=0)
+        wait_for(lambda: site.metric("stet_http_live_lagging") == 4, "all of them to lag")
+        began = time.monotonic()
+        site.server.process.send_signal(signal.SIGTERM)
+        site.server.process.wait(20 * SLOW)
+        check(time.monotonic() - began < 5 * SLOW, f"it took {time.monotonic() - began:.1f} s to stop")
+
+
+@test
 def a_space_that_goes_ends_its_connections(folder):
     with Open(folder) as site:
         site.ask("PUT", "/v1/other", {})
