@@ -38,3 +38,22 @@ story('ten tabs share one connection, and another takes it over when theirs is c
   assert.equal(await live(), 1);
 }, { timeoutMs: 120_000 });
 
+story('over plain HTTP, without locks, three tabs share one connection all the same', async ({ server, person, application }) => {
+  const ana = await person({ as: 'ana' });
+  await ana.addInitScript(() => Object.defineProperty(Navigator.prototype, 'locks', { configurable: true, get: () => undefined }));
+  const tabs: Page[] = [];
+  for (let number = 0; number < 3; number += 1) {
+    const tab = await application(ana);
+    await row(tab).waitFor();
+    tabs.push(tab);
+  }
+  const live = async (): Promise<number> => (await server.metric('stet_http_streams')) + (await server.metric('stet_http_live_connections'));
+  await eventually(async () => assert.equal(await live(), 1));
+  await server.patch('tasks', '1', { status: 'blocked' });
+  for (const tab of tabs) await row(tab).getByText('blocked').waitFor();
+  // It says that it goes; one that is killed is missed after a quarter of a minute.
+  await tabs.shift()?.close({ runBeforeUnload: true });
+  await server.patch('tasks', '1', { status: 'done' });
+  for (const tab of tabs) await row(tab).getByText('done').waitFor();
+  await eventually(async () => assert.equal(await live(), 1));
+}, { timeoutMs: 120_000 });

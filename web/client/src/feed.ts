@@ -266,6 +266,9 @@ export function createFeed(options: FeedOptions): RunningFeed {
     if (leading) lead();
     else resign();
   });
+  const undoReturn = leader.onReturn(() => {
+    if (!hub) sayAll();
+  });
   if (leader.leading) lead();
   else post({ kind: 'ask' });
 
@@ -307,6 +310,7 @@ export function createFeed(options: FeedOptions): RunningFeed {
       resign();
       undoRepeat?.();
       undoLeader();
+      undoReturn();
       undoTabs();
       followed.clear();
       opened.clear();

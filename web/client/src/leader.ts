@@ -4,6 +4,8 @@ import type { Leadership, TabLink } from './seams';
 export interface Leader extends Leadership {
   /** Calls back when a tab is gone, however it went. Each tab is watched until then, or until its undo. */
   watchTab(id: string, gone: () => void): () => void;
+  /** Calls back when the others took this tab for gone while it slept: what they knew of it they do not know any more. */
+  onReturn(listener: () => void): () => void;
   close(): void;
 }
 
@@ -25,8 +27,20 @@ export function createLeader(tabs: TabLink, name: string): Leader {
   };
   const tabLock = (id: string) => `${name}:tab:${id}`;
 
+  const returnListeners = new Set<() => void>();
   // Held for as long as this tab lives: whoever gets it next knows that it is gone.
-  const alive = tabs.hold(tabLock(tabs.id), closed.signal, () => until(closed.signal));
+  const live = async (): Promise<void> => {
+    for (let again = false; !closed.signal.aborted; again = true) {
+      let held = false;
+      await tabs.hold(tabLock(tabs.id), closed.signal, async () => {
+        held = true;
+        if (again) for (const listener of [...returnListeners]) listener();
+        await until(closed.signal);
+      });
+      if (!held) return;
+    }
+  };
+  const alive = live();
   const stand = async (): Promise<void> => {
     while (!closed.signal.aborted) {
       let won = false;
@@ -67,8 +81,13 @@ export function createLeader(tabs: TabLink, name: string): Leader {
         stop();
       };
     },
+    onReturn(listener) {
+      returnListeners.add(listener);
+      return () => returnListeners.delete(listener);
+    },
     close() {
       listeners.clear();
+      returnListeners.clear();
       closed.abort();
       lead(false);
     },

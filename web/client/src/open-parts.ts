@@ -39,7 +39,7 @@ const liveConnection = (world: World, socket: SocketFactory) => async (events: W
 export const openParts = (world: World): Parts => {
   const name = `stet:${world.url}:${world.space}`;
   const { http, credentials, clock } = world;
-  const tabs = world.tabs ?? createTabLink(name, createIds(clock)());
+  const tabs = world.tabs ?? createTabLink(name, createIds(clock)(), clock);
   const storage = world.storage ?? (typeof indexedDB === 'undefined' ? createMemoryStorage() : createIdbStorage(name));
   const leader = createLeader(tabs, name);
   const connectivity = createConnectivity(hostOf(world.url));

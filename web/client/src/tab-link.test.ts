@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from './system-clock';
 import { createTabLink } from './tab-link';
 
 /** Locks as browsers have them, as far as the link uses them. */
@@ -38,7 +39,7 @@ const withLocks = async (work: () => Promise<void>) => {
 
 test('messages reach the other tabs of the same name, and not the sender', () =>
   withLocks(async () => {
-    const [one, two, other] = [createTabLink('test a', '1'), createTabLink('test a', '2'), createTabLink('test b', '3')];
+    const [one, two, other] = [createTabLink('test a', '1', systemClock), createTabLink('test a', '2', systemClock), createTabLink('test b', '3', systemClock)];
     const heard: string[] = [];
     one.subscribe((message) => heard.push(`one ${String(message)}`));
     other.subscribe((message) => heard.push(`other ${String(message)}`));
@@ -52,7 +53,7 @@ test('messages reach the other tabs of the same name, and not the sender', () =>
 
 test('a lock is held by one at a time; waiting for it ends with the signal or the link', () =>
   withLocks(async () => {
-    const [one, two] = [createTabLink('test c', '1'), createTabLink('test c', '2')];
+    const [one, two] = [createTabLink('test c', '1', systemClock), createTabLink('test c', '2', systemClock)];
     let release = () => {};
     const events: string[] = [];
     const first = one.hold('k', new AbortController().signal, () => new Promise((resolve) => (release = resolve)));
@@ -74,7 +75,7 @@ test('a lock is held by one at a time; waiting for it ends with the signal or th
 
 test('what the work throws is thrown', () =>
   withLocks(async () => {
-    const link = createTabLink('test d', '1');
+    const link = createTabLink('test d', '1', systemClock);
     await assert.rejects(link.hold('k', new AbortController().signal, () => Promise.reject(new Error('mine'))), /mine/);
     link.close();
   }));
@@ -82,7 +83,7 @@ test('what the work throws is thrown', () =>
 test('where there are no locks the tab is on its own', async () => {
   const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
   Object.defineProperty(globalThis, 'navigator', { configurable: true, value: {} });
-  const link = createTabLink('test e', '1');
+  const link = createTabLink('test e', '1', systemClock);
   if (before) Object.defineProperty(globalThis, 'navigator', before);
   else Reflect.deleteProperty(globalThis, 'navigator');
   assert.equal(await link.tryHold('k', async () => {}), true);

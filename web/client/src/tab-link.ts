@@ -1,11 +1,69 @@
-import type { TabLink } from './seams';
+import { createIdbLeaseStore } from './lease-store';
+import { createLeaseLocks } from './lease-locks';
+import type { Clock, TabLink } from './seams';
 import { createTabHub } from './tab-hub';
 
-/** The browser's locks and channels between the tabs of one origin; `name` tells servers and spaces apart.
- *  Where the browser gives no locks (a page that was not loaded over TLS, Node) the tab is on its own. */
-export function createTabLink(name: string, id: string): TabLink {
+/** The browser's locks and channels between the tabs of one origin; `name` tells servers and spaces apart. Where the browser gives no
+ *  locks (a page that was not loaded over TLS) they are leases in IndexedDB; where there is none of it either (Node) the tab is on its own. */
+export function createTabLink(name: string, id: string, clock: Clock): TabLink {
   const locks: unknown = Reflect.get(globalThis.navigator ?? {}, 'locks');
-  if (typeof BroadcastChannel === 'undefined' || !isLockManager(locks)) return createTabHub().open(id);
+  if (typeof BroadcastChannel === 'undefined') return createTabHub().open(id);
+  if (isLockManager(locks)) return linkWithLocks(name, id, locks);
+  return typeof indexedDB === 'undefined' ? createTabHub().open(id) : linkWithLeases(name, id, clock);
+}
+
+/** Calls back when the page goes away, be it for good or into the browser's memory. */
+const leaving = (listener: () => void): (() => void) => {
+  if (typeof document === 'undefined') return () => {};
+  addEventListener('pagehide', listener);
+  return () => removeEventListener('pagehide', listener);
+};
+
+function linkWithLeases(name: string, id: string, clock: Clock): TabLink {
+  const channel = new BroadcastChannel(name);
+  const listeners = new Set<(message: unknown) => void>();
+  const store = createIdbLeaseStore(`${name}:leases`);
+  let closed = false;
+  let alone = false;
+  channel.onmessage = (event: MessageEvent<unknown>) => {
+    if (alone) return;
+    for (const listener of [...listeners]) listener(event.data);
+  };
+  const subscribe = (listener: (message: unknown) => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const locks = createLeaseLocks({
+    id,
+    store,
+    clock,
+    post: (message) => {
+      if (!alone) channel.postMessage(message);
+    },
+    subscribe,
+    leaving,
+    alone: () => (alone = true),
+  });
+  return {
+    id,
+    hold: (lock, signal, work) => locks.hold(lock, signal, work),
+    tryHold: (lock, work) => locks.tryHold(lock, work),
+    post(message) {
+      if (!closed && !alone) channel.postMessage(message);
+    },
+    subscribe,
+    close() {
+      closed = true;
+      listeners.clear();
+      void locks.close().finally(() => {
+        channel.close();
+        store.close();
+      });
+    },
+  };
+}
+
+function linkWithLocks(name: string, id: string, locks: LockManager): TabLink {
   const channel = new BroadcastChannel(name);
   const listeners = new Set<(message: unknown) => void>();
   const closed = new AbortController();
