@@ -1,6 +1,7 @@
 #include "fanout.h"
 
 #include "server.h"
+#include "socket_reader.h"
 #include "workload.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ enum {
 #define SPACE "main"
 
 const char *const fanout_mix_names[] = {"type", "mixed", "record"};
+const char *const fanout_wire_names[] = {"stream", "socket"};
 
 /* The first member of what the epoll set points at. */
 struct endpoint {
@@ -41,8 +43,9 @@ struct subscriber {
     enum interest interest;
     size_t which; /* The record, or the group. */
     bool answered, ready;
-    bool inside;       /* Of a line whose beginning was looked at. */
-    uint8_t line_size; /* Of a beginning that is not complete. */
+    struct socket_reader reader; /* Of a WebSocket; of a stream what follows. */
+    bool inside;                 /* Of a line whose beginning was looked at. */
+    uint8_t line_size;           /* Of a beginning that is not complete. */
     char line[LINE_BYTES];
     enum { KIND_NONE, KIND_CHANGE, KIND_OTHER } kind; /* Of the event being read. */
     uint64_t id;
@@ -317,11 +320,86 @@ static void bytes_arrived(struct run *run, struct subscriber *subscriber, const 
     }
 }
 
+/* ---- Listening on a WebSocket -------------------------------------------------------------- */
+
+/* Masked with zeros, so that nothing has to be done to it. */
+static void say(const struct subscriber *subscriber, int kind, const char *text, size_t size) {
+    char frame[160] = {(char)(0x80 | kind), (char)(0x80 | size)};
+    if (size > 125) server_fail("too long for a short frame");
+    memcpy(frame + 6, text, size);
+    if (send(subscriber->fd, frame, 6 + size, MSG_NOSIGNAL) != (ssize_t)(6 + size))
+        server_fail("send");
+}
+
+static void subscribe(const struct subscriber *subscriber) {
+    char what[64] = "\"type\":[\"" WORKLOAD_TYPE "\"]", text[128];
+    if (subscriber->interest == INTEREST_RECORD)
+        snprintf(what, sizeof what, "\"ids\":[\"" WORKLOAD_TYPE "/record-%07zu\"]",
+                 subscriber->which);
+    if (subscriber->interest == INTEREST_GROUP)
+        snprintf(what, sizeof what, "\"type\":[\"" WORKLOAD_TYPE "\"],\"where\":\"g = '%02zu'\"",
+                 subscriber->which);
+    int size =
+        snprintf(text, sizeof text, "{\"id\":1,\"op\":\"subscribe\",\"sub\":\"a\",%s}", what);
+    say(subscriber, SOCKET_TEXT, text, (size_t)size);
+}
+
+static void message_arrived(struct run *run, struct subscriber *subscriber,
+                            const struct socket_frame *frame, int64_t now) {
+    static const char event[] = "{\"sub\":\"a\",\"event\":\"";
+    static const char position[] = "\"id\":";
+    if (line_begins(frame->begin, frame->begin_size, "{\"id\":1,\"status\":200,") ||
+        line_begins(frame->begin, frame->begin_size, "{\"event\":\"presence\","))
+        return;
+    if (!line_begins(frame->begin, frame->begin_size, event))
+        at_fault(subscriber, "a subscription was refused, or a socket ended");
+    const char *name = frame->begin + sizeof event - 1;
+    size_t left = frame->begin_size - (sizeof event - 1);
+    const char *at = memmem(name, left, position, sizeof position - 1);
+    if (at != NULL) subscriber->id = strtoull(at + sizeof position - 1, NULL, 10);
+    if (line_begins(name, left, "change\"")) {
+        change_arrived(run, subscriber, now, frame->data, frame->end);
+    } else if (line_begins(name, left, "ready\"")) {
+        if (subscriber->ready) at_fault(subscriber, "a subscription was ready twice");
+        subscriber->ready = true;
+        subscriber->last = subscriber->id;
+        run->opening--;
+        run->ready++;
+    } else if (!line_begins(name, left, "bookmark\"")) {
+        at_fault(subscriber, "a subscription ended or was reset");
+    }
+}
+
+static void frames_arrived(struct run *run, struct subscriber *subscriber, const char *at,
+                           const char *end, int64_t now) {
+    struct socket_frame frame;
+    while (socket_reader_next(&subscriber->reader, &at, end, &frame)) {
+        if (frame.kind == SOCKET_PING) {
+            say(subscriber, SOCKET_PING + 1, frame.begin, frame.begin_size);
+        } else if (frame.kind == SOCKET_TEXT) {
+            message_arrived(run, subscriber, &frame, now);
+        } else {
+            at_fault(subscriber, "a socket was closed");
+        }
+    }
+    if (subscriber->reader.refused) at_fault(subscriber, "a socket was refused");
+    if (subscriber->reader.shaken && !subscriber->answered) {
+        subscriber->answered = true;
+        subscribe(subscriber);
+    }
+}
+
+/* ---- Both --------------------------------------------------------------------------------- */
+
 static void subscriber_event(struct run *run, struct subscriber *subscriber) {
     ssize_t got = recv(subscriber->fd, run->in, READ_BYTES, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) at_fault(subscriber, "a stream was closed");
-    bytes_arrived(run, subscriber, run->in, run->in + got, now_ns());
+    if (run->fanout->wire == FANOUT_SOCKET) {
+        frames_arrived(run, subscriber, run->in, run->in + got, now_ns());
+    } else {
+        bytes_arrived(run, subscriber, run->in, run->in + got, now_ns());
+    }
 }
 
 /* Whom it listens to, so that each record and group has as many as any other. */
@@ -357,6 +435,13 @@ static void subscriber_open(struct run *run, struct subscriber *subscriber, size
     int size = snprintf(request, sizeof request,
                         "GET /v1/" SPACE "/changes?%s%sAccept: text/event-stream\r\n\r\n", what,
                         server_lines);
+    if (run->fanout->wire == FANOUT_SOCKET)
+        size =
+            snprintf(request, sizeof request,
+                     "GET /v1/" SPACE "/live%sConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+                     "Sec-WebSocket-Protocol: stet.v1\r\n\r\n",
+                     server_lines);
     subscriber->fd = server_connect();
     if (send(subscriber->fd, request, (size_t)size, MSG_NOSIGNAL) != size) server_fail("send");
     watch(run, subscriber->fd, &subscriber->endpoint);

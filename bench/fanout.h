@@ -24,10 +24,18 @@ enum fanout_mix {
 };
 extern const char *const fanout_mix_names[];
 
+/* On what they listen. */
+enum fanout_wire {
+    FANOUT_STREAM, /* An event stream. */
+    FANOUT_SOCKET, /* A WebSocket with one subscription. */
+};
+extern const char *const fanout_wire_names[];
+
 struct fanout {
     struct target *target;
     unsigned subscribers;
     enum fanout_mix mix;
+    enum fanout_wire wire;
     size_t records;
     unsigned writers; /* Connections; in flat out mode so many writes are under way. */
     double rate;      /* Writes per second; 0: flat out. */

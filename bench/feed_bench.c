@@ -1,10 +1,10 @@
 /*
  * The feed: how many events a second reach so many subscribers, how late, and what each of them costs.
  *
- *   feed_bench [--subscribers N,…] [--mix type,mixed,record] [--rate R,…] [--ahead N] [--writers N] [--seconds S] [--records N]
+ *   feed_bench [--subscribers N,…] [--wire stream,socket] [--mix type,mixed,record] [--rate R,…] [--ahead N] [--writers N] [--seconds S] [--records N]
  *              [--idle N] [--json FILE] [--program build/stet] [--dir DIR] [--io-threads N] [--url URL --token TOKEN]
  *
- * A row for each number of subscribers, mix and rate of writes; rate 0 is flat out: the next write begins as soon as fewer than --ahead
+ * A row for each number of subscribers, mix, rate of writes and wire (event streams, or WebSockets with one subscription each); rate 0 is flat out: the next write begins as soon as fewer than --ahead
  * changes are on their way to somebody. Everything that was written must reach everybody it concerns once, in order, or there is no
  * row (fanout.h). The time is that from the first write to the last event. --idle: so many plain connections first, for their memory.
  */
@@ -34,6 +34,16 @@ static void parse_numbers(char *text, struct list *list) {
     for (char *part = strtok(text, ","); part != NULL; part = strtok(NULL, ",")) {
         if (list->count == LIST_MAX) bad("a list is too long");
         list->values[list->count++] = atof(part);
+    }
+}
+
+static void parse_wires(char *text, struct list *list) {
+    list->count = 0;
+    for (char *part = strtok(text, ","); part != NULL; part = strtok(NULL, ",")) {
+        bool socket = strcmp(part, fanout_wire_names[FANOUT_SOCKET]) == 0;
+        if (!socket && strcmp(part, fanout_wire_names[FANOUT_STREAM]) != 0) bad("unknown --wire");
+        if (list->count == LIST_MAX) bad("a list is too long");
+        list->values[list->count++] = socket ? FANOUT_SOCKET : FANOUT_STREAM;
     }
 }
 
@@ -68,20 +78,22 @@ static void report(const struct fanout *fanout, const struct fanout_row *row, FI
     double after = each_bytes(row->resident_after, row->resident_before, fanout->subscribers);
     double own = (double)cpu_total(&row->own) / 1e3 / row->events;
     if (fanout->rate > 0) snprintf(rate, sizeof rate, "%.0f/s", fanout->rate);
-    printf("%-6s %6u %8s %8.0f %9.0f %8.2f %8.2f %8.2f %8.0f %8.0f ", fanout_mix_names[fanout->mix],
-           fanout->subscribers, rate, row->writes / row->seconds, row->events / row->seconds,
-           row->ack_p50_us / 1e3, row->p50_us / 1e3, row->p99_us / 1e3, idle, after);
+    printf("%-6s %-6s %6u %8s %8.0f %9.0f %8.2f %8.2f %8.2f %8.0f %8.0f ",
+           fanout_wire_names[fanout->wire], fanout_mix_names[fanout->mix], fanout->subscribers,
+           rate, row->writes / row->seconds, row->events / row->seconds, row->ack_p50_us / 1e3,
+           row->p50_us / 1e3, row->p99_us / 1e3, idle, after);
     cpu_print_text(stdout, &row->server, row->events);
     printf("  (bench %.2f)\n", own);
     fflush(stdout);
-    fprintf(results,
-            "{\"benchmark\":\"feed\",\"mix\":\"%s\",\"subscribers\":%u,\"rate\":%.0f,"
-            "\"ahead\":%u,\"writes_per_s\":%.1f,\"events_per_s\":%.0f,\"ack_p50_us\":%.0f,"
-            "\"p50_us\":%.0f,\"p99_us\":%.0f,\"idle_bytes\":%.0f,\"after_bytes\":%.0f,"
-            "\"bench_cpu_us\":%.3f,\"cpu_us\":",
-            fanout_mix_names[fanout->mix], fanout->subscribers, fanout->rate, fanout->ahead,
-            row->writes / row->seconds, row->events / row->seconds, row->ack_p50_us, row->p50_us,
-            row->p99_us, idle, after, own);
+    fprintf(
+        results,
+        "{\"benchmark\":\"feed\",\"wire\":\"%s\",\"mix\":\"%s\",\"subscribers\":%u,\"rate\":%.0f,"
+        "\"ahead\":%u,\"writes_per_s\":%.1f,\"events_per_s\":%.0f,\"ack_p50_us\":%.0f,"
+        "\"p50_us\":%.0f,\"p99_us\":%.0f,\"idle_bytes\":%.0f,\"after_bytes\":%.0f,"
+        "\"bench_cpu_us\":%.3f,\"cpu_us\":",
+        fanout_wire_names[fanout->wire], fanout_mix_names[fanout->mix], fanout->subscribers,
+        fanout->rate, fanout->ahead, row->writes / row->seconds, row->events / row->seconds,
+        row->ack_p50_us, row->p50_us, row->p99_us, idle, after, own);
     cpu_print_json(results, &row->server, row->events);
     fprintf(results, "}\n");
 }
@@ -114,22 +126,26 @@ static void run_idle(const struct fanout *fanout, const struct target_options *s
 }
 
 static void run_all(struct fanout *fanout, const struct target_options *server,
-                    const struct list *subscribers, const struct list *mixes,
-                    const struct list *rates, FILE *results) {
-    printf("%-6s %6s %8s %8s %9s %8s %8s %8s %8s %8s   CPU µs per event by thread\n", "mix", "subs",
-           "rate", "writes/s", "events/s", "ack ms", "p50 ms", "p99 ms", "idle B", "after B");
+                    const struct list *subscribers, const struct list *wires,
+                    const struct list *mixes, const struct list *rates, FILE *results) {
+    printf("%-6s %-6s %6s %8s %8s %9s %8s %8s %8s %8s %8s   CPU µs per event by thread\n", "wire",
+           "mix", "subs", "rate", "writes/s", "events/s", "ack ms", "p50 ms", "p99 ms", "idle B",
+           "after B");
     fflush(stdout);
     for (size_t i = 0; i < subscribers->count; i++) {
         for (size_t j = 0; j < mixes->count; j++) {
             for (size_t k = 0; k < rates->count; k++) {
-                struct fanout_row row;
-                fanout->subscribers = (unsigned)subscribers->values[i];
-                fanout->mix = (enum fanout_mix)mixes->values[j];
-                fanout->rate = rates->values[k];
-                begin_server(server);
-                fanout_run(fanout, &row);
-                end_server();
-                report(fanout, &row, results);
+                for (size_t l = 0; l < wires->count; l++) {
+                    struct fanout_row row;
+                    fanout->subscribers = (unsigned)subscribers->values[i];
+                    fanout->mix = (enum fanout_mix)mixes->values[j];
+                    fanout->rate = rates->values[k];
+                    fanout->wire = (enum fanout_wire)wires->values[l];
+                    begin_server(server);
+                    fanout_run(fanout, &row);
+                    end_server();
+                    report(fanout, &row, results);
+                }
             }
         }
     }
@@ -137,21 +153,14 @@ static void run_all(struct fanout *fanout, const struct target_options *server,
 
 int main(int argc, char **argv) {
     static const struct option options[] = {
-        {"subscribers", required_argument, NULL, 'S'},
-        {"mix", required_argument, NULL, 'm'},
-        {"rate", required_argument, NULL, 'R'},
-        {"ahead", required_argument, NULL, 'a'},
-        {"writers", required_argument, NULL, 'w'},
-        {"seconds", required_argument, NULL, 's'},
-        {"records", required_argument, NULL, 'r'},
-        {"idle", required_argument, NULL, 'I'},
-        {"json", required_argument, NULL, 'j'},
-        {"program", required_argument, NULL, 'p'},
-        {"dir", required_argument, NULL, 'd'},
-        {"io-threads", required_argument, NULL, 'i'},
-        {"url", required_argument, NULL, 'u'},
-        {"token", required_argument, NULL, 't'},
-        {0},
+        {"subscribers", required_argument, NULL, 'S'}, {"wire", required_argument, NULL, 'W'},
+        {"mix", required_argument, NULL, 'm'},         {"rate", required_argument, NULL, 'R'},
+        {"ahead", required_argument, NULL, 'a'},       {"writers", required_argument, NULL, 'w'},
+        {"seconds", required_argument, NULL, 's'},     {"records", required_argument, NULL, 'r'},
+        {"idle", required_argument, NULL, 'I'},        {"json", required_argument, NULL, 'j'},
+        {"program", required_argument, NULL, 'p'},     {"dir", required_argument, NULL, 'd'},
+        {"io-threads", required_argument, NULL, 'i'},  {"url", required_argument, NULL, 'u'},
+        {"token", required_argument, NULL, 't'},       {0},
     };
     struct target_options server = {.dir = "."};
     struct fanout fanout = {.target = &target_stet,
@@ -161,11 +170,13 @@ int main(int argc, char **argv) {
                             .seconds = 5,
                             .patience_s = 30};
     struct list subscribers = {{10000}, 1}, mixes = {{FANOUT_TYPE}, 1}, rates = {{0}, 1};
+    struct list wires = {{FANOUT_STREAM}, 1};
     const char *json = NULL;
     unsigned idle = 0;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case 'S': parse_numbers(optarg, &subscribers); break;
+        case 'W': parse_wires(optarg, &wires); break;
         case 'm': parse_mixes(optarg, &mixes); break;
         case 'R': parse_numbers(optarg, &rates); break;
         case 'a': fanout.ahead = (unsigned)strtoul(optarg, NULL, 10); break;
@@ -199,7 +210,7 @@ int main(int argc, char **argv) {
     FILE *results = results_open(json);
     allow_descriptors();
     if (idle > 0) run_idle(&fanout, &server, idle, results);
-    run_all(&fanout, &server, &subscribers, &mixes, &rates, results);
+    run_all(&fanout, &server, &subscribers, &wires, &mixes, &rates, results);
     fclose(results);
     return 0;
 }
