@@ -1,10 +1,11 @@
 /** What tabs say to one another about the feed. */
-import { array, count, DecodeError, dictionary, Members, nullable, oneOf, parseJson, text, type Decoder } from './decode';
+import { array, count, dictionary, Members, nullable, oneOf, text, type Decoder } from './decode';
 import { feedEventOf, feedEventToJson } from './feed-event';
 import type { Place, Told } from './feed-hub';
 import { interestOf } from './interest';
 import type { Address, Version } from './record';
 import type { FeedState, Interest } from './seams';
+import { tabMessage } from './tab-message';
 
 /** Told to followers of several tabs at once. */
 export interface Delivery extends Told {
@@ -88,12 +89,4 @@ export const feedMessageToText = (message: FeedMessage): string =>
   );
 
 /** A message about the feed, or null. */
-export const feedMessageFromText = (value: unknown): FeedMessage | null => {
-  if (typeof value !== 'string' || !value.startsWith(`{"part":"${part}"`)) return null;
-  try {
-    return read(new Members(parseJson(value)));
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
-};
+export const feedMessageFromText = (value: unknown): FeedMessage | null => tabMessage(part, value, read);

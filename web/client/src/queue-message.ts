@@ -1,5 +1,5 @@
 /** What tabs say to one another about the queue. Another tab may run another version of this program: its messages are outside data. */
-import { array, count, DecodeError, flag, Members, nullable, oneOf, parseJson, text, type Decoder } from './decode';
+import { array, count, DecodeError, flag, Members, nullable, oneOf, text, type Decoder } from './decode';
 import type { Edit, WriteOutcome } from './edit';
 import {
   changeFromJson,
@@ -15,6 +15,7 @@ import {
 import type { StetError } from './error';
 import type { MutationId } from './record';
 import type { KeptEdit } from './seams';
+import { tabMessage } from './tab-message';
 
 /** What can be asked of the leader. Asking twice is asking once. */
 export type Command =
@@ -168,12 +169,4 @@ const read = (from: Members): QueueMessage => {
 export const queueMessageToText = (message: QueueMessage): string => JSON.stringify(asObject(message));
 
 /** A message about the queue, or null: of another part, or one that cannot be understood. */
-export const queueMessageFromText = (value: unknown): QueueMessage | null => {
-  if (typeof value !== 'string' || !value.startsWith(`{"part":"${part}"`)) return null;
-  try {
-    return read(new Members(parseJson(value)));
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
-};
+export const queueMessageFromText = (value: unknown): QueueMessage | null => tabMessage(part, value, read);

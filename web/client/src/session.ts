@@ -5,12 +5,13 @@
  */
 import type { Sessions, SessionState, Who } from './client';
 import type { Credentials } from './credentials';
-import { array, DecodeError, flag, Members, oneOf, parseJson, text, type Decoder } from './decode';
+import { array, flag, Members, oneOf, text, type Decoder } from './decode';
 import { StetError } from './error';
 import type { HttpCore } from './http';
 import { backoffMs } from './schedule';
 import type { Clock, Connectivity, EditStorage, TabLink } from './seams';
 import type { SiblingLink } from './sibling-link';
+import { tabMessage } from './tab-message';
 
 export interface SessionOptions {
   readonly http: HttpCore;
@@ -63,19 +64,13 @@ const whoOf: Decoder<Who> = (value, pointer) => {
   };
 };
 
-const messageOf = (posted: unknown): SessionMessage | null => {
-  if (typeof posted !== 'string' || !posted.startsWith(`{"part":"${part}"`)) return null;
-  try {
-    const from = new Members(parseJson(posted));
+const messageOf = (posted: unknown): SessionMessage | null =>
+  tabMessage(part, posted, (from) => {
     const kind = from.get('kind', oneOf('in', 'out'));
     return kind === 'in'
       ? { kind, who: from.get('who', whoOf), csrf: from.find('csrf', text) ?? null, token: from.find('token', text) ?? null }
       : { kind, reason: from.get('reason', oneOf('ended', 'logged_out')) };
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
-};
+  });
 
 const sameState = (one: SessionState, other: SessionState) => JSON.stringify(one) === JSON.stringify(other);
 

@@ -27,7 +27,8 @@ const afterTimeout = (ms: number, callback: () => void): (() => void) => {
 };
 const pageHidden = (): boolean => globalThis.document?.visibilityState === 'hidden';
 
-export function createResource<T>(read: (signal: AbortSignal) => Promise<T>, { everyMs, after = afterTimeout, hidden = pageHidden }: ResourceOptions = {}): Resource<T> {
+/** `read` is given what was read last, to add to it. */
+export function createResource<T>(read: (signal: AbortSignal, before: T | null) => Promise<T>, { everyMs, after = afterTimeout, hidden = pageHidden }: ResourceOptions = {}): Resource<T> {
   let state: ResourceState<T> = { status: 'loading', value: null, error: null };
   let abort: AbortController | null = null;
   let undo: (() => void) | null = null;
@@ -47,7 +48,7 @@ export function createResource<T>(read: (signal: AbortSignal) => Promise<T>, { e
     const mine = new AbortController();
     abort = mine;
     try {
-      const value = await read(mine.signal);
+      const value = await read(mine.signal, state.value);
       if (abort === mine) set({ status: 'ready', value, error: null });
     } catch (error) {
       if (abort === mine) set({ status: state.value === null ? 'error' : 'ready', value: state.value, error });

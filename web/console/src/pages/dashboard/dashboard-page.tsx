@@ -20,13 +20,13 @@ export function DashboardPage() {
   const who = session.status === 'authenticated' ? session.who : null;
   const serverAdmin = who?.serverAdmin === true;
   const store = useMemo(() => createDashboardStore(client, serverAdmin), [client, serverAdmin]);
-  const { status, look, points, alerts, error } = useSyncExternalStore(store.subscribe, store.getSnapshot);
+  const { status, value, error } = useSyncExternalStore(store.subscribe, store.getSnapshot);
   usePageTitle(words.title);
-  const first = points[0];
-  const activity = look?.stats.activity ?? null;
+  const first = value?.points[0];
+  const activity = value?.look.stats.activity ?? null;
   return (
     <div className="page">
-      <PageHeader title={words.title} note={first === undefined || look === null ? undefined : words.following(format.duration(1000 * Math.max(2, Math.round((look.at - first.at) / 1000))))} />
+      <PageHeader title={words.title} note={first === undefined || value === null ? undefined : words.following(format.duration(1000 * Math.max(2, Math.round((value.look.at - first.at) / 1000))))} />
       <div className="page-scroll">
         <div className="page-column dashboard-column">
           {status === 'loading' ? <Skeleton lines={8} label={words.loading} /> : null}
@@ -37,14 +37,14 @@ export function DashboardPage() {
             </Notice>
           ) : null}
           {activity !== null && activity.commitFailures > 0 ? <Notice tone="warning" title={words.commitFailures(format.number(activity.commitFailures))} /> : null}
-          {look === null ? null : (
+          {value === null ? null : (
             <>
-              <Numbers look={look} points={points} />
+              <Numbers look={value.look} points={value.points} />
               <div className="dashboard-cards">
-                <Alerts alerts={alerts} admin={who?.admin === true} />
-                <Lanes lanes={look.lanes} />
-                <Conflicts stats={look.stats} />
-                <Storage stats={look.stats} />
+                <Alerts alerts={value.alerts} admin={who?.admin === true} />
+                <Lanes lanes={value.look.lanes} />
+                <Conflicts stats={value.look.stats} />
+                <Storage stats={value.look.stats} />
               </div>
               {activity === null ? (
                 <Notice tone="info" title={words.onlyAdmins}>

@@ -40,9 +40,9 @@ test('each look becomes a point, as long as somebody looks', async () => {
   const stop = store.subscribe(() => undefined);
   await settled();
   await tick();
-  const { points, alerts } = store.getSnapshot();
-  assert.deepEqual(points.map(({ writesPerS, connections }) => [writesPerS, connections]), [[null, 7], [5, 7]]);
-  assert.deepEqual(alerts.map(({ name }) => name), ['late']);
+  const { value } = store.getSnapshot();
+  assert.deepEqual(value?.points.map(({ writesPerS, connections }) => [writesPerS, connections]), [[null, 7], [5, 7]]);
+  assert.deepEqual(value?.alerts.map(({ name }) => name), ['late']);
   stop();
   assert.equal(timers.length, 0);
 });
@@ -64,6 +64,6 @@ test('a look that failed leaves what was seen', async () => {
   await settled();
   down = true;
   await tick();
-  assert.deepEqual([store.getSnapshot().status, store.getSnapshot().look?.stats.seq, store.getSnapshot().error instanceof StetError], ['ready', 10, true]);
+  assert.deepEqual([store.getSnapshot().status, store.getSnapshot().value?.look.stats.seq, store.getSnapshot().error instanceof StetError], ['ready', 10, true]);
   stop();
 });
