@@ -11,6 +11,8 @@ export interface TypesState {
 }
 export interface TypesStore extends Live<TypesState> {
   refresh(): Promise<void>;
+  /** How many records of a type there are by now, from whoever follows them. */
+  counted(type: string, count: number): void;
 }
 
 /** Types change seldom: what was read so long ago is read again when somebody looks. */
@@ -44,6 +46,9 @@ export function createTypesStore(client: Client, now: () => number = Date.now): 
   const refresh = () => (reading ??= read());
   return {
     refresh,
+    counted: (type, count) => {
+      if (state.status === 'ready' && state.counts.get(type) !== count) set({ ...state, counts: new Map([...state.counts, [type, count]]) });
+    },
     getSnapshot: () => state,
     subscribe: (listener) => {
       listeners.add(listener);

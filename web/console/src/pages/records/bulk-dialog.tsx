@@ -9,6 +9,7 @@ import { Button, Checkbox, Dialog, errorWords } from '../../ui';
 import { runBulk, targetsOf, type BulkChange, type BulkResult } from './bulk';
 import { formOf, readField, withValue, type Draft } from './form-model';
 import { recordsMessages } from './messages';
+import { offerBulkUndo } from './record-actions';
 import { RecordFields } from './record-fields';
 
 export interface BulkDialogProps {
@@ -63,6 +64,8 @@ export function BulkDialog({ kind, type, definition, records, onClose }: BulkDia
   const conflicts = failed.filter((result) => result.outcome === 'conflict').length;
   const close = () => {
     stop.current.abort();
+    const title = (kind === 'edit' ? words.bulkChanged : words.bulkDeleted)(format.number(done.length));
+    offerBulkUndo(client, type, done, title, words, format.number);
     onClose(new Set(done.map((result) => result.id)));
   };
   return (

@@ -1,7 +1,7 @@
 import { StetError, type HttpAnswer, type HttpOptions } from '@stet/client';
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { portions, runBulk, type BulkResult } from './bulk';
+import { portions, runBulk, undoBulk, type BulkResult } from './bulk';
 
 const answer: HttpAnswer = { status: 200, etag: null, body: {}, text: '{}' };
 const short = (results: readonly BulkResult[]) => results.map(({ id, outcome }) => `${id} ${outcome}`);
@@ -16,8 +16,10 @@ const server = (refuse: Readonly<Record<string, 'CONCURRENT_MODIFICATION' | 'FOR
     const body = options?.body as { mutations?: { id: string; base_version: number }[] } | undefined;
     asked.push(`${method} ${path}${body?.mutations ? ` ${body.mutations.map(({ id, base_version }) => `${id}@${base_version}`).join(' ')}` : ''}`);
     return new Promise((resolve) => {
-      throwFor(body?.mutations?.map(({ id }) => id) ?? [decodeURIComponent(path.split('/').at(-1) ?? '')]);
-      resolve(answer);
+      throwFor(body?.mutations?.map(({ id }) => id) ?? [decodeURIComponent(path.split('/')[3] ?? '')]);
+      // Each becomes the version after its base, but what is called "same" was so already.
+      const made = body?.mutations?.map(({ id, base_version: base }) => (id === 'same' ? { version: base, unchanged: true } : { version: base + 1 }));
+      resolve({ ...answer, body: made ? { results: made } : { version: (options?.ifMatch ?? 0) + 1 } });
     });
   };
   return { asked, request };
@@ -53,4 +55,18 @@ test('giving up stops before the next portion', async () => {
 
 test('portions keep the order and lose nothing', () => {
   assert.deepEqual(portions([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]]);
+});
+
+test('what was done is undone record by record, from the version that it made', async () => {
+  const http = server({});
+  const results = await runBulk(http, 't', [{ id: 'a', version: 1 }, { id: 'same', version: 4 }, { id: 'b/c', version: 7 }], { op: 'delete' }, options());
+  assert.deepEqual(results.map(({ version }) => version), [2, null, 8]);
+  const later = server({ a: 'CONCURRENT_MODIFICATION' });
+  assert.deepEqual(await undoBulk(later, 't', results, () => 'k'), { undone: 1, left: 1 });
+  assert.deepEqual(later.asked, ['POST /records/t/a/revert', 'POST /records/t/b%2Fc/revert']);
+});
+
+test('of what was refused one by one nothing is undone', async () => {
+  const results = await runBulk(server({ b: 'FORBIDDEN' }), 't', ['a', 'b'].map((id) => ({ id, version: 3 })), { op: 'delete' }, options());
+  assert.deepEqual(results.map(({ version }) => version), [4, null]);
 });

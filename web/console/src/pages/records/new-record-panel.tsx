@@ -10,6 +10,7 @@ import { applyDraft, defaultsOf, fieldOfError, formOf, missingFields, type Draft
 import { JsonEditor } from './json-editor';
 import { parseJsonObject } from './json-text';
 import { recordsMessages } from './messages';
+import { refusedWords } from './wrong-words';
 import { RecordFields } from './record-fields';
 
 export interface NewRecordPanelProps {
@@ -59,7 +60,6 @@ export function NewRecordPanel({ type, definition, from, onCreated, onClose }: N
       return;
     }
     void write.confirmed.then((outcome) => {
-      shown();
       setBusy(false);
       if (outcome.kind === 'confirmed') done(outcome.record.id);
       else if (outcome.kind === 'rejected') {
@@ -70,6 +70,7 @@ export function NewRecordPanel({ type, definition, from, onCreated, onClose }: N
   };
   const refusedAt = fieldOfError(refused?.field ?? null, groups);
   const why = refused ? errorWords(refused, language) : null;
+  const idTaken = refused?.code === 'ALREADY_EXISTS' && id.trim() !== '';
   return (
     <Panel label={words.newRecord} title={words.newRecord} subtitle={<span className="mono">{type}</span>} onClose={onClose}>
       <form
@@ -93,14 +94,14 @@ export function NewRecordPanel({ type, definition, from, onCreated, onClose }: N
             { id: 'json', label: words.json },
           ]}
         >
-          {refused && refusedAt === null ? (
+          {refused && refusedAt === null && !idTaken ? (
             <div className="panel-section">
               <ErrorNotice error={refused} />
             </div>
           ) : null}
           <div className="panel-section fields">
-            <Field label={words.id} hint={words.idHint} note={words.optional}>
-              {(control) => <TextInput {...control} name="id" code value={id} onChange={(event) => setId(event.target.value)} autoCapitalize="none" spellCheck={false} autoFocus={!hasForm} />}
+            <Field label={words.id} hint={words.idHint} note={words.optional} error={idTaken ? (why?.title ?? null) : null}>
+              {(control) => <TextInput {...control} name="id" code value={id} onChange={(event) => { setId(event.target.value); setRefused(null); }} autoCapitalize="none" spellCheck={false} autoFocus={!hasForm} />}
             </Field>
           </div>
           {view === 'form' && json === null ? (
@@ -114,7 +115,7 @@ export function NewRecordPanel({ type, definition, from, onCreated, onClose }: N
               onChange={(pointer, text) => setDraft(new Map([...draft, [pointer, text]]))}
             />
           ) : (
-            <JsonEditor text={json ?? JSON.stringify(applied.data, null, 2)} refused={why ? (why.detail ?? why.title) : null} onChange={setJson} />
+            <JsonEditor text={json ?? JSON.stringify(applied.data, null, 2)} refused={refused && refusedAt !== null ? refusedWords(refused, language) : null} onChange={setJson} />
           )}
         </Tabs>
         <div className="panel-foot records-foot">

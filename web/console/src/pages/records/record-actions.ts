@@ -1,8 +1,9 @@
 /** What is done with one record besides editing it, with the toasts that say what came of it. */
-import type { Client, JsonObject, Version, WriteOutcome } from '@stet/client';
+import { StetError, type Client, type JsonObject, type Version, type WriteOutcome } from '@stet/client';
 import { ownWrite } from '../../app/own-writes';
 import { showToast, errorWords } from '../../ui';
 import type { Language } from '../../i18n/language';
+import { undoBulk, type BulkResult } from './bulk';
 import type { RecordsWords } from './messages';
 
 const pathOf = (type: string, id: string): string => `/records/${encodeURIComponent(type)}/${encodeURIComponent(id)}`;
@@ -19,7 +20,8 @@ export async function undoChange(client: Client, type: string, id: string, versi
     showToast({ tone: 'success', title: words.undone });
   } catch (error) {
     const why = errorWords(error, language);
-    showToast({ tone: 'danger', title: why.title, ...(why.detail === null ? {} : { body: why.detail }) });
+    const since = error instanceof StetError && error.code === 'CONCURRENT_MODIFICATION';
+    showToast({ tone: 'danger', title: words.notUndone, body: since ? words.notUndoneSince : (why.detail ?? why.title) });
   }
 }
 
@@ -30,4 +32,17 @@ export function deleteRecord(client: Client, type: string, id: string, name: str
     if (outcome.kind !== 'deleted') return;
     showToast({ tone: 'success', title: words.deleted(name), action: { label: words.undo, run: () => void undoChange(client, type, id, outcome.version, words, language) } });
   });
+}
+
+/** Says how many were changed or deleted, and offers to take that back. */
+export function offerBulkUndo(client: Client, type: string, results: readonly BulkResult[], title: string, words: RecordsWords, number: (count: number) => string): void {
+  const run = async () => {
+    const { undone, left } = await undoBulk(client.http, type, results);
+    showToast({
+      tone: left === 0 ? 'success' : 'warning',
+      title: words.bulkUndone(number(undone)),
+      ...(left === 0 ? {} : { body: words.bulkLeft(number(left)) }),
+    });
+  };
+  if (results.some(({ version }) => version !== null)) showToast({ tone: 'success', title, action: { label: words.undo, run: () => void run() } });
 }

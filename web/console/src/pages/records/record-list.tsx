@@ -1,13 +1,14 @@
 import type { RecordState } from '@stet/client';
 import { useClient, useList } from '@stet/react';
 import { Columns3, Download, Ellipsis, FilterX, Inbox, Pencil, Plus, Trash2, X } from 'lucide-react';
-import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { useCommands } from '../../app/commands';
 import { useFormat } from '../../i18n/format';
 import { useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
 import { navigate, useRoute } from '../../routing/use-route';
 import type { TypeDefinition } from '../../types/type-definition';
+import { typesOf } from '../../types/types-store';
 import { Button, EmptyState, ErrorNotice, errorWords, IconButton, Menu, PageHeader, showToast, Skeleton } from '../../ui';
 import { BulkDialog } from './bulk-dialog';
 import { asAtFirst, chooseColumns, columnChoices, type ColumnChoice } from './column-choice';
@@ -45,6 +46,10 @@ export function RecordList({ type, definition, active, onCreate }: RecordListPro
   const sort = query['sort'] ?? '';
   const inTrash = query['trash'] === '1';
   const list = useList(inTrash ? null : type, listOptions(query));
+  const total = where === '' && list.status === 'ready' ? list.total : null;
+  useEffect(() => {
+    if (total !== null) typesOf(client).counted(type, total);
+  }, [client, type, total]);
   const choice = useSyncExternalStore(columnChoices.subscribe, columnChoices.get, () => noChoices)[type] ?? asAtFirst;
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [bulk, setBulk] = useState<'edit' | 'delete' | null>(null);

@@ -17,6 +17,7 @@ import { parseJsonObject } from './json-text';
 import { recordsMessages } from './messages';
 import { deleteRecord, undoChange } from './record-actions';
 import { RecordFields } from './record-fields';
+import { refusedWords } from './wrong-words';
 
 export interface RecordPanelProps {
   readonly type: string;
@@ -47,11 +48,16 @@ export function RecordPanel({ type, id, definition, onClose, onDuplicate }: Reco
   const record = useRecord(type, id);
   const [view, setView] = useState<View>('form');
   const [asked, setAsked] = useState<'delete' | null>(null);
-  const name = recordName(record.data ?? undefined) ?? id;
   const others = record.people.filter((person) => !person.self).map((person) => plainName(person.actor));
   const names = [...new Set(others)];
   const format = useFormat();
   const version = record.record?.version ?? 0;
+  // What somebody writes is not taken from them when the record is: the form stays, with what it was made from.
+  const [writing, setWriting] = useState(false);
+  const last = useRef(record);
+  if (record.status === 'ready') last.current = record;
+  const gone = record.status === 'deleted' && writing && last.current.status === 'ready' && last.current.address === record.address;
+  const name = recordName((gone ? last.current : record).data ?? undefined) ?? id;
   useCommands([
     ...(record.status === 'ready'
       ? [
@@ -99,7 +105,7 @@ export function RecordPanel({ type, id, definition, onClose, onDuplicate }: Reco
         <div className="panel-section">
           <ErrorNotice error={record.error} />
         </div>
-      ) : record.status === 'missing' || record.status === 'deleted' ? (
+      ) : record.status === 'missing' || (record.status === 'deleted' && !gone) ? (
         <EmptyState
           icon={Trash2}
           title={record.status === 'deleted' ? words.deletedRecord : words.missing}
@@ -114,7 +120,7 @@ export function RecordPanel({ type, id, definition, onClose, onDuplicate }: Reco
           {record.status === 'deleted' ? words.deletedRecordHint : words.missingHint}
         </EmptyState>
       ) : (
-        <Editor record={record} definition={definition} name={name} view={view} onView={setView} />
+        <Editor record={gone ? last.current : record} gone={gone} definition={definition} name={name} view={view} onView={setView} onWriting={setWriting} />
       )}
       <ConfirmDialog
         open={asked === 'delete'}
@@ -132,7 +138,19 @@ export function RecordPanel({ type, id, definition, onClose, onDuplicate }: Reco
   );
 }
 
-function Editor({ record, definition, name, view, onView }: { readonly record: RecordState; readonly definition: TypeDefinition | undefined; readonly name: string; readonly view: View; readonly onView: (view: View) => void }) {
+interface EditorProps {
+  readonly record: RecordState;
+  /** It was deleted; `record` is as it was before. */
+  readonly gone: boolean;
+  readonly definition: TypeDefinition | undefined;
+  readonly name: string;
+  readonly view: View;
+  readonly onView: (view: View) => void;
+  /** Hears whether there is something that is not saved yet. */
+  readonly onWriting: (writing: boolean) => void;
+}
+
+function Editor({ record, gone, definition, name, view, onView, onWriting }: EditorProps) {
   const words = useMessages(recordsMessages);
   const language = useLanguage();
   const client = useClient();
@@ -155,6 +173,7 @@ function Editor({ record, definition, name, view, onView }: { readonly record: R
   const text = begun?.json ?? JSON.stringify(data, null, 2);
   const json = parseJsonObject(text);
   const changed = begun !== null && (begun.json === null ? draft.size > 0 && (applied.wrong.size > 0 || !sameJson(applied.data, data)) : !json.ok || !sameJson(json.value, begun.data));
+  useEffect(() => onWriting(changed), [changed, onWriting]);
   const begin = (): Begun => begun ?? { version: record.record?.version ?? null, data, fields: noDraft, json: null };
 
   const write = (field: string, value: string) => {
@@ -181,7 +200,7 @@ function Editor({ record, definition, name, view, onView }: { readonly record: R
     setRefused(null);
     setTried(false);
     void saved.confirmed.then((outcome) => {
-      shown();
+      if (!alive.current) shown();
       if (outcome.kind === 'confirmed' && !outcome.unchanged) {
         const { version } = outcome.record;
         showToast({ tone: 'success', title: words.saved(name), action: { label: words.undo, run: () => void undoChange(client, type, id, version, words, language) }, forMs: 6_000 });
@@ -234,6 +253,11 @@ function Editor({ record, definition, name, view, onView }: { readonly record: R
           { id: 'details', label: words.details },
         ]}
       >
+        {gone ? (
+          <div className="panel-section">
+            <Notice tone="warning" title={words.deletedMeanwhile}>{words.deletedMeanwhileHint}</Notice>
+          </div>
+        ) : null}
         {why && refusedAt === null ? (
           <div className="panel-section">
             <ErrorNotice error={refused} />
@@ -250,7 +274,7 @@ function Editor({ record, definition, name, view, onView }: { readonly record: R
         ) : view === 'json' ? (
           <JsonEditor
             text={begun?.json ?? JSON.stringify(applied.data, null, 2)}
-            refused={why ? (why.detail ?? why.title) : null}
+            refused={refused && refusedAt !== null ? refusedWords(refused, language) : null}
             onChange={(next) => {
               setRefused(null);
               setBegun({ ...begin(), json: next });

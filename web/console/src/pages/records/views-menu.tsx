@@ -1,8 +1,9 @@
 import { useClient, useList } from '@stet/react';
-import { Bookmark, ChevronDown, Plus, RefreshCw, Trash2 } from 'lucide-react';
+import { Bookmark, ChevronDown, PencilLine, Plus, RefreshCw, Trash2 } from 'lucide-react';
 import { useMemo, useState, useSyncExternalStore } from 'react';
+import { useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
-import { Button, Dialog, ErrorNotice, Field, Menu, showToast, TextInput, type MenuItem } from '../../ui';
+import { Button, Dialog, ErrorNotice, errorWords, Field, Menu, showToast, TextInput, type MenuItem } from '../../ui';
 import { recordsMessages } from './messages';
 import { decodeView, showsView, viewsOf, viewsType, type SavedView } from './saved-view';
 import { deleteView, localViews, saveView } from './views-store';
@@ -20,13 +21,17 @@ const noOne: readonly SavedView[] = [];
 /** Ways to look at the records, kept under a name. */
 export function ViewsMenu({ type, shown, current, onShow }: ViewsMenuProps) {
   const words = useMessages(recordsMessages);
+  const language = useLanguage();
   const client = useClient();
   const shared = useList(viewsType, { limit: 1000 });
   const local = useSyncExternalStore(localViews.subscribe, localViews.get, () => noOne);
-  const [naming, setNaming] = useState(false);
+  const [naming, setNaming] = useState<'new' | 'rename' | null>(null);
   const views = useMemo(() => viewsOf([...shared.items.flatMap((item) => decodeView(item.id, item.data) ?? []), ...local], type), [shared.items, local, type]);
   const active = views.find((view) => view.id === current) ?? null;
-  const fail = (error: unknown) => showToast({ tone: 'danger', title: error instanceof Error ? error.message : String(error) });
+  const fail = (error: unknown) => {
+    const { title, detail } = errorWords(error, language);
+    showToast({ tone: 'danger', title, ...(detail === null ? {} : { body: detail }) });
+  };
   const items: MenuItem[] = [
     { label: words.allRecords, checked: active === null, onSelect: () => onShow(null) },
     ...views.map((view) => ({ label: view.name, ...(view.where === '' ? {} : { hint: view.where }), checked: view.id === current, onSelect: () => onShow(view) })),
@@ -34,9 +39,12 @@ export function ViewsMenu({ type, shown, current, onShow }: ViewsMenuProps) {
     ...(active && !showsView(active, shown)
       ? [{ label: words.updateView, icon: RefreshCw, onSelect: () => void saveView(client, active.id, { name: active.name, type, ...shown }).then(() => showToast({ tone: 'success', title: words.viewSaved }), fail) }]
       : []),
-    { label: words.saveView, icon: Plus, onSelect: () => setNaming(true) },
+    { label: words.saveView, icon: Plus, onSelect: () => setNaming('new') },
     ...(active
-      ? [{ label: words.deleteView, icon: Trash2, danger: true, onSelect: () => void deleteView(client, active.id).then(() => { onShow(null); showToast({ tone: 'success', title: words.viewDeleted }); }, fail) }]
+      ? [
+          { label: words.renameView, icon: PencilLine, onSelect: () => setNaming('rename') },
+          { label: words.deleteView, icon: Trash2, danger: true, onSelect: () => void deleteView(client, active.id).then(() => { onShow(null); showToast({ tone: 'success', title: words.viewDeleted }); }, fail) },
+        ]
       : []),
   ];
   return (
@@ -52,14 +60,17 @@ export function ViewsMenu({ type, shown, current, onShow }: ViewsMenuProps) {
           </button>
         )}
       />
-      {naming ? (
+      {naming !== null ? (
         <NameDialog
-          onClose={() => setNaming(false)}
+          renames={naming === 'rename' ? (active?.name ?? null) : null}
+          onClose={() => setNaming(null)}
           onSave={async (name) => {
-            const kept = await saveView(client, null, { name, type, ...shown });
-            onShow({ id: kept.id, name, type, ...shown });
+            // A new name changes nothing else of a view, whatever is shown just now.
+            const renamed = naming === 'rename' ? active : null;
+            const kept = await (renamed ? saveView(client, renamed.id, { ...renamed, name }) : saveView(client, null, { name, type, ...shown }));
+            if (renamed === null) onShow({ id: kept.id, name, type, ...shown });
             showToast({ tone: kept.where === 'shared' ? 'success' : 'info', title: words.viewSaved, ...(kept.where === 'shared' ? {} : { body: words.viewLocal }) });
-            setNaming(false);
+            setNaming(null);
           }}
         />
       ) : null}
@@ -67,9 +78,10 @@ export function ViewsMenu({ type, shown, current, onShow }: ViewsMenuProps) {
   );
 }
 
-function NameDialog({ onClose, onSave }: { readonly onClose: () => void; readonly onSave: (name: string) => Promise<void> }) {
+/** Asks for a name. `renames`: the one that a view has by now; null for a new one. */
+function NameDialog({ renames, onClose, onSave }: { readonly renames: string | null; readonly onClose: () => void; readonly onSave: (name: string) => Promise<void> }) {
   const words = useMessages(recordsMessages);
-  const [name, setName] = useState('');
+  const [name, setName] = useState(renames ?? '');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const [tried, setTried] = useState(false);
@@ -85,7 +97,7 @@ function NameDialog({ onClose, onSave }: { readonly onClose: () => void; readonl
     }
   };
   return (
-    <Dialog open title={words.saveViewTitle} description={words.saveViewHint} size="small" onClose={onClose}>
+    <Dialog open title={renames === null ? words.saveViewTitle : words.renameViewTitle} description={renames === null ? words.saveViewHint : undefined} size="small" onClose={onClose}>
       <form
         className="fields"
         noValidate

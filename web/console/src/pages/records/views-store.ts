@@ -13,9 +13,8 @@ export async function saveView(client: Client, id: string | null, view: Omit<Sav
   const isLocal = id !== null && localViews.get().some((other) => other.id === id);
   if (!isLocal) {
     const write = ownWrite(id === null ? client.records.create<JsonObject>(viewsType, encodeView(view)) : client.records.update<JsonObject>(viewsType, id, () => encodeView(view)));
-    const shown = showInline(write.id);
+    showInline(write.id);
     const outcome = await write.confirmed;
-    shown();
     if (outcome.kind === 'confirmed') return { id: outcome.record.id, where: 'shared' };
     if (outcome.kind !== 'rejected') throw new StetError({ code: 'CONCURRENT_MODIFICATION', detail: '' });
     await client.discard(write.id).catch(() => undefined);

@@ -1,4 +1,7 @@
+import type { StetError } from '@stet/client';
 import type { Format } from '../../i18n/format';
+import type { Language } from '../../i18n/language';
+import { errorWords } from '../../ui';
 import type { Wrong } from './form-model';
 import type { JsonText } from './json-text';
 import type { RecordsWords } from './messages';
@@ -29,4 +32,11 @@ export function jsonWords(read: Extract<JsonText, { ok: false }>, words: Records
   if (read.reason === 'object') return words.jsonObject;
   if (read.reason === 'duplicate') return words.jsonDuplicate(read.name ?? '', read.line, read.column);
   return words.jsonSyntax(read.line, read.column);
+}
+
+/** What the server found wrong with data that was written as text, with the field that it found. */
+export function refusedWords(error: StetError, language: Language): string {
+  const { title, detail } = errorWords(error, language);
+  const said = detail ?? title;
+  return error.field === null ? said : `${error.field}: ${said}`;
 }
