@@ -4,11 +4,12 @@ import { CheckCheck, GitMerge } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
 import { useCommands } from '../../app/commands';
 import { usePageTitle } from '../../app/page-title';
+import { useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
 import { hrefTo, navigate, useRoute } from '../../routing/use-route';
 import { humanize, pointerParts } from '../../types/type-definition';
 import { useTypes } from '../../types/use-types';
-import { Button, Checkbox, ConfirmDialog, EmptyState, ErrorNotice, Notice, PageHeader, Select, showToast, Skeleton, Tabs } from '../../ui';
+import { Button, Checkbox, ConfirmDialog, EmptyState, ErrorNotice, errorWords, Notice, PageHeader, Select, showToast, Skeleton, Tabs } from '../../ui';
 import { useSource } from '../../use-source';
 import { ConflictRow } from './conflict-row';
 import './conflicts.css';
@@ -22,6 +23,7 @@ const step = 100;
 /** Conflicts that wait and notices: what happened, until when to decide, and the dialog to decide in. */
 export function ConflictsPage(): ReactNode {
   const words = useMessages(conflictMessages);
+  const language = useLanguage();
   const client = useClient();
   const { parts, query } = useRoute();
   const { mine } = useConflicts();
@@ -66,7 +68,8 @@ export function ConflictsPage(): ReactNode {
     try {
       await work();
     } catch (reason) {
-      showToast({ tone: 'danger', title: reason instanceof Error ? reason.message : String(reason) });
+      const { title, detail } = errorWords(reason, language);
+      showToast({ tone: 'danger', title, ...(detail === null ? {} : { body: detail }) });
     }
     source.refresh();
   };

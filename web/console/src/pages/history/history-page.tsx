@@ -4,11 +4,12 @@ import { ArrowLeft, Clock, History, RotateCcw } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
 import { useCommands } from '../../app/commands';
 import { usePageTitle } from '../../app/page-title';
+import { useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
 import { hrefTo, navigate, useRoute } from '../../routing/use-route';
 import { humanize, pointerParts, recordName } from '../../types/type-definition';
 import { useTypes } from '../../types/use-types';
-import { Button, ConfirmDialog, EmptyState, ErrorNotice, Field, PageHeader, showToast, Skeleton, TextInput } from '../../ui';
+import { Button, ConfirmDialog, EmptyState, ErrorNotice, errorWords, Field, PageHeader, showToast, Skeleton, TextInput } from '../../ui';
 import { useResource } from '../../use-resource';
 import { CompareVersions } from './compare-versions';
 import './history.css';
@@ -177,6 +178,7 @@ function VersionField({ label, value, newest, onPick }: { readonly label: string
 /** Finds the version that stood at a time. */
 function TimeTravel({ type, id, onFound }: { readonly type: string; readonly id: string; readonly onFound: (version: number) => void }): ReactNode {
   const words = useMessages(historyMessages);
+  const language = useLanguage();
   const client = useClient();
   const [local, setLocal] = useState('');
   const [said, setSaid] = useState<string | null>(null);
@@ -188,7 +190,7 @@ function TimeTravel({ type, id, onFound }: { readonly type: string; readonly id:
       setSaid(found.gone === 'missing' || found.version === 0 ? words.atMissing : words.atFound(found.version));
       if (found.version > 0) onFound(found.version);
     } catch (reason) {
-      setSaid(reason instanceof Error ? reason.message : String(reason));
+      setSaid(errorWords(reason, language).title);
     }
   };
   return (
