@@ -124,6 +124,7 @@ static ssize_t callback_take(wslay_event_context_ptr wslay, uint8_t *out, size_t
     ssize_t taken = live_wire_receive(&live->wire, out, size < live->budget ? size : live->budget);
     if (taken > 0) {
         live->budget -= (size_t)taken;
+        live->taken += (size_t)taken;
         live->heard_ms = live->loop->now_ms;
         metric_add(&live->loop->metrics.bytes_in, (uint64_t)taken);
         return taken;
@@ -138,6 +139,7 @@ static ssize_t callback_take(wslay_event_context_ptr wslay, uint8_t *out, size_t
 static void callback_begin(wslay_event_context_ptr wslay,
                            const struct wslay_event_on_frame_recv_start_arg *frame, void *context) {
     struct live *live = context;
+    live->framed += websocket_masked_head_bytes(frame->payload_length) + frame->payload_length;
     if (frame->opcode == WSLAY_CONNECTION_CLOSE && frame->payload_length == 1) {
         /* Half of a code (RFC 6455, 5.5.1), which wslay takes for none. */
         live->broken = true;
@@ -168,8 +170,49 @@ static void callback_message(wslay_event_context_ptr wslay,
     }
 }
 
+/* ---- wslay, while something is coming ---- */
+
+static ssize_t callback_send(wslay_event_context_ptr wslay, const uint8_t *bytes, size_t size,
+                             int flags, void *context) {
+    struct live *live = context;
+    (void)flags;
+    buffer_append(live->out, bytes, size);
+    if (buffer_status(live->out) == STET_OK) return (ssize_t)size;
+    wslay_event_set_error(wslay, WSLAY_ERR_CALLBACK_FAILURE);
+    return -1;
+}
+
+static bool wslay_begin(struct live *live) {
+    static const struct wslay_event_callbacks callbacks = {
+        .recv_callback = callback_take,
+        .send_callback = callback_send,
+        .on_frame_recv_start_callback = callback_begin,
+        .on_msg_recv_callback = callback_message,
+    };
+    if (live->wslay != NULL) return true;
+    if (wslay_event_context_server_init(&live->wslay, &callbacks, live) != 0) {
+        live->wslay = NULL;
+        live->failed = true;
+        return false;
+    }
+    wslay_event_config_set_max_recv_msg_length(live->wslay, LIVE_MESSAGE_BYTES_MAX);
+    live->taken = live->framed = 0;
+    return true;
+}
+
+/* Its two buffers are eight of the ten KB that a connection would cost while it only waits. They are given up between two messages. */
+static void wslay_rest(struct live *live) {
+    if (live->wslay == NULL || live->message_ms != 0 || live->taken != live->framed ||
+        live->farewell != 0 || live->closing || live->broken ||
+        wslay_event_want_write(live->wslay) || !wslay_event_get_read_enabled(live->wslay))
+        return;
+    wslay_event_context_free(live->wslay);
+    live->wslay = NULL;
+}
+
 static void live_read(struct live *live) {
     live->budget = LIVE_CHUNK_BYTES;
+    if (!wslay_begin(live)) return;
     int result = wslay_event_recv(live->wslay);
     if (result == 0 || live->hung_up) return;
     /* A head that is no frame's: wslay gives up, with a close that says nothing. */
@@ -194,16 +237,6 @@ static bool read_to_end(struct live *live) {
 
 /* ---- What is to be sent ---- */
 
-static ssize_t callback_send(wslay_event_context_ptr wslay, const uint8_t *bytes, size_t size,
-                             int flags, void *context) {
-    struct live *live = context;
-    (void)flags;
-    buffer_append(live->out, bytes, size);
-    if (buffer_status(live->out) == STET_OK) return (ssize_t)size;
-    wslay_event_set_error(wslay, WSLAY_ERR_CALLBACK_FAILURE);
-    return -1;
-}
-
 /* wslay's own: answers to pings, and closes. */
 static void fill_control(struct live *live) {
     if (live->broken) {
@@ -211,6 +244,7 @@ static void fill_control(struct live *live) {
         live->closing = true;
         return;
     }
+    if (live->wslay == NULL) return;
     if (wslay_event_want_write(live->wslay) && wslay_event_send(live->wslay) != 0)
         live->failed = true;
     if (wslay_event_get_close_sent(live->wslay)) live->closing = true;
@@ -220,6 +254,7 @@ static void fill_farewell(struct live *live) {
     if (live->farewell_event != NULL)
         live_put_event(live->out, (stet_view){0}, view_of(live->farewell_event), 0,
                        view_of(live->farewell_data));
+    if (!wslay_begin(live)) return;
     if (wslay_event_queue_close(live->wslay, (uint16_t)live->farewell, NULL, 0) != 0)
         live->failed = true;
     fill_control(live);
@@ -261,9 +296,8 @@ static bool live_fill(struct live *live) {
     check_bearer(live);
     if (live->farewell == 0 && live->readable) live_read(live);
     if (live->ping_due && live->farewell == 0) {
-        const struct wslay_event_msg ping = {.opcode = WSLAY_PING};
         live->ping_due = false;
-        if (wslay_event_queue_msg(live->wslay, &ping) == WSLAY_ERR_NOMEM) live->failed = true;
+        buffer_append(live->out, "\x89\x00", 2);
     }
     fill_control(live);
     if (live->hung_up) return false;
@@ -344,7 +378,7 @@ static bool send_out(struct live *live, const struct buffer *out) {
 static void close_now(struct live *live) {
     if (!live->closed) {
         live->closed = true;
-        if (wslay_event_get_close_received(live->wslay)) {
+        if (live->wslay != NULL && wslay_event_get_close_received(live->wslay)) {
             live_die(live);
             return;
         }
@@ -380,6 +414,7 @@ static void live_pump(struct live *live) {
             live_die(live);
             return;
         }
+        if (!live->readable) wslay_rest(live);
         if (out->size == 0 && !live->readable) return;
         if (out->size > 0 && !send_out(live, out)) return;
     }
@@ -442,22 +477,10 @@ static void live_timer(struct timer *timer) {
 
 /* ---- Birth ---- */
 
-static const struct wslay_event_callbacks callbacks = {
-    .recv_callback = callback_take,
-    .send_callback = callback_send,
-    .on_frame_recv_start_callback = callback_begin,
-    .on_msg_recv_callback = callback_message,
-};
-
 bool live_start(struct live *live, const struct live_wire *wire) {
     struct loop *loop = live->loop;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = live};
-    if (wslay_event_context_server_init(&live->wslay, &callbacks, live) != 0) {
-        live->wslay = NULL;
-        return false;
-    }
-    wslay_event_config_set_max_recv_msg_length(live->wslay, LIVE_MESSAGE_BYTES_MAX);
     live->source.kind = SOURCE_LIVE;
     live->turn.serve = live_served;
     live->timer.fire = live_timer;

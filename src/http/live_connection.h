@@ -75,8 +75,9 @@ struct live {
     struct live_wire wire;
     struct request
         *request; /* With TLS: the library's, which lives, suspended, as long as we do. */
-    struct wslay_event_context *wslay;
-    struct arena arena; /* Dies with the connection. */
+    struct wslay_event_context *wslay; /* NULL: nothing has begun to come that is not whole. */
+    uint64_t taken, framed; /* By it: bytes received, and those of the frames that began. */
+    struct arena arena;     /* Dies with the connection. */
     stet_space *space;
     stet_view space_name;
     stet_view request_id;

@@ -14,6 +14,11 @@ char *websocket_put_head(char *out, size_t size) {
     return out;
 }
 
+unsigned websocket_masked_head_bytes(uint64_t payload_bytes) {
+    unsigned size = payload_bytes < SIZE_16 ? 0 : payload_bytes <= UINT16_MAX ? 2 : 8;
+    return 2 + size + 4;
+}
+
 bool websocket_names(stet_view list, stet_view word) {
     stet_view piece;
     while (text_next(&list, ',', &piece))

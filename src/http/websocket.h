@@ -30,6 +30,9 @@ bool websocket_accept(stet_view key, char out[WEBSOCKET_ACCEPT_BYTES + 1]);
 /* The head of a whole text message of so many bytes; returns its end. */
 char *websocket_put_head(char *out, size_t size);
 
+/* The bytes of the head of a client's frame, which is masked. */
+unsigned websocket_masked_head_bytes(uint64_t payload_bytes);
+
 /* Does a list of words (Connection, Upgrade) name this one? Without regard to case. */
 bool websocket_names(stet_view list, stet_view word);
 

@@ -53,12 +53,22 @@ static void words_are_found_in_lists(void **state) {
     assert_false(websocket_names(VIEW(""), VIEW("upgrade")));
 }
 
+static void a_masked_head_grows_with_what_follows(void **state) {
+    (void)state;
+    assert_int_equal(websocket_masked_head_bytes(0), 6);
+    assert_int_equal(websocket_masked_head_bytes(125), 6);
+    assert_int_equal(websocket_masked_head_bytes(126), 8);
+    assert_int_equal(websocket_masked_head_bytes(65535), 8);
+    assert_int_equal(websocket_masked_head_bytes(65536), 14);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_answer_to_a_key_is_that_of_the_standard),
         cmocka_unit_test(a_key_is_sixteen_bytes_in_base64),
         cmocka_unit_test(the_head_of_a_frame_has_the_shortest_size),
         cmocka_unit_test(words_are_found_in_lists),
+        cmocka_unit_test(a_masked_head_grows_with_what_follows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

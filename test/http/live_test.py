@@ -712,6 +712,38 @@ def a_reader_that_takes_nothing_costs_little(folder):
 
 
 @test
+def who_only_waits_costs_little(folder):
+    with Open(folder) as site:
+        def opened(count):
+            lives = [site.live() for _ in range(count)]
+            for live in lives:
+                live.send("subscribe", sub="a", type=["tasks"])
+            for live in lives:
+                live.answer(1, 200)
+            return lives
+
+        first = opened(100)  # What the server needs once is not counted.
+        before = site.memory()
+        lives = opened(600)
+        each = (site.memory() - before) / len(lives)
+        check(SLOW > 1 or each < 6, f"{each:.1f} KiB for each")
+        # Half a head of a frame, and half a message, are kept in mind.
+        lives[0].socket.sendall(b"\x81")
+        lives[1].frame(TEXT, b'{"id":2,"op":', fin=False)
+        lives[2].socket.sendall(b"\x81\x95\0\0\0\0" + b'{"id":2,')
+        for live in lives[:3]:
+            live.quiet(0.2, "nothing")
+        lives[0].socket.sendall(b"\x95\0\0\0\0" + b'{"id":2,"op":"hello"}')
+        lives[0].answer(2, 200)
+        lives[1].frame(0, b'"hello"}')
+        lives[1].answer(2, 200)
+        lives[2].socket.sendall(b'"op":"hello"}')
+        lives[2].answer(2, 200)
+        for live in first + lives:
+            live.socket.close()
+
+
+@test
 def pings_without_end_cost_little(folder):
     with Open(folder) as site, site.live(receive_bytes=4096) as live:
         before = site.memory()
