@@ -28,16 +28,21 @@ export const readRecord = (body: unknown): RecordOf => {
 export const createRecordReader = (http: HttpCore, store: RecordStore): RecordReader => {
   const reading = new Map<Address, Promise<void>>();
   const again = new Set<Address>();
-  const closed = new AbortController();
+  /** One for each reading: a signal for all would have a thousand listeners when a thousand records are read. */
+  const stops = new Set<AbortController>();
+  let closed = false;
 
   const once = async (address: Address, anew: boolean): Promise<void> => {
     const { type, id } = store.get(address);
     const before = store.versionOf(address);
+    const stop = new AbortController();
+    stops.add(stop);
+    if (closed) stop.abort();
     try {
-      const answer = await http.request('GET', recordPath(type, id), { signal: closed.signal });
+      const answer = await http.request('GET', recordPath(type, id), { signal: stop.signal });
       store.applyRecord(readRecord(answer.body), anew);
     } catch (thrown) {
-      if (closed.signal.aborted) return;
+      if (closed) return;
       const error = thrown instanceof StetError ? thrown : unreadable(thrown);
       const version = error.code === 'DELETED' ? tombstoneVersion(error.problem) : null;
       if (version !== null) store.applyDeleted(address, version);
@@ -45,6 +50,8 @@ export const createRecordReader = (http: HttpCore, store: RecordStore): RecordRe
         // It may have come into being while the answer was on its way: then that is newer than the answer.
         if (store.versionOf(address) === before) store.applyMissing(address);
       } else store.applyError(address, error);
+    } finally {
+      stops.delete(stop);
     }
   };
 
@@ -65,7 +72,8 @@ export const createRecordReader = (http: HttpCore, store: RecordStore): RecordRe
       return work;
     },
     close() {
-      closed.abort();
+      closed = true;
+      for (const stop of stops) stop.abort();
     },
   };
 };
