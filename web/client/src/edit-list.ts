@@ -8,7 +8,7 @@ export interface EditList {
   all(): readonly KeptEdit[];
   readonly size: number;
   find(id: MutationId): KeptEdit | undefined;
-  /** Those of one record, in order. */
+  /** Those of one record, in order, as they are now: good until the next change. */
   of(address: Address): readonly KeptEdit[];
   /** Those that are sent together with it, itself among them, in order. */
   unit(edit: Edit): readonly KeptEdit[];
@@ -54,7 +54,16 @@ export function createEditList(): EditList {
     },
     put(one) {
       sorted = null;
-      if (kept.has(one.edit.id)) take(one.edit.id);
+      const old = kept.get(one.edit.id);
+      if (old !== undefined && old.order === one.order && old.edit.address === one.edit.address) {
+        // In its place: each edit that is taken changes all behind it, and a copy for each of those would be a thousand thousands.
+        kept.set(one.edit.id, one);
+        const there = records.get(one.edit.address);
+        const index = there?.indexOf(old) ?? -1;
+        if (there !== undefined && index >= 0) there[index] = one;
+        return;
+      }
+      if (old !== undefined) take(one.edit.id);
       kept.set(one.edit.id, one);
       const before = records.get(one.edit.address) ?? [];
       const last = before.at(-1);

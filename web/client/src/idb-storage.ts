@@ -172,9 +172,13 @@ export function createIdbStorage(name: string): EditStorage {
       step(
         async (database) => {
           const transaction = database.transaction('edits', 'readwrite');
-          const keys = await Promise.all(changed.map(({ edit }) => transaction.store.getKey(edit.id)));
-          const missing = emptied ? [] : changed.filter((_, index) => keys[index] === undefined).map(({ edit }) => edit.id);
-          const steps: Promise<unknown>[] = changed.filter(({ edit }) => !missing.includes(edit.id)).map((one) => transaction.store.put(toRow(one)));
+          const [only] = changed;
+          // One question for all of them; of a single one there is no need to read every key.
+          const found = changed.length === 1 && only !== undefined ? [await transaction.store.getKey(only.edit.id)] : changed.length > 0 ? await transaction.store.getAllKeys() : [];
+          const there = new Set(found);
+          const missing = emptied ? [] : changed.filter(({ edit }) => !there.has(edit.id)).map(({ edit }) => edit.id);
+          const gone = new Set(missing);
+          const steps: Promise<unknown>[] = changed.filter(({ edit }) => !gone.has(edit.id)).map((one) => transaction.store.put(toRow(one)));
           await Promise.all([...steps, ...removed.map((id) => transaction.store.delete(id)), transaction.done]);
           return missing;
         },

@@ -48,7 +48,7 @@ const sendable = (sent: JsonObject, from: JsonObject | null): JsonObject => {
 
 const edit = (store: RecordStore, author: Author, type: string, id: string, change: Change, options: WriteOptions): Edit => {
   const address = addressOf(type, id);
-  const state = store.get(address);
+  const state = store.seen(address);
   const base = options.base ?? state.record?.version ?? null;
   const made = change.op === 'create';
   const below = state.edits.findLast(isShown);
@@ -94,7 +94,7 @@ export const updateEdit = (
   options: WriteOptions,
 ): Edit | null => {
   const address = addressOf(type, id);
-  const state = store.get(address);
+  const state = store.seen(address);
   // Somebody who began at an older version changed what they saw there, not what came meanwhile.
   const seen = options.base === undefined ? state.data : store.shownAt(address, options.base);
   if (typeof change !== 'function') {

@@ -55,6 +55,25 @@ export const applyMergePatches = (target: JsonObject, patches: readonly JsonObje
 /** One patch; see {@link applyMergePatches}. */
 export const applyMergePatch = (target: JsonObject, patch: JsonObject): JsonObject => applyMergePatches(target, [patch]);
 
+/** Puts a patch behind those that `made` stands for, so that `made` stands for all of them. False when one patch cannot: an object
+ *  that follows a plain value or a null replaces what is there, and in one patch it would be merged with it; `made` is good for nothing then. */
+export const composePatch = (made: Record<string, Json>, patch: JsonObject): boolean => {
+  for (const name of Object.keys(patch)) {
+    const wanted = patch[name];
+    if (wanted === undefined) continue;
+    const there = memberOf(made, name);
+    if (!isMap(wanted) || there === undefined) {
+      put(made, name, wanted);
+      continue;
+    }
+    if (!isMap(there)) return false;
+    const inner = { ...there };
+    if (!composePatch(inner, wanted)) return false;
+    put(made, name, inner);
+  }
+  return true;
+};
+
 /** Whether a null stands in an object somewhere below: a merge patch cannot put it there. Those in lists are taken as they are. */
 const holdsNull = (value: Json): boolean =>
   isMap(value) && Object.values(value).some((member) => member === null || holdsNull(member));

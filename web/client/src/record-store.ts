@@ -17,7 +17,7 @@ import { sameJson } from './merge-patch';
 import { NOTIFY_MS, VERSIONS_KEPT } from './limits';
 import type { Address, MutationId, Presence, RecordOf, Version } from './record';
 import type { Clock } from './seams';
-import { fold, isShown, phaseOf } from './view';
+import { EditStack, fold, isShown, phaseOf } from './view';
 
 interface Entry {
   readonly address: Address;
@@ -28,7 +28,11 @@ interface Entry {
   version: Version;
   gone: 'missing' | 'deleted' | null;
   error: StetError | null;
-  edits: readonly Edit[];
+  edits: Edit[];
+  /** `edits` was handed out: it is left as it is, and the next edit goes into a copy. */
+  editsShared: boolean;
+  /** `edits` as one patch; null: to be made anew. */
+  stack: EditStack | null;
   people: readonly Presence[];
   saved: boolean;
   /** `record` was put together from a conflict: the real one of this version takes its place. */
@@ -45,6 +49,14 @@ interface Entry {
 
 const nobody: readonly Presence[] = [];
 const noEdits: readonly Edit[] = [];
+
+/** What an edit is made from: the newest, and good for now alone. */
+export interface Seen {
+  readonly record: RecordOf | null;
+  readonly data: JsonObject | null;
+  /** Goes on changing. */
+  readonly edits: readonly Edit[];
+}
 
 export interface RecordStoreOptions {
   readonly clock: Clock;
@@ -113,6 +125,12 @@ export class RecordStore {
   find(address: Address): RecordState | null {
     const entry = this.entries.get(address);
     return entry === undefined ? null : this.snapshot(entry);
+  }
+
+  /** Like `get`, for who does not keep it: hundreds of edits made in a row need no state each that nobody looks at. */
+  seen(address: Address): Seen {
+    const entry = this.entryOf(address);
+    return { record: entry.record, data: this.folded(entry).data, edits: entry.edits };
   }
 
   /** The newest version that is known, a deletion's too; 0: none. */
@@ -287,7 +305,15 @@ export class RecordStore {
       return;
     }
     const entry = this.entryOf(edit.address);
-    entry.edits = known === undefined ? [...entry.edits, edit] : entry.edits.map((one) => (one.id === edit.id ? edit : one));
+    if (entry.editsShared) entry.edits = [...entry.edits];
+    entry.editsShared = false;
+    // In its place: an edit that is taken changes all behind it, one by one.
+    const index = known === undefined ? -1 : entry.edits.indexOf(known);
+    if (known === undefined) entry.edits.push(edit);
+    else {
+      if (index >= 0) entry.edits[index] = edit;
+      entry.stack = null;
+    }
     this.activate(entry.address);
     const { folded } = entry;
     this.touch(entry, 'soon');
@@ -300,7 +326,7 @@ export class RecordStore {
     this.edits.delete(edit.id);
     this.editsDirty = true;
     this.landed.delete(edit.id);
-    entry.edits = entry.edits.filter((one) => one.id !== edit.id);
+    if (entry.edits.length > 0) this.replaceEdits(entry, entry.edits.filter((one) => one.id !== edit.id));
     if ((outcome.kind === 'confirmed' || outcome.kind === 'deleted') && this.isOwn(edit)) entry.saved = true;
     if (outcome.kind === 'confirmed' || outcome.kind === 'dropped') this.applyRecord(outcome.record);
     if (outcome.kind === 'deleted') this.applyDeleted(edit.address, outcome.version);
@@ -370,7 +396,9 @@ export class RecordStore {
       version: 0,
       gone: null,
       error: null,
-      edits: noEdits,
+      edits: [],
+      editsShared: false,
+      stack: null,
       people: nobody,
       saved: false,
       provisional: false,
@@ -389,19 +417,37 @@ export class RecordStore {
   private arrangeEdits(entry: Entry, edits: readonly Edit[]): void {
     const own = edits.filter((edit) => edit.address === entry.address && this.isOwn(edit) && !this.landed.has(edit.id));
     if (own.length === entry.edits.length && own.every((edit, index) => edit === entry.edits[index])) return;
-    entry.edits = own;
+    this.replaceEdits(entry, own);
     this.activate(entry.address);
     this.touch(entry, 'soon');
     this.rest(entry);
   }
 
+  private replaceEdits(entry: Entry, edits: Edit[]): void {
+    entry.edits = edits;
+    entry.editsShared = false;
+    entry.stack = null;
+  }
+
+  private folded(entry: Entry): { readonly count: number; readonly data: JsonObject | null; readonly phase: Phase } {
+    const { folded, edits } = entry;
+    const count = edits.length;
+    if (folded !== null) {
+      if (folded.count === count) return folded;
+      const fresh = edits.slice(folded.count);
+      return (entry.folded = { count, data: fold(folded.data, fresh), phase: phaseOf(fresh, folded.phase) });
+    }
+    const before = entry.saved ? 'saved' : 'idle';
+    if (count === 0) return (entry.folded = { count, data: entry.record?.data ?? null, phase: before });
+    entry.stack ??= new EditStack();
+    return (entry.folded = { count, ...entry.stack.put(edits, entry.record?.data ?? null, before) });
+  }
+
   private snapshot(entry: Entry): RecordState {
     if (entry.snapshot !== null) return entry.snapshot;
-    const { folded } = entry;
-    const fresh = folded === null ? entry.edits : entry.edits.slice(folded.count);
-    const data = fold(folded === null ? (entry.record?.data ?? null) : folded.data, fresh);
-    const phase = phaseOf(fresh, folded?.phase ?? (entry.saved ? 'saved' : 'idle'));
-    entry.folded = { count: entry.edits.length, data, phase };
+    const { data, phase } = this.folded(entry);
+    const edits = entry.edits.length === 0 ? noEdits : entry.edits;
+    entry.editsShared = true;
     const unshown = data === null && entry.edits.some((edit) => isShown(edit) && edit.change.op === 'delete');
     entry.snapshot = {
       address: entry.address,
@@ -410,7 +456,7 @@ export class RecordStore {
       status: data !== null ? 'ready' : unshown ? 'deleted' : (entry.gone ?? (entry.error === null ? 'loading' : 'error')),
       record: entry.record,
       data,
-      edits: entry.edits,
+      edits,
       phase,
       conflict: phase === 'conflict' ? (entry.edits.find((edit) => edit.state === 'conflict')?.conflict ?? null) : null,
       error: entry.error ?? (phase === 'saving' || entry.edits.length === 0 ? null : (entry.edits.find((edit) => edit.state === 'rejected')?.error ?? null)),
@@ -425,7 +471,7 @@ export class RecordStore {
     const own = (edit: Edit) => edit.id === key || edit.transaction === key;
     if (!entry.edits.some(own)) return false;
     for (const edit of entry.edits) if (own(edit)) this.landed.add(edit.id);
-    entry.edits = entry.edits.filter((edit) => !own(edit));
+    this.replaceEdits(entry, entry.edits.filter((edit) => !own(edit)));
     entry.saved = true;
     return true;
   }

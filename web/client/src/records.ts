@@ -177,8 +177,12 @@ export const createRecords = (world: RecordsWorld): Records & { close(): void } 
     };
   };
 
-  const isUnknown = (state: RecordState, options: WriteOptions): boolean =>
-    options.base === undefined && state.record === null && state.edits.length === 0 && (state.status === 'loading' || state.status === 'error');
+  const isUnknown = (address: Address, options: WriteOptions): boolean => {
+    const { record: known, edits } = store.seen(address);
+    if (options.base !== undefined || known !== null || edits.length > 0) return false;
+    const { status } = store.get(address);
+    return status === 'loading' || status === 'error';
+  };
 
   const change = (type: string, id: string, options: WriteOptions, make: (own: Author) => Edit | null): Write => {
     const address = addressOf(type, id);
@@ -191,7 +195,7 @@ export const createRecords = (world: RecordsWorld): Records & { close(): void } 
         return refused(own.id, address, thrown);
       }
     };
-    return isUnknown(store.get(address), options) ? later(own.id, address, now) : now();
+    return isUnknown(address, options) ? later(own.id, address, now) : now();
   };
 
   const transactionEdit = (own: Author, given: TransactionChange, options: WriteOptions): Edit => {

@@ -1,8 +1,8 @@
 /** What to show of a record: the server's, with the edits that wait put on top in their order. Nothing here has state. */
 import type { Phase } from './client';
 import type { Change, Edit } from './edit';
-import type { JsonObject } from './json';
-import { applyMergePatches, rebase } from './merge-patch';
+import type { Json, JsonObject } from './json';
+import { applyMergePatch, applyMergePatches, composePatch, rebase } from './merge-patch';
 
 /** A change of the whole record, put onto what was there before it; null: there is none. */
 const applyEdit = (data: JsonObject | null, change: Exclude<Change, { op: 'patch' }>, baseData: JsonObject | null): JsonObject | null => {
@@ -53,3 +53,32 @@ export const phaseOf = (edits: readonly Edit[], before: Phase): Phase => {
 
 const phases: Readonly<Record<Edit['state'], Phase>> = { confirmed: 'idle', parked: 'parked', pending: 'saving', rejected: 'rejected', conflict: 'conflict' };
 const urgency: Readonly<Record<Phase, number>> = { idle: 0, saved: 1, parked: 2, saving: 3, rejected: 4, conflict: 5 };
+
+/**
+ * The edits of a record that wait, as one patch, for as long as they are patches that can be one: then a change of the record below
+ * costs one patch, and not one for each of the hundreds that wait. Edits are added at the end; when others change, another stack is made.
+ */
+export class EditStack {
+  private readonly patch: Record<string, Json> = {};
+  private first: Edit | null = null;
+  private whole = true;
+  private count = 0;
+  private worst: Phase = 'idle';
+
+  /** The data with all of `edits` on top, and what they amount to. Those of the calls before come first among them. */
+  put(edits: readonly Edit[], data: JsonObject | null, before: Phase): { readonly data: JsonObject | null; readonly phase: Phase } {
+    while (this.whole && this.count < edits.length) {
+      const edit = edits[this.count];
+      if (edit === undefined) break;
+      this.count += 1;
+      if (!isShown(edit)) this.worst = phaseOf([edit], this.worst);
+      else if (edit.change.op === 'patch' && composePatch(this.patch, edit.change.patch)) {
+        this.worst = phaseOf([edit], this.worst);
+        this.first ??= edit;
+      } else this.whole = false;
+    }
+    if (!this.whole) return { data: fold(data, edits), phase: phaseOf(edits, before) };
+    const phase = urgency[this.worst] > urgency[before] ? this.worst : before;
+    return { data: this.first === null ? data : applyMergePatch(data ?? this.first.baseData ?? {}, this.patch), phase };
+  }
+}
