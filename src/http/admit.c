@@ -135,6 +135,7 @@ static bool is_let_in(const struct request *request) {
     case ACCESS_NONE:
     case ACCESS_LOGIN:
     case ACCESS_LEAVE: return true;
+    case ACCESS_ASK:
     case ACCESS_PERSON: /* The server's own people have their place there; tokens that are no administrator's do not. */
         return !system_space || request->actor.admin || request->identity->session[0] != '\0';
     case ACCESS_ACTOR:
@@ -147,10 +148,20 @@ static bool is_let_in(const struct request *request) {
     return false;
 }
 
+/* A page that was just opened asks so who it is: it is no error that nobody is. */
+static bool is_nobody(const struct request *request) {
+    stet_view token;
+    stet_view whose;
+    return params_has(&request->params, "optional") && request->headers.authorization.size == 0 &&
+           !request->loop->server->options.no_auth &&
+           request_cookie(request, &token, &whose) == COOKIE_ABSENT;
+}
+
 static void check_access(struct request *request) {
     enum access access = request->call->access;
     if (access == ACCESS_NONE || access == ACCESS_LOGIN || access == ACCESS_LEAVE) return;
     if (access == ACCESS_METRICS && metrics_are_open(request)) return;
+    if (access == ACCESS_ASK && is_nobody(request)) return;
     request_identify(request);
     if (request->refusal != NULL || request->failed || is_let_in(request)) return;
     refuse_later_field(request, STET_FORBIDDEN, "Authorization", 0,

@@ -176,7 +176,7 @@ const struct route routes[] = {
      {[METHOD_POST] = {handle_ticket_create, ACCESS_ACTOR, NO_BODY, "createTicket"}}},
     {"/v1/{space}/session",
      {[METHOD_POST] = {handle_login, ACCESS_LOGIN, SMALL_BYTES_MAX, "logIn"},
-      [METHOD_GET] = {handle_session_get, ACCESS_PERSON, NO_BODY, "getSession"},
+      [METHOD_GET] = {handle_session_get, ACCESS_ASK, NO_BODY, "getSession"},
       [METHOD_DELETE] = {handle_logout, ACCESS_LEAVE, NO_BODY, "logOut"}}},
     {"/v1/{space}/session/link",
      {[METHOD_POST] = {handle_link_redeem, ACCESS_LOGIN, SMALL_BYTES_MAX, "redeemLink"}}},

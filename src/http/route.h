@@ -25,6 +25,7 @@ enum access {
     ACCESS_LOGIN,   /* Nobody is asked who they are: that is what it is about. */
     ACCESS_LEAVE,   /* The handler finds out: a session that is over is an answer there. */
     ACCESS_PERSON,  /* An actor, also of the space "stet". */
+    ACCESS_ASK,     /* Likewise; who asks for it (`optional`) may be nobody. */
     ACCESS_ACTOR,   /* An actor; in the space "stet" an administrator. */
     ACCESS_FEED,    /* Likewise; a session is not used by it, so that a forgotten page times out. */
     ACCESS_ADMIN,   /* An administrator of the space. */

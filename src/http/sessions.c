@@ -295,16 +295,32 @@ static void write_rights(const struct request *request, struct json_writer *writ
 void handle_session_get(struct request *request) {
     struct buffer buffer;
     struct json_writer writer;
-    if (!request_params_done(request) || !request_open_space(request)) return;
+    stet_error err;
+    bool optional = false;
+    bool nobody = request->actor.id.size == 0;
+    stet_status status = params_flag(&request->params, "optional", &optional, &err);
+    if (status == STET_OK) status = params_finish(&request->params, &err);
+    if (status == STET_OK && nobody && !optional) {
+        status = STET_UNAUTHENTICATED;
+        error_set(&err, status, "send a token (Authorization: Bearer TOKEN), or log in");
+        error_field(&err, "Authorization", 0);
+    }
+    if (!request_ok(request, status, &err)) return;
+    /* Whether there is such a space is not for nobody to know. */
+    if (!nobody && !request_open_space(request)) return;
     buffer_init(&buffer, &request->arena, 0);
     json_begin(&writer, &buffer);
     json_object_begin(&writer);
-    json_member_text(&writer, VIEW("actor"), request->actor.id);
-    write_rights(request, &writer);
-    write_credential(request, &writer);
+    if (nobody) {
+        json_key(&writer, VIEW("actor"));
+        json_null(&writer);
+    } else {
+        json_member_text(&writer, VIEW("actor"), request->actor.id);
+        write_rights(request, &writer);
+        write_credential(request, &writer);
+    }
     json_object_end(&writer);
     if (json_end(&writer) != STET_OK) {
-        stet_error err;
         error_set(&err, STET_NO_MEMORY, "out of memory");
         request_refuse(request, &err);
         return;

@@ -145,6 +145,23 @@ def a_login_is_no_form_of_another_site(folder):
 
 
 @test
+def a_page_asks_who_it_is_and_nobody_is_no_error(folder):
+    with Site(folder) as site:
+        site.add("ann")
+        path = "/v1/main/session"
+        check(site.ask("GET", f"{path}?optional=1", want=200).json == {"actor": None}, "nobody")
+        # Not even whether there is such a space.
+        check(site.ask("GET", "/v1/nowhere/session?optional=1", want=200).json == {"actor": None}, "nobody")
+        site.ask("GET", path, want=401, code="UNAUTHENTICATED")
+        site.ask("GET", f"{path}?optional=0", want=401, code="UNAUTHENTICATED")
+        site.ask("GET", f"{path}?optional=1", want=401, code="UNAUTHENTICATED", Authorization="Bearer nonsense")
+        ann = site.log_in("ann")
+        check(ann.ask("GET", f"{path}?optional=1", want=200).json["actor"] == "ann", "ann")
+        ann.ask("DELETE", path, want=200)
+        site.ask("GET", f"{path}?optional=1", want=401, code="SESSION_ENDED", Cookie=ann.headers["Cookie"])
+
+
+@test
 def sessions_of_one_space_are_nothing_in_another(folder):
     with Site(folder) as site:
         site.admin("PUT", "/v1/team", want=201)

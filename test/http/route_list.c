@@ -10,6 +10,7 @@ static const char *access_name(enum access access) {
     case ACCESS_NONE: return "none";
     case ACCESS_LOGIN: return "login";
     case ACCESS_LEAVE: return "leave";
+    case ACCESS_ASK: return "ask";
     case ACCESS_PERSON: return "person";
     case ACCESS_ACTOR: return "actor";
     case ACCESS_FEED: return "feed";

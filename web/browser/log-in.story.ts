@@ -13,6 +13,17 @@ story('somebody logs in and sees the tasks', async ({ server, open }) => {
   await screenshot(page, 'tasks');
 });
 
+story('nobody being there is no error, and a session is called after where it is', async ({ server, person }) => {
+  const page = await (await person()).newPage();
+  const said: string[] = [];
+  page.on('console', (message) => said.push(message.text()));
+  await page.goto('/#/people/me');
+  await page.getByRole('heading', { name: 'Log in' }).waitFor();
+  await logIn(page, 'ana', passwords[server.example]);
+  await page.getByText('Chrome on Linux').waitFor();
+  assert.deepEqual(said, []);
+});
+
 story('the form says so when the password is wrong, in Spanish', async ({ server, open }) => {
   const page = await open({ locale: 'es' });
   await page.getByLabel('Nombre').fill('ana');

@@ -201,8 +201,8 @@ export interface Sessions {
   readonly lastActor: string | null;
   /** Rejects with `LOGIN_FAILED`, or 429 with `retryAfterMs`. All tabs are logged in. */
   logIn(credentials: { readonly user: string; readonly password: string; readonly device?: string }): Promise<Who>;
-  /** Uses an invitation or a reset. */
-  redeem(link: { readonly link: string; readonly user?: string; readonly password: string }): Promise<Who>;
+  /** Uses an invitation or a reset. `device`: what the session is called. */
+  redeem(link: { readonly link: string; readonly user?: string; readonly password: string; readonly device?: string }): Promise<Who>;
   /** In all tabs. What waits stays kept for whoever made it. */
   logOut(): Promise<void>;
   refresh(): Promise<SessionState>;

@@ -118,11 +118,18 @@ export function createSession(options: SessionOptions): RunningSessions {
   };
   const post = (message: SessionMessage) => tabs.post(JSON.stringify({ part, ...message }));
 
+  /** The server's word that nobody is here; whether somebody was, this page or the server may know. */
+  const nobody = (ended: boolean) => {
+    const was = state.status === 'authenticated' || (state.status === 'anonymous' && state.reason === 'ended');
+    leave(was || ended ? reason : null);
+  };
+
   const ask = async (): Promise<SessionState> => {
     for (;;) {
       const asked = era;
       try {
-        const answer = http.request('GET', '/session');
+        // Nobody is an answer: browsers write a refusal into their console.
+        const answer = http.request('GET', '/session', { query: { optional: 1 } });
         answer.catch(() => {});
         // The server answers while storage says who was here last; what is known of both is known at once.
         await remembered;
@@ -130,14 +137,17 @@ export function createSession(options: SessionOptions): RunningSessions {
         if (closed) return state;
         if (asked !== era) continue;
         const from = new Members(body);
-        enter(whoOf(body, ''), from.find('csrf', text) ?? null, credentials.token);
-        reason = 'ended';
+        if (from.find('actor', text) === undefined) {
+          nobody(false);
+        } else {
+          enter(whoOf(body, ''), from.find('csrf', text) ?? null, credentials.token);
+          reason = 'ended';
+        }
       } catch (error) {
         if (closed) return state;
         if (!(error instanceof StetError) || error.status !== 401) throw error;
         if (asked !== era) continue;
-        const was = state.status === 'authenticated' || (state.status === 'anonymous' && state.reason === 'ended');
-        leave(was || error.code === 'SESSION_ENDED' ? reason : null);
+        nobody(error.code === 'SESSION_ENDED');
       }
       return state;
     }

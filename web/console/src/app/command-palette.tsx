@@ -131,7 +131,6 @@ function OpenPalette({ onClose }: { readonly onClose: () => void }) {
             setAt(0);
           }}
           onKeyDown={onKeyDown}
-          autoFocus
           spellCheck={false}
         />
         <KeyHint keys="Escape" />

@@ -7,6 +7,7 @@ import { goTo } from '../routing/use-route';
 import { Button, ErrorNotice, Field, TextInput } from '../ui';
 import { LoginFrame } from './login-frame';
 import { loginWords } from './login-words';
+import { deviceName } from './device-name';
 import { loginMessages } from './messages';
 
 /** In UTF-8 bytes, as the server counts; there are never more characters than bytes. */
@@ -32,7 +33,8 @@ export function LinkPage({ secret }: { readonly secret: string }) {
     setBusy(true);
     setError(null);
     try {
-      await client.session.redeem({ link: secret, password, ...(user.trim() === '' ? {} : { user: user.trim() }) });
+      const device = deviceName(navigator.userAgent, words.deviceOn);
+      await client.session.redeem({ link: secret, password, ...(device !== null && { device }), ...(user.trim() === '' ? {} : { user: user.trim() }) });
       goTo({ space: client.space, parts: [], query: {} }, 'replace');
     } catch (failure) {
       setError(failure);

@@ -17,6 +17,7 @@ export function LoginDialog({ user }: { readonly user: string }) {
   useEffect(() => {
     const shown = dialog.current;
     shown?.showModal();
+    shown?.querySelector<HTMLElement>('[data-first-focus]')?.focus();
     return () => shown?.close();
   }, []);
   return (

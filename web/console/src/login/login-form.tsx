@@ -4,6 +4,7 @@ import { useFormat } from '../i18n/format';
 import { useMessages } from '../i18n/messages';
 import { goTo, useRoute } from '../routing/use-route';
 import { Button, ErrorNotice, Field, TextInput } from '../ui';
+import { deviceName } from './device-name';
 import { loginMessages } from './messages';
 import { loginWords } from './login-words';
 
@@ -25,7 +26,8 @@ export function LoginForm({ user = '', chooseSpace }: { readonly user?: string; 
     setBusy(true);
     setError(null);
     try {
-      await client.session.logIn({ user: name.trim(), password });
+      const device = deviceName(navigator.userAgent, words.deviceOn);
+      await client.session.logIn({ user: name.trim(), password, ...(device !== null && { device }) });
     } catch (failure) {
       setError(failure);
       setBusy(false);

@@ -27,6 +27,7 @@ export const loginMessages = defineMessages({
     linkInvalid: 'This link was used already, or is too old. Ask for another one.',
     needed: 'Needed to log in.',
     language: 'Language',
+    deviceOn: ' on ',
   },
   es: {
     title: 'Iniciar sesión',
@@ -54,5 +55,6 @@ export const loginMessages = defineMessages({
     linkInvalid: 'Este enlace ya se usó o caducó. Pide otro.',
     needed: 'Hace falta para entrar.',
     language: 'Idioma',
+    deviceOn: ' en ',
   },
 });

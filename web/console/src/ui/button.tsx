@@ -2,7 +2,7 @@ import type { LucideIcon } from 'lucide-react';
 import { forwardRef, type ButtonHTMLAttributes, type ReactNode } from 'react';
 import { classNames } from './class-names';
 import { Spinner } from './spinner';
-import { useElement } from './use-element';
+import { firstFocus, useElement } from './use-element';
 
 export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'className' | 'style'> {
   readonly variant?: 'primary' | 'secondary' | 'ghost' | 'danger';
@@ -16,14 +16,15 @@ export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement
 
 /** A button with words. One `primary` in a view at most. */
 export const Button = forwardRef<HTMLButtonElement, ButtonProps>(function Button(
-  { variant = 'secondary', size = 'medium', icon: Icon, busy = false, wide = false, children, onClick, ...rest },
+  { variant = 'secondary', size = 'medium', icon: Icon, busy = false, wide = false, children, onClick, autoFocus, ...rest },
   ref,
 ) {
-  const element = useElement(ref, rest.autoFocus);
+  const element = useElement(ref, autoFocus);
   return (
     <button
       type="button"
       {...rest}
+      {...firstFocus(autoFocus)}
       ref={element}
       className={classNames('button', `button-${variant}`, size === 'small' && 'button-small', wide && 'button-wide')}
       aria-busy={busy || undefined}

@@ -36,7 +36,7 @@ function OpenDialog({ title, description, onClose, size = 'medium', place = 'mid
     if (!shown) return undefined;
     shown.showModal();
     // The browser would take the cross, which comes first; where there is something to fill in that is wanted, unless a control says it is.
-    if (shown.contains(document.activeElement) && !document.activeElement?.hasAttribute('autofocus')) shown.querySelector<HTMLElement>(firstWanted)?.focus();
+    (shown.querySelector<HTMLElement>('[data-first-focus]') ?? shown.querySelector<HTMLElement>(firstWanted))?.focus();
     return () => {
       shown.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();

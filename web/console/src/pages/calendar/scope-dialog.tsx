@@ -39,7 +39,7 @@ export function ScopeDialog({ question }: { readonly question: ScopeQuestion }) 
       >
         {choices.map(([value, label, hint]) => (
           <label key={value} className="calendar-scope">
-            <input type="radio" name="scope" value={value} checked={scope === value} onChange={() => setScope(value)} autoFocus={value === 'one'} />
+            <input type="radio" name="scope" value={value} checked={scope === value} onChange={() => setScope(value)} />
             <span>
               <strong>{label}</strong>
               <span className="soft">{hint}</span>
