@@ -35,6 +35,8 @@ story('in the console what is edited without a network outlives the page, and ar
   await page.reload();
   await page.getByRole('heading', { name: 'The server does not answer' }).waitFor();
   await page.getByText('2 changes are kept here and will be sent then, in order.').waitFor();
+  await page.getByRole('listitem').filter({ hasText: first }).filter({ hasText: 'in progress' }).waitFor();
+  await page.getByRole('listitem').filter({ hasText: first }).filter({ hasText: 'done' }).waitFor();
   await axe(page);
   await screenshot(page, 'console-away');
   await ana.setOffline(false);

@@ -1,4 +1,4 @@
-import { useLanguage, type Language } from './language';
+import { localeOf, useLanguage, type Language } from './language';
 
 /** Numbers and times as people of a language write them, in this browser's time zone. */
 export interface Format {
@@ -26,8 +26,8 @@ const steps: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ['year', Infinity],
 ];
 
-/** Makes the formats of one language; kept, for making one takes milliseconds. */
-export function createFormat(language: Language): Format {
+/** Makes the formats of one language as a region writes it; kept, for making one takes milliseconds. */
+export function createFormat(language: string): Format {
   const numbers = new Map<number, Intl.NumberFormat>();
   const number = (value: number, digits = 0) => {
     let format = numbers.get(digits);
@@ -85,7 +85,7 @@ const made = new Map<Language, Format>();
 /** The formats of the language that is on. */
 export function formatOf(language: Language): Format {
   let format = made.get(language);
-  if (!format) made.set(language, (format = createFormat(language)));
+  if (!format) made.set(language, (format = createFormat(localeOf(language))));
   return format;
 }
 export const useFormat = (): Format => formatOf(useLanguage());

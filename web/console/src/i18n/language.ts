@@ -15,6 +15,11 @@ export function pickLanguage(wanted: readonly string[]): Language {
   return 'en';
 }
 
+/** The first of the browser's own tags in that language: times and numbers as they are written where somebody lives. `es-MX` of Spanish. */
+export function localeOf(language: Language, wanted: readonly string[] = globalThis.navigator?.languages ?? []): string {
+  return wanted.find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
+}
+
 const choice = remembered<Language>('language', pickLanguage(globalThis.navigator?.languages ?? []), known);
 
 const apply = () => {

@@ -1,3 +1,4 @@
+import type { Edit } from '@stet/client';
 import { useClient, useClientState } from '@stet/react';
 import { CloudOff } from 'lucide-react';
 import { Wordmark } from '../app/logo';
@@ -5,12 +6,16 @@ import { shellMessages } from '../app/messages';
 import { usePageTitle } from '../app/page-title';
 import { useMessages } from '../i18n/messages';
 import { Button } from '../ui';
+import { WaitingEdits } from './waiting-edits';
+
+const none: readonly Edit[] = [];
 
 /** Nobody can say yet who is logged in: the server is away. What waits is kept; the page goes on by itself when it is back. */
 export function Away() {
   const words = useMessages(shellMessages);
   const client = useClient();
-  const waiting = useClientState((state) => state.edits.length, 0);
+  const edits = useClientState((state) => state.edits, none);
+  const waiting = edits.length;
   usePageTitle(words.away);
   return (
     <div className="login">
@@ -22,6 +27,7 @@ export function Away() {
           <p className="soft">{words.awayHint}</p>
           {waiting > 0 ? <p>{words.awayWaiting(waiting)}</p> : null}
         </div>
+        {waiting > 0 ? <WaitingEdits edits={edits} /> : null}
         <Button wide onClick={() => void client.session.refresh().catch(() => {})}>
           {words.awayRetry}
         </Button>

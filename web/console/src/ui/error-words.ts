@@ -1,5 +1,6 @@
 import { codes, StetError, type Code } from '@stet/client';
 import type { Language } from '../i18n/language';
+import { spanishDetail } from './detail-words';
 
 /** What each code means, for people. English is the server's table; a code without Spanish does not compile. */
 const spanish: Readonly<Record<Code, string>> = {
@@ -81,11 +82,17 @@ const sentence = (words: string): string => (words === '' ? words : `${words.cha
 const strange: Readonly<Record<Language, string>> = { en: 'Something went wrong', es: 'Algo salió mal' };
 const isCode = (code: string): code is Code => Object.hasOwn(spanish, code);
 
-/** A failure as a heading and, where there is more to say, a sentence. The server's own sentences are English. */
+/** A failure as a heading and, where there is more to say, a sentence. The server's own are English: those that have no Spanish words stay so. */
 export function errorWords(error: unknown, language: Language): { readonly title: string; readonly detail: string | null } {
   if (!(error instanceof StetError)) return { title: strange[language], detail: error instanceof Error && error.message !== '' ? sentence(error.message) : null };
   const english = codes[error.code].words;
   const title = sentence(language === 'es' && isCode(error.code) ? spanish[error.code] : english);
-  const detail = error.message === '' || error.message === english ? null : sentence(error.message);
+  const detail = error.message === '' || error.message === english ? null : sentence((language === 'es' ? spanishDetail(error.message) : null) ?? error.message);
   return { title, detail: detail !== null && detail.toLowerCase() === title.toLowerCase() ? null : detail };
+}
+
+/** A failure in one sentence, where there is room for no more: below a field, in a line. */
+export function errorSentence(error: unknown, language: Language): string {
+  const { title, detail } = errorWords(error, language);
+  return detail ?? title;
 }

@@ -9,7 +9,7 @@ export { CopyButton } from './copy-button';
 export { Dialog } from './dialog';
 export { EmptyState } from './empty-state';
 export { ErrorNotice } from './error-notice';
-export { errorWords } from './error-words';
+export { errorSentence, errorWords } from './error-words';
 export { Field, type FieldControl } from './field';
 export { IconButton } from './icon-button';
 export { KeyHint } from './key-hint';

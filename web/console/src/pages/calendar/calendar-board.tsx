@@ -2,7 +2,7 @@ import { useNow } from '@stet/react';
 import { CalendarPlus, ChevronLeft, ChevronRight } from 'lucide-react';
 import { useCallback, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useCommands } from '../../app/commands';
-import { useLanguage } from '../../i18n/language';
+import { localeOf, useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
 import { navigate, useRoute } from '../../routing/use-route';
 import { humanize } from '../../types/type-definition';
@@ -45,7 +45,7 @@ export function CalendarBoard({ type, types, named }: { readonly type: CalendarT
   const zones = useMemo(() => [...new Set([kind.hours?.zone, kind.zone !== null && 'name' in kind.zone ? kind.zone.name : undefined, ownZone(), 'UTC'].filter((zone) => zone !== undefined && isZone(zone)))].filter((zone) => zone !== undefined), [kind]);
   const asked = route.query['zone'];
   const zone = asked !== undefined && isZone(asked) ? asked : (zones[0] ?? 'UTC');
-  const locale = navigatorLocale(language);
+  const locale = localeOf(language);
   const format = calendarFormat(locale, zone);
   const view: View = route.query['view'] === 'day' ? 'day' : route.query['view'] === 'agenda' ? 'agenda' : route.query['view'] === 'week' || !isNarrow ? 'week' : 'agenda';
   const today = dayOfClock(clockAt(now, zone));
@@ -251,11 +251,6 @@ export function CalendarBoard({ type, types, named }: { readonly type: CalendarT
 /** What is being made is seen where it will be while its form is open. */
 function doingOf(draft: Draft): Doing | null {
   return isLong(draft) ? null : { how: 'create', by: 'pointer', one: null, from: null, draft };
-}
-
-/** The browser's own locale of the language that is on: `es-MX` and `es-ES` begin their weeks on other days. */
-function navigatorLocale(language: string): string {
-  return navigator.languages.find((one) => one.toLowerCase().startsWith(language)) ?? language;
 }
 
 function useMedia(query: string): boolean {

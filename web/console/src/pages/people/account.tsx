@@ -1,10 +1,11 @@
 import { StetError, type Who } from '@stet/client';
 import { useClient } from '@stet/react';
 import { useState } from 'react';
+import { useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
 import { useAction } from '../../use-action';
 import { useResource } from '../../use-resource';
-import { Avatar, Button, ErrorNotice, Field, Notice, showToast, Skeleton, TextInput } from '../../ui';
+import { Avatar, Button, ErrorNotice, errorSentence, Field, Notice, showToast, Skeleton, TextInput } from '../../ui';
 import { peopleMessages } from './messages';
 import { passwordFits, type User } from './people';
 import { changePassword, changeUser, readUser } from './people-requests';
@@ -55,6 +56,7 @@ function OwnAccount({ who }: { readonly who: Who }) {
 
 function OwnName({ user, onChanged }: { readonly user: User; readonly onChanged: () => Promise<void> }) {
   const words = useMessages(peopleMessages);
+  const language = useLanguage();
   const client = useClient();
   const action = useAction();
   const [name, setName] = useState(user.name ?? '');
@@ -70,7 +72,7 @@ function OwnName({ user, onChanged }: { readonly user: User; readonly onChanged:
         void save();
       }}
     >
-      <Field label={words.shownName} error={action.error instanceof StetError ? action.error.message : null}>
+      <Field label={words.shownName} error={action.error === null ? null : errorSentence(action.error, language)}>
         {(control) => <TextInput {...control} autoComplete="name" value={name} onChange={(event) => setName(event.target.value)} />}
       </Field>
       <Button type="submit" busy={action.busy} disabled={name.trim() === (user.name ?? '')}>
@@ -110,7 +112,7 @@ function PasswordForm({ user }: { readonly user: string }) {
       >
         {/* For what keeps passwords: whose it is. */}
         <input type="text" autoComplete="username" value={user} readOnly hidden />
-        <Field label={words.oldPassword} required error={wrong && action.error instanceof StetError ? action.error.message : null}>
+        <Field label={words.oldPassword} required error={wrong ? words.oldPasswordWrong : null}>
           {(control) => <TextInput {...control} type="password" autoComplete="current-password" value={form.before} onChange={(event) => setForm({ ...form, before: event.target.value })} />}
         </Field>
         <Field label={words.newPassword} hint={words.newPasswordHint} required error={tried && !passwordFits(form.after) ? words.passwordShort : null}>

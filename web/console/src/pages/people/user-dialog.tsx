@@ -1,9 +1,10 @@
 import { StetError } from '@stet/client';
 import { useClient } from '@stet/react';
 import { useState } from 'react';
+import { useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
 import { useAction } from '../../use-action';
-import { Button, Dialog, ErrorNotice, Field, TextInput } from '../../ui';
+import { Button, Dialog, ErrorNotice, errorSentence, Field, TextInput } from '../../ui';
 import { peopleMessages } from './messages';
 import { passwordFits, rolesOf } from './people';
 import { createUser } from './people-requests';
@@ -15,6 +16,7 @@ export function UserDialog({ open, onClose, onMade }: { readonly open: boolean; 
 
 function OpenUser({ onClose, onMade }: { readonly onClose: () => void; readonly onMade: (id: string) => void }) {
   const words = useMessages(peopleMessages);
+  const language = useLanguage();
   const client = useClient();
   const action = useAction();
   const [form, setForm] = useState({ id: '', name: '', roles: '', password: '' });
@@ -50,7 +52,7 @@ function OpenUser({ onClose, onMade }: { readonly onClose: () => void; readonly 
           void make();
         }}
       >
-        <Field label={words.loginName} hint={words.loginNameFixed} required error={tried && id === '' ? words.required : taken && action.error instanceof StetError ? action.error.message : null}>
+        <Field label={words.loginName} hint={words.loginNameFixed} required error={tried && id === '' ? words.required : taken ? errorSentence(action.error, language) : null}>
           {(control) => <TextInput {...control} code autoFocus autoCapitalize="none" spellCheck={false} autoComplete="off" value={form.id} onChange={(event) => setForm({ ...form, id: event.target.value })} />}
         </Field>
         <Field label={words.shownName}>{(control) => <TextInput {...control} autoComplete="off" value={form.name} onChange={(event) => setForm({ ...form, name: event.target.value })} />}</Field>

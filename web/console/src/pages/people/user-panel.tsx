@@ -2,9 +2,10 @@ import { StetError } from '@stet/client';
 import { useClient } from '@stet/react';
 import { KeyRound, UserRoundCheck, UserRoundX } from 'lucide-react';
 import { useState } from 'react';
+import { useLanguage } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
 import { useAction } from '../../use-action';
-import { Avatar, Button, Checkbox, ConfirmDialog, ErrorNotice, Field, Notice, Panel, showToast, TextInput } from '../../ui';
+import { Avatar, Button, Checkbox, ConfirmDialog, ErrorNotice, errorSentence, Field, Notice, Panel, showToast, TextInput } from '../../ui';
 import { LinkResult } from './link-result';
 import { peopleMessages } from './messages';
 import { formOf, rolesOf, scopes, userChange, type InviteLink, type User } from './people';
@@ -47,6 +48,7 @@ export function UserPanel({ user, isMe, onChanged, onLinked, onClose }: UserPane
 
 function UserDetails({ user, onChanged }: Pick<UserPanelProps, 'user' | 'onChanged'>) {
   const words = useMessages(peopleMessages);
+  const language = useLanguage();
   const client = useClient();
   const action = useAction();
   const [form, setForm] = useState(() => formOf(user));
@@ -74,7 +76,7 @@ function UserDetails({ user, onChanged }: Pick<UserPanelProps, 'user' | 'onChang
         <Field label={words.email} hint={words.emailHint}>
           {(control) => <TextInput {...control} type="email" value={form.email} onChange={(event) => setForm({ ...form, email: event.target.value })} />}
         </Field>
-        <Field label={words.roles} hint={words.rolesHint} error={action.error instanceof StetError && action.error.field?.startsWith('/roles') === true ? action.error.message : null}>
+        <Field label={words.roles} hint={words.rolesHint} error={action.error instanceof StetError && action.error.field?.startsWith('/roles') === true ? errorSentence(action.error, language) : null}>
           {(control) => <TextInput {...control} code spellCheck={false} autoCapitalize="none" value={form.roles} onChange={(event) => setForm({ ...form, roles: event.target.value })} />}
         </Field>
         <ScopeChoice chosen={admin ? scopes : form.scopes} fixed={admin} onChange={(next) => setForm({ ...form, scopes: next })} />

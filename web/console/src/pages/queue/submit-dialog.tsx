@@ -1,11 +1,11 @@
 import { StetError, type OperationClass } from '@stet/client';
 import { useState } from 'react';
 import { useClient, useSession } from '@stet/react';
-import { useLanguage } from '../../i18n/language';
+import { useLanguage, type Language } from '../../i18n/language';
 import { useMessages } from '../../i18n/messages';
 import { listOf, objectOf, textOf } from '../../outside';
 import { useSource } from '../../use-source';
-import { Button, Checkbox, Dialog, ErrorNotice, Field, Notice, Select, showToast, TextArea, TextInput } from '../../ui';
+import { Button, Checkbox, Dialog, ErrorNotice, errorSentence, Field, Notice, Select, showToast, TextArea, TextInput } from '../../ui';
 import { durationText } from './durations';
 import { queueMessages } from './messages';
 import { emptyForm, requestOf, type FormFault, type FormFaults, type RequestForm } from './request';
@@ -75,7 +75,7 @@ export function SubmitDialog({ lanes, agents, start, onClose, onSubmitted }: Sub
       setBusy(null);
     }
   };
-  const fault = (field: keyof RequestForm): string | null => faultOf(words, faults[field], field === 'input' ? jsonError : null) ?? serverFault(error, field);
+  const fault = (field: keyof RequestForm): string | null => faultOf(words, faults[field], field === 'input' ? jsonError : null) ?? serverFault(error, field, language);
   return (
     <Dialog
       open
@@ -184,8 +184,8 @@ function faultOf(words: QueueWords, fault: FormFault | undefined, detail: string
 }
 
 /** What the server said is wrong with a field, at that field. */
-function serverFault(error: unknown, field: keyof RequestForm): string | null {
+function serverFault(error: unknown, field: keyof RequestForm, language: Language): string | null {
   if (!(error instanceof StetError) || error.field === null) return null;
   const name = error.field.replace(/^\//, '').replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  return name === field ? error.message : null;
+  return name === field ? errorSentence(error, language) : null;
 }
