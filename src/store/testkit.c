@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -186,15 +186,21 @@ void kit_folder(char path[64]) {
     assert_non_null(mkdtemp(path));
 }
 
-void kit_remove(const char *folder) {
-    DIR *dir = opendir(folder);
-    struct dirent *entry;
-    char path[512];
-    if (dir == NULL) return;
-    while ((entry = readdir(dir)) != NULL) {
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] != '.') unlink(path);
+void kit_folder_in_memory(char path[64]) {
+    if (access("/dev/shm", W_OK) != 0) {
+        kit_folder(path);
+        return;
     }
-    closedir(dir);
-    rmdir(folder);
+    snprintf(path, 64, "/dev/shm/stet-store-XXXXXX");
+    assert_non_null(mkdtemp(path));
 }
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
+    (void)about;
+    (void)kind;
+    (void)where;
+    (void)remove(path);
+    return 0;
+}
+
+void kit_remove(const char *folder) { (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS); }

@@ -74,6 +74,8 @@ void kit_must_check(struct store_reader *reader);
 
 /* A new folder under the system's temporary one; removed with everything in it by kit_remove. */
 void kit_folder(char path[64]);
+/* Likewise, on no disk where there is such a place: for what makes thousands of them and says nothing of disks. */
+void kit_folder_in_memory(char path[64]);
 void kit_remove(const char *folder);
 
 #define must(call)                                                                                 \

@@ -543,7 +543,7 @@ static bool check_is_clean(stet_space *where) {
 static unsigned sweep(fill *story, bool in_home, stet_status expected, enum failing how) {
     unsigned refused = 0;
     for (long n = 0;; n++) {
-        if (data_dir != NULL) kit_folder(folder);
+        if (data_dir != NULL) kit_folder_in_memory(folder);
         open_engine();
         if (needs_tree(story)) plant();
         if (needs_operation(story)) queue_one(story);
