@@ -74,6 +74,14 @@ const check = (name, part, rules) => {
 for (const [part, rules] of Object.entries(PARTS)) {
   for (const path of walk(at(part))) check(relative(top, path), part, rules);
 }
+// A package that asks for a newer Node than ours would stop the build, or the tests, where only that one is packaged.
+const oldest = (range) => Number(/\d+/.exec(range)?.[0] ?? 0);
+const lock = JSON.parse(readFileSync(at('package-lock.json'), 'utf8')).packages;
+const node = oldest(lock[''].engines.node);
+for (const [name, { engines }] of Object.entries(lock)) {
+  // Our own packages say what applications need to run them.
+  if (name.startsWith('node_modules/') && engines?.node !== undefined && oldest(engines.node) > node) problems.push(`package-lock.json: ${name} wants Node ${engines.node}, and the build works with ${node}`);
+}
 if (files < 20) problems.push(`only ${files} files were found`);
 for (const problem of problems) console.log(problem);
 console.log(`tidy: ${files} files, ${problems.length} problems`);
