@@ -250,6 +250,12 @@ STET_API stet_status stet_space_open(stet_client *client, stet_view name, stet_s
                                      stet_error *err);
 STET_API void stet_space_close(stet_space *space);
 
+/**
+ * Which data these are: 32 hexadecimal digits that another space of the same name does not have, be it made anew or restored from a
+ * backup. Not a secret. Borrowed until stet_space_close.
+ */
+STET_API stet_view stet_space_id(const stet_space *space);
+
 /** The position up to which changes are published: the seq a reader sees at least. */
 STET_API stet_seq stet_space_seq(const stet_space *space);
 

@@ -126,6 +126,10 @@ void stet_space_close(stet_space *space) { space_unref(space_of(space)); }
 stet_seq stet_space_seq(const stet_space *space) {
     return ring_published(&space_of((stet_space *)(uintptr_t)space)->ring);
 }
+stet_view stet_space_id(const stet_space *space) {
+    const struct space *inner = space_of((stet_space *)(uintptr_t)space);
+    return view_make(inner->id, sizeof inner->id);
+}
 bool stet_space_is_deleted(const stet_space *space) {
     return atomic_load(&space_of((stet_space *)(uintptr_t)space)->dropped);
 }

@@ -104,6 +104,7 @@ struct space {
     struct ring ring;
     bool ring_ready;    /* ring_init succeeded. */
     uint8_t secret[32]; /* Of resolution tokens. */
+    char id[32];        /* For people and programs: which data these are. From the secret. */
     /* Of tables by names, which others choose: from the secret, so that nobody can choose names that collide. */
     uint64_t hash_seed;
     struct space_counters counters;

@@ -11,6 +11,7 @@
 #include "core/spans.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -151,6 +152,18 @@ static stet_status load_secret(struct space *space, stet_error *err) {
     return status;
 }
 
+/* Of the secret, which every space has of its own and a restore renews; of a hash nobody learns it. */
+static void name_data(struct space *space) {
+    static const char label[] = "which data these are";
+    unsigned char hash[crypto_generichash_BYTES_MIN];
+    char text[2 * sizeof hash + 1];
+    static_assert(sizeof text == sizeof space->id + 1, "two digits for each byte");
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)label, sizeof label, space->secret,
+                       sizeof space->secret);
+    sodium_bin2hex(text, sizeof text, hash, sizeof hash);
+    memcpy(space->id, text, sizeof space->id);
+}
+
 stet_status space_open(struct space *space, const char *file, stet_error *err) {
     struct stet_engine *engine = space->engine;
     if (file != NULL && (space->file = strdup(file)) == NULL)
@@ -180,6 +193,7 @@ stet_status space_open(struct space *space, const char *file, stet_error *err) {
                       (long long)(ahead / CLOCK_NS_PER_S), space->name);
     status = load_secret(space, err);
     if (status != STET_OK) return status;
+    name_data(space);
     space->hash_seed = view_hash(view_make(space->secret, sizeof space->secret), space->instance);
     status = ring_init(&space->ring, state->seq);
     if (status != STET_OK) return error_set(err, status, "out of memory for a space");

@@ -36,6 +36,7 @@ static const struct header_word header_words[] = {
     HEADER("Authorization", authorization, true),
     HEADER("If-None-Match", if_none_match, false),
     HEADER("Last-Event-ID", last_event_id, true),
+    HEADER("Stet-Space-Id", space_id, true),
     HEADER("Content-Length", content_length, true),
     HEADER("Sec-Fetch-Site", fetch_site, false),
     HEADER("Accept-Encoding", accept_encoding, false),

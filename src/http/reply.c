@@ -224,9 +224,10 @@ void request_reply_options(struct request *request) {
         reply.extra[1].name = "Access-Control-Allow-Methods";
         reply.extra[1].value = allow;
         reply.extra[2].name = "Access-Control-Allow-Headers";
-        reply.extra[2].value = "Authorization, Content-Type, If-Match, If-None-Match, "
-                               "Idempotency-Key, Prefer, Last-Event-ID, Stet-Actor, Stet-CSRF, "
-                               "X-Request-Id";
+        reply.extra[2].value =
+            "Authorization, Content-Type, If-Match, If-None-Match, "
+            "Idempotency-Key, Prefer, Last-Event-ID, Stet-Actor, Stet-CSRF, Stet-Space-Id, "
+            "X-Request-Id";
         reply.extra[3].name = "Access-Control-Max-Age";
         reply.extra[3].value = "600";
         reply.extra_count = 4;

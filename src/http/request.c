@@ -119,8 +119,15 @@ bool request_open_space_named(struct request *request, stet_view name) {
 }
 
 bool request_open_space(struct request *request) {
-    if (request->space != NULL) return true; /* By who asked for the actor. */
-    return request_open_space_named(request, request->match.captures[CAPTURE_SPACE]);
+    stet_view wanted = request->headers.space_id;
+    /* It may be open already, by who asked for the actor. */
+    if (request->space == NULL &&
+        !request_open_space_named(request, request->match.captures[CAPTURE_SPACE]))
+        return false;
+    if (wanted.bytes == NULL || view_equal(wanted, stet_space_id(request->space))) return true;
+    request_refuse_field(request, STET_NOT_FOUND, "Stet-Space-Id",
+                         "the space has other data now than those that are meant");
+    return false;
 }
 
 stet_command *request_command(struct request *request) {

@@ -34,7 +34,7 @@ struct headers {
         expect;
     stet_view if_match, if_none_match, prefer, idempotency_key, accept, last_event_id;
     stet_view origin, fetch_site, request_method, request_headers;
-    stet_view request_id, actor, forwarded_for, forwarded_proto, cookie, csrf;
+    stet_view request_id, actor, forwarded_for, forwarded_proto, cookie, csrf, space_id;
     const char *repeated;     /* The name of a header that must not stand twice and does. */
     const char *end_repeated; /* Likewise, of one that says where the request ends. */
     bool blank_in_name;       /* "Content-Length : 5", which others may read as we do not. */

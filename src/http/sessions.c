@@ -316,6 +316,7 @@ void handle_session_get(struct request *request) {
         json_null(&writer);
     } else {
         json_member_text(&writer, VIEW("actor"), request->actor.id);
+        json_member_text(&writer, VIEW("space_id"), stet_space_id(request->space));
         write_rights(request, &writer);
         write_credential(request, &writer);
     }

@@ -669,6 +669,25 @@ def sessions_outlive_the_server(folder):
 
 
 @test
+def a_request_meant_for_other_data_is_refused(folder):
+    """A server that was made anew at the same address must not take what was written for the one before."""
+    seen = []
+    for data in ("before", "after"):
+        with Site(folder, data=data) as site:
+            site.add("ana")
+            ana = site.log_in("ana")
+            data_id = ana.ask("GET", "/v1/main/session", want=200).json["space_id"]
+            check(re.fullmatch("[0-9a-f]{32}", data_id), data_id)
+            for other in seen:
+                got = ana.ask("PUT", "/v1/main/records/notes/1", {}, want=404, code="NOT_FOUND", Stet_Space_Id=other)
+                check(got.json["field"] == "Stet-Space-Id", got)
+                ana.ask("GET", "/v1/main/records/notes/1", want=404)
+            ana.ask("PUT", "/v1/main/records/notes/1", {}, want=201, Stet_Space_Id=data_id)
+            seen.append(data_id)
+    check(seen[0] != seen[1], seen)
+
+
+@test
 def users_see_themselves_and_administrators_everybody(folder):
     with Site(folder) as site:
         site.add("ann", "sales", email="ann@example.org")
