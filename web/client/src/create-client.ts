@@ -82,6 +82,7 @@ export const createClientFrom = (options: ClientOptions, open: (world: World) =>
     promises,
     metrics,
     ids,
+    credentials,
     sessions,
   });
   const conflicts = createConflicts({ http, store, queue, feed, clock, metrics });

@@ -7,6 +7,8 @@ export interface Credentials {
   token: string | null;
   /** Who that is, as far as is known; null: nobody, or not known yet. */
   actor: string | null;
+  /** Which data the space has, as the server names them; null while that is not known. */
+  spaceId: string | null;
   /** The session's proof that a write was meant (`Stet-CSRF`); null while it is not known. */
   csrf: string | null;
   /** Looks the proof up; set by the session. True when it is known now. Asked when the server demanded it. */
@@ -21,6 +23,7 @@ export interface Credentials {
 export const createCredentials = (token: string | null): Credentials => ({
   token,
   actor: null,
+  spaceId: null,
   csrf: null,
   renew: null,
   refused: null,

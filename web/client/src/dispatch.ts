@@ -5,7 +5,7 @@
  */
 import type { Edit, WriteOutcome } from './edit';
 import type { EditList } from './edit-list';
-import type { EditSender, Sent } from './edit-request';
+import { isOfOtherData, type EditSender, type Sent } from './edit-request';
 import { StetError } from './error';
 import type { Command, QueueChange } from './queue-message';
 import type { MutationId } from './record';
@@ -352,9 +352,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         await replace(
           unit.map((edit) => {
             if (edit.state === 'pending') return edit;
-            const { error: _error, conflict: _conflict, ...rest } = edit;
+            const { error, conflict: _conflict, space, ...rest } = edit;
+            // Whoever has been told that the server has other data now, and sends it all the same, means those.
+            const kept = space === undefined || (error !== undefined && isOfOtherData(error)) ? {} : { space };
             const change = edit.id === command.id ? command.change : null;
-            return { ...rest, state: 'pending', ...(change && { change }) };
+            return { ...rest, ...kept, state: 'pending', ...(change && { change }) };
           }),
         );
         return;

@@ -50,6 +50,7 @@ const readEdit: Decoder<Edit> = (value, at) => {
     ...from.part('onConflict', text),
     ...from.part('transaction', text),
     actor: from.get('actor', text),
+    ...from.part('space', text),
     madeAt: from.get('madeAt', text),
     state: from.get('state', oneOf('pending', 'confirmed', 'conflict', 'rejected', 'parked')),
     attempts: from.get('attempts', count),

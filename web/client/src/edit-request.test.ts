@@ -25,7 +25,9 @@ const world = (answer: (line: string) => FakeAnswer | 'offline') => {
   const clock = createFakeClock();
   const fake = createFakeTransport();
   const bodies: unknown[] = [];
+  const headers: Readonly<Record<string, string>>[] = [];
   fake.handle((request) => {
+    headers.push(request.headers);
     bodies.push(request.body === undefined ? null : JSON.parse(request.body));
     return answer(`${request.method} ${request.path}`);
   });
@@ -33,7 +35,7 @@ const world = (answer: (line: string) => FakeAnswer | 'offline') => {
   const credentials = createCredentials(null);
   credentials.actor = 'ana';
   const http = createHttp({ transport: fake.transport, clock, credentials, space: 'main', timeoutMs: 1000, retry });
-  return { sender: createEditSender(http), lines: fake.lines, bodies };
+  return { sender: createEditSender(http), lines: fake.lines, bodies, headers };
 };
 const signal = new AbortController().signal;
 const kinds = async (given: FakeAnswer | 'offline', unit: readonly Edit[]) => {
@@ -41,6 +43,21 @@ const kinds = async (given: FakeAnswer | 'offline', unit: readonly Edit[]) => {
   if (sent.kind === 'later') return `later ${sent.error.code} ${sent.lost ? 'lost' : ''}`.trim();
   return [...sent.outcomes].map(([id, one]) => `${id} ${one.kind}`).join(', ');
 };
+
+test('an edit names the data that it was made for, and is parked where there are others', async () => {
+  const made = edit('k', patch, { space: 'd1' });
+  const other = problem('NOT_FOUND', 404, { field: 'Stet-Space-Id' });
+  const { sender, headers } = world(() => other);
+  const sent = await sender.send([made], signal);
+  assert.deepEqual(headers.map((one) => one['Stet-Space-Id']), ['d1']);
+  assert.ok(sent.kind === 'judged');
+  const outcome = sent.outcomes.get('k');
+  assert.deepEqual([outcome?.kind, outcome?.kind === 'rejected' && outcome.error.field], ['rejected', 'Stet-Space-Id']);
+  assert.equal(await kinds(other, [edit('d', { op: 'delete' }, { space: 'd1' })]), 'd rejected');
+  assert.equal(await kinds(other, [edit('a', patch, { space: 'd1', transaction: 't' }), edit('b', patch, { space: 'd1', transaction: 't' })]), 'a rejected, b rejected');
+  // One that was sent before is not taken for refused there: nobody knows, and it stays where its author sees it.
+  assert.equal((await sender.lookUp(made, signal))?.kind, 'rejected');
+});
 
 test('each kind of change is the request that the server knows, with its key in it', async () => {
   const { sender, lines, bodies } = world(() => ({ body: record(4) }));

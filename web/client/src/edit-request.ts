@@ -6,7 +6,7 @@ import { recordPath, pathPart } from './address';
 import { Members, array, count, json, text } from './decode';
 import type { Edit, WriteOutcome } from './edit';
 import { StetError } from './error';
-import type { HttpCore } from './http';
+import { spaceIdHeader, type HttpCore } from './http';
 import { isMap, type Json } from './json';
 import { outcomeOf, tombstoneVersion } from './outcome';
 import type { MutationId } from './record';
@@ -50,10 +50,16 @@ const content = (edit: Edit) => {
 
 const envelope = 'application/stet+json';
 
+/** Who asks, and for which data. */
+const sender = (edit: Edit) => ({ as: edit.actor, ...(edit.space !== undefined && { spaceId: edit.space }) });
+
+/** The server has other data than those that an edit was made for: it says so before it looks at anything else. */
+export const isOfOtherData = (error: StetError): boolean => error.field === spaceIdHeader;
+
 const sendOne = (http: HttpCore, edit: Edit, signal: AbortSignal) => {
   const path = recordPath(edit.type, edit.recordId);
   const body = JSON.stringify({ ...terms(edit), client_mutation_id: edit.id, ...content(edit) });
-  const options = { body, contentType: envelope, signal, as: edit.actor };
+  const options = { body, contentType: envelope, signal, ...sender(edit) };
   switch (edit.change.op) {
     case 'create': {
       const named = JSON.stringify({ id: edit.recordId, ...terms(edit), client_mutation_id: edit.id, ...content(edit) });
@@ -65,14 +71,14 @@ const sendOne = (http: HttpCore, edit: Edit, signal: AbortSignal) => {
       return http.ask('PATCH', path, options, [409, 412]);
     case 'delete':
       // Not every proxy passes the body of a DELETE on.
-      return http.ask('DELETE', path, { query: { ...terms(edit), client_mutation_id: edit.id }, signal, as: edit.actor }, [404, 409, 412]);
+      return http.ask('DELETE', path, { query: { ...terms(edit), client_mutation_id: edit.id }, signal, ...sender(edit) }, [404, 409, 412]);
   }
 };
 
-const sendTogether = (http: HttpCore, unit: readonly Edit[], key: MutationId, actor: string, signal: AbortSignal) => {
+const sendTogether = (http: HttpCore, unit: readonly Edit[], key: MutationId, first: Edit, signal: AbortSignal) => {
   const mutations = unit.map((edit) => ({ op: edit.change.op, type: edit.type, id: edit.recordId, ...terms(edit), ...content(edit) }));
   const body = JSON.stringify({ client_mutation_id: key, mutations });
-  return http.ask('POST', '/transactions', { body, contentType: 'application/json', signal, as: actor }, [409]);
+  return http.ask('POST', '/transactions', { body, contentType: 'application/json', signal, ...sender(first) }, [409]);
 };
 
 /** Whether the same may be taken another time, or its fate is open. What is no Stet server judges nothing. */
@@ -119,7 +125,7 @@ const judgeTogether = (unit: readonly Edit[], status: number, body: Json): Map<M
 
 const readReceipt = async (http: HttpCore, edit: Edit, signal: AbortSignal): Promise<WriteOutcome | null> => {
   const key = edit.transaction ?? edit.id;
-  const receipt = new Members((await http.ask('GET', `/mutations/${pathPart(key)}`, { signal, as: edit.actor }, [])).body);
+  const receipt = new Members((await http.ask('GET', `/mutations/${pathPart(key)}`, { signal, ...sender(edit) }, [])).body);
   const status = receipt.get('status', text);
   if (status === 'pending') return null;
   if (status !== 'confirmed') return { kind: 'discarded' };
@@ -128,7 +134,7 @@ const readReceipt = async (http: HttpCore, edit: Edit, signal: AbortSignal): Pro
   const version = receipt.find('version', count) ?? mine?.find('version', count);
   if (edit.change.op === 'delete') return { kind: 'deleted', version: version ?? 0 };
   const path = recordPath(edit.type, edit.recordId);
-  const read = async (query: { readonly version?: number }) => (await http.ask('GET', path, { signal, query, as: edit.actor }, [])).body;
+  const read = async (query: { readonly version?: number }) => (await http.ask('GET', path, { signal, query, ...sender(edit) }, [])).body;
   try {
     // That version may not be kept any more; then it is known by what came after it.
     const body = await read(version === undefined ? {} : { version }).catch((thrown: unknown) => {
@@ -152,7 +158,7 @@ export const createEditSender = (http: HttpCore): EditSender => ({
     if (first === undefined) return { kind: 'judged', outcomes: new Map() };
     try {
       const key = first.transaction;
-      const answer = await (key === undefined ? sendOne(http, first, signal) : sendTogether(http, unit, key, first.actor, signal));
+      const answer = await (key === undefined ? sendOne(http, first, signal) : sendTogether(http, unit, key, first, signal));
       const body = asJson(answer.body);
       const outcomes =
         key === undefined ? new Map([[first.id, judgeOne(first, answer.status, body)]]) : judgeTogether(unit, answer.status, body);
@@ -179,6 +185,7 @@ export const createEditSender = (http: HttpCore): EditSender => ({
     try {
       return await readReceipt(http, edit, signal);
     } catch (thrown) {
+      if (thrown instanceof StetError && isOfOtherData(thrown)) return rejected(thrown);
       if (thrown instanceof StetError && !comesAgain(thrown)) return { kind: 'discarded' };
       return null;
     }

@@ -38,6 +38,8 @@ export interface Edit {
   readonly after?: MutationId | null;
   /** Who made it. Nobody else's session sends it. */
   readonly actor: string;
+  /** Which data it was made for, as the server names them; a server with other data at the same address refuses it. Absent: not known then. */
+  readonly space?: string;
   readonly madeAt: Time;
   readonly state: EditState;
   readonly attempts: number;

@@ -73,11 +73,16 @@ const bounded = async <R>(
   }
 };
 
+/** Names the data that a request is meant for. */
+export const spaceIdHeader = 'Stet-Space-Id';
+
 export interface CoreOptions extends HttpOptions {
   /** Sent twice it takes effect once, though it has no key: something in it is good for one use. */
   readonly repeatable?: boolean;
   /** Who asks: as somebody else it is not sent. Without: a write that was begun as one person is not repeated as another. */
   readonly as?: string;
+  /** For which data it is meant; as `Edit.space` says. A server that has others refuses it, by the field {@link spaceIdHeader}. */
+  readonly spaceId?: string;
   /** It is sent once more. */
   readonly repeated?: () => void;
 }
@@ -114,7 +119,7 @@ const notThem = (person: string) =>
 export const createHttp = (world: HttpWorld): HttpCore => {
   const { transport, clock, credentials } = world;
 
-  const once = async (method: Method, path: string, options: HttpOptions, answers: readonly number[]) => {
+  const once = async (method: Method, path: string, options: CoreOptions, answers: readonly number[]) => {
     const write = method !== 'GET';
     const body = options.body === undefined ? undefined : typeof options.body === 'string' && options.contentType !== undefined
       ? options.body
@@ -125,6 +130,7 @@ export const createHttp = (world: HttpWorld): HttpCore => {
       ...(body === undefined ? {} : { 'Content-Type': options.contentType ?? 'application/json' }),
       ...(options.ifMatch === undefined ? {} : { 'If-Match': `"${options.ifMatch}"` }),
       ...(options.key === undefined ? {} : { 'Idempotency-Key': options.key }),
+      ...(options.spaceId === undefined ? {} : { [spaceIdHeader]: options.spaceId }),
     };
     return bounded(clock, options.timeoutMs ?? world.timeoutMs, options.signal, async (signal) => {
       let answer: TransportAnswer;
@@ -166,7 +172,7 @@ export const createHttp = (world: HttpWorld): HttpCore => {
           return await once(method, path, options, answers);
         } catch (error) {
           if (!(error instanceof StetError)) throw error;
-          if (error.status === 401 && error.code !== 'LOGIN_FAILED') credentials.refused?.(error);
+          if ((error.status === 401 && error.code !== 'LOGIN_FAILED') || error.field === spaceIdHeader) credentials.refused?.(error);
           // A page that was just loaded has its cookie, but not yet the proof. Nothing was done: it may be sent again.
           if (error.code !== 'CSRF_REQUIRED' || renewed || credentials.renew === null) throw error;
           renewed = true;

@@ -3,6 +3,7 @@ import { addressOf, pathPart, recordPath } from './address';
 import { claim } from './claim';
 import type { Live, ListOptions, LiveList, Page, RecordState, Records, Sessions, TransactionChange, WriteOptions } from './client';
 import { Members, array, count, text } from './decode';
+import type { Credentials } from './credentials';
 import type { Change, Edit, Write, WriteOutcome } from './edit';
 import { StetError } from './error';
 import type { FollowedRecords } from './followed-records';
@@ -30,6 +31,7 @@ export interface RecordsWorld {
   readonly promises: WritePromises;
   readonly metrics: MetricsRecorder;
   readonly ids: () => MutationId;
+  readonly credentials: Pick<Credentials, 'spaceId'>;
   readonly sessions: Pick<Sessions, 'live' | 'lastActor' | 'refresh'>;
 }
 
@@ -84,6 +86,12 @@ export const createRecords = (world: RecordsWorld): Records & { close(): void } 
     return session.status === 'authenticated' ? session.who.actor : sessions.lastActor;
   };
 
+  /** Says for which data it is, as far as is known. */
+  const named = (edit: Edit): Edit => {
+    const space = world.credentials.spaceId;
+    return space === null || edit.space !== undefined ? edit : { ...edit, space };
+  };
+
   /** The edits of a page that does not know yet who it acts for: they are shown meanwhile, and kept in that person's name. */
   const identified = async (edits: readonly Edit[]): Promise<readonly Edit[]> => {
     let failed: unknown = null;
@@ -94,7 +102,7 @@ export const createRecords = (world: RecordsWorld): Records & { close(): void } 
     }
     const known = actor();
     if (known === null) throw failed ?? new StetError({ code: 'UNAUTHENTICATED', detail: 'nobody is logged in to make this change' });
-    return edits.map((edit) => ({ ...edit, actor: known }));
+    return edits.map((edit) => named({ ...edit, actor: known }));
   };
 
   const author = (transaction?: MutationId): Author => ({
@@ -120,7 +128,8 @@ export const createRecords = (world: RecordsWorld): Records & { close(): void } 
   };
 
   /** Shows edits, then keeps them. What cannot be kept is not shown any longer. */
-  const keep = (edits: readonly Edit[]): readonly Write[] => {
+  const keep = (made: readonly Edit[]): readonly Write[] => {
+    const edits = made.map(named);
     const outcomes = edits.map((edit) => promises.expect(edit.id));
     for (const edit of edits) {
       store.putEdit(edit);

@@ -68,6 +68,32 @@ test('a page finds out who it is, with the proof that writes need', async () => 
   assert.equal(tab.credentials.csrf, 'csrf of ana');
 });
 
+test('a page learns which data the server has, remembers it, and asks again when it has others', async () => {
+  const { open, clock, server, fake } = world();
+  server.actor = 'ana';
+  let data = 'd1';
+  const other = { status: 404, body: { ...JSON.parse(JSON.stringify(refused('NOT_FOUND'))), status: 404, field: 'Stet-Space-Id' } };
+  fake.handle((request) => {
+    if (server.offline) return 'offline';
+    return request.headers['Stet-Space-Id'] === undefined ? { body: { ...JSON.parse(JSON.stringify(who('ana'))), space_id: data } } : other;
+  });
+  const first = open();
+  first.session.start();
+  await clock.settle();
+  assert.equal(first.credentials.spaceId, 'd1');
+  data = 'd2';
+  await assert.rejects(first.http.ask('PATCH', '/records/tasks/1', { body: {}, spaceId: 'd1' }, []), { field: 'Stet-Space-Id' });
+  await clock.settle();
+  assert.equal(first.credentials.spaceId, 'd2');
+  server.offline = true;
+  const second = open();
+  second.session.start();
+  await clock.settle();
+  assert.equal(second.credentials.spaceId, 'd2');
+  first.session.close();
+  second.session.close();
+});
+
 test('a login in one tab is seen by all, and so is a logout', async () => {
   const { open, clock } = world();
   const [one, two] = [open(), open()];

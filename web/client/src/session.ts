@@ -44,6 +44,7 @@ const siblingWord = (message: unknown, space: string): SiblingWord | null =>
     (word) => typeof message === 'string' && message.startsWith(siblingMessage(word, '')) && message !== siblingMessage(word, space),
   ) ?? null;
 const actorNote = 'actor';
+const spaceNote = 'space';
 
 type SessionMessage =
   | { readonly kind: 'in'; readonly who: Who; readonly csrf: string | null; readonly token: string | null }
@@ -123,6 +124,12 @@ export function createSession(options: SessionOptions): RunningSessions {
     const was = state.status === 'authenticated' || (state.status === 'anonymous' && state.reason === 'ended');
     leave(was || ended ? reason : null);
   };
+  /** Edits that are made offline name the data that this browser saw last. */
+  const learnSpace = (id: string | null) => {
+    if (id === null || id === credentials.spaceId) return;
+    credentials.spaceId = id;
+    void storage.keepNote(spaceNote, id).catch(() => {});
+  };
 
   const ask = async (): Promise<SessionState> => {
     for (;;) {
@@ -140,6 +147,7 @@ export function createSession(options: SessionOptions): RunningSessions {
         if (from.find('actor', text) === undefined) {
           nobody(false);
         } else {
+          learnSpace(from.find('spaceId', text) ?? null);
           enter(whoOf(body, ''), from.find('csrf', text) ?? null, credentials.token);
           reason = 'ended';
         }
@@ -201,9 +209,10 @@ export function createSession(options: SessionOptions): RunningSessions {
   const undoNetwork = options.connectivity.subscribe((online) => {
     if (online) persist();
   });
-  const remembered = storage.note(actorNote).then(
-    (actor) => {
+  const remembered = Promise.all([storage.note(actorNote), storage.note(spaceNote)]).then(
+    ([actor, space]) => {
       lastActor ??= actor;
+      credentials.spaceId ??= space;
     },
     () => {},
   );
