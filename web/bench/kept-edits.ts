@@ -30,7 +30,7 @@ export const keepEdits = async (records: number, options: ClientOptions, spent: 
   network.handle(({ method, path }) => {
     if (method !== 'GET') return 'offline';
     if (path.includes('/records/')) return { body: wireRecord(task(Number(path.split('/').at(-1)), 1)) };
-    return { body: path.endsWith('/session') ? who : { status: 'ok', version: '0.1.0' } };
+    return { body: /\/session(\?|$)/.test(path) ? who : { status: 'ok', version: '0.1.0' } };
   });
   const client = createClientFrom({ ...options, transport: network.transport, socket: null }, (world) => ({ ...openParts(world), feed }));
   await client.session.refresh();
