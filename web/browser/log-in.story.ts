@@ -17,9 +17,11 @@ story('nobody being there is no error, and a session is called after where it is
   const page = await (await person()).newPage();
   const said: string[] = [];
   page.on('console', (message) => said.push(message.text()));
-  await page.goto('/#/people/me');
+  await page.goto('/#/records/tasks');
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
   await logIn(page, 'ana', passwords[server.example]);
+  await page.getByText('Print the posters for the open day').waitFor();
+  await page.goto('/#/people/me');
   await page.getByText('Chrome on Linux').waitFor();
   assert.deepEqual(said, []);
 });

@@ -1,6 +1,10 @@
 import type { Client } from '@stet/client';
 import { pages } from './pages/pages';
+import { remembered } from './remembered';
 import { linkOf, type Route } from './routing/route';
+
+/** Somebody was logged in here when this browser last asked. What is asked for nobody is refused, and a browser writes that into its console. */
+const somebody = remembered<boolean>('somebody', false, (found) => (typeof found === 'boolean' ? found : null));
 
 /**
  * Begins what the first page needs before anything is drawn: the client, which asks who is here; the page's component; and what it shows.
@@ -15,7 +19,12 @@ export function startFirst(route: Route, makeClient: (space: string) => Client):
   const page = pages.find((candidate) => candidate.path === path);
   // What cannot be had is said where it is drawn.
   page?.load().catch(() => undefined);
-  page?.prepare?.(first, route);
+  if (somebody.get()) page?.prepare?.(first, route);
+  const { live } = first.session;
+  live.subscribe(() => {
+    const { status } = live.getSnapshot();
+    if (status !== 'unknown') somebody.set(status === 'authenticated');
+  });
   return (space) => {
     const made = first;
     first = null;
