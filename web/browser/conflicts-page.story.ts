@@ -98,3 +98,41 @@ story('the history of a record is compared, and an earlier version put back', as
   await axe(other);
   await screenshot(other, 'history-dark');
 });
+
+story('a conflict that somebody else settles, a record that is gone, and a notice that is put away', async (stage) => {
+  const { server } = stage;
+  const first = await park(stage, '1', { status: 'done' }, { status: 'blocked' });
+  await park(stage, '2', { status: 'done', assignee: 'ben' }, { status: 'blocked' });
+  const page = await stage.open({ as: 'ben', route: '/conflicts' });
+  const decide = (name: string) => page.getByRole('button', { name: `Decide: ${name}` });
+  const unread = (count: number) => page.getByRole('link', { name: `Conflicts ${count}`, exact: false }).first().waitFor();
+  await decide('Task 1').waitFor();
+  await unread(2);
+  await page.getByText('24 h left').first().waitFor();
+  // Somebody decides while the dialog is open: it gives way, and a notice says who it was.
+  await decide('Task 1').click();
+  await dialog(page).waitFor();
+  const settled = await server.ask('POST', '/v1/main/conflicts/resolve', { conflicts: [{ id: first, choice: 'current' }] });
+  assert.equal(settled.status, 200, JSON.stringify(settled.json));
+  await dialog(page).waitFor({ state: 'hidden' });
+  await page.getByText('admin decided it.').waitFor();
+  await page.getByRole('button', { name: 'Dismiss: Task 1' }).click();
+  await page.getByText('admin decided it.').waitFor({ state: 'detached' });
+  // The record is deleted: to decide is to bring it back, or to let it go.
+  const { version } = await server.record('tasks', '2');
+  assert.equal((await server.ask('DELETE', '/v1/main/records/tasks/2', undefined, { headers: { 'If-Match': `"${version}"` } })).status, 200);
+  await decide('Task 2').click();
+  await dialog(page).getByRole('heading', { name: 'This task was deleted while you were editing it' }).waitFor();
+  await dialog(page).getByRole('button', { name: 'Leave it deleted' }).click();
+  await page.getByRole('heading', { name: 'Nothing to decide' }).waitFor();
+  assert.equal((await server.ask('GET', '/v1/main/records/tasks/2')).status, 404);
+  // As it was at a time.
+  await page.goto('/#/history/tasks/1');
+  const travel = async (time: string, said: string): Promise<void> => {
+    await page.getByLabel('As it was at').fill(time);
+    await page.getByRole('button', { name: 'Show', exact: true }).click();
+    await page.getByText(said).waitFor();
+  };
+  await travel('2001-01-01T00:00:01', 'At that time it did not exist.');
+  await travel('2099-01-01T00:00:01', 'At that time it was version 2.');
+});

@@ -10,8 +10,8 @@ const ask = async (server: Stet, opType: string): Promise<string> => {
 };
 
 /** Takes what is next, as an agent does. */
-const claim = async (server: Stet): Promise<{ readonly id: string; readonly lease: number }> => {
-  const { json } = await server.ask('POST', '/v1/main/lanes/agents/claim', { agent: 'planner', ttl_s: 60 });
+const claim = async (server: Stet, agent = 'planner'): Promise<{ readonly id: string; readonly lease: number }> => {
+  const { json } = await server.ask('POST', '/v1/main/lanes/agents/claim', { agent, ttl_s: 60 });
   const [first]: readonly unknown[] = isObject(json) && Array.isArray(json['operations']) ? json['operations'] : [];
   const lease = isObject(first) ? first['lease'] : null;
   if (!isObject(first) || !isObject(lease)) throw new Error('there was nothing to claim');
@@ -68,12 +68,38 @@ story('work is asked for in the queue, and cancelled, in Spanish', async ({ serv
   assert.equal(isObject(json) && Array.isArray(json['operations']) ? json['operations'].length : 0, 1);
 }, { example: 'tasks' });
 
-story('a lane is paused from its card', async ({ server, open }) => {
-  await ask(server, 'first');
+story('a lane is paused, drained and taken up again from its card, and two agents are seen at work', async ({ server, open }) => {
+  for (const [opType, agent] of [['alpha', 'planner'], ['beta', 'scout'], ['gamma', 'planner'], ['delta', 'scout']] as const) {
+    assert.equal((await server.ask('POST', '/v1/main/operations', { lane: 'agents', agent, op_type: opType, input: {} })).status, 202);
+  }
+  assert.ok((await server.ask('PUT', '/v1/main/lanes/agents', { width: 2 })).status < 300);
   const page = await open({ as: 'olga', route: '/queue' });
-  await page.getByRole('button', { name: 'Actions for the lane agents' }).click();
-  await page.getByRole('menuitem', { name: 'Pause' }).click();
-  await page.getByRole('listitem').getByText('Paused').waitFor();
+  const act = async (what: string): Promise<void> => {
+    await page.getByRole('button', { name: 'Actions for the lane agents' }).click();
+    await page.getByRole('menuitem', { name: what }).click();
+  };
+  const tag = (words: string) => page.getByRole('listitem').getByText(words, { exact: true });
+  await act('Pause');
+  await tag('Paused').waitFor();
   const { json } = await server.ask('GET', '/v1/main/lanes/agents');
   assert.equal(isObject(json) && json['paused'], true);
+  await act('Resume');
+  await tag('Paused').waitFor({ state: 'detached' });
+  await act('Drain');
+  await tag('Draining').waitFor();
+  assert.equal((await server.ask('POST', '/v1/main/operations', { lane: 'agents', agent: 'planner', op_type: 'late', input: {} })).status, 429);
+  await act('Resume');
+  await tag('Draining').waitFor({ state: 'detached' });
+  for (const [opType, agent, percent] of [['alpha', 'planner', 30], ['beta', 'scout', 70]] as const) {
+    const work = await claim(server, agent);
+    await server.ask('POST', `/v1/main/operations/${work.id}/progress`, { lease: work.lease, percent, message: `${agent} is at it` });
+    await row(page, opType).getByText(`${agent} is at it`).waitFor();
+    assert.equal(await row(page, opType).getByRole('progressbar').getAttribute('aria-valuenow'), String(percent));
+  }
+  await row(page, 'delta').getByRole('img', { name: 'Position 2' }).waitFor();
+  // Taken away from the agent that works on it.
+  await row(page, 'alpha').click();
+  await page.getByRole('region', { name: 'Operation' }).getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel the operation' }).click();
+  await page.getByRole('region', { name: 'Operation' }).getByText('Cancelled').first().waitFor();
 }, { example: 'tasks' });

@@ -108,9 +108,9 @@ export class Stet {
     return server;
   }
 
-  /** Starts it, again on the same port and data. Resolves when it answers. */
-  async start(): Promise<void> {
-    const child = spawn(program, ['serve', '--data', join(this.folder, 'data'), '--listen', `127.0.0.1:${this.port}`, '--log-level', 'error'], {
+  /** Starts it, again on the same port and data. `more`: options of `stet serve`. Resolves when it answers. */
+  async start(more: readonly string[] = []): Promise<void> {
+    const child = spawn(program, ['serve', '--data', join(this.folder, 'data'), '--listen', `127.0.0.1:${this.port}`, '--log-level', 'error', ...more], {
       env: environment(),
       stdio: ['ignore', 'pipe', 'pipe'],
     });

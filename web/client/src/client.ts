@@ -87,6 +87,8 @@ export interface ClientState {
   readonly records: ReadonlyMap<Address, RecordState>;
   /** This person's that wait, in order. Those of others who use this browser stay kept, and are not shown. */
   readonly edits: readonly Edit[];
+  /** How many of others wait in this browser until they log in here. */
+  readonly otherEdits: number;
   readonly versions: { readonly client: string; readonly server: string | null; readonly fit: boolean };
   /** Edits cannot be kept on this machine: they are gone with the page. */
   readonly storage: 'durable' | 'memory' | 'failed';

@@ -10,7 +10,7 @@ import { createFakeClock } from './testing/fake-clock';
 import { testRecord } from './testing/fake-parts';
 import { createSeededRandom } from './testing/seeded-random';
 
-const initial: Omit<ClientState, 'records' | 'edits'> = {
+const initial: Omit<ClientState, 'records' | 'edits' | 'otherEdits'> = {
   online: true,
   feed: 'open',
   leader: true,
@@ -297,4 +297,17 @@ test('random schedules end as the server has it, whatever came twice, late or no
     const shown = waiting.reduce<JsonObject>((data, own) => ({ ...data, ...(own.change.op === 'patch' ? own.change.patch : {}) }), head.data);
     assert.deepEqual(store.get('tasks/1').data, shown, `seed ${seed}, round ${round}`);
   }
+});
+
+test('what others have waiting here is counted, and not shown', () => {
+  const { clock, store } = make();
+  store.setPerson('ana');
+  store.putEdit(edit('1', { a: 1 }));
+  store.putEdit(edit('2', { a: 2 }, { actor: 'ben' }));
+  store.putEdit(edit('3', { a: 3 }, { actor: 'ben', state: 'rejected' }));
+  const told = () => [store.api.getState().edits.map(({ id }) => id), store.api.getState().otherEdits];
+  clock.advance(50);
+  assert.deepEqual(told(), [['1'], 1]);
+  store.setPerson('ben');
+  assert.deepEqual(told(), [['2', '3'], 1]);
 });

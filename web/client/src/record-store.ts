@@ -61,7 +61,7 @@ export interface Seen {
 export interface RecordStoreOptions {
   readonly clock: Clock;
   readonly idleRecordsMax: number;
-  readonly initial: Omit<ClientState, 'records' | 'edits'>;
+  readonly initial: Omit<ClientState, 'records' | 'edits' | 'otherEdits'>;
   /** An error that a listener threw. Default: it surfaces as an uncaught one. */
   readonly failed?: (error: unknown) => void;
 }
@@ -103,7 +103,7 @@ export class RecordStore {
         queueMicrotask(() => {
           throw error;
         }));
-    this.current = { ...options.initial, records: this.records, edits: noEdits };
+    this.current = { ...options.initial, records: this.records, edits: noEdits, otherEdits: 0 };
     this.told = this.current;
     this.store = createStore<ClientState>(() => this.current);
   }
@@ -349,7 +349,7 @@ export class RecordStore {
   }
 
   /** Everything but the records and edits. */
-  set(part: Partial<Omit<ClientState, 'records' | 'edits'>>): void {
+  set(part: Partial<Omit<ClientState, 'records' | 'edits' | 'otherEdits'>>): void {
     const staleBefore = this.current.feed !== 'open';
     this.materialise();
     this.current = { ...this.current, ...part };
@@ -551,7 +551,13 @@ export class RecordStore {
     }
     if (this.editsDirty) {
       this.editsDirty = false;
-      this.current = { ...this.current, edits: [...this.edits.values()].filter((edit) => this.isOwn(edit)) };
+      const edits: Edit[] = [];
+      let otherEdits = 0;
+      for (const edit of this.edits.values()) {
+        if (this.isOwn(edit)) edits.push(edit);
+        else if (edit.state === 'pending') otherEdits += 1;
+      }
+      this.current = { ...this.current, edits, otherEdits };
     }
     return this.current;
   }

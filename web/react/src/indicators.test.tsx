@@ -94,7 +94,8 @@ test('on a screen', async (t) => {
     assert.equal(screen.text(), '');
     fake.setState({
       session: { status: 'authenticated', who: { actor: 'ann', kind: 'user', admin: false, serverAdmin: false, roles: [], scopes: [] } },
-      edits: [edit('1', 'ann'), edit('2', 'ann'), edit('3', 'bob')],
+      edits: [edit('1', 'ann'), edit('2', 'ann')],
+      otherEdits: 1,
     });
     await screen.run(() => fake.setState({ online: false, storage: 'failed' }));
     assert.deepEqual(screen.all('p').map((line) => line.textContent), [
@@ -102,7 +103,7 @@ test('on a screen', async (t) => {
       'Changes cannot be kept on this device. Do not close this page until everything is saved.',
       '1 change of another person waits on this device until they log in here.',
     ]);
-    await screen.run(() => fake.setState({ online: true, edits: [], storage: 'durable', versions: { client: '0.1.0', server: '0.3.0', fit: false } }));
+    await screen.run(() => fake.setState({ online: true, edits: [], otherEdits: 0, storage: 'durable', versions: { client: '0.1.0', server: '0.3.0', fit: false } }));
     assert.match(screen.text(), /^This page \(0\.1\.0\) and the server \(0\.3\.0\) do not fit together/);
   });
 });

@@ -15,10 +15,9 @@ export function OfflineBanner(props: { readonly onReload?: () => void }): ReactN
   const session = useClientState((state) => state.session, null);
   const versions = useClientState((state) => state.versions, null);
 
-  const actor = session?.status === 'authenticated' ? session.who.actor : null;
-  const pending = edits.filter((edit) => edit.state === 'pending');
-  const own = actor === null ? pending : pending.filter((edit) => edit.actor === actor);
-  const others = pending.length - own.length;
+  const others = useClientState((state) => state.otherEdits, 0);
+
+  const own = edits.filter((edit) => edit.state === 'pending');
   const lines: ReactNode[] = [];
   if (!online) {
     lines.push(

@@ -40,9 +40,14 @@ export function AccountMenu({ who, onShortcuts }: { readonly who: Who; readonly 
         ...themes.map(([value, label]) => ({ label, checked: theme === value, onSelect: () => setTheme(value) })),
         { heading: words.language },
         ...languageList.map((value) => ({ label: languages[value], checked: language === value, onSelect: () => setLanguage(value) })),
-        'line',
-        { label: words.logOut, icon: LogOut, onSelect: () => void client.session.logOut() },
-        { label: words.logOutEverywhere, icon: MonitorX, onSelect: () => void everywhere() },
+        // By a token, or on a server that asks nobody, there is no session to end.
+        ...(who.kind === 'session'
+          ? [
+              'line' as const,
+              { label: words.logOut, icon: LogOut, onSelect: () => void client.session.logOut() },
+              { label: words.logOutEverywhere, icon: MonitorX, onSelect: () => void everywhere() },
+            ]
+          : []),
       ]}
       trigger={(props) => (
         <button type="button" {...props} className="account-button">

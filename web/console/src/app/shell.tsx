@@ -43,7 +43,7 @@ export function Shell({ who }: { readonly who: Who }) {
     ...visible.map((target) => ({ id: `go-${target.path}`, label: target.title[language], icon: target.icon, keys: target.shortcut, group: words.goTo, run: () => navigate([target.path]) })),
     { id: 'theme', label: `${words.theme}: ${theme === 'dark' ? words.themeLight : words.themeDark}`, icon: SunMoon, group: words.everywhere, run: () => setTheme(theme === 'dark' ? 'light' : 'dark') },
     { id: 'language', label: `${words.language}: ${languages[language === 'en' ? 'es' : 'en']}`, icon: Languages, group: words.everywhere, run: () => setLanguage(language === 'en' ? 'es' : 'en') },
-    { id: 'log-out', label: words.logOut, icon: LogOut, group: words.everywhere, run: () => void client.session.logOut() },
+    ...(who.kind === 'session' ? [{ id: 'log-out', label: words.logOut, icon: LogOut, group: words.everywhere, run: () => void client.session.logOut() }] : []),
   ]);
   // Who comes to another page by keyboard or reader begins at its heading.
   const arrived = useRef(false);

@@ -89,6 +89,7 @@ export function createFakeClient(): FakeClient {
     session: { status: 'anonymous' },
     records: new Map(),
     edits: [],
+    otherEdits: 0,
     versions: { client: '0.1.0', server: '0.1.0', fit: true },
     storage: 'durable',
   };
