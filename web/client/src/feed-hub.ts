@@ -3,7 +3,8 @@
  *
  * Interests that name types and addresses share subscriptions and are told apart here; one with an expression has its own. Each follower has
  * its own position. A subscription that begins earlier than a follower's position may repeat what it has; that is left out, so everybody
- * hears each event once and in order. When the names of a subscription change, another takes its place before it goes.
+ * hears each event once and in order. When the names of a subscription change, another takes its place before it goes. When the server refuses one
+ * that many share, they are tried apart (`suspects.ts`): only those hear of it whose own names it does not take.
  */
 import type { StreamEvent } from './feed-event';
 import { seqOf } from './feed-event';
@@ -11,6 +12,7 @@ import { coarse, concerns, interestKey, isPlain, namesMax } from './interest';
 import type { StetError } from './error';
 import type { Address, Seq, Version } from './record';
 import type { Clock, FeedEvent, Interest } from './seams';
+import { createSuspects } from './suspects';
 import type { Wire } from './wire';
 
 /** Where a follower is. */
@@ -88,23 +90,25 @@ const united = (one: Interest, other: Interest): Interest => ({
   types: [...new Set([...(one.types ?? []), ...(other.types ?? [])])],
   addresses: [...new Set([...(one.addresses ?? []), ...(other.addresses ?? [])])],
 });
-const fits = (interest: Interest) => (interest.types ?? []).length <= namesMax && (interest.addresses ?? []).length <= namesMax;
+const fits = (interest: Interest, most = namesMax) => (interest.types ?? []).length <= most && (interest.addresses ?? []).length <= most;
 const namesAll = (interest: Interest) => isPlain(interest) && !interest.types?.length && !interest.addresses?.length;
 
-/** Sorts followers into as many subscriptions as there may be; past that, expressions give way to names of types. */
+/** Sorts followers into as many subscriptions as there may be; past that, expressions give way to names of types.
+ *  @param room  so many types, and so many addresses, may be united in one */
 export const groupFollowers = <F extends { readonly interest: Interest }>(
   followers: readonly F[],
   most: number,
+  room: number = namesMax,
 ): readonly { readonly interest: Interest; readonly members: readonly F[] }[] => {
   const own = new Map<string, { interest: Interest; members: F[] }>();
   const shared: { interest: Interest; members: F[] }[] = [];
   const share = (follower: F, interest: Interest) => {
     const wide = fits(interest) ? interest : coarse(interest);
     // All types are all there is, and what nobody names cannot be united with names.
-    const room = shared.find((group) => !namesAll(group.interest) && !namesAll(wide) && fits(united(group.interest, wide)));
-    if (room) {
-      room.interest = united(room.interest, wide);
-      room.members.push(follower);
+    const found = shared.find((group) => !namesAll(group.interest) && !namesAll(wide) && fits(united(group.interest, wide), room));
+    if (found) {
+      found.interest = united(found.interest, wide);
+      found.members.push(follower);
     } else shared.push({ interest: wide, members: [follower] });
   };
   for (const follower of followers) if (isPlain(follower.interest)) share(follower, follower.interest);
@@ -132,6 +136,10 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
   let subscriptions = new Map<string, Subscription>();
   let wire: Wire | null = null;
   let names = 0;
+  const suspects = createSuspects<Follower>();
+  /** Suspects that are being tried together. */
+  let trial: Subscription | null = null;
+  let room = namesMax;
   let undoArrange: (() => void) | null = null;
   let arrangeAt = Infinity;
 
@@ -172,8 +180,8 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
   const mayJoin = (subscription: Subscription, follower: Follower) =>
     follower.resume === null ? true : subscription.ready && subscription.position !== null && follower.resume >= subscription.position;
 
-  const subscribe = ({ interest, members }: Group) => {
-    if (wire === null) return;
+  const subscribe = ({ interest, members }: Group): Subscription | null => {
+    if (wire === null) return null;
     names += 1;
     const since = lowest(members.flatMap(({ resume }) => (resume === null ? [] : [resume])));
     const subscription: Subscription = {
@@ -187,9 +195,33 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
     };
     subscriptions.set(subscription.name, subscription);
     wire.subscribe(subscription.name, interest, since);
+    return subscription;
   };
   const unsubscribe = (subscription: Subscription) => {
-    if (subscriptions.delete(subscription.name)) wire?.unsubscribe(subscription.name);
+    if (!subscriptions.delete(subscription.name)) return;
+    if (subscription === trial) {
+      suspects.clear(subscription.members);
+      tried();
+    }
+    wire?.unsubscribe(subscription.name);
+  };
+  const isThere = (follower: Follower) => followers.get(follower.key) === follower;
+  /** Each is taken, and all in one are not. */
+  const shrinkRoom = () => {
+    room = Math.floor(room / 2);
+  };
+  /** The trial is over; the next one, and what was found out, are arranged. */
+  const tried = () => {
+    trial = null;
+    arrangeIn(0);
+  };
+  const tryNext = () => {
+    const members = trial === null && wire !== null ? suspects.take(isThere) : null;
+    if (members !== null) {
+      const [first, ...rest] = groupFollowers(members, 1);
+      for (const { members: others } of rest) suspects.putBack(others);
+      if (first) trial = subscribe({ interest: first.interest, members: [...first.members] });
+    } else if (trial === null && suspects.innocent()) shrinkRoom();
   };
   /** Those whose followers are all served by others. */
   const sweep = () => {
@@ -205,7 +237,9 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
   };
   const arrange = () => {
     if (wire === null) return;
-    const groups = groupFollowers([...followers.values()], wire.subscriptionsMax);
+    tryNext();
+    const free = [...followers.values()].filter((one) => !suspects.has(one));
+    const groups = groupFollowers(free, wire.subscriptionsMax, room);
     const kept = new Set<Subscription>();
     for (const { interest, members } of groups) {
       for (const member of members) member.blunt = member.interest.where !== undefined && interest.where === undefined;
@@ -257,6 +291,10 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
       greet(follower, seq);
     }
     subscription.waiting.clear();
+    if (subscription === trial) {
+      suspects.clear(subscription.members);
+      tried();
+    }
     sweep();
   };
   const spread = (subscription: Subscription, event: StreamEvent, id: Seq | null) => {
@@ -319,6 +357,7 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
     if (!follower) return;
     follower.resetting?.();
     followers.delete(key);
+    suspects.clear([follower]);
     for (const subscription of subscriptions.values()) {
       subscription.members.delete(follower);
       subscription.waiting.delete(follower);
@@ -360,6 +399,9 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
     connect(next) {
       wire = next;
       subscriptions = new Map();
+      suspects.reset();
+      trial = null;
+      room = namesMax;
       said.clear();
       for (const follower of followers.values()) follower.greeted = false;
       if (next === null) return;
@@ -378,11 +420,29 @@ export function createFeedHub(options: FeedHubOptions): FeedHub {
       const subscription = subscriptions.get(sub);
       if (!subscription) return;
       subscriptions.delete(sub);
-      if (error.retryable) return arrangeIn(refusedMs);
-      for (const follower of subscription.members) {
-        tell(follower, { kind: 'failed', error });
-        followers.delete(follower.key);
+      const members = [...subscription.members].filter(isThere);
+      if (error.retryable) {
+        if (subscription === trial) {
+          trial = null;
+          suspects.putBack(members);
+        }
+        return arrangeIn(refusedMs);
       }
+      if (new Set(members.map(({ interest }) => interestKey(interest))).size > 1) {
+        // Those whom another one serves are known to be taken.
+        const proven = (one: Follower) => [...subscriptions.values()].some((other) => other.ready && other.members.has(one));
+        const unproven = members.filter((one) => !proven(one));
+        if (unproven.length > 0) suspects.split(unproven);
+        else shrinkRoom();
+      } else {
+        suspects.convict(members);
+        for (const follower of members) {
+          tell(follower, { kind: 'failed', error });
+          followers.delete(follower.key);
+        }
+      }
+      if (subscription === trial) trial = null;
+      arrangeIn(0);
     },
     close() {
       undoArrange?.();

@@ -266,6 +266,59 @@ test('a refused interest is told so, the others go on', async () => {
   tab.close();
 });
 
+test('who shares a subscription with one that is refused goes on, over sockets and streams, and hears all', async () => {
+  for (const sockets of [true, false]) {
+    const { clock, server, open } = world();
+    server.sockets = sockets;
+    server.change('tasks/0');
+    server.unwanted.add('tasks/bad').add('notes/worse');
+    const tab = open('one');
+    await clock.settle();
+    const first = tab.follow({ addresses: ['tasks/0'], since: 0 });
+    await clock.advance(60_000);
+    const streams: number[] = [];
+    const good = Array.from({ length: 20 }, (_, index) => tab.follow({ addresses: [`tasks/${index}`], since: 0 }));
+    const bad = ['tasks/bad', 'notes/worse', 'tasks/bad'].map((address) => tab.follow({ addresses: [address] }));
+    const late = Array.from({ length: 20 }, (_, index) => tab.follow({ types: ['tasks'], addresses: [`notes/${index}`] }));
+    for (let turn = 0; turn < 200; turn++) {
+      await clock.advance(10);
+      if (turn === 3) server.change('tasks/7');
+      streams.push(server.connections.streams);
+    }
+    server.change('tasks/8');
+    server.change('notes/3');
+    await clock.advance(100);
+    const changes = (heard: readonly string[]) => heard.filter((line) => /^\d/.test(line));
+    assert.deepEqual(bad.map(({ heard }) => heard), [['failed'], ['failed'], ['failed']]);
+    assert.deepEqual(good.map(({ heard }) => changes(heard).join()).filter((line) => line !== ''), ['1 tasks/0', '2 tasks/7', '3 tasks/8']);
+    assert.deepEqual(changes(first.heard), ['1 tasks/0']);
+    assert.deepEqual(changes(late[3]?.heard ?? []).slice(-2), ['3 tasks/8', '4 notes/3']);
+    assert.ok(late.every(({ heard }) => heard.includes('3 tasks/8') && !heard.includes('failed')));
+    assert.ok(Math.max(...streams) <= 5, `${Math.max(...streams)} streams at a time`);
+    assert.equal(server.subscribers, 1, 'those that are left share one again');
+    const asked = server.log.length;
+    await clock.advance(12_000);
+    assert.equal(server.log.length, asked, 'nothing is asked for again and again');
+    tab.close();
+  }
+});
+
+test('when each is taken and all in one are not, smaller ones are asked for', async () => {
+  const { clock, server, open } = world();
+  server.most = 10;
+  const tab = open('one');
+  await clock.settle();
+  const records = Array.from({ length: 40 }, (_, index) => tab.follow({ addresses: [`tasks/${index}`] }));
+  await clock.advance(2_000);
+  for (let index = 0; index < 40; index++) server.change(`tasks/${index}`);
+  await clock.advance(100);
+  assert.deepEqual(records.map(({ heard }) => heard.at(-1)), records.map((_, index) => `${index + 1} tasks/${index}`));
+  const asked = server.log.length;
+  await clock.advance(12_000);
+  assert.equal(server.log.length, asked);
+  tab.close();
+});
+
 test('nobody logged in: it waits for somebody; a session that ends is doubted', async () => {
   const { clock, server, session, open } = world();
   session.actor = null;

@@ -27,6 +27,9 @@ export interface ModelFeed {
   network: boolean;
   /** Answers nothing any more, and does not close either. */
   deaf: boolean;
+  /** Names that it takes no subscription with, and how many it takes in one. */
+  readonly unwanted: Set<string>;
+  most: number;
   readonly connections: { sockets: number; streams: number };
   /** What the client sent: `subscribe tasks since 3`, `present tasks/1 2`. */
   readonly log: string[];
@@ -68,11 +71,15 @@ export function createModelFeed(): ModelFeed {
   const wants = (types: readonly string[], ids: readonly string[]) => (change: Change) =>
     (types.length === 0 && ids.length === 0) || types.includes(change.type) || ids.includes(change.address);
 
+  const refuses = (names: readonly string[]) => names.length > model.most || names.some((name) => model.unwanted.has(name));
+
   const model: ModelFeed = {
     floor: 0,
     sockets: true,
     network: true,
     deaf: false,
+    unwanted: new Set(),
+    most: Infinity,
     connections: { sockets: 0, streams: 0 },
     log: [],
     get subscribers() {
@@ -127,6 +134,7 @@ export function createModelFeed(): ModelFeed {
             if (message['where'] === 'bad') {
               return post({ id, status: 400, body: { code: 'BAD_REQUEST', detail: 'where', status: 400, field: 'where' } });
             }
+            if (refuses([...types, ...ids])) return post({ id, status: 400, body: { code: 'BAD_REQUEST', detail: 'ids', status: 400, field: '/ids' } });
             const subscriber: Subscriber = { wants: wants(types, ids), send: (event, at, data) => post({ sub, event, ...(at !== null && { id: at }), data }) };
             mine.set(sub, subscriber);
             post({ id, status: 200, body: { sub } });
@@ -172,6 +180,10 @@ export function createModelFeed(): ModelFeed {
       const query = new URL(request.path, 'http://server').searchParams;
       const since = query.get('since');
       model.log.push(`stream ${[...query.getAll('type'), ...query.getAll('id'), ...query.getAll('events')].join(',')} since ${since ?? ''}`);
+      if (refuses([...query.getAll('type'), ...query.getAll('id')])) {
+        const problem = JSON.stringify({ code: 'BAD_REQUEST', detail: 'id', status: 400, field: 'id' });
+        return { status: 400, header: () => 'application/problem+json', text: async () => problem, stream: null };
+      }
       let leave = () => {};
       const stream = new ReadableStream<Uint8Array>({
         start(controller) {
