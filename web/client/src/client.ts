@@ -51,7 +51,7 @@ export interface Client {
   discard(id: MutationId): Promise<void>;
   /** Sends a refused edit again, as it is or changed. */
   retry(id: MutationId, change?: Change): Promise<void>;
-  /** Stops; what waits stays kept. */
+  /** Stops; what waits stays kept. What is under way ends with `ABORTED`. */
   close(): Promise<void>;
 }
 

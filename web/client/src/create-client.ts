@@ -35,6 +35,7 @@ export const createClientFrom = (options: ClientOptions, open: (world: World) =>
   const transport = options.transport ?? createFetchTransport(url);
   const credentials = createCredentials(options.token ?? null);
   const metrics = createMetrics(clock);
+  const closed = new AbortController();
   const http = createHttp({
     transport,
     clock,
@@ -42,6 +43,7 @@ export const createClientFrom = (options: ClientOptions, open: (world: World) =>
     space,
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     retried: () => metrics.retried(),
+    closed: closed.signal,
   });
   const parts = open({
     url,
@@ -185,7 +187,11 @@ export const createClientFrom = (options: ClientOptions, open: (world: World) =>
         followed.close();
         reader.close();
         store.close();
-        await parts.close();
+        const shut = parts.close();
+        // Whoever is told of it finds everything closed.
+        closed.abort();
+        promises.close();
+        await shut;
       })();
       return closing;
     },

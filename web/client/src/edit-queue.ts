@@ -13,6 +13,7 @@ import { createEditList } from './edit-list';
 import type { EditSender } from './edit-request';
 import { createEditWriter } from './edit-writer';
 import { StetError } from './error';
+import { closedError } from './problem';
 import { queueMessageFromText, queueMessageToText, type Command, type QueueChange, type QueueMessage } from './queue-message';
 import type { MutationId } from './record';
 import { lastOf } from './schedule';
@@ -345,7 +346,7 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
   const writer = createEditWriter(storage, written);
 
   const ask = (command: Command): Promise<void> => {
-    if (closed) return Promise.reject(new StetError({ code: 'ABORTED', detail: 'the client was closed' }));
+    if (closed) return Promise.reject(closedError());
     if (dispatch) return dispatch.command(command);
     return new Promise((resolve, reject) => {
       const number = ++commandNumber;
@@ -362,7 +363,7 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
       return storage.state;
     },
     async add(edits) {
-      if (closed) throw new StetError({ code: 'ABORTED', detail: 'the client was closed' });
+      if (closed) throw closedError();
       if (list.size + writer.size + edits.length > waitingMax)
         throw new StetError({ code: 'BUSY', detail: `more than ${waitingMax} edits would wait`, retryable: true });
       const made = edits.map((edit) => {
@@ -394,7 +395,7 @@ export function createEditQueue(options: EditQueueOptions): RunningQueue {
       undoTabs();
       undoNetwork();
       undoStorage();
-      for (const { reject } of commands.values()) reject(new StetError({ code: 'ABORTED', detail: 'the client was closed' }));
+      for (const { reject } of commands.values()) reject(closedError());
       commands.clear();
       listeners.clear();
     },

@@ -59,6 +59,7 @@ export type WriteOutcome<T = JsonObject> =
   | { readonly kind: 'parked'; readonly conflictId: string; readonly deadline: Time; readonly fallback: string }
   /** A strategy or rule let it give way; the record as it stays. */
   | { readonly kind: 'dropped'; readonly record: RecordOf<T> }
+  /** Refused. `ABORTED`: the client was closed before it was known what became of it; what waits stays kept. */
   | { readonly kind: 'rejected'; readonly error: StetError }
   /** Somebody took it back before it was sent or after it was refused. */
   | { readonly kind: 'discarded' };

@@ -8,7 +8,7 @@ import type { Http, HttpAnswer, HttpOptions } from './client';
 import { credentialHeaders, type Credentials } from './credentials';
 import { parseJson } from './decode';
 import { StetError } from './error';
-import { abortedError, networkError, problemFromText, retryAfterMs, timeoutError, unreadable } from './problem';
+import { abortedError, closedError, networkError, problemFromText, retryAfterMs, timeoutError, unreadable } from './problem';
 import { defaultRetry, withRetry, type RetryPolicy } from './retry';
 import type { Clock, Transport, TransportAnswer } from './seams';
 
@@ -23,6 +23,8 @@ export interface HttpWorld {
   readonly retry?: RetryPolicy;
   /** A write is tried once more. */
   readonly retried?: () => void;
+  /** Aborted when the client is closed: what is under way, or waits to be tried again, is given up. */
+  readonly closed?: AbortSignal;
 }
 
 const query = (given: HttpOptions['query']): string => {
@@ -39,6 +41,17 @@ const query = (given: HttpOptions['query']): string => {
 /** Where a path of {@link Http} stands on the server: below the space, or with two slashes below its root. */
 export const serverPath = (space: string, path: string): string =>
   path.startsWith('//') ? path.slice(1) : `/v1/${encodeURIComponent(space)}${path}`;
+
+/** A signal that is aborted with the first of some, and what lets go of them. (`AbortSignal.any` is younger than the browsers we run in.) */
+const firstOf = (signals: readonly (AbortSignal | undefined)[]): { readonly signal: AbortSignal; readonly release: () => void } => {
+  const abort = new AbortController();
+  const onAbort = () => abort.abort();
+  for (const one of signals) {
+    if (one?.aborted === true) onAbort();
+    one?.addEventListener('abort', onAbort, { once: true });
+  }
+  return { signal: abort.signal, release: () => signals.forEach((one) => one?.removeEventListener('abort', onAbort)) };
+};
 
 const etag = (header: string | null): number | null => {
   const found = /^(?:W\/)?"(\d+)"$/.exec(header ?? '');
@@ -152,7 +165,19 @@ export const createHttp = (world: HttpWorld): HttpCore => {
     });
   };
 
-  const ask = async (method: Method, path: string, options: CoreOptions, answers: readonly number[]): Promise<HttpAnswer> => {
+  const ask = async (method: Method, path: string, given: CoreOptions, answers: readonly number[]): Promise<HttpAnswer> => {
+    const { signal, release } = firstOf([given.signal, world.closed]);
+    try {
+      return await tryAll(method, path, { ...given, signal }, answers);
+    } catch (thrown) {
+      if (world.closed?.aborted === true && given.signal?.aborted !== true) throw closedError();
+      throw thrown;
+    } finally {
+      release();
+    }
+  };
+
+  const tryAll = async (method: Method, path: string, options: CoreOptions, answers: readonly number[]): Promise<HttpAnswer> => {
     let renewed = false;
     // The cookie and its proof may be another person's by the time of the next try: what was written is not theirs.
     const person = options.as ?? (method === 'GET' ? null : credentials.actor);

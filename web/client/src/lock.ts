@@ -1,4 +1,5 @@
 import { StetError } from './error';
+import { closedError } from './problem';
 import type { TabLink } from './seams';
 
 /** One at a time for each key, in all tabs. */
@@ -13,7 +14,7 @@ export function createKeyLocks(tabs: TabLink, name: string): KeyLocks {
   const closed = new AbortController();
   return {
     async run<R>(key: string, work: (signal: AbortSignal) => Promise<R>): Promise<R> {
-      if (closed.signal.aborted) throw new StetError({ code: 'ABORTED', detail: 'the client was closed' });
+      if (closed.signal.aborted) throw closedError();
       let outcome: { readonly result: R } | null = null;
       const held = await tabs.tryHold(`${name}:key:${key}`, async () => {
         outcome = { result: await work(closed.signal) };

@@ -9,7 +9,7 @@ import { OPERATIONS_IDLE_MAX } from './limits';
 import type { MetricsRecorder } from './metrics';
 import type { Operation, OperationRequest } from './operation';
 import { isOver, operation as operationDocument, place as placeDocument } from './operation-decoder';
-import { abortedError, unreadable } from './problem';
+import { abortedError, closedError, unreadable } from './problem';
 import type { MutationId } from './record';
 import type { Clock, Feed, FeedEvent } from './seams';
 import { createShared, type Shared } from './shared';
@@ -186,10 +186,12 @@ export const createOperations = (world: OperationsWorld): Operations & { close()
           if (ended) return;
           ended = true;
           signal?.removeEventListener('abort', abort);
+          closed.signal.removeEventListener('abort', leave);
           undo();
           settle();
         };
         const abort = () => end(() => reject(abortedError()));
+        const leave = () => end(() => reject(closedError()));
         const look = () => {
           const { operation, error, status } = live.getSnapshot();
           // What is told of the end may leave a large result out.
@@ -200,7 +202,12 @@ export const createOperations = (world: OperationsWorld): Operations & { close()
           reject(abortedError());
           return;
         }
+        if (closed.signal.aborted) {
+          reject(closedError());
+          return;
+        }
         signal?.addEventListener('abort', abort, { once: true });
+        closed.signal.addEventListener('abort', leave, { once: true });
         const undo = live.subscribe(look);
         look();
       });

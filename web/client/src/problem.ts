@@ -71,6 +71,9 @@ export const networkError = (cause: unknown): StetError =>
 /** The caller gave up. */
 export const abortedError = (): StetError => new StetError({ code: 'ABORTED', detail: 'the request was given up' });
 
+/** The client was closed: nothing of it goes on. */
+export const closedError = (): StetError => new StetError({ code: 'ABORTED', detail: 'the client was closed' });
+
 /** The answer did not come in time. */
 export const timeoutError = (ms: number): StetError =>
   new StetError({ code: 'TIMEOUT', detail: `there was no answer within ${ms} ms`, retryable: true });

@@ -152,7 +152,7 @@ export function createSession(options: SessionOptions): RunningSessions {
           reason = 'ended';
         }
       } catch (error) {
-        if (closed) return state;
+        if (closed) throw error;
         if (!(error instanceof StetError) || error.status !== 401) throw error;
         if (asked !== era) continue;
         nobody(error.code === 'SESSION_ENDED');

@@ -1,6 +1,7 @@
 /** The two promises of each write that this page made, until the server has spoken. */
 import type { EditEvent } from './seams';
 import type { WriteOutcome } from './edit';
+import { closedError } from './problem';
 import type { MutationId } from './record';
 
 export interface WritePromises {
@@ -9,9 +10,15 @@ export interface WritePromises {
   settle(id: MutationId, outcome: WriteOutcome): void;
   /** What a queue's event says of edits that are expected. */
   hear(event: EditEvent): void;
+  /** Nobody here learns any more what becomes of those that are expected. */
+  close(): void;
 }
 
+/** The edit itself stays where it is kept. */
+const unlearned = (): WriteOutcome => ({ kind: 'rejected', error: closedError() });
+
 export const createWritePromises = (): WritePromises => {
+  let closed = false;
   const expected = new Map<MutationId, ((outcome: WriteOutcome) => void)[]>();
 
   const settle = (id: MutationId, outcome: WriteOutcome) => {
@@ -20,13 +27,18 @@ export const createWritePromises = (): WritePromises => {
     for (const resolve of waiting) resolve(outcome);
   };
   return {
-    expect: (id) => new Promise((resolve) => expected.set(id, [...(expected.get(id) ?? []), resolve])),
+    expect: (id) =>
+      closed ? Promise.resolve(unlearned()) : new Promise((resolve) => expected.set(id, [...(expected.get(id) ?? []), resolve])),
     settle,
     hear(event) {
       if (event.kind === 'settled') settle(event.edit.id, event.outcome);
       if (event.kind === 'changed') {
         if (event.outcome !== undefined) settle(event.edit.id, event.outcome);
       }
+    },
+    close() {
+      closed = true;
+      for (const id of [...expected.keys()]) settle(id, unlearned());
     },
   };
 };
