@@ -32,6 +32,12 @@ story('a conflict that waits is found in the inbox and decided', async (stage) =
   await dialog(page).getByText('To be decided within').waitFor();
   await axe(page);
   await screenshot(page, 'conflicts-dialog-light');
+  // Another page, and back: leaving is no answer.
+  await page.evaluate(() => (location.hash = '#/queue'));
+  await page.getByRole('heading', { name: 'Queue', level: 1 }).waitFor();
+  await dialog(page).waitFor({ state: 'hidden' });
+  await page.goBack();
+  await dialog(page).getByText('To be decided within').waitFor();
   // It moves on while the dialog is open: what was chosen stays, and the dialog says so.
   await stage.server.patch('tasks', '1', { status: 'in progress' });
   await dialog(page).getByText('It changed again while you were deciding.').waitFor();

@@ -57,6 +57,15 @@ export function ConflictDialog<T = JsonObject>(props: ConflictDialogProps<T>): R
     return () => element.close();
   }, [identity, client]);
 
+  /* Whoever leaves the page closes the dialog, too, and hears of it late: that is no way to end it. */
+  const here = useRef(true);
+  useEffect(() => {
+    here.current = true;
+    return () => {
+      here.current = false;
+    };
+  }, []);
+
   useEffect(() => (said === null ? undefined : clock.every(sayingMs, () => setSaid(null))), [said, clock]);
 
   const end = useCallback(
@@ -86,7 +95,7 @@ export function ConflictDialog<T = JsonObject>(props: ConflictDialogProps<T>): R
         }}
         onClose={(event) => {
           /* A browser lets a second Escape close it whatever the page says. */
-          if (opened.current !== null && !event.currentTarget.open) end({ kind: 'postponed' });
+          if (here.current && opened.current !== null && !event.currentTarget.open) end({ kind: 'postponed' });
         }}
       >
         {conflict !== null && (
