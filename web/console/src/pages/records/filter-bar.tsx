@@ -4,7 +4,7 @@ import { useCommands } from '../../app/commands';
 import { useMessages } from '../../i18n/messages';
 import type { FieldDefinition } from '../../types/type-definition';
 import { classNames, IconButton } from '../../ui';
-import { applySuggestion, completeFilter, errorPlace, type Suggestion } from './filter-completion';
+import { applySuggestion, completeFilter, errorPlace, filterExample, type Suggestion } from './filter-completion';
 import { recordsMessages } from './messages';
 
 export interface FilterBarProps {
@@ -85,7 +85,7 @@ export function FilterBar({ where, fields, values, error, onApply }: FilterBarPr
           aria-activedescendant={shown && at >= 0 ? `${id}-${at}` : undefined}
           aria-invalid={error !== null || undefined}
           aria-errormessage={error === null ? undefined : `${id}-error`}
-          placeholder={words.filterHint}
+          placeholder={filterExample(fields) || words.filterHint}
           spellCheck={false}
           autoComplete="off"
           autoCapitalize="none"

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { FieldDefinition } from '../../types/type-definition';
-import { applySuggestion, completeFilter, errorPlace, fieldPath, tokenize } from './filter-completion';
+import { applySuggestion, completeFilter, errorPlace, fieldPath, filterExample, tokenize } from './filter-completion';
 
 const field = (pointer: string, more: Partial<FieldDefinition> = {}): FieldDefinition => ({
   pointer, kinds: [], required: false, title: null, description: null, fallback: undefined, choices: null, minimum: null, maximum: null, minBytes: null, maxBytes: null, merge: null, immutable: false, ...more,
@@ -17,6 +17,13 @@ test('at the beginning stand fields, of the data first', () => {
   assert.deepEqual(offered('|').slice(0, 5), ['stage', 'amount', 'done', 'address.city', 'tags']);
   assert.deepEqual(offered('up|'), ['$updated_at', '$updated_by']);
   assert.deepEqual(offered('stage = "won" && am|'), ['amount']);
+});
+
+test('the example is made of the fields of the type', () => {
+  assert.equal(filterExample(fields), 'stage = "new" && amount > 1');
+  assert.equal(filterExample([field('/name', { kinds: ['string'] }), field('/tags/*', { kinds: ['string'] })]), 'name starts_with "A"');
+  assert.equal(filterExample([field('/address/size', { kinds: ['integer'], minimum: 10 })]), 'address.size > 10');
+  assert.equal(filterExample([]), '');
 });
 
 test('behind a field stand the operators that fit it', () => {

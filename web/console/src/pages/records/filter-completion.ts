@@ -59,6 +59,17 @@ export function fieldPath(pointer: string): string {
   return parts.map((part, index) => (index === 0 ? (plain(part) ? part : `$data[${JSON.stringify(part)}]`) : plain(part) ? `.${part}` : `[${JSON.stringify(part)}]`)).join('');
 }
 
+/** A filter as one could write it for this type, to show how it is done; '' when its fields give no example. Shown, never applied. */
+export function filterExample(fields: readonly FieldDefinition[]): string {
+  const named = fields.filter((field) => !field.pointer.includes('*'));
+  const choice = named.flatMap((field) => (typeof field.choices?.[0] === 'string' ? [`${fieldPath(field.pointer)} = ${JSON.stringify(field.choices[0])}`] : []))[0];
+  const text = named.find((field) => field.choices === null && field.kinds.includes('string'));
+  const amount = named.find((field) => field.choices === null && (field.kinds.includes('number') || field.kinds.includes('integer')));
+  const first = choice ?? (text === undefined ? undefined : `${fieldPath(text.pointer)} starts_with "A"`);
+  const second = amount === undefined ? undefined : `${fieldPath(amount.pointer)} > ${amount.minimum ?? 1}`;
+  return [first, second].filter((part) => part !== undefined).join(' && ');
+}
+
 const suggestionsMax = 12;
 
 /** What may stand at the caret. `values`: texts seen in a field, for those without an enum. */
