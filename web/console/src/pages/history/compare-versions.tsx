@@ -44,10 +44,10 @@ export function CompareVersions(props: {
           {shown.map((field) => (
             <tr key={field.name} className="history-compared" data-changed={field.changed}>
               <th scope="row">{props.labelOf(`/${field.name.replaceAll('~', '~0').replaceAll('/', '~1')}`)}</th>
-              <td data-side="left">
+              <td data-side="left" data-absent={field.left === undefined}>
                 <ValueView value={field.left} pointer={field.name} />
               </td>
-              <td data-side="right" className="stet-diff">
+              <td data-side="right" data-absent={field.right === undefined} className="stet-diff">
                 <Newer field={field} />
               </td>
             </tr>

@@ -58,7 +58,7 @@ function RecordHistory({ type, id }: { readonly type: string; readonly id: strin
     if (left === null || right === null) return { left: { version: 0, data: null, gone: 'missing' as const }, right: { version: 0, data: null, gone: 'missing' as const } };
     const [older, newer] = await Promise.all([readSnapshot(client, type, id, { version: left }, signal), readSnapshot(client, type, id, { version: right }, signal)]);
     /* The first version has none before it. */
-    return { left: left === right ? { version: 0, data: null, gone: 'missing' as const } : older, right: newer };
+    return { left: left === right && right === 1 ? { version: 0, data: null, gone: 'missing' as const } : older, right: newer };
   });
 
   const go = (change: Readonly<Record<string, string>>): void => navigate(['history', type, id], { ...query, ...change });
@@ -136,8 +136,8 @@ function RecordHistory({ type, id }: { readonly type: string; readonly id: strin
           ) : null}
         </section>
         <section className="history-main" aria-label={words.title}>
-          <h2>{left !== null && right !== null ? words.compareTitle(left, right) : words.title}</h2>
-          {newest === null ? null : (
+          <h2>{left === null || right === null ? words.title : left === right && right === 1 ? words.firstTitle : words.compareTitle(left, right)}</h2>
+          {newest === null || newest === 1 ? null : (
             <div className="history-pick">
               <VersionField label={words.left} value={left} newest={newest} onPick={(version) => go({ left: String(version), right: String(right ?? newest) })} />
               <VersionField label={words.right} value={right} newest={newest} onPick={(version) => go({ right: String(version), left: String(left ?? 1) })} />
