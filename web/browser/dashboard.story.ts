@@ -13,12 +13,12 @@ story('writes become numbers and lines, which can be read as a table', async ({ 
   const page = await open({ as: 'olga', route: '/dashboard' });
   await figure(page, 'Writes').waitFor();
   // As long as nobody wrote there is no time of a commit.
-  assert.equal(await number(page, 'Time of a commit'), '–');
+  assert.equal(await number(page, 'Commit time'), '–');
   await eventually(async () => {
     await write(server, 5);
     assert.match(await number(page, 'Writes'), /^[\d.,]*[1-9]/);
   });
-  await eventually(async () => assert.match(await number(page, 'Time of a commit'), /\d.* (µs|ms|s)/));
+  await eventually(async () => assert.match(await number(page, 'Commit time'), /\d.* (µs|ms|s)/));
   const line = figure(page, 'Writes').getByRole('img');
   assert.match((await line.getAttribute('aria-label')) ?? '', /^writes a second: now .+, least .+, most .*[1-9]/);
   await eventually(async () => assert.match((await line.locator('path').last().getAttribute('d')) ?? '', /^M.*L/));

@@ -94,7 +94,7 @@ export const en: Texts = {
   discardRestore: 'Leave it deleted',
   decideLater: 'Decide later',
   close: 'Close',
-  laterHint: 'Escape closes this without deciding: nothing is saved, and your changes wait.',
+  laterHint: 'Closing this decides nothing: your changes wait until you come back.',
   postponed: 'Nothing was saved. Your changes wait until you decide.',
   applied: 'Your changes were applied.',
   discarded: 'Your changes were discarded. You see the state of the server.',

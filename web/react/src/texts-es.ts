@@ -96,7 +96,7 @@ export const es: Texts = {
   discardRestore: 'Dejarlo eliminado',
   decideLater: 'Decidir más tarde',
   close: 'Cerrar',
-  laterHint: 'Con Escape se cierra sin decidir: no se guarda nada y tus cambios esperan.',
+  laterHint: 'Cerrar no decide nada: tus cambios esperan a que vuelvas.',
   postponed: 'No se guardó nada. Tus cambios esperan hasta que decidas.',
   applied: 'Tus cambios se aplicaron.',
   discarded: 'Tus cambios se descartaron. Ves el estado del servidor.',

@@ -18,21 +18,21 @@ export function Lanes({ lanes }: { readonly lanes: readonly Lane[] }) {
         <h2>{words.lanes}</h2>
       </div>
       {lanes.length === 0 ? (
-        <p className="card-body soft">{words.noLanes}</p>
+        <p className="card-body soft dashboard-small">{words.noLanes}</p>
       ) : (
-        <Table caption={words.lanes} head={[words.lane, words.waiting, words.running, words.wait, words.oldest, words.state]}>
+        <Table stacks caption={words.lanes} head={[words.lane, words.waiting, words.running, words.wait, words.oldest, words.state]}>
           {lanes.map((lane) => (
             <tr key={lane.id}>
               <td>
                 <a href={hrefTo(['queue'], { lane: lane.id })}>{lane.id}</a>
               </td>
-              <td>{format.number(lane.waiting)}</td>
-              <td>
+              <td data-label={words.waiting}>{format.number(lane.waiting)}</td>
+              <td data-label={words.running}>
                 {format.number(lane.running)} / {format.number(lane.width)}
               </td>
-              <td>{span(lane.waitS)}</td>
-              <td>{span(lane.oldestWaitS)}</td>
-              <td>{lane.paused ? <Tag tone="warning">{words.pausedLane}</Tag> : lane.noWorkerForS !== null ? <Tag tone="danger">{words.noWorker}</Tag> : <Tag tone="success">{words.openLane}</Tag>}</td>
+              <td data-label={words.wait}>{span(lane.waitS)}</td>
+              <td data-label={words.oldest}>{span(lane.oldestWaitS)}</td>
+              <td data-label={words.state}>{lane.paused ? <Tag tone="warning">{words.pausedLane}</Tag> : lane.noWorkerForS !== null ? <Tag tone="danger">{words.noWorker}</Tag> : <Tag tone="success">{words.openLane}</Tag>}</td>
             </tr>
           ))}
         </Table>
