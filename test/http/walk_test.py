@@ -254,6 +254,20 @@ def has_console(site):
 
 
 @test
+def the_base_path_without_its_slash_leads_to_the_page(folder):
+    with Server(folder, "--base-path", "/records") as server:
+        port = urllib.parse.urlsplit(server.url).port
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_S)
+        connection.request("GET", "/records")
+        got = connection.getresponse()
+        answer = Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, got.read())
+        connection.close()
+    check(answer.status == 308 and answer.headers["location"].endswith("/records/"), answer)
+    # To the contract, which knows no base paths, it is the page.
+    note("GET", "/", ({}, b""), answer)
+
+
+@test
 def the_console_and_the_packages_are_served(folder):
     with Site(folder) as site:
         site.ask("GET", "/assets/nothing.js", actor=None, want=404)

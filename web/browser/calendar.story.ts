@@ -27,8 +27,11 @@ const becomes = async (read: () => Promise<unknown>, wanted: unknown): Promise<v
   assert.equal(found, wanted);
 };
 
+/** Where it is. What was moved is drawn anew when its answer comes, and has no place just then. */
 const boxOf = async (what: Locator): Promise<{ readonly x: number; readonly y: number; readonly width: number; readonly height: number }> => {
-  const box = await what.boundingBox();
+  const until = Date.now() + 10_000;
+  let box = await what.boundingBox();
+  while (box === null && Date.now() < until) box = await what.boundingBox();
   if (box === null) throw new Error('it is not in sight');
   return box;
 };
