@@ -78,12 +78,68 @@ test('creations, removals and edits that wait show on top, and go when they were
   assert.equal(ids(list), '1 n 2');
 });
 
-test('under a condition a creation shows when the server says that it belongs', async () => {
+const confirm = (world: TestClient, id: string, record: RecordOf) => {
+  const edit = world.client.store.getState().edits.find((one) => one.id === id);
+  assert.ok(edit);
+  world.queue.emit({ kind: 'settled', edit, outcome: { kind: 'confirmed', record, merged: false, unchanged: false } });
+};
+
+test('under a condition a creation shows at once, unless it cannot match, and stays when the feed tells of it', async () => {
   const { world, list } = await open({ where: 'done = false' }, []);
   const made = world.client.records.create('tasks', { done: false }, { id: 'n' });
-  assert.equal(ids(list), '');
-  change(world, task('n', 1, { done: false }, { clientMutationId: made.id }), 'create');
+  world.client.records.create('tasks', { done: true }, { id: 'other' });
+  world.client.records.create('tasks', {}, { id: 'unsaid' });
+  assert.equal(ids(list), 'n unsaid');
+  world.client.records.update('tasks', 'unsaid', { done: true });
   assert.equal(ids(list), 'n');
+  const record = task('n', 11, { done: false }, { clientMutationId: made.id });
+  confirm(world, made.id, record);
+  assert.equal(ids(list), 'n', 'it does not go away between its confirmation and the feed');
+  change(world, record, 'create');
+  await world.clock.advance(2_000);
+  assert.equal(ids(list), 'n');
+  assert.equal(world.network.pending.length, 0, 'nothing had to be asked for');
+});
+
+test('what was made here and turns out not to match goes when the server has said so', async () => {
+  const { world, list } = await open({ where: 'stage = "open"' }, [task('1', 1, {})]);
+  const made = world.client.records.create('tasks', { title: 'x' }, { id: 'n' });
+  assert.equal(ids(list), '1 n');
+  confirm(world, made.id, task('n', 11, { title: 'x' }));
+  await world.clock.advance(600);
+  assert.equal(ids(list), '1 n');
+  // Read before it was made: that says nothing of it.
+  answerPage(world, [task('1', 1, {})], { seq: 10 });
+  await world.clock.settle();
+  assert.equal(ids(list), '1 n');
+  await world.clock.advance(600);
+  answerPage(world, [task('1', 1, {})], { seq: 11 });
+  await world.clock.settle();
+  assert.equal(ids(list), '1');
+  await world.clock.advance(2_000);
+  assert.equal(world.network.pending.length, 0);
+});
+
+test('what a default of the server fills in is looked at when it is confirmed', async () => {
+  const { world, list } = await open({ where: 'stage = "open"' }, []);
+  const made = world.client.records.create('tasks', {}, { id: 'n' });
+  assert.equal(ids(list), 'n');
+  confirm(world, made.id, task('n', 11, { stage: 'new' }));
+  assert.equal(ids(list), '');
+  await world.clock.advance(2_000);
+  assert.equal(world.network.pending.length, 0);
+});
+
+test('what was made here and waits is there after the list was read anew', async () => {
+  for (const where of [undefined, 'done = false']) {
+    const { world, list } = await open(where === undefined ? {} : { where }, [task('1', 1, {})]);
+    world.client.records.create('tasks', { done: false }, { id: 'n' });
+    assert.equal(ids(list), '1 n');
+    void list.refresh();
+    answerPage(world, [task('1', 1, {})], { seq: 12 });
+    await world.clock.settle();
+    assert.equal(ids(list), '1 n', where);
+  }
 });
 
 test('pages belong together: what changed since they were read comes with its page', async () => {

@@ -8,6 +8,7 @@
 import { pathPart } from './address';
 import type { ListOptions, ListState, LiveList, Page, RecordState } from './client';
 import { StetError } from './error';
+import { mayFit } from './fit';
 import { BEHIND_MAX, LIST_RECORDS_MAX, REFRESH_MS } from './limits';
 import { OrderedItems } from './ordered-items';
 import { unreadable } from './problem';
@@ -30,6 +31,8 @@ const loading: ListState = { status: 'loading', items: [], hasMore: false, loadi
 
 const asError = (thrown: unknown): StetError => (thrown instanceof StetError ? thrown : unreadable(thrown));
 
+const isBeingMade = (state: RecordState): boolean => state.edits.some((edit) => edit.change.op === 'create');
+
 /** See the top of the file; public through `records.live`. */
 export class LiveListSource implements LiveList {
   private readonly world: ListWorld;
@@ -40,7 +43,7 @@ export class LiveListSource implements LiveList {
   private order: SortOrder;
   private items: OrderedItems;
   private readonly belongs = new Map<Address, () => void>();
-  /** Made here and not confirmed yet. */
+  /** Made here and shown, though the server has not said that they belong. */
   private readonly made = new Set<Address>();
   private readonly behind = new Map<Address, boolean>();
   private boundary: Place | null = null;
@@ -58,6 +61,7 @@ export class LiveListSource implements LiveList {
   private refreshing: Promise<void> | null = null;
   private planned: { readonly anew: boolean; readonly undo: () => void } | null = null;
   private counting: (() => void) | null = null;
+  private judging: (() => void) | null = null;
 
   constructor(world: ListWorld, type: string, options: ListOptions) {
     this.world = world;
@@ -151,6 +155,8 @@ export class LiveListSource implements LiveList {
     this.planned = null;
     this.counting?.();
     this.counting = null;
+    this.judging?.();
+    this.judging = null;
     for (const release of this.belongs.values()) release();
     this.belongs.clear();
     this.behind.clear();
@@ -190,7 +196,7 @@ export class LiveListSource implements LiveList {
         records.push(...page.records);
       }
       if (signal.aborted) return;
-      this.take(records, anew);
+      this.take(records, anew, seq);
       this.cursor = page.next;
       this.total = total;
       this.status = 'ready';
@@ -204,8 +210,8 @@ export class LiveListSource implements LiveList {
     this.tell();
   }
 
-  /** These are the records from the beginning on. */
-  private take(records: readonly RecordOf[], anew: boolean): void {
+  /** These are the records from the beginning on, as of `seq`. */
+  private take(records: readonly RecordOf[], anew: boolean, seq: Seq): void {
     const { store } = this.world;
     const before = new Map(this.belongs);
     this.belongs.clear();
@@ -221,7 +227,12 @@ export class LiveListSource implements LiveList {
     }
     this.chooseOrder(records);
     this.boundary = this.placeOfLast(records);
-    const own = [...this.dirty].filter((address) => !this.belongs.has(address));
+    for (const address of this.made) {
+      const state = store.find(address);
+      // It was made before this was read, and does not belong.
+      if (state?.record != null && state.record.seq <= seq && !isBeingMade(state)) this.made.delete(address);
+    }
+    const own = [...new Set([...this.dirty, ...this.made])].filter((address) => !this.belongs.has(address));
     const states = [...this.belongs.keys(), ...own].map((address) => store.find(address)).filter((state) => state !== null);
     this.items.replace(states.filter((state) => this.isShown(state)));
     this.dirty.clear();
@@ -313,6 +324,7 @@ export class LiveListSource implements LiveList {
 
   private include(address: Address): void {
     if (!this.belongs.has(address)) this.belongs.set(address, this.world.store.retain(address));
+    this.made.delete(address);
     this.dirty.add(address);
   }
 
@@ -374,16 +386,36 @@ export class LiveListSource implements LiveList {
   private isShown(state: RecordState): boolean {
     if (state.data === null) return false;
     if (this.belongs.has(state.address)) return true;
-    // What was made here shows at once. Whether it matches a condition only the server can say: then it comes with the feed.
-    if (this.options.where !== undefined) return false;
-    if (state.edits.some((edit) => edit.change.op === 'create')) {
+    // What was made here shows at once, but for what cannot match. Whether it does match only the server can say.
+    const { where } = this.options;
+    const pending = isBeingMade(state);
+    if (!pending && !this.made.has(state.address)) return false;
+    if (where !== undefined && !mayFit(where, state.data)) {
+      this.made.delete(state.address);
+      return false;
+    }
+    if (pending) {
       this.made.add(state.address);
       return true;
     }
     // It was just confirmed, and the feed has not come so far.
-    if (!this.made.delete(state.address) || state.record === null) return false;
+    if (state.record !== null && where !== undefined) {
+      this.judge();
+      return true;
+    }
+    this.made.delete(state.address);
+    if (state.record === null) return false;
     this.include(state.address);
     return true;
+  }
+
+  /** The feed tells of what belongs, and says nothing of what does not: after a while it is asked for. */
+  private judge(): void {
+    this.judging ??= this.world.clock.after(REFRESH_MS, () => {
+      this.judging = null;
+      const open = [...this.made].map((address) => this.world.store.find(address));
+      if (open.some((state) => state !== null && state.record !== null && !isBeingMade(state))) this.plan(false);
+    });
   }
 
   /** Brings the items up to date with the records that changed; true when something is another now. */
@@ -394,6 +426,7 @@ export class LiveListSource implements LiveList {
     this.dirty.clear();
     for (const address of addresses) {
       const state = store.find(address);
+      if (state === null) this.made.delete(address);
       const shown = state !== null && this.isShown(state);
       if (shown) this.items.set(state);
       else if (this.items.has(address)) this.items.delete(address);
