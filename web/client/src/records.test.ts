@@ -105,6 +105,21 @@ test('a number that was rounded when it was read is never saved so, be it in a l
   assert.deepEqual(onlyEdit(world).change, { op: 'patch', patch: { title: 'b' } });
 });
 
+test('a whole document that is given back sends what differs, and no number that nobody touched', async () => {
+  const { client, network, ...world } = createTestClient();
+  const read = client.records.get('tasks', '1');
+  const data = '{"title":"a","ratio":0.1234567890123456789,"big":12345678901234567890,"list":[1.00000000000000000001],"deep":{"n":2.718281828459045235,"t":"x"}}';
+  const text = JSON.stringify(wireRecord(testRecord('tasks/1', 1, {}))).replace('"data":{}', `"data":${data}`);
+  network.next().answer({ raw: text, headers: { 'Content-Type': 'application/json' } });
+  const { data: whole } = await read;
+  client.records.update('tasks', '1', { ...whole, title: 'b' });
+  client.records.update<typeof whole>('tasks', '1', (seen) => ({ ...seen, deep: { n: 2.718281828459045235, t: 'y' } }));
+  client.records.update('tasks', '1', { ratio: 0.5 });
+  const changes = client.store.getState().edits.map(({ change }) => change);
+  assert.deepEqual(changes, [{ op: 'patch', patch: { title: 'b' } }, { op: 'patch', patch: { deep: { t: 'y' } } }, { op: 'patch', patch: { ratio: 0.5 } }]);
+  assert.ok(world.queue.list().length === 3);
+});
+
 test('a form that was opened at an older version changes what stood there then', async () => {
   const world = createTestClient();
   const { client, feed } = world;
