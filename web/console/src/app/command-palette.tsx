@@ -8,7 +8,7 @@ import { KeyHint, Spinner } from '../ui';
 import { useClient } from '@stet/react';
 import { useAllCommands } from './commands';
 import { shellMessages } from './messages';
-import { matchScore, parseAddress, searchRecords, type FoundRecord } from './palette-search';
+import { byGroup, matchScore, parseAddress, searchRecords, type FoundRecord } from './palette-search';
 
 interface Entry {
   readonly id: string;
@@ -75,11 +75,12 @@ function OpenPalette({ onClose }: { readonly onClose: () => void }) {
     const best = (candidates: readonly Entry[]) =>
       candidates.map((entry) => ({ entry, score: score(entry) })).filter((found) => found.score > 0).sort((a, b) => (text.trim() === '' ? 0 : b.score - a.score)).map(({ entry }) => entry);
     const names = [...new Set([...types.keys(), ...counts.keys()])];
-    return [
+    const found = [
       ...best(commands.filter((command) => command.keyOnly !== true).map((command) => ({ ...command, id: `command-${command.id}` }))),
       ...best(names.map((name) => ({ id: `type-${name}`, group: words.searchTypes, label: types.get(name)?.title ?? name, hint: name, icon: Shapes, run: () => navigate(['records', name]) }))),
       ...records.map((record) => ({ id: `record-${record.type}/${record.id}`, group: words.searchRecords, label: record.name ?? record.id, hint: `${record.type}/${record.id}`, icon: FileText, run: () => navigate(['records', record.type, record.id]) })),
     ].slice(0, entriesMax);
+    return byGroup(found);
   }, [commands, types, counts, records, text, words]);
   const selected = Math.min(at, entries.length - 1);
   useEffect(() => {

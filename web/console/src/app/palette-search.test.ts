@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { matchScore, parseAddress, searchExpression } from './palette-search';
+import { byGroup, matchScore, parseAddress, searchExpression } from './palette-search';
 
 test('what begins with the text comes before what has it somewhere', () => {
   const order = ['Open records', 'Records', 'Theme: dark', 'Record history'].filter((label) => matchScore(label, 'rec') > 0).sort((a, b) => matchScore(b, 'rec') - matchScore(a, 'rec'));
@@ -20,4 +20,9 @@ test('an address names one record; ids may hold slashes', () => {
 
 test('quotes in what is searched stay inside the string', () => {
   assert.equal(searchExpression(undefined, 'a"b\\'), '$id starts_with "a\\"b\\\\"');
+});
+
+test('entries of a group stand together, whenever they were declared', () => {
+  const entries = ['go records', 'all help', 'go queue', 'all theme'].map((text) => ({ group: text.split(' ')[0] ?? '', text }));
+  assert.deepEqual(byGroup(entries).map(({ text }) => text), ['go records', 'go queue', 'all help', 'all theme']);
 });

@@ -56,3 +56,8 @@ export function matchScore(label: string, text: string): number {
   }
   return 10 - from / 100;
 }
+
+/** Entries as they are shown, group by group in the order in which the groups come: the arrows go from one to the one below it. */
+export function byGroup<T extends { readonly group: string }>(entries: readonly T[]): readonly T[] {
+  return [...new Set(entries.map(({ group }) => group))].flatMap((group) => entries.filter((entry) => entry.group === group));
+}

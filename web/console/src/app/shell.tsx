@@ -1,10 +1,10 @@
 import type { Who } from '@stet/client';
-import { FileQuestion, Languages, LogOut, Menu as MenuIcon, Search, SunMoon } from 'lucide-react';
+import { FileQuestion, Keyboard, Languages, LogOut, Menu as MenuIcon, Search, SunMoon } from 'lucide-react';
 import { Suspense, useEffect, useRef, useState } from 'react';
 import { languages, setLanguage, useLanguage } from '../i18n/language';
 import { useMessages } from '../i18n/messages';
 import { pages } from '../pages/pages';
-import { navigate, useRoute } from '../routing/use-route';
+import { hrefTo, navigate, useRoute } from '../routing/use-route';
 import { setTheme, useTheme } from '../theme';
 import { Dialog, EmptyState, IconButton, KeyHint, Skeleton, Toasts } from '../ui';
 import { AccountMenu } from './account-menu';
@@ -39,8 +39,8 @@ export function Shell({ who }: { readonly who: Who }) {
   useKeys();
   useCommands([
     { id: 'palette', label: words.search, keys: 'Mod+k', group: words.everywhere, keyOnly: true, run: () => setOver('palette') },
-    { id: 'help', label: words.shortcuts, keys: '?', group: words.everywhere, run: () => setOver('help') },
     ...visible.map((target) => ({ id: `go-${target.path}`, label: target.title[language], icon: target.icon, keys: target.shortcut, group: words.goTo, run: () => navigate([target.path]) })),
+    { id: 'help', label: words.shortcuts, icon: Keyboard, keys: '?', group: words.everywhere, run: () => setOver('help') },
     { id: 'theme', label: `${words.theme}: ${theme === 'dark' ? words.themeLight : words.themeDark}`, icon: SunMoon, group: words.everywhere, run: () => setTheme(theme === 'dark' ? 'light' : 'dark') },
     { id: 'language', label: `${words.language}: ${languages[language === 'en' ? 'es' : 'en']}`, icon: Languages, group: words.everywhere, run: () => setLanguage(language === 'en' ? 'es' : 'en') },
     ...(who.kind === 'session' ? [{ id: 'log-out', label: words.logOut, icon: LogOut, group: words.everywhere, run: () => void client.session.logOut() }] : []),
@@ -88,7 +88,7 @@ export function Shell({ who }: { readonly who: Who }) {
             </Suspense>
           </PageBoundary>
         ) : (
-          <EmptyState icon={FileQuestion} title={words.pageUnknown}>
+          <EmptyState icon={FileQuestion} title={words.pageUnknown} action={<a className="button button-secondary" href={hrefTo([])}>{words.goHome}</a>}>
             {words.pageUnknownHint}
           </EmptyState>
         )}
