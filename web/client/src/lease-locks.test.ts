@@ -216,3 +216,15 @@ test('in IndexedDB a step is done at once or not at all', async () => {
   assert.equal((await stores[1].step({ ...want('b'), ...late, take: new Map(), give: ['k'] })).get('k'), undefined);
   for (const store of stores) store.close();
 });
+
+test('a lock is given on at once, however long its work takes to settle', async () => {
+  for (let steps = 0; steps < 24; steps++) {
+    const { clock, open } = bench();
+    const [one, two] = [open('one'), open('two')];
+    await one.locks.tryHold('key', async () => {
+      for (let step = 0; step < steps; step++) await null;
+    });
+    await clock.settle();
+    assert.equal(await two.locks.tryHold('key', async () => {}), true, `work of ${steps} steps`);
+  }
+});

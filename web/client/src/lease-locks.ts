@@ -137,12 +137,12 @@ export function createLeaseLocks(options: LeaseLocksOptions): LeaseLocks {
           options.alone();
         });
       } while (again && !closed);
-    })().finally(() => {
+      // In one go with the question above: whoever comes now begins another turn, and would wait in vain for this one.
       turn = null;
       undoTimer();
       const idle = held.size === 0 && waiting.length === 0 && given.size === 0;
       undoTimer = closed || idle ? () => {} : clock.after(leaseTurnMs, () => void look());
-    });
+    })();
     turn = mine;
     return mine;
   };
