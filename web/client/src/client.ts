@@ -49,7 +49,8 @@ export interface Client {
   metrics(): Metrics;
   /** Takes back an edit that waits or was refused. */
   discard(id: MutationId): Promise<void>;
-  /** Sends a refused edit again, as it is or changed. */
+  /** Sends a refused edit again, as it is or changed. Rejects with `COMMIT_UNKNOWN` or `NOT_FOUND` when it was sent again as it was
+   *  meanwhile, and cannot be changed any more. */
   retry(id: MutationId, change?: Change): Promise<void>;
   /** Stops; what waits stays kept. What is under way ends with `ABORTED`. */
   close(): Promise<void>;

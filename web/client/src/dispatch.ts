@@ -83,6 +83,10 @@ const certain = (edit: Edit, sure: boolean): Edit => {
   return sure ? rest : edit;
 };
 
+const noLonger = () => new StetError({ code: 'NOT_FOUND', detail: 'it does not wait any more' });
+const perhapsSaved = () =>
+  new StetError({ code: 'COMMIT_UNKNOWN', detail: 'it may have been saved already; that will be known when the server answers' });
+
 /** Makes the leader's part; it does nothing before `begin`. */
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { list, storage, sender, clock, connectivity } = options;
@@ -344,19 +348,28 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     const kept = list.find(id);
     return kept ? list.unit(kept.edit).map((one) => one.edit) : [];
   };
+  /** Whoever gives an edit other words must not believe that they were sent when those before them were. */
+  const mayReword = (id: MutationId, change: Edit['change']): void => {
+    const edit = list.find(id)?.edit;
+    // Asked twice, or asked for what it says anyway.
+    if (JSON.stringify((edit ?? settled.get(id)?.edit)?.change) === JSON.stringify(change)) return;
+    if (edit === undefined) throw noLonger();
+    if (!movable(edit) && edit.state !== 'rejected' && edit.state !== 'conflict') throw perhapsSaved();
+  };
   const carryOut = async (command: Command): Promise<void> => {
     switch (command.op) {
       case 'retry': {
+        if (command.change !== null) mayReword(command.id, command.change);
         const unit = unitOf(command.id).filter((edit) => edit.state === 'rejected' || edit.state === 'conflict' || edit.state === 'pending');
         for (const edit of unit) forget(edit.id);
         await replace(
           unit.map((edit) => {
-            if (edit.state === 'pending') return edit;
+            const change = edit.id === command.id && command.change !== null ? { change: command.change } : {};
+            if (edit.state === 'pending') return { ...edit, ...change };
             const { error, conflict: _conflict, space, ...rest } = edit;
             // Whoever has been told that the server has other data now, and sends it all the same, means those.
             const kept = space === undefined || (error !== undefined && isOfOtherData(error)) ? {} : { space };
-            const change = edit.id === command.id ? command.change : null;
-            return { ...rest, ...kept, state: 'pending', ...(change && { change }) };
+            return { ...rest, ...kept, state: 'pending', ...change };
           }),
         );
         return;
@@ -365,10 +378,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         const unit = unitOf(command.id);
         if (unit.length === 0) {
           if (settled.get(command.id)?.outcome.kind === 'discarded') return;
-          throw new StetError({ code: 'NOT_FOUND', detail: 'it does not wait any more' });
+          throw noLonger();
         }
-        if (unit.some((edit) => edit.unsure === true || inFlight.has(edit.id)))
-          throw new StetError({ code: 'COMMIT_UNKNOWN', detail: 'it may have been saved already; that will be known when the server answers' });
+        if (unit.some((edit) => edit.unsure === true || inFlight.has(edit.id))) throw perhapsSaved();
         return conclude(new Map(unit.map((edit) => [edit.id, { kind: 'discarded' }])));
       }
       case 'settle':

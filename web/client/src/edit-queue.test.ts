@@ -426,3 +426,40 @@ test('a tab that is behind does not undo what went on meanwhile', async () => {
   assert.deepEqual(tab.queue.list(), [sent]);
   bench.close();
 });
+
+test('another change that cannot be made any more is refused, not forgotten', async () => {
+  const bench = createTabBench();
+  const tab = bench.open('one');
+  await bench.clock.settle();
+  bench.server.change('tasks/1', { a: 0 });
+  bench.server.fate = () => 'hold';
+  await tab.edit('e1', 'tasks/1', patch({ a: 1 }));
+  await bench.clock.settle();
+  // Somebody else has sent it again meanwhile.
+  await assert.rejects(tab.queue.retry('e1', patch({ a: 2 })), { code: 'COMMIT_UNKNOWN' });
+  await tab.queue.retry('e1', patch({ a: 1 }));
+  await tab.queue.retry('e1');
+  bench.server.fate = () => 'answer';
+  bench.server.release();
+  await bench.clock.settle();
+  await assert.rejects(tab.queue.retry('e1', patch({ a: 2 })), { code: 'NOT_FOUND' });
+  await tab.queue.retry('e1');
+  bench.close();
+});
+
+test('another change to one that waits, and was not sent, takes the place of the first', async () => {
+  const bench = createTabBench();
+  const tab = bench.open('one');
+  await bench.clock.settle();
+  bench.server.change('tasks/1', { a: 0 });
+  bench.network.online = false;
+  await tab.edit('e1', 'tasks/1', patch({ a: 1 }));
+  await bench.clock.settle();
+  if (tab.queue.list()[0]?.unsure === true) throw new Error('it was sent');
+  await tab.queue.retry('e1', patch({ a: 2 }));
+  bench.network.online = true;
+  tab.queue.wake();
+  await bench.clock.advance(1000);
+  assert.equal(bench.server.read('tasks/1')?.data['a'], 2);
+  bench.close();
+});

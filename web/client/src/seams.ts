@@ -114,7 +114,8 @@ export interface EditQueue {
   readonly storage: StorageState;
   /** Those that wait, in the order in which they were made. */
   list(): readonly Edit[];
-  /** Tries a rejected edit again, as it is or with another change. */
+  /** Tries a rejected edit again, as it is or with another change. With another one it rejects like `discard` when the edit as it was
+   *  may have reached the server already, or is done. */
   retry(id: MutationId, change?: Edit['change']): Promise<void>;
   /** Takes an edit back. Rejects with `COMMIT_UNKNOWN` when it may have reached the server already: its outcome will come;
    *  with `NOT_FOUND` when it has come already.
