@@ -70,6 +70,7 @@ export const createClientFrom = (options: ClientOptions, open: (world: World) =>
       storage: queue.storage,
     },
   });
+  credentials.replaced = () => store.forget();
   const promises = createWritePromises();
   const reader = createRecordReader(http, store);
   const followed = createFollowedRecords(feed, store, reader);

@@ -15,6 +15,8 @@ export interface Credentials {
   renew: (() => Promise<boolean>) | null;
   /** Told of every 401: the session looks whether it is over. */
   refused: ((error: StetError) => void) | null;
+  /** Told when the space has other data than it had (`spaceId`): nothing that was read before says anything of these. */
+  replaced: (() => void) | null;
   /** Told of every answer (true) and of every time there was none (false). */
   reached: ((answered: boolean) => void) | null;
 }
@@ -27,6 +29,7 @@ export const createCredentials = (token: string | null): Credentials => ({
   csrf: null,
   renew: null,
   refused: null,
+  replaced: null,
   reached: null,
 });
 

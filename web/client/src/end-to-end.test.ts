@@ -166,3 +166,27 @@ test('a server that dies loses nothing and doubles nothing', { skip }, () =>
     assert.equal(ann.store.getState().edits.length, 0);
   }),
 );
+
+test('a server that comes back with other data: what was read before is forgotten, and what is made then is for these', { skip }, () =>
+  two(async (ann, bob) => {
+    taken(await ann.records.create<Task>('kept', { title: 'old' }, { id: '2' }).confirmed);
+    for (let round = 1; round <= 3; round++) taken(await ann.records.update<Task>('kept', '2', { note: `${round}` }).confirmed);
+    taken(await ann.records.create<Task>('kept', { title: 'old' }, { id: '3' }).confirmed);
+    const watched = ann.records.watch<Task>('kept', '3');
+    const stopWatching = watched.subscribe(() => {});
+    await until(watched, (state) => !state.stale);
+    await stop('SIGKILL');
+    const before = ann.records.update<Task>('kept', '3', { title: 'meant for the old' });
+    rmSync(data, { recursive: true, force: true });
+    await start();
+    for (const id of ['2', '3']) await bob.http.request('PUT', `/records/kept/${id}`, { body: { title: 'new' } });
+    const refused = await before.confirmed;
+    assert.equal(refused.kind === 'rejected' && refused.error.field, 'Stet-Space-Id');
+    await ann.discard(before.id);
+    await until(watched, (state) => !state.stale && state.data?.title === 'new');
+    await ann.records.get<Task>('kept', '2');
+    assert.deepEqual(ann.store.getState().records.get('kept/2')?.data, { title: 'new' });
+    taken(await ann.records.update<Task>('kept', '2', { note: 'for these' }).confirmed);
+    stopWatching();
+  }),
+);

@@ -52,6 +52,9 @@ export const openParts = (world: World): Parts => {
   };
   const queue = createEditQueue({ storage, tabs, leader, clock, connectivity, actor: loggedIn, sender: createEditSender(http) });
   const locks = createKeyLocks(tabs, name);
+  /** Who comes back after a break may be another server, or this one with what a backup had. */
+  const askAnew = () => void sessions.refresh().catch(() => {});
+  let wasOpen = false;
   const socket = world.socket === undefined ? platformSocket() : world.socket;
   const feed = createFeed({
     tabs,
@@ -61,8 +64,12 @@ export const openParts = (world: World): Parts => {
     actor: loggedIn,
     socket: socket === null || world.url === '' ? null : liveConnection(world, socket),
     streams: (events) => openEventStreams({ transport: world.transport, clock, credentials, space: world.space }, events),
-    doubt: () => void sessions.refresh().catch(() => {}),
-    opened: () => queue.wake(),
+    doubt: askAnew,
+    opened() {
+      queue.wake();
+      if (wasOpen) askAnew();
+      wasOpen = true;
+    },
   });
   const undoSession = sessions.live.subscribe(() => {
     queue.wake();

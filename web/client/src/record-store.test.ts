@@ -311,3 +311,18 @@ test('what others have waiting here is counted, and not shown', () => {
   store.setPerson('ben');
   assert.deepEqual(told(), [['2', '3'], 1]);
 });
+
+test('other data: an edit whose echo came from those before is waiting again', async () => {
+  const { store, clock } = make();
+  store.applyRecord(testRecord('tasks/1', 1, { title: 'a' }));
+  store.putEdit(edit('e1', { title: 'b' }));
+  store.applyRecord({ ...testRecord('tasks/1', 2, { title: 'b' }), clientMutationId: 'e1' });
+  assert.equal(store.get('tasks/1').phase, 'saved');
+  store.forget();
+  assert.equal(store.get('tasks/1').phase, 'saving');
+  store.applyRecord(testRecord('tasks/1', 1, { title: 'a' }));
+  store.putEdit(edit('e1', { title: 'b' }, { state: 'rejected', error: new StetError({ code: 'NOT_FOUND', detail: 'other data' }) }));
+  await clock.settle();
+  assert.equal(store.get('tasks/1').phase, 'rejected');
+  assert.deepEqual(store.get('tasks/1').data, { title: 'b' });
+});

@@ -338,14 +338,7 @@ export class RecordStore {
   setPerson(person: string | null | undefined): void {
     if (person === this.person) return;
     this.person = person;
-    this.editsDirty = true;
-    const byAddress = new Map<Address, Edit[]>();
-    for (const edit of this.edits.values()) {
-      const there = byAddress.get(edit.address);
-      if (there === undefined) byAddress.set(edit.address, [edit]);
-      else there.push(edit);
-    }
-    for (const [address, edits] of byAddress) this.arrangeEdits(this.entryOf(address), edits);
+    this.arrangeAll();
   }
 
   /** Everything but the records and edits. */
@@ -357,8 +350,11 @@ export class RecordStore {
     this.schedule('soon');
   }
 
-  /** Forgets all that the server said: somebody else is logged in now, who may see other things. Edits stay. */
+  /** Forgets all that the server said: somebody else is logged in now, who may see other things, or the server has other data.
+   *  Edits stay; those whose echo had come are no part of what is known any more. */
   forget(): void {
+    this.landed.clear();
+    this.arrangeAll();
     for (const entry of this.entries.values()) {
       entry.record = null;
       entry.version = 0;
@@ -411,6 +407,18 @@ export class RecordStore {
     this.entries.set(address, entry);
     this.rest(entry);
     return entry;
+  }
+
+  /** Whose edits are shown, or which have landed, may be others now. */
+  private arrangeAll(): void {
+    this.editsDirty = true;
+    const byAddress = new Map<Address, Edit[]>();
+    for (const edit of this.edits.values()) {
+      const there = byAddress.get(edit.address);
+      if (there === undefined) byAddress.set(edit.address, [edit]);
+      else there.push(edit);
+    }
+    for (const [address, edits] of byAddress) this.arrangeEdits(this.entryOf(address), edits);
   }
 
   /** @param edits  among them all of this record */

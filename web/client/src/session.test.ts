@@ -94,6 +94,29 @@ test('a page learns which data the server has, remembers it, and asks again when
   second.session.close();
 });
 
+test('that the server has other data one tab finds out, and all know it', async () => {
+  const { open, clock, fake } = world();
+  let data = 'd1';
+  fake.handle(() => ({ body: { ...JSON.parse(JSON.stringify(who('ana'))), space_id: data } }));
+  const [one, two] = [open(), open()];
+  const heard: string[] = [];
+  one.credentials.replaced = () => heard.push(`one ${one.credentials.spaceId}`);
+  two.credentials.replaced = () => heard.push(`two ${two.credentials.spaceId}`);
+  one.session.start();
+  two.session.start();
+  await clock.settle();
+  assert.deepEqual(heard, [], 'the first are no others');
+  data = 'd2';
+  await one.session.refresh();
+  await clock.settle();
+  assert.deepEqual(heard, ['one d2', 'two d2']);
+  await two.session.refresh();
+  await clock.settle();
+  assert.equal(heard.length, 2);
+  one.session.close();
+  two.session.close();
+});
+
 test('a login in one tab is seen by all, and so is a logout', async () => {
   const { open, clock } = world();
   const [one, two] = [open(), open()];

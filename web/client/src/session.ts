@@ -48,7 +48,9 @@ const spaceNote = 'space';
 
 type SessionMessage =
   | { readonly kind: 'in'; readonly who: Who; readonly csrf: string | null; readonly token: string | null }
-  | { readonly kind: 'out'; readonly reason: 'ended' | 'logged_out' };
+  | { readonly kind: 'out'; readonly reason: 'ended' | 'logged_out' }
+  /** Which data the space has, as one tab was just told. */
+  | { readonly kind: 'data'; readonly spaceId: string };
 
 const whoOf: Decoder<Who> = (value, pointer) => {
   const from = new Members(value, pointer);
@@ -67,10 +69,15 @@ const whoOf: Decoder<Who> = (value, pointer) => {
 
 const messageOf = (posted: unknown): SessionMessage | null =>
   tabMessage(part, posted, (from) => {
-    const kind = from.get('kind', oneOf('in', 'out'));
-    return kind === 'in'
-      ? { kind, who: from.get('who', whoOf), csrf: from.find('csrf', text) ?? null, token: from.find('token', text) ?? null }
-      : { kind, reason: from.get('reason', oneOf('ended', 'logged_out')) };
+    const kind = from.get('kind', oneOf('in', 'out', 'data'));
+    switch (kind) {
+      case 'in':
+        return { kind, who: from.get('who', whoOf), csrf: from.find('csrf', text) ?? null, token: from.find('token', text) ?? null };
+      case 'out':
+        return { kind, reason: from.get('reason', oneOf('ended', 'logged_out')) };
+      case 'data':
+        return { kind, spaceId: from.get('spaceId', text) };
+    }
   });
 
 const sameState = (one: SessionState, other: SessionState) => JSON.stringify(one) === JSON.stringify(other);
@@ -124,11 +131,14 @@ export function createSession(options: SessionOptions): RunningSessions {
     const was = state.status === 'authenticated' || (state.status === 'anonymous' && state.reason === 'ended');
     leave(was || ended ? reason : null);
   };
-  /** Edits that are made offline name the data that this browser saw last. */
-  const learnSpace = (id: string | null) => {
-    if (id === null || id === credentials.spaceId) return;
+  /** Edits that are made offline name the data that this browser saw last. True when it is news. */
+  const learnSpace = (id: string | null): boolean => {
+    const before = credentials.spaceId;
+    if (id === null || id === before) return false;
     credentials.spaceId = id;
     void storage.keepNote(spaceNote, id).catch(() => {});
+    if (before !== null) credentials.replaced?.();
+    return true;
   };
 
   const ask = async (): Promise<SessionState> => {
@@ -147,7 +157,8 @@ export function createSession(options: SessionOptions): RunningSessions {
         if (from.find('actor', text) === undefined) {
           nobody(false);
         } else {
-          learnSpace(from.find('spaceId', text) ?? null);
+          const spaceId = from.find('spaceId', text) ?? null;
+          if (learnSpace(spaceId) && spaceId !== null) post({ kind: 'data', spaceId });
           enter(whoOf(body, ''), from.find('csrf', text) ?? null, credentials.token);
           reason = 'ended';
         }
@@ -190,7 +201,8 @@ export function createSession(options: SessionOptions): RunningSessions {
   };
   const undoTabs = tabs.subscribe((posted) => {
     const message = messageOf(posted);
-    if (message === null || givenToken !== null) return;
+    if (message?.kind === 'data') learnSpace(message.spaceId);
+    if (message === null || message.kind === 'data' || givenToken !== null) return;
     era += 1;
     if (message.kind === 'in') enter(message.who, message.csrf, message.token);
     else leave(message.reason);
