@@ -182,3 +182,36 @@ story('in the console a conflict is met and settled by keyboard alone', async (s
   await version(page, 3).waitFor();
   assert.deepEqual(await saved(stage), [3, 'done', 'dora']);
 });
+
+/** A person's wheel, until it can be seen: locators would also scroll what no person can. */
+const wheelTo = async (page: Page, what: ReturnType<Page['locator']>): Promise<void> => {
+  const size = page.viewportSize();
+  assert.ok(size !== null);
+  await page.mouse.move(size.width / 2, size.height / 2);
+  for (let turn = 0; turn < 40; turn += 1) {
+    const there = await what.evaluate((element) => {
+      const { left, top, width, height } = element.getBoundingClientRect();
+      return [1, height - 1].every((y) => element.contains(document.elementFromPoint(left + width / 2, top + y)));
+    });
+    if (there) return;
+    await page.mouse.wheel(0, 30);
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  }
+  assert.fail(`${String(what)} cannot be scrolled to`);
+};
+
+story('at 400 % everything in the form and in the dialog can be reached', async (stage) => {
+  const said = words.en;
+  const ben = await stage.open({ as: 'ben', route: '/records/tasks/1' });
+  await version(ben, 1).waitFor();
+  await status(ben).selectOption('done');
+  // What a window of 1280 by 1024 shows at 400 %.
+  await ben.setViewportSize({ width: 320, height: 256 });
+  await wheelTo(ben, assignee(ben));
+  await wheelTo(ben, ben.getByRole('button', { name: said.save, exact: true }));
+  await stage.server.patch('tasks', '1', { status: 'blocked' });
+  await press(ben, said.save);
+  await dialog(ben).waitFor();
+  for (const name of [said.now, said.mine]) await wheelTo(ben, side(ben, name));
+  for (const name of [said.apply, said.discard, said.later]) await wheelTo(ben, dialog(ben).getByRole('button', { name, exact: true }));
+});
