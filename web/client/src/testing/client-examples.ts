@@ -12,6 +12,7 @@ export const examples = async (): Promise<void> => {
 
   const task = await client.records.get<Task>('tasks', '1');
   const page = await client.records.list<Task>('tasks', { where: 'done = false', sort: '-$updated_at', limit: 20 });
+  console.log(task.data.title, page.records.length, page.next);
 
   const live = client.records.watch<Task>('tasks', '1');
   const stop = live.subscribe(() => {
