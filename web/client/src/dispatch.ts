@@ -245,7 +245,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       const refusal = outcomes.get(edit.id);
       // Nobody can say yet: the refusal does not count before that is known.
       if (found === null && refusal?.kind === 'rejected') return { kind: 'later', error: refusal.error, lost: false };
-      if (found !== null && found.kind !== 'discarded') outcomes.set(edit.id, found);
+      if (found !== null && found.kind !== 'discarded' && found.kind !== 'rejected') outcomes.set(edit.id, found);
     }
     return { kind: 'judged', outcomes };
   };

@@ -173,11 +173,15 @@ test('who is not there any more sends nothing', async () => {
 });
 
 test('looking up: taken, never seen, waiting, no answer', async () => {
-  const look = (status: string) => {
+  const look = (status: string, who = 'ana') => {
     const receipt = { client_mutation_id: 'k', status, results: [{ seq: 4, version: 4 }] };
-    const { sender } = world((line) => ({ body: line.includes('/mutations/') ? receipt : record(4) }));
+    const { sender } = world((line) => ({ body: line.includes('/mutations/') ? receipt : line.includes('/session') ? { actor: who } : record(4) }));
     return sender.lookUp(edit('k', patch), signal);
   };
+  // Somebody else has logged in through another tab: the server says nothing to them of what ana wrote.
+  assert.equal(await look('unknown', 'ben'), null);
+  const forbidden = await world(() => problem('FORBIDDEN', 403)).sender.lookUp(edit('k', patch), signal);
+  assert.ok(forbidden?.kind === 'rejected' && forbidden.error.code === 'FORBIDDEN');
   assert.equal((await look('confirmed'))?.kind, 'confirmed');
   assert.equal((await look('unknown'))?.kind, 'discarded');
   assert.equal(await look('pending'), null);

@@ -123,12 +123,18 @@ const judgeTogether = (unit: readonly Edit[], status: number, body: Json): Map<M
   return outcomes;
 };
 
+/** A cookie may be somebody else's by now, through another tab, of whom this one has not heard; and nobody is told of another's edits. */
+const isStillThem = async (http: HttpCore, edit: Edit, signal: AbortSignal): Promise<boolean> => {
+  const { body } = await http.ask('GET', '/session', { signal, query: { optional: 1 }, ...sender(edit) }, []);
+  return new Members(body).find('actor', text) === edit.actor;
+};
+
 const readReceipt = async (http: HttpCore, edit: Edit, signal: AbortSignal): Promise<WriteOutcome | null> => {
   const key = edit.transaction ?? edit.id;
   const receipt = new Members((await http.ask('GET', `/mutations/${pathPart(key)}`, { signal, ...sender(edit) }, [])).body);
   const status = receipt.get('status', text);
   if (status === 'pending') return null;
-  if (status !== 'confirmed') return { kind: 'discarded' };
+  if (status !== 'confirmed') return (await isStillThem(http, edit, signal)) ? { kind: 'discarded' } : null;
   const results = (receipt.find('results', array(json)) ?? []).map((one) => new Members(one));
   const mine = results.find((one) => one.find('address', text) === edit.address) ?? results[0];
   const version = receipt.find('version', count) ?? mine?.find('version', count);
@@ -185,9 +191,8 @@ export const createEditSender = (http: HttpCore): EditSender => ({
     try {
       return await readReceipt(http, edit, signal);
     } catch (thrown) {
-      if (thrown instanceof StetError && isOfOtherData(thrown)) return rejected(thrown);
-      if (thrown instanceof StetError && !comesAgain(thrown)) return { kind: 'discarded' };
-      return null;
+      // To be told nothing is not to be told that nothing was taken: it stays where its author sees it, with the reason.
+      return thrown instanceof StetError && !comesAgain(thrown) ? rejected(thrown) : null;
     }
   },
 });
