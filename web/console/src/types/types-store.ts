@@ -23,6 +23,8 @@ export function createTypesStore(client: Client, now: () => number = Date.now): 
   let state: TypesState = { status: 'loading', types: new Map(), counts: new Map(), error: null };
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | null = null;
+  /** Told while a reading is under way: it may have been counted before. */
+  const meanwhile = new Map<string, number>();
   const listeners = new Set<() => void>();
   const set = (next: TypesState) => {
     state = next;
@@ -36,17 +38,19 @@ export function createTypesStore(client: Client, now: () => number = Date.now): 
         client.http.request('GET', '/stats').then(({ text }) => decodeCounts(text), () => new Map<string, number>()),
       ]);
       readAt = now();
-      set({ status: 'ready', types: new Map(decodeTypes(types.text).map((type) => [type.name, type])), counts, error: null });
+      set({ status: 'ready', types: new Map(decodeTypes(types.text).map((type) => [type.name, type])), counts: new Map([...counts, ...meanwhile]), error: null });
     } catch (error) {
       set({ ...state, status: state.status === 'ready' ? 'ready' : 'error', error });
     } finally {
       reading = null;
+      meanwhile.clear();
     }
   };
   const refresh = () => (reading ??= read());
   return {
     refresh,
     counted: (type, count) => {
+      if (reading !== null) meanwhile.set(type, count);
       if (state.status === 'ready' && state.counts.get(type) !== count) set({ ...state, counts: new Map([...state.counts, [type, count]]) });
     },
     getSnapshot: () => state,
