@@ -562,6 +562,7 @@ done:
 stet_status doc_parse(struct arena *arena, stet_view text, const struct doc_limits *limits,
                       struct doc *doc, stet_error *err) {
     struct parser parser; /* Not zeroed: the frames are 16 KiB, of which few are used. */
+    if (text.bytes == NULL) text = VIEW(""); /* The empty view may point nowhere. */
     parser.begin = text.bytes;
     parser.end = text.bytes + text.size;
     parser.arena = arena;

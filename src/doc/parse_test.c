@@ -53,7 +53,9 @@ static void every_kind_keeps_its_text(void **state) {
 }
 
 static void errors_say_where_and_what(void **state) {
+    struct doc doc;
     (void)state;
+    assert_int_equal(doc_parse(&test_arena, (stet_view){0}, NULL, &doc, &error), STET_BAD_JSON);
     check_refused("", "byte 0: the text ends where a value is expected");
     check_refused("{\n \"a\": 1,\n \"b\" 2}", "byte 16, line 3: expected ':'");
     check_refused("[1,]", "byte 3: expected a value");

@@ -49,14 +49,19 @@ static void all_say(const char *text) {
         say(&people[i], text);
 }
 
-static void all_hear(const char *text) {
-    for (int i = 0; i < PEOPLE; i++)
-        assert_true(wire_until(&people[i], text));
-}
-
 static void close_from(int first) {
     for (int i = first; i < PEOPLE; i++)
         wire_close(&people[i]);
+}
+
+static int leave(void **state) {
+    close_from(0);
+    return teardown(state);
+}
+
+static void all_hear(const char *text) {
+    for (int i = 0; i < PEOPLE; i++)
+        assert_true(wire_until(&people[i], text));
 }
 
 static void people_on_all_loops_come_and_go_at_one_record(void **state) {
@@ -95,7 +100,6 @@ static void all_write_and_hear_of_all(void **state) {
     /* The last of all changes: one for each write, and the one of the setup. */
     snprintf(text, sizeof text, "\"event\":\"change\",\"id\":%d,", PEOPLE * ROUNDS + 1);
     all_hear(text);
-    close_from(0);
 }
 
 static void a_stop_ends_all_of_them_at_once(void **state) {
@@ -105,12 +109,11 @@ static void a_stop_ends_all_of_them_at_once(void **state) {
     serve_stop();
     all_hear("{\"event\":\"end\",\"data\":{\"code\":\"SHUTTING_DOWN\"}}");
     all_hear("\x88\x02\x03\xE9"); /* Close, 1001. */
-    close_from(0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, leave)
         TEST(people_on_all_loops_come_and_go_at_one_record),
         TEST(all_write_and_hear_of_all),
         TEST(a_stop_ends_all_of_them_at_once),
