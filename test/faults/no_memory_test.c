@@ -1,6 +1,6 @@
 /*
  * Every allocation between filling a command and reading its outcome fails in turn, once and for good: the answer is the right one or
- * STET_NO_MEMORY, which means that nothing was done; and the engine goes on. The link gives malloc and its kin to these (--wrap).
+ * STET_NO_MEMORY, which means that nothing was done; and the engine goes on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,69 +12,13 @@
 #include "base/view.h"
 #include "core/client.h"
 #include "core/engine.h"
+#include "failing_memory.h"
 #include "stet_wiring.h"
 #include "store/testkit.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *bytes, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *bytes, size_t size);
-char *__wrap_strdup(const char *text);
-
-enum failing { FAIL_ONCE, FAIL_FROM_THEN_ON };
-static long fail_at = -1; /* How many allocations work from now; -1: all. */
-static enum failing failing;
-static bool failed;
-
-static bool allowed(void) {
-    if (fail_at < 0) return true;
-    if (fail_at > 0) {
-        fail_at--;
-        return true;
-    }
-    failed = true;
-    if (failing == FAIL_ONCE) fail_at = -1;
-    return false;
-}
-
-void *__wrap_malloc(size_t size) { return allowed() ? __real_malloc(size) : NULL; }
-void *__wrap_calloc(size_t count, size_t size) {
-    return allowed() ? __real_calloc(count, size) : NULL;
-}
-void *__wrap_realloc(void *bytes, size_t size) {
-    return allowed() ? __real_realloc(bytes, size) : NULL;
-}
-char *__wrap_strdup(const char *text) { return allowed() ? __real_strdup(text) : NULL; }
-
-/* Pooled commands rarely ask malloc: what their arenas hand out fails as well. */
-void *__real_arena_alloc(struct arena *arena, size_t size);
-void *__real_arena_zalloc(struct arena *arena, size_t count, size_t size);
-char *__real_arena_bytes(struct arena *arena, size_t size);
-stet_view __real_arena_copy(struct arena *arena, stet_view view);
-void *__wrap_arena_alloc(struct arena *arena, size_t size);
-void *__wrap_arena_zalloc(struct arena *arena, size_t count, size_t size);
-char *__wrap_arena_bytes(struct arena *arena, size_t size);
-stet_view __wrap_arena_copy(struct arena *arena, stet_view view);
-
-void *__wrap_arena_alloc(struct arena *arena, size_t size) {
-    return allowed() ? __real_arena_alloc(arena, size) : NULL;
-}
-void *__wrap_arena_zalloc(struct arena *arena, size_t count, size_t size) {
-    return allowed() ? __real_arena_zalloc(arena, count, size) : NULL;
-}
-char *__wrap_arena_bytes(struct arena *arena, size_t size) {
-    return allowed() ? __real_arena_bytes(arena, size) : NULL;
-}
-stet_view __wrap_arena_copy(struct arena *arena, stet_view view) {
-    return allowed() ? __real_arena_copy(arena, view) : (stet_view){0};
-}
 
 /* ---- An engine with some history --------------------------------------------------------- */
 
@@ -550,11 +494,9 @@ static unsigned sweep(fill *story, bool in_home, stet_status expected, enum fail
         if (needs_person(story)) invite();
         stet_space *where = in_home ? home : space;
         stet_seq before = stet_space_seq(where);
-        failing = how;
-        failed = false;
-        fail_at = n;
+        memory_fails(how, n);
         stet_status status = run(where, story, NULL);
-        fail_at = -1;
+        memory_works();
         if (status != expected && status != STET_NO_MEMORY)
             fail_msg("allocation %ld: status %d", n, status);
         if (status == STET_NO_MEMORY) {
@@ -570,7 +512,7 @@ static unsigned sweep(fill *story, bool in_home, stet_status expected, enum fail
         assert_true(check_is_clean(where));
         close_engine();
         if (data_dir != NULL) kit_remove(folder);
-        if (!failed) break;
+        if (!memory_failed()) break;
     }
     return refused;
 }

@@ -1,7 +1,6 @@
 /*
  * Live connections where memory ends: every allocation that the loop makes for one, from the handshake to its end, fails in turn, once and for good.
- * Each message is answered rightly or refused, or the connection ends; nothing is left of it, and the next one is served. The link gives malloc
- * and its kin to these (--wrap).
+ * Each message is answered rightly or refused, or the connection ends; nothing is left of it, and the next one is served.
  *
  * Only this thread's allocations fail, which are the loop's: the engine's own are test/faults/no_memory_test.c's.
  */
@@ -12,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "base/arena.h"
 #include "base/limits.h"
+#include "failing_memory.h"
 #include "http/live.h"
 #include "http/presence.h"
 #include "http/request.h"
@@ -24,57 +23,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *bytes, size_t size);
-void *__real_arena_alloc(struct arena *arena, size_t size);
-void *__real_arena_zalloc(struct arena *arena, size_t count, size_t size);
-char *__real_arena_bytes(struct arena *arena, size_t size);
-stet_view __real_arena_copy(struct arena *arena, stet_view view);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *bytes, size_t size);
-void *__wrap_arena_alloc(struct arena *arena, size_t size);
-void *__wrap_arena_zalloc(struct arena *arena, size_t count, size_t size);
-char *__wrap_arena_bytes(struct arena *arena, size_t size);
-stet_view __wrap_arena_copy(struct arena *arena, stet_view view);
-
-enum failing { FAIL_ONCE, FAIL_FROM_THEN_ON };
-static _Thread_local long fail_at = -1; /* How many allocations work from now; -1: all. */
-static _Thread_local enum failing failing;
-static _Thread_local bool failed;
-
-static bool allowed(void) {
-    if (fail_at < 0) return true;
-    if (fail_at > 0) {
-        fail_at--;
-        return true;
-    }
-    failed = true;
-    if (failing == FAIL_ONCE) fail_at = -1;
-    return false;
-}
-
-void *__wrap_malloc(size_t size) { return allowed() ? __real_malloc(size) : NULL; }
-void *__wrap_calloc(size_t count, size_t size) {
-    return allowed() ? __real_calloc(count, size) : NULL;
-}
-void *__wrap_realloc(void *bytes, size_t size) {
-    return allowed() ? __real_realloc(bytes, size) : NULL;
-}
-void *__wrap_arena_alloc(struct arena *arena, size_t size) {
-    return allowed() ? __real_arena_alloc(arena, size) : NULL;
-}
-void *__wrap_arena_zalloc(struct arena *arena, size_t count, size_t size) {
-    return allowed() ? __real_arena_zalloc(arena, count, size) : NULL;
-}
-char *__wrap_arena_bytes(struct arena *arena, size_t size) {
-    return allowed() ? __real_arena_bytes(arena, size) : NULL;
-}
-stet_view __wrap_arena_copy(struct arena *arena, stet_view view) {
-    return allowed() ? __real_arena_copy(arena, view) : (stet_view){0};
-}
 
 /* ---- A server of one loop, driven by this thread ------------------------------------------- */
 
@@ -230,7 +178,7 @@ static bool is_refused_for_memory(int status) { return status == 503 || status =
 static void expect_sane(int status, const char *rest) {
     if (status != 200 && status != 201 && !is_refused_for_memory(status))
         fail_msg("%d is no answer to %s: %s", status, rest, heard);
-    if (!failed && is_refused_for_memory(status))
+    if (!memory_failed() && is_refused_for_memory(status))
         fail_msg("%s was refused though nothing failed: %s", rest, heard);
 }
 
@@ -274,7 +222,7 @@ static void converse(const char *id, int *created) {
         if (ask(i + 1, rest, &status) == ENDED) return;
         if (i == CREATES) *created = status;
         /* What could not be subscribed is not there to be ended. */
-        if (i == UNSUBSCRIBES && status == 404 && failed) continue;
+        if (i == UNSUBSCRIBES && status == 404 && memory_failed()) continue;
         expect_sane(status, rest);
     }
 }
@@ -311,19 +259,18 @@ static long fail_everywhere(enum failing how) {
     long at = 0;
     int created = 0;
     make_what_is_there();
-    for (failed = true; failed; at++) {
+    do {
         char id[32];
         snprintf(id, sizeof id, "%s-%ld", how == FAIL_ONCE ? "once" : "on", at);
-        failing = how;
-        failed = false;
-        fail_at = at;
+        memory_fails(how, at);
         converse(id, &created);
-        fail_at = -1;
+        memory_works();
         hang_up();
         if (created == 200 || created == 201) assert_true(is_there(id));
         if (is_refused_for_memory(created) && is_there(id))
             fail_msg("allocation %ld failed: refused, and written", at);
-    }
+        at++;
+    } while (memory_failed());
     /* The last one went through. */
     assert_int_equal(created, 201);
     print_message("%ld allocations\n", at);
@@ -347,17 +294,16 @@ static bool tell_with_failure(enum failing how, long at) {
     assert_int_equal(ask(1, messages[SUBSCRIBES], &status), SAID);
     assert_int_equal(ask(2, messages[PRESENTS], &status), SAID);
     assert_int_equal(status, 200);
-    failing = how;
-    failed = false;
-    fail_at = at;
-    for (int i = 0; i < ROUNDS_MAX && find("\"count\":1}") == NULL && !over && !failed; i++)
+    memory_fails(how, at);
+    for (int i = 0; i < ROUNDS_MAX && find("\"count\":1}") == NULL && !over && !memory_failed();
+         i++)
         round_once(1);
     for (int i = 0; i < 5 && !over; i++)
         round_once(1);
-    fail_at = -1;
-    if (!failed) assert_non_null(find("\"count\":1}"));
+    memory_works();
+    if (!memory_failed()) assert_non_null(find("\"count\":1}"));
     hang_up();
-    return failed;
+    return memory_failed();
 }
 
 static void telling_who_is_there_fails(void **state) {

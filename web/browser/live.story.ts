@@ -1,7 +1,7 @@
 /** What one does the others see at once, over one connection of the browser. */
 import assert from 'node:assert/strict';
-import type { Page } from 'playwright-core';
-import { eventually, story } from './harness';
+import type { BrowserContext, Page } from 'playwright-core';
+import { eventually, story, type Stage, type Stet } from './harness';
 
 const row = (page: Page, id = '1') => page.locator(`li[data-id="${id}"]`);
 const form = (page: Page) => page.getByRole('form', { name: 'Task' });
@@ -19,41 +19,38 @@ story('what somebody else saves is seen at once, and who has it open', async ({ 
   assert.equal((await server.record('tasks', '1')).version, 2);
 });
 
-story('ten tabs share one connection, and another takes it over when theirs is closed', async ({ server, person, application }) => {
-  const ana = await person({ as: 'ana' });
+const connections = async (server: Stet): Promise<number> => (await server.metric('stet_http_streams')) + (await server.metric('stet_http_live_connections'));
+/** Tabs of one person with the small application, of which the first leads; all of them over one connection. */
+const together = async ({ server, application }: Stage, ana: BrowserContext, count: number): Promise<Page[]> => {
   const tabs: Page[] = [];
-  for (let number = 0; number < 10; number += 1) {
+  while (tabs.length < count) {
     const tab = await application(ana);
     await row(tab).waitFor();
     tabs.push(tab);
   }
-  const live = async (): Promise<number> => (await server.metric('stet_http_streams')) + (await server.metric('stet_http_live_connections'));
-  await eventually(async () => assert.equal(await live(), 1));
+  await eventually(async () => assert.equal(await connections(server), 1));
   await server.patch('tasks', '1', { status: 'blocked' });
   for (const tab of tabs) await row(tab).getByText('blocked').waitFor();
-  // The first tab has led since it was alone.
-  await tabs.shift()?.close();
+  return tabs;
+};
+const hearOfMore = async (server: Stet, tabs: readonly Page[]): Promise<void> => {
   await server.patch('tasks', '1', { status: 'done' });
   for (const tab of tabs) await row(tab).getByText('done').waitFor();
-  assert.equal(await live(), 1);
-}, { timeoutMs: 120_000 });
+};
 
-story('over plain HTTP, without locks, three tabs share one connection all the same', async ({ server, person, application }) => {
-  const ana = await person({ as: 'ana' });
+story('ten tabs share one connection, and another takes it over when theirs is closed', async (stage) => {
+  const tabs = await together(stage, await stage.person({ as: 'ana' }), 10);
+  await tabs.shift()?.close();
+  await hearOfMore(stage.server, tabs);
+  assert.equal(await connections(stage.server), 1);
+});
+
+story('over plain HTTP, without locks, three tabs share one connection all the same', async (stage) => {
+  const ana = await stage.person({ as: 'ana' });
   await ana.addInitScript(() => Object.defineProperty(Navigator.prototype, 'locks', { configurable: true, get: () => undefined }));
-  const tabs: Page[] = [];
-  for (let number = 0; number < 3; number += 1) {
-    const tab = await application(ana);
-    await row(tab).waitFor();
-    tabs.push(tab);
-  }
-  const live = async (): Promise<number> => (await server.metric('stet_http_streams')) + (await server.metric('stet_http_live_connections'));
-  await eventually(async () => assert.equal(await live(), 1));
-  await server.patch('tasks', '1', { status: 'blocked' });
-  for (const tab of tabs) await row(tab).getByText('blocked').waitFor();
+  const tabs = await together(stage, ana, 3);
   // It says that it goes; one that is killed is missed after a quarter of a minute.
   await tabs.shift()?.close({ runBeforeUnload: true });
-  await server.patch('tasks', '1', { status: 'done' });
-  for (const tab of tabs) await row(tab).getByText('done').waitFor();
-  await eventually(async () => assert.equal(await live(), 1));
-}, { timeoutMs: 120_000 });
+  await hearOfMore(stage.server, tabs);
+  await eventually(async () => assert.equal(await connections(stage.server), 1));
+});

@@ -50,7 +50,7 @@ interface Entry {
 const nobody: readonly Presence[] = [];
 const noEdits: readonly Edit[] = [];
 
-/** What an edit is made from: the newest, and good for now alone. */
+/** What an edit is made from: the newest. It is valid only until the store changes. */
 export interface Seen {
   readonly record: RecordOf | null;
   readonly data: JsonObject | null;
